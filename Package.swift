@@ -1,0 +1,55 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Floors, top to bottom: sluice -> Gateway -> NetworkIO -> WireProtocol, Rooms -> Foundations.
+// Imports point down only; C is reached through the two doors at the end.
+let package = Package(
+    name: "sluice",
+    products: [
+        .executable(name: "sluice", targets: ["sluice"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "sluice",
+            dependencies: [
+                "Gateway", "NetworkIO",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Foundations", "WireProtocol", "Rooms", "NetworkIO",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("Web/Resources")]
+        ),
+        .target(name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL"]),
+        .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"]),
+        .target(name: "WireProtocol", dependencies: ["Foundations"]),
+        .target(name: "Foundations"),
+        .systemLibrary(
+            name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
+        ),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]
+        ),
+        .testTarget(name: "FoundationsTests", dependencies: ["Foundations"]),
+        .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "Foundations"]),
+        .testTarget(name: "RoomsTests", dependencies: ["Rooms", "Foundations"]),
+        .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations"]),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "NetworkIO", "Rooms", "WireProtocol", "Foundations",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

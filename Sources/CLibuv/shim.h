@@ -1,0 +1,61 @@
+// The door to libuv (1.44 or newer) and to the epoll and socket calls that its public interface leaves to the system.
+#ifndef SLUICE_CLIBUV_SHIM_H
+#define SLUICE_CLIBUV_SHIM_H
+
+// accept4(2) is a GNU extension.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+// EPOLLET is 1u << 31, an expression that the importer leaves out.
+static const uint32_t sluice_epoll_edge_triggered = EPOLLET;
+
+// With _GNU_SOURCE the socket calls take a transparent union of all kinds of addresses, which can't be imported.
+static inline int sluice_accept(int listener, struct sockaddr_storage *address) {
+    socklen_t length = sizeof *address;
+    return accept4(listener, (struct sockaddr *)address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+// errno is a macro around a call.
+static inline int sluice_errno(void) { return errno; }
+
+// An enumerator and a macro of the same name, which the importer can't tell apart.
+static const int sluice_msg_nosignal = MSG_NOSIGNAL;
+
+// open is variadic. Any descriptor serves as the spare one.
+static inline int sluice_open_spare(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+static inline int sluice_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
+    return bind(descriptor, (const struct sockaddr *)address, length);
+}
+static inline int sluice_getsockname(int descriptor, struct sockaddr_storage *address) {
+    socklen_t length = sizeof *address;
+    return getsockname(descriptor, (struct sockaddr *)address, &length);
+}
+static inline int sluice_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
+    return connect(descriptor, (const struct sockaddr *)address, length);
+}
+
+// SIG_IGN is a cast.
+static inline void sluice_ignore_broken_pipes(void) { signal(SIGPIPE, SIG_IGN); }
+
+#endif

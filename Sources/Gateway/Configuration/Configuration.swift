@@ -1,0 +1,175 @@
+import Foundations
+import Logging
+
+/// Everything that an operator may tune, checked: immutable for the life of the process.
+///
+/// Made by `load`; the meaning, default and range of each field stand in its row (`Setting+Table.swift`). Durations
+/// are in milliseconds. Optional fields are nil when unset.
+package struct Configuration: Sendable {
+    /// PORT
+    package let port: Int
+    /// HOST; `localhost` is 127.0.0.1.
+    package let host: IPAddress
+    /// WORKERS
+    package let workers: Int
+    /// NODE_ID; nil: the caller makes one.
+    package let nodeID: Identifier?
+
+    /// MAX_CONNECTIONS, before it is lowered to what the open-file limit allows.
+    package let connectionsMax: Int
+    /// MAX_CONNECTIONS_PER_USER; nil: no limit.
+    package let connectionsPerUserMax: Int?
+    /// MAX_CONNECTIONS_PER_IP; nil: no limit.
+    package let connectionsPerAddressMax: Int?
+    /// MAX_ROOMS_PER_CONNECTION
+    package let roomsPerConnectionMax: Int
+    /// MAX_MESSAGE_BYTES
+    package let messageBytesMax: Int
+    /// MESSAGES_PER_SECOND
+    package let messagesPerSecond: Int
+    /// SEND_QUEUE_BYTES
+    package let sendQueueBytesMax: Int
+
+    /// HISTORY_SIZE, in messages per room; 0 keeps none.
+    package let historySize: Int
+    /// HISTORY_TTL_SECONDS
+    package let historyTTLMilliseconds: Int
+    /// INBOX_SIZE, in messages per user.
+    package let inboxSize: Int
+    /// INBOX_TTL_SECONDS
+    package let inboxTTLMilliseconds: Int
+    /// SESSION_TTL_SECONDS
+    package let sessionTTLMilliseconds: Int
+    /// DEDUPE_WINDOW_SECONDS
+    package let dedupeWindowMilliseconds: Int
+
+    /// PRESENCE_GRACE_SECONDS
+    package let presenceGraceMilliseconds: Int
+    /// HEARTBEAT_INTERVAL_SECONDS
+    package let heartbeatIntervalMilliseconds: Int
+    /// HEARTBEAT_TIMEOUT_SECONDS; more than the interval.
+    package let heartbeatTimeoutMilliseconds: Int
+    /// DRAIN_SECONDS
+    package let drainMilliseconds: Int
+
+    /// API_KEY
+    package let apiKey: String?
+    /// ALLOWED_ORIGINS
+    package let originPolicy: OriginPolicy
+    /// TRUSTED_PROXIES
+    package let trustedProxies: TrustedProxies
+
+    /// LOG_LEVEL
+    package let logLevel: Logger.Level
+    /// LOG_FORMAT
+    package let logFormat: LogFormat
+    /// ECHO_ENDPOINT
+    package let servesEcho: Bool
+    /// PROC_ROOT, absolute.
+    package let procRoot: String
+
+    /// What the operator should be told although the node starts: one line each, without secrets.
+    package let warnings: [String]
+
+    /// Reads and checks the whole configuration. Pure: the process's environment and the file's text come in.
+    ///
+    /// - Parameters:
+    ///   - environment: the process's variables; they win over the file.
+    ///   - dotEnv: the text of `.env`, nil when there is none.
+    ///   - cores: how many workers there are by default (clamped to what WORKERS allows).
+    package static func load(
+        environment: [String: String], dotEnv: String?, cores: Int
+    ) throws(ConfigurationError) -> Configuration {
+        let file = try dotEnv.map { text throws(ConfigurationError) in try DotEnv(parsing: text) }
+        return try Configuration(SettingReader(environment: environment, file: file), cores: cores)
+    }
+
+    private init(_ reader: SettingReader, cores: Int) throws(ConfigurationError) {
+        let unsupported = try reader.unsupportedWarnings()
+        port = try reader.integer(.port)
+        host = try reader.value(.host) { $0 == "localhost" ? IPAddress(v4: 0x7F00_0001) : IPAddress($0) }
+        workers = try reader.optionalInteger(.workers) ?? min(max(cores, 1), 256)
+        nodeID = try reader.optionalValue(.nodeID) { Identifier(validating: $0) }
+
+        connectionsMax = try reader.integer(.maxConnections)
+        connectionsPerUserMax = try reader.optionalInteger(.maxConnectionsPerUser)
+        connectionsPerAddressMax = try reader.optionalInteger(.maxConnectionsPerIP)
+        roomsPerConnectionMax = try reader.integer(.maxRoomsPerConnection)
+        messageBytesMax = try reader.integer(.maxMessageBytes)
+        messagesPerSecond = try reader.integer(.messagesPerSecond)
+        sendQueueBytesMax = try reader.integer(.sendQueueBytes)
+
+        historySize = try reader.integer(.historySize)
+        historyTTLMilliseconds = try reader.milliseconds(.historyTTL)
+        inboxSize = try reader.integer(.inboxSize)
+        inboxTTLMilliseconds = try reader.milliseconds(.inboxTTL)
+        sessionTTLMilliseconds = try reader.milliseconds(.sessionTTL)
+        dedupeWindowMilliseconds = try reader.milliseconds(.dedupeWindow)
+
+        presenceGraceMilliseconds = try reader.milliseconds(.presenceGrace)
+        heartbeatIntervalMilliseconds = try reader.milliseconds(.heartbeatInterval)
+        heartbeatTimeoutMilliseconds = try reader.milliseconds(.heartbeatTimeout)
+        drainMilliseconds = try reader.milliseconds(.drainTime)
+
+        apiKey = try reader.optionalValue(.apiKey) { key in
+            let isSendable = key.utf8.count <= 1024 && key.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+            return isSendable ? key : nil
+        }
+        originPolicy = try reader.optionalValue(.allowedOrigins, OriginPolicy.init(configured:)) ?? .ownHost
+        trustedProxies = try reader.value(.trustedProxies, TrustedProxies.init(configured:))
+
+        logLevel = try reader.value(.logLevel) { Logger.Level(rawValue: $0.lowercased()) }
+        logFormat = try reader.value(.logFormat) { LogFormat(rawValue: $0.lowercased()) }
+        servesEcho = try reader.value(.echoEndpoint) { ["0": false, "1": true][$0] }
+        procRoot = try reader.value(.procRoot) { $0.utf8.first == UInt8(ascii: "/") && !$0.utf8.contains(0) ? $0 : nil }
+
+        guard heartbeatTimeoutMilliseconds > heartbeatIntervalMilliseconds else {
+            throw reader.bad(
+                .heartbeatTimeout,
+                allowed: "more than HEARTBEAT_INTERVAL_SECONDS, which is \(reader.shown(.heartbeatInterval))")
+        }
+        var warnings = unsupported + reader.unknownWarnings()
+        if sendQueueBytesMax < messageBytesMax {
+            warnings.append(
+                "SEND_QUEUE_BYTES (\(sendQueueBytesMax)) is less than MAX_MESSAGE_BYTES (\(messageBytesMax)): "
+                    + "a message that is larger than the queue closes slow readers at once")
+        }
+        self.warnings = warnings
+    }
+}
+
+extension OriginPolicy {
+    /// The policy that ALLOWED_ORIGINS asks for, or nil if it is not of the allowed form.
+    init?(configured text: String) {
+        let items = commaSeparated(text)
+        if items == ["*"] {
+            self = .any
+            return
+        }
+        let origins = items.compactMap { Origin($0) }
+        guard !items.isEmpty, origins.count == items.count else { return nil }
+        self = .list(Set(origins))
+    }
+}
+
+extension TrustedProxies {
+    /// The proxies that TRUSTED_PROXIES names, or nil if it is not of the allowed form.
+    init?(configured text: String) {
+        let items = commaSeparated(text)
+        let blocks = items.compactMap { CIDR($0) }
+        guard !items.isEmpty, blocks.count == items.count else { return nil }
+        self.init(blocks)
+    }
+}
+
+/// The items of a list without the blanks around them; a comma at the end makes an empty item, which no list allows.
+private func commaSeparated(_ text: String) -> [String] {
+    text.split(separator: ",", omittingEmptySubsequences: false).map { item in
+        let blanks: Set<Character> = [" ", "\t"]
+        var item = item.drop { blanks.contains($0) }
+        while let last = item.last, blanks.contains(last) {
+            item.removeLast()
+        }
+        return String(item)
+    }
+}

@@ -1,0 +1,117 @@
+import Foundations
+
+/// The rows, in the order of `.env.example` and the README.
+extension Setting {
+    // MARK: Where the node listens and what it is called
+
+    static let port = Setting(
+        "PORT", .integer(lower: 1, upper: 65535), default: "8000", "The TCP port that the node listens on.")
+    static let host = Setting(
+        "HOST", .text(rule: "an IPv4 or IPv6 address, or localhost"), default: "0.0.0.0",
+        "The address that the node listens on; 0.0.0.0 is every IPv4 interface, :: every interface.")
+    static let workers = Setting(
+        "WORKERS", .integer(lower: 1, upper: 256), default: nil, note: "the number of cores",
+        "How many worker threads share the connections.")
+    static let nodeID = Setting(
+        "NODE_ID", .text(rule: Identifier.rule), default: nil, note: "made at the start",
+        "The node's name in answers, logs and metrics.")
+
+    // MARK: How much one node takes
+
+    static let maxConnections = Setting(
+        "MAX_CONNECTIONS", .integer(lower: 1, upper: 10_000_000), default: "100000",
+        "The most connections at a time; lowered with a warning to what the open-file limit allows.")
+    static let maxConnectionsPerUser = Setting(
+        "MAX_CONNECTIONS_PER_USER", .integer(lower: 1, upper: nil), default: nil, note: off,
+        "The most connections of one user; closed with 4006 over it.")
+    static let maxConnectionsPerIP = Setting(
+        "MAX_CONNECTIONS_PER_IP", .integer(lower: 1, upper: nil), default: nil, note: off,
+        "The most connections from one address; closed with 4006 over it.")
+    static let maxRoomsPerConnection = Setting(
+        "MAX_ROOMS_PER_CONNECTION", .integer(lower: 1, upper: 1024), default: "32",
+        "The most rooms that one connection may be in, the URL's room included.")
+    static let maxMessageBytes = Setting(
+        "MAX_MESSAGE_BYTES", .integer(lower: 128, upper: 16_777_216), default: "65536",
+        "The largest WebSocket message that is taken; closed with 1009 over it.")
+    static let messagesPerSecond = Setting(
+        "MESSAGES_PER_SECOND", .integer(lower: 1, upper: RatePolicy.range.upperBound), default: "50",
+        "How many frames per second each connection may send, with bursts of twice that.")
+    static let sendQueueBytes = Setting(
+        "SEND_QUEUE_BYTES", .integer(lower: 4096, upper: nil), default: "1048576",
+        "How many bytes may wait for one slow reader; closed with 4102 over it.")
+
+    // MARK: What is kept, and for how long
+
+    static let historySize = Setting(
+        "HISTORY_SIZE", .integer(lower: 0, upper: 1_000_000), default: "1000",
+        "How many messages each room keeps at least (at most twice that).")
+    static let historyTTL = Setting(
+        "HISTORY_TTL_SECONDS", .seconds(lower: 1, upper: nil, decimals: false), default: "86400",
+        "How long an empty room's history is kept after its last message.")
+    static let inboxSize = Setting(
+        "INBOX_SIZE", .integer(lower: 1, upper: nil), default: "1000",
+        "How many direct messages each user's inbox keeps.")
+    static let inboxTTL = Setting(
+        "INBOX_TTL_SECONDS", .seconds(lower: 1, upper: nil, decimals: false), default: "604800",
+        "How long a user's inbox is kept.")
+    static let sessionTTL = Setting(
+        "SESSION_TTL_SECONDS", .seconds(lower: 1, upper: nil, decimals: false), default: "300",
+        "How long a user's session is kept after the last connection went.")
+    static let dedupeWindow = Setting(
+        "DEDUPE_WINDOW_SECONDS", .seconds(lower: 1, upper: nil, decimals: false), default: "300",
+        "How long a message id is known, so that sending it again commits nothing.")
+
+    // MARK: Signs of life, and the end
+
+    static let presenceGrace = Setting(
+        "PRESENCE_GRACE_SECONDS", .seconds(lower: 0, upper: 300, decimals: true), default: "5",
+        "How long a user whose connection was lost still counts as present.")
+    static let heartbeatInterval = Setting(
+        "HEARTBEAT_INTERVAL_SECONDS", .seconds(lower: 1, upper: nil, decimals: true), default: "30",
+        "How often each connection is pinged.")
+    static let heartbeatTimeout = Setting(
+        "HEARTBEAT_TIMEOUT_SECONDS", .seconds(lower: 2, upper: nil, decimals: true), default: "90",
+        "How long a connection may be silent; closed with 4201 after it; over the interval.")
+    static let drainTime = Setting(
+        "DRAIN_SECONDS", .seconds(lower: 0, upper: 3600, decimals: true), default: "10",
+        "Over how long connections are closed when the node is told to stop.")
+
+    // MARK: Who may do what
+
+    static let apiKey = Setting(
+        "API_KEY", .text(rule: "1 to 1024 visible ASCII characters without spaces"), default: nil, note: "none",
+        secret: true,
+        "The key that /api/ and /metrics ask for; without one, deleting and operating are for this machine only."
+    )
+    static let allowedOrigins = Setting(
+        "ALLOWED_ORIGINS", .text(rule: "origins such as https://chat.example.com, separated by commas, or *"),
+        default: nil, note: "the request's own host",
+        "Whose web pages may connect and write; when set, list the node's own origin too if its pages are used.")
+    static let trustedProxies = Setting(
+        "TRUSTED_PROXIES", .text(rule: "addresses or CIDR blocks, separated by commas"), default: "127.0.0.0/8,::1",
+        "Whose X-Forwarded-For and X-Real-IP are believed.")
+
+    // MARK: What the operator sees
+
+    static let logLevel = Setting(
+        "LOG_LEVEL", .word(["TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL"]), default: "INFO",
+        "The least severe log lines that are written.")
+    static let logFormat = Setting(
+        "LOG_FORMAT", .word(["text", "json"]), default: "text", "How log lines on standard error are written.")
+    static let echoEndpoint = Setting(
+        "ECHO_ENDPOINT", .flag, default: "0", "1 serves the WebSocket endpoint /echo, for conformance suites.")
+    static let procRoot = Setting(
+        "PROC_ROOT", .text(rule: "an absolute path"), default: "/proc", "Where the kernel's process files are read.")
+
+    /// Every variable that this version knows, in order.
+    package static let all: [Setting] = [
+        port, host, workers, nodeID,
+        maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, maxRoomsPerConnection, maxMessageBytes,
+        messagesPerSecond,
+        sendQueueBytes,
+        historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow,
+        presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
+        apiKey, allowedOrigins, trustedProxies,
+        logLevel, logFormat, echoEndpoint, procRoot,
+    ]
+}

@@ -1,0 +1,144 @@
+/// Looks variables up, environment first, and reads their values as their rows say.
+struct SettingReader {
+    private let environment: [String: String]
+    private let file: DotEnv?
+
+    init(environment: [String: String], file: DotEnv?) {
+        self.environment = environment
+        self.file = file
+    }
+
+    // MARK: Typed values
+
+    /// The number that is set, or the default, which the row must have.
+    func integer(_ setting: Setting) throws(ConfigurationError) -> Int {
+        try value(setting) { Self.integer($0, setting.kind) }
+    }
+
+    /// The number that is set; nil when none is, or the word "off" where that is the default.
+    func optionalInteger(_ setting: Setting) throws(ConfigurationError) -> Int? {
+        if setting.canBeOff, found(setting)?.value == Setting.off {
+            return nil
+        }
+        return try optionalValue(setting) { Self.integer($0, setting.kind) }
+    }
+
+    /// The duration that is set, or the default, in milliseconds.
+    func milliseconds(_ setting: Setting) throws(ConfigurationError) -> Int {
+        try value(setting) { Self.milliseconds($0, setting.kind) }
+    }
+
+    /// What `parse` makes of the value that is set or of the default, which the row must have; nil from `parse` is a
+    /// bad value.
+    func value<Value>(
+        _ setting: Setting, _ parse: (String) -> Value?
+    ) throws(ConfigurationError) -> Value {
+        guard let value = parse(found(setting)?.value ?? setting.defaultText ?? "") else {
+            throw bad(setting, allowed: setting.rule)
+        }
+        return value
+    }
+
+    /// What `parse` makes of the value that is set, nil when none is; nil from `parse` is a bad value.
+    func optionalValue<Value>(
+        _ setting: Setting, _ parse: (String) -> Value?
+    ) throws(ConfigurationError) -> Value? {
+        found(setting) == nil ? nil : try value(setting, parse)
+    }
+
+    // MARK: Messages
+
+    /// The error for a value: which variable, from where, what it is (unless secret), and what is allowed.
+    func bad(_ setting: Setting, allowed: String) -> ConfigurationError {
+        ConfigurationError(
+            variable: setting.name,
+            "\(setting.name) is \(shown(setting))\(found(setting)?.origin ?? ""); allowed is \(allowed)")
+    }
+
+    /// The value that counts, for a message: quoted, or "(hidden)".
+    func shown(_ setting: Setting) -> String {
+        if setting.isSecret {
+            return "(hidden)"
+        }
+        return found(setting).map { ConfigurationError.quoted($0.value) }
+            ?? "\(setting.defaultText ?? "unset") (default)"
+    }
+
+    /// A warning for each variable that is set and that this version does not act on.
+    ///
+    /// Throws for those that must not be ignored.
+    func unsupportedWarnings() throws(ConfigurationError) -> [String] {
+        var warnings: [String] = []
+        let names = Set(environment.keys).union(file.map { Set($0.entries.keys) } ?? []).sorted()
+        for name in names {
+            guard let found = found(name), let row = UnsupportedSetting.all.first(where: { $0.covers(name) }),
+                row.harmlessValue == nil || found.value.lowercased() != row.harmlessValue
+            else { continue }
+            // The value is not shown: it may be, or contain, a secret.
+            guard !row.refusesStart else {
+                let instead = row.harmlessValue.map { "leave it unset or \($0)" } ?? "leave it unset"
+                throw ConfigurationError(
+                    variable: name, "\(name) is set\(found.origin), but is not supported by this version; \(instead)")
+            }
+            warnings.append("\(name) is set\(found.origin), but has no effect in this version")
+        }
+        return warnings
+    }
+
+    /// A warning for each name in the file that is no variable of this program: most likely a slip of the pen. (The
+    /// environment is full of others' variables, so nothing can be said about it.)
+    func unknownWarnings() -> [String] {
+        let known = Set(Setting.all.map(\.name))
+        return (file?.entries ?? [:])
+            .filter { name, _ in !known.contains(name) && !UnsupportedSetting.all.contains { $0.covers(name) } }
+            .sorted { $0.value.line < $1.value.line }
+            .map { ".env line \($0.value.line): \($0.key) is not a variable of this program" }
+    }
+
+    // MARK: Lookup and number forms
+
+    /// A value and, for messages, where it stands.
+    private struct Found {
+        let value: String
+        let origin: String
+    }
+
+    private func found(_ setting: Setting) -> Found? { found(setting.name) }
+
+    /// An empty value is unset, and does not hide the file's.
+    private func found(_ name: String) -> Found? {
+        if let value = environment[name], !value.isEmpty {
+            return Found(value: value, origin: "")
+        }
+        if let entry = file?.entries[name], !entry.value.isEmpty {
+            return Found(value: entry.value, origin: " (.env line \(entry.line))")
+        }
+        return nil
+    }
+
+    private static func integer(_ text: String, _ kind: Setting.Kind) -> Int? {
+        guard case .integer(let lower, let upper) = kind, let number = digits(text[...]) else { return nil }
+        return number >= lower && number <= upper ?? Setting.openUpperBound ? number : nil
+    }
+
+    private static func milliseconds(_ text: String, _ kind: Setting.Kind) -> Int? {
+        guard case .seconds(let lower, let upper, let decimals) = kind else { return nil }
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count <= (decimals ? 2 : 1), let whole = digits(parts[0]) else { return nil }
+        var thousandths = 0
+        if parts.count == 2 {
+            guard parts[1].utf8.count <= 3, let fraction = digits(parts[1]) else { return nil }
+            thousandths = fraction * [1, 100, 10, 1][parts[1].utf8.count]
+        }
+        // Checked before it is multiplied, so that nothing overflows.
+        guard whole <= Setting.openUpperBound else { return nil }
+        let milliseconds = whole * 1000 + thousandths
+        return milliseconds >= lower * 1000 && milliseconds <= (upper ?? Setting.openUpperBound) * 1000
+            ? milliseconds : nil
+    }
+
+    /// A number of ASCII digits alone (`Int` would take a sign), not larger than fits.
+    private static func digits(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
+    }
+}

@@ -1,0 +1,38 @@
+/// A variable of the contract that this version does not act on, and what it means that it is set.
+///
+/// One that changes who may connect, what is encrypted or where messages are kept must not be ignored: the start is
+/// refused. The others tune something that is not there, so a warning says enough.
+struct UnsupportedSetting: Sendable {
+    /// The name, or with `isPrefix` how the name begins.
+    let name: String
+    var isPrefix = false
+    /// Whether the start is refused; else it is a warning.
+    let refusesStart: Bool
+    /// The one value that is as good as unset.
+    var harmlessValue: String?
+
+    static let all: [UnsupportedSetting] = [
+        UnsupportedSetting(name: "REDIS_URL", refusesStart: true),
+        UnsupportedSetting(name: "JWT_SECRET", refusesStart: true),
+        UnsupportedSetting(name: "JWT_PUBLIC_KEY_FILE", refusesStart: true),
+        UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
+        UnsupportedSetting(name: "TLS_KEY_FILE", refusesStart: true),
+        UnsupportedSetting(name: "COMPRESSION", refusesStart: true, harmlessValue: "off"),
+        UnsupportedSetting(name: "PUSH_WEBHOOK_URL", refusesStart: true),
+        UnsupportedSetting(name: "PUSH_WEBHOOK_SECRET", refusesStart: false),
+        UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
+        UnsupportedSetting(name: "REDIS_TIMEOUT", refusesStart: false),
+        UnsupportedSetting(name: "OUTBOX_MESSAGES", refusesStart: false),
+        UnsupportedSetting(name: "OUTBOX_BYTES", refusesStart: false),
+        UnsupportedSetting(name: "NODE_HEARTBEAT_SECONDS", refusesStart: false),
+        UnsupportedSetting(name: "NODE_EXPIRY_SECONDS", refusesStart: false),
+        UnsupportedSetting(name: "GOVERNOR_", isPrefix: true, refusesStart: false),
+        UnsupportedSetting(name: "CGROUP_ROOT", refusesStart: false),
+    ]
+
+    /// Whether a variable of this name is meant.
+    func covers(_ variable: String) -> Bool {
+        isPrefix
+            ? variable.hasPrefix(name) && variable.utf8.allSatisfy { (0x21...0x7E).contains($0) } : variable == name
+    }
+}

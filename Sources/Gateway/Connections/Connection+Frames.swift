@@ -1,0 +1,153 @@
+import Foundations
+import NetworkIO
+import Rooms
+import WireProtocol
+
+// What a client's frames do.
+extension Connection {
+    /// The largest message of the echo endpoint.
+    private static let echoBytesMax = 16 * 1024 * 1024
+    /// Bad frames in a row that close the connection.
+    private static let badFramesMax = 20
+
+    /// Takes up to one message from the front of `bytes`; returns how many bytes that were.
+    func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+        let isEcho = if case .echo = phase { true } else { false }
+        let most = isEcho ? Self.echoBytesMax : worker.configuration.messageBytesMax
+        let (consumed, event) = decoder.next(bytes, role: .server, messageBytesMax: most)
+        switch event {
+        case .incomplete: break
+        case .text(let payload): isEcho ? echo(.text, payload) : received(text: payload)
+        case .binary(let payload):
+            if isEcho { echo(.binary, payload) } else { refuseBinary() }
+        case .ping(let payload): answerPing(payload)
+        case .pong: break
+        case .close(let code): peerClosed(code)
+        case .violation(let code, _): fail(code)
+        }
+        return consumed
+    }
+
+    private func echo(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        guard case .echo = phase else { return }
+        send(FrameEncoder.frame(opcode, payload))
+    }
+
+    private func refuseBinary() {
+        if case .chat = phase { fail(.unsupportedData) }
+    }
+
+    /// Pings are always answered; while the peer does not read, what is queued already is answer enough, so that
+    /// pings never pile up (RFC 6455 §5.5.3 lets an endpoint answer only the latest).
+    private func answerPing(_ payload: UnsafeRawBufferPointer) {
+        switch phase {
+        case .chat, .echo, .opening: break
+        default: return
+        }
+        if isBlocked, queuedBytes > worker.configuration.sendQueueBytesMax { return }
+        send(worker.scratch.frame(.pong, payload))
+    }
+
+    // MARK: Chat
+
+    private func received(text: UnsafeRawBufferPointer) {
+        guard case .chat = phase, let info else { return }
+        worker.counters.messagesIn.add(1)
+        let frame: ClientFrame
+        switch ClientFrame.parse(text) {
+        case .failure(let fault): return refuse(fault)
+        case .success(let parsed): frame = parsed
+        }
+        badFrames = 0
+        if frame.body.takesToken, !takeToken(frame) { return }
+        switch frame.body {
+        case .message(let fields): publish(fields, frame, info)
+        case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
+        case .typing(let isTyping): inRoom(frame, info) { $0.typing(isTyping, info, in: $1) }
+        case .read(let seq): inRoom(frame, info) { $0.read(upTo: seq, info, in: $1) }
+        case .history(let query):
+            let id = frame.id?.text
+            ask(frame, info) { $0.history(query, of: $1, requestID: id, info) }
+        case .users:
+            let id = frame.id?.text
+            ask(frame, info) { $0.users(of: $1, requestID: id, info) }
+        case .join(let room, let position): join(room, from: position)
+        case .leave(let room): leave(room)
+        case .inboxAck(let position):
+            worker.post(to: worker.context.home(of: info.user)) { $0.acknowledgeInbox(position, info) }
+        case .ping(let t):
+            worker.writer.pong(t: t, time: loop.unixNow)
+            sendWritten()
+        }
+    }
+
+    private func refuse(_ fault: ClientFrameFault) {
+        worker.counters.refused(.badFrame)
+        sendError(fault.code, fault.message, id: fault.id)
+        badFrames += 1
+        if badFrames == Self.badFramesMax { close(.policyViolation, reason: CloseReason("bad_frames")) }
+    }
+
+    /// Takes a token from the bucket; when there is none, says so, and ends a flood.
+    private func takeToken(_ frame: ClientFrame) -> Bool {
+        switch rate.take(now: loop.now * 1_000_000, policy: worker.policy) {
+        case .allowed:
+            return true
+        case .refused(let retryMilliseconds):
+            worker.counters.refused(.rateLimited)
+            sendError(
+                .rateLimited, "more than \(worker.policy.perSecond) frames per second", id: frame.id?.text,
+                room: frame.room, retryMilliseconds: retryMilliseconds)
+            if flood.refused(now: loop.now, policy: worker.policy) {
+                let retry = worker.context.retryMilliseconds()
+                close(.flooding, reason: CloseReason("flooding", retryMilliseconds: retry))
+            }
+            return false
+        }
+    }
+
+    private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
+        guard let members = target(frame.room) else { return refuseOutside(frame) }
+        if members.home == worker.index, let home = worker.rooms[members.room] {
+            worker.publish(fields, from: info, in: home)
+        } else {
+            let message = RemoteMessage(room: members.room, info: info, fields: OwnedMessageFields(fields))
+            worker.send(.publish(message), to: members.home)
+        }
+    }
+
+    private func direct(
+        _ receiver: Identifier, _ fields: MessageFields, _ deviceType: String?, _ info: ConnectionInfo
+    ) {
+        let direct = Worker.Direct(
+            from: info.user, to: receiver, sender: info, deviceType: deviceType, fields: OwnedMessageFields(fields))
+        worker.post(to: worker.context.home(of: receiver)) { $0.sendDirect(direct, from: info) }
+    }
+
+    /// Does something at the home of a room that the connection is in.
+    private func inRoom(
+        _ frame: ClientFrame, _ info: ConnectionInfo, _ work: @escaping @Sendable (Worker, RoomHome) -> Void
+    ) {
+        guard let members = target(frame.room) else { return refuseOutside(frame) }
+        let room = members.room
+        worker.post(to: members.home) { worker in
+            if let home = worker.rooms[room] { work(worker, home) }
+        }
+    }
+
+    /// Asks the home of a room that the connection is in.
+    private func ask(
+        _ frame: ClientFrame, _ info: ConnectionInfo, _ question: @escaping @Sendable (Worker, Identifier) -> Void
+    ) {
+        guard let members = target(frame.room) else { return refuseOutside(frame) }
+        let room = members.room
+        worker.post(to: members.home) { question($0, room) }
+    }
+
+    private func refuseOutside(_ frame: ClientFrame) {
+        worker.counters.refused(.notInRoom)
+        sendError(
+            .notInRoom, "this connection is not in that room; \"join\" it first", id: frame.id?.text,
+            room: frame.room)
+    }
+}

@@ -1,0 +1,117 @@
+import Foundations
+import NetworkIO
+import Rooms
+import WireProtocol
+
+// From the upgrade to the URL's room: the node's cap, the address, the user's home, the inbox, the room.
+extension Connection {
+    /// Switches to WebSocket and asks for admission. Input waits until the room is joined.
+    func open(_ opening: Opening, wantsEcho: Bool, address: Identifier) {
+        phase = .opening(opening)
+        self.wantsEcho = wantsEcho
+        wait = Wait()
+        beginHeartbeat()
+        let context = worker.context
+        let count = context.connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
+        worker.counters.connections.add(1)
+        isCounted = true
+        if count > context.connectionsMax { return refuse(.nodeFull) }
+        guard worker.configuration.connectionsPerAddressMax != nil else { return attach(opening) }
+        let (key, index) = (key, worker.index)
+        worker.post(to: context.home(of: address)) { $0.admitAddress(address, for: key, of: index) }
+    }
+
+    func addressAdmitted(_ address: Identifier) {
+        countedAddress = CountedAddress(address)
+        if case .opening(let opening) = phase { attach(opening) }
+    }
+
+    private func attach(_ opening: Opening) {
+        let arrival = Arrival(
+            user: opening.user, device: opening.device, deviceType: opening.deviceType, worker: worker.index,
+            socketKey: key)
+        worker.post(to: worker.context.home(of: opening.user)) { $0.attach(arrival) }
+    }
+
+    /// The connection is one too many: it is told with a close code, because a browser hides an HTTP status.
+    func refuse(_ reason: ConnectionRefusal) {
+        worker.counters.refused(reason)
+        switch reason {
+        case .userLimit: close(.tooManyConnections, reason: CloseReason("user_limit"))
+        case .addressLimit: close(.tooManyConnections, reason: CloseReason("address_limit"))
+        case .nodeFull, .openFiles, .draining:
+            close(
+                .overCapacity,
+                reason: CloseReason("node_full", retryMilliseconds: worker.context.retryMilliseconds()))
+        }
+    }
+
+    /// The user's home took the connection in.
+    func attached(
+        _ info: ConnectionInfo, _ session: WelcomeFrame.SessionState, _ inbox: WelcomeFrame.InboxState,
+        _ replay: Worker.InboxReplay
+    ) {
+        self.info = info
+        let configuration = worker.configuration
+        worker.writer.welcome(
+            WelcomeFrame(
+                node: worker.context.nodeID, connection: "\(worker.context.nodeID)-\(worker.index)-\(key)",
+                user: info.user, device: info.device,
+                heartbeatMilliseconds: configuration.heartbeatIntervalMilliseconds,
+                messageBytesMax: configuration.messageBytesMax, messagesPerSecond: configuration.messagesPerSecond,
+                session: session, inbox: inbox, reconnect: worker.context.reconnectWindow))
+        sendWritten()
+        inboxReplayed(replay)
+    }
+
+    /// A part of the inbox came.
+    func inboxReplayed(_ replay: Worker.InboxReplay) {
+        guard case .opening(let opening) = phase, let info else { return }
+        for frame in replay.frames { deliver(frame) }
+        wait?.replayedTo = replay.nextAfter
+        guard replay.nextAfter == nil else { return continueReplayIfDrained() }
+        let (room, position) = (opening.room, opening.position)
+        wait?.joining = room
+        worker.post(to: worker.context.home(of: room)) { $0.join(room, info, from: position) }
+    }
+
+    /// What was sent of a replay is with the kernel: asks for more.
+    func continueReplay() {
+        guard let info, let wait, let reached = wait.replayedTo else { return }
+        wait.replayedTo = nil
+        if let room = wait.joining {
+            worker.post(to: worker.context.home(of: room)) { $0.continueReplay(room, info, after: reached) }
+        } else {
+            worker.post(to: worker.context.home(of: info.user)) { $0.continueInboxReplay(info, after: reached) }
+        }
+    }
+
+    /// A part that held nothing for this device leaves nothing to be drained.
+    private func continueReplayIfDrained() {
+        if queuedBytes == 0 { continueReplay() }
+    }
+}
+
+extension Worker {
+    func attached(
+        _ info: ConnectionInfo, _ session: WelcomeFrame.SessionState, _ inbox: WelcomeFrame.InboxState,
+        _ replay: InboxReplay
+    ) {
+        guard let connection = find(info), case .opening = connection.phase else {
+            // It went while it was being admitted.
+            return post(to: context.home(of: info.user)) { $0.detach(info, atOnce: false) }
+        }
+        connection.attached(info, session, inbox, replay)
+    }
+
+    func attachRefused(_ key: UInt64, _ reason: ConnectionRefusal) {
+        (loop.sockets.find(key) as? Connection)?.refuse(reason)
+    }
+
+    func addressAdmitted(_ address: Identifier, _ key: UInt64) {
+        guard let connection = loop.sockets.find(key) as? Connection, case .opening = connection.phase else {
+            return post(to: context.home(of: address)) { $0.releaseAddress(address) }
+        }
+        connection.addressAdmitted(address)
+    }
+}

@@ -1,0 +1,196 @@
+import Foundations
+import NetworkIO
+import Rooms
+import WireProtocol
+
+// `/api/rooms`
+extension Connection {
+    /// `GET /api/rooms`: rooms of all workers by id.
+    func listRooms(_ call: HTTPCall) {
+        answering { () throws(APIFault) in
+            let (limit, cursor) = (try call.limit(), try call.cursor())
+            let (key, worker) = (key, worker)
+            worker.gather { $0.describeRooms(after: cursor, limit: limit) } finish: { [weak worker] parts in
+                worker?.answer(Self.roomList(parts.flatMap { $0 }, limit: limit), to: key)
+            }
+        }
+    }
+
+    private static func roomList(_ rooms: [(id: Identifier, json: [UInt8])], limit: Int) -> HTTPResponse {
+        let page = rooms.sorted { $0.id < $1.id }.prefix(limit)
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.name("rooms")
+        writer.beginArray()
+        for room in page { room.json.withUnsafeBytes { writer.raw($0) } }
+        writer.endArray()
+        if rooms.count > limit, let last = page.last {
+            writer.name("next_cursor")
+            writer.string(last.id)
+        }
+        writer.endObject()
+        return .json(200, writer.array)
+    }
+
+    /// `POST /api/rooms`
+    func createRoom(_ call: HTTPCall) {
+        answering { () throws(APIFault) in
+            let (id, settings) = try roomWish(call)
+            answer(at: worker.context.home(of: id)) { home in
+                guard home.rooms[id] == nil else {
+                    return .error(409, "room_exists", "there is a room \(id.text) already")
+                }
+                let made = home.createRoom(id, settings, isConfigured: true)
+                return .json(201, home.describe(made.room))
+            }
+        }
+    }
+
+    /// Room history sizes that an operator may set; as for HISTORY_SIZE.
+    private static let historySizes: ClosedRange<UInt64> = 0...1_000_000
+
+    private func roomWish(_ call: HTTPCall) throws(APIFault) -> (Identifier, RoomSettings) {
+        var settings = RoomSettings(historySize: worker.configuration.historySize)
+        let made = Identifier(unchecked: "r-" + worker.makeName())
+        let body = call.request.body
+        guard !body.isEmpty else { return (made, settings) }
+        return try body.withUnsafeBufferPointer { buffer throws(APIFault) in
+            let table = try call.fields(UnsafeRawBufferPointer(buffer))
+            return try asAPIFault { () throws(FieldFault) in
+                if let name = try table.string(.name) {
+                    guard (1...256).contains(name.text.utf8.count) else {
+                        throw FieldFault.badField("\"name\" must have 1 to 256 bytes")
+                    }
+                    settings.name = name.text
+                }
+                if let most = try table.natural(.maxUsers) {
+                    guard (1...10_000_000).contains(most) else {
+                        throw FieldFault.badField("\"max_users\" must be from 1 to 10000000")
+                    }
+                    settings.usersMax = Int(most)
+                }
+                if let size = try table.natural(.historySize) {
+                    guard Self.historySizes.contains(size) else {
+                        throw FieldFault.badField("\"history_size\" must be from 0 to 1000000")
+                    }
+                    settings.historySize = Int(size)
+                }
+                return (try table.identifier(.id) ?? made, settings)
+            }
+        }
+    }
+
+    /// `GET /api/rooms/{room_id}`
+    func showRoom(_ call: HTTPCall, _ path: [String]) {
+        answering { () throws(APIFault) in
+            let id = try call.identifier("room_id", path[0])
+            answer(at: worker.context.home(of: id)) { home in
+                guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
+                return .json(200, home.describe(found.room))
+            }
+        }
+    }
+
+    /// `DELETE /api/rooms/{room_id}`
+    func deleteRoom(_ call: HTTPCall, _ path: [String]) {
+        answering { () throws(APIFault) in
+            let id = try call.identifier("room_id", path[0])
+            answer(at: worker.context.home(of: id)) { home in
+                home.deleteRoom(id) ? HTTPResponse(status: 204) : APIFault.noSuchRoom(id)
+            }
+        }
+    }
+
+    /// `GET /api/rooms/{room_id}/users`
+    func listUsers(_ call: HTTPCall, _ path: [String]) {
+        answering { () throws(APIFault) in
+            let id = try call.identifier("room_id", path[0])
+            let (limit, cursor) = (try call.limit(), try call.cursor())
+            answer(at: worker.context.home(of: id)) { home in
+                guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
+                home.writer.removeAll()
+                home.writer.beginObject()
+                if let next = home.writeUsers(of: id, found.room, after: cursor, limit: limit) {
+                    home.writer.name("next_cursor")
+                    home.writer.string(next)
+                }
+                home.writer.endObject()
+                return .json(200, home.writer.array)
+            }
+        }
+    }
+
+    /// `GET /api/rooms/{room_id}/messages`
+    func showHistory(_ call: HTTPCall, _ path: [String]) {
+        answering { () throws(APIFault) in
+            let id = try call.identifier("room_id", path[0])
+            let seqs: ClosedRange<UInt64> = 0...9_007_199_254_740_991
+            let (after, before) = (try call.number("after", in: seqs), try call.number("before", in: seqs))
+            let limit = try call.limit()
+            let query: HistoryQuery
+            switch (after, before) {
+            case (nil, nil): query = HistoryQuery(anchor: .newest, limit: limit)
+            case (let seq?, nil): query = HistoryQuery(anchor: .after(seq), limit: limit)
+            case (nil, let seq?): query = HistoryQuery(anchor: .before(seq), limit: limit)
+            default: throw .bad("after and before exclude each other")
+            }
+            answer(at: worker.context.home(of: id)) { home in
+                guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
+                home.writer.removeAll()
+                home.writeHistory(query, of: id, found.room, requestID: nil, type: nil)
+                return .json(200, home.writer.array)
+            }
+        }
+    }
+
+    /// `POST /api/rooms/{room_id}/messages`
+    func publishToRoom(_ call: HTTPCall, _ path: [String]) {
+        answering { () throws(APIFault) in
+            let id = try call.identifier("room_id", path[0])
+            let (user, fields, _) = try messageWish(call, author: .user)
+            answer(at: worker.context.home(of: id)) { home in
+                fields.withFields { fields in
+                    let published = home.publish(fields, user: user, in: id)
+                    home.writer.ack(
+                        .room(id), id: published.id, position: published.position, time: published.time,
+                        isDuplicate: published.frame == nil)
+                    return .json(published.frame == nil ? 200 : 201, home.writer.array)
+                }
+            }
+        }
+    }
+
+    /// The message in a publishing body.
+    func messageWish(
+        _ call: HTTPCall, author: Field
+    ) throws(APIFault) -> (author: Identifier, fields: OwnedMessageFields, deviceType: String?) {
+        let most = worker.configuration.messageBytesMax
+        return try call.request.body.withUnsafeBufferPointer { buffer throws(APIFault) in
+            let bytes = UnsafeRawBufferPointer(buffer)
+            let table = try call.fields(bytes)
+            guard bytes.count <= most else {
+                throw APIFault(
+                    status: 413, code: "too_large", message: "a message has at most \(most) bytes")
+            }
+            return try asAPIFault { () throws(FieldFault) in
+                let user = try table.required(author, table.identifier(author))
+                let type = try table.typeName(.deviceType)?.text
+                return (user, OwnedMessageFields(try MessageFields(table)), type)
+            }
+        }
+    }
+}
+
+extension Worker {
+    /// Rooms at home here, above `cursor` by id, one more than `limit` so that it shows whether there are more.
+    fileprivate func describeRooms(after cursor: Identifier?, limit: Int) -> [(id: Identifier, json: [UInt8])] {
+        let ids = rooms.keys.filter { id in cursor.map { $0 < id } ?? true }.sorted().prefix(limit + 1)
+        return ids.compactMap { id in rooms[id].map { (id, describe($0.room)) } }
+    }
+
+    fileprivate func describe(_ room: Room) -> [UInt8] {
+        writer.removeAll()
+        writeRoom(room)
+        return writer.array
+    }
+}

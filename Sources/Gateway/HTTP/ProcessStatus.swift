@@ -1,0 +1,36 @@
+import Foundations
+import NetworkIO
+import WireProtocol
+
+/// What the system says of this process.
+struct ProcessStatus {
+    let residentBytes: Int?
+    let cpuPercent: Double
+    let openFiles: Int?
+    let openFilesMax: Int
+
+    /// Reads `self/statm` and counts `self/fd` below `root`; what is not there stays nil.
+    static func read(root: String, _ context: NodeContext) -> ProcessStatus {
+        ProcessStatus(
+            residentBytes: ProcessFiles.residentBytes(root: root), cpuPercent: context.cpu.percent(),
+            openFiles: ProcessFiles.openFiles(root: root), openFilesMax: context.openFilesMax)
+    }
+
+    func write(to writer: inout JSONWriter) {
+        writer.name("process")
+        writer.beginObject()
+        if let residentBytes {
+            writer.name("rss_bytes")
+            writer.number(residentBytes)
+        }
+        writer.name("cpu_percent")
+        writer.number(cpuPercent)
+        if let openFiles {
+            writer.name("open_files")
+            writer.number(openFiles)
+        }
+        writer.name("open_files_max")
+        writer.number(openFilesMax)
+        writer.endObject()
+    }
+}

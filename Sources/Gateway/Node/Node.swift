@@ -1,0 +1,159 @@
+import Foundations
+import Logging
+import NetworkIO
+
+/// Why a node can't start.
+package enum NodeStartFault: Error {
+    /// Another process has the address.
+    case addressInUse(String)
+    /// The address can't be bound for another reason.
+    case addressUnusable(String, SystemError)
+    case system(SystemError)
+}
+
+/// A node: its workers, and the control loop on the calling thread that watches over their life.
+///
+/// Thread: the one that calls `run()`.
+package final class Node {
+    /// Descriptors that are kept for other things than connections: logs, loops, listeners, the spare ones.
+    private static let reservedDescriptors = 64
+    /// How long connections have to take their close frame once the drain's time is over.
+    private static let lingerMilliseconds = 3_000
+
+    private let context: NodeContext
+    private let loop: EventLoop
+    private let configuration: Configuration
+    private let logger: Logger
+    private let mail = Mailbox<Notice>()
+    private var workers: [Thread] = []
+    private var signals: SignalWatcher?
+    private var drained = 0
+    private var drainEnd: Int?
+    private var exitStatus: Int32 = 0
+
+    /// What workers tell the control loop.
+    private enum Notice: Sendable {
+        /// A worker's last connection went.
+        case drained
+    }
+
+    /// The address that clients use.
+    package let port: UInt16
+
+    /// Binds the address and starts the workers.
+    package init(_ configuration: Configuration, logger: Logger) throws(NodeStartFault) {
+        self.configuration = configuration
+        self.logger = logger
+        SignalWatcher.ignoreBrokenPipes()
+        let openFiles = ProcessLimits.raiseOpenFiles()
+        let listeners = try Self.bind(configuration)
+        port = listeners[0].port
+        let room = max(1, openFiles - Self.reservedDescriptors - 8 * configuration.workers)
+        let most = min(configuration.connectionsMax, room)
+        if most < configuration.connectionsMax {
+            logger.warning(
+                "MAX_CONNECTIONS is lowered to what the open-file limit allows",
+                metadata: [
+                    "wanted": "\(configuration.connectionsMax)", "max": "\(most)", "open_files": "\(openFiles)",
+                ])
+        }
+        let random = Digest.random(count: 4).reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
+        context = NodeContext(
+            configuration: configuration, nodeID: configuration.nodeID?.text ?? "n-" + String(random, radix: 36),
+            logger: logger, connectionsMax: most, openFilesMax: openFiles, startedAt: Clock.unixMilliseconds())
+        do throws(SystemError) {
+            loop = try EventLoop()
+            loop.delegate = self
+            mail.connect(to: loop.wakeHandle)
+            try start(listeners)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private static func bind(_ configuration: Configuration) throws(NodeStartFault) -> [ListeningSocket] {
+        let host = configuration.host.description
+        let address = configuration.host.isV4 ? "\(host):\(configuration.port)" : "[\(host)]:\(configuration.port)"
+        do throws(SystemError) {
+            return try ListeningSocket.bind(
+                host: host, port: UInt16(configuration.port), count: configuration.workers)
+        } catch {
+            if error.isAddressInUse { throw .addressInUse(address) }
+            throw .addressUnusable(address, error)
+        }
+    }
+
+    private func start(_ listeners: [ListeningSocket]) throws(SystemError) {
+        for (index, listener) in listeners.enumerated() {
+            let (context, mail) = (context, mail)
+            let thread = try Thread(name: "worker-\(index)") {
+                do {
+                    let worker = try Worker(index: index, context: context, listener: listener) { _ in
+                        mail.post([.drained])
+                    }
+                    worker.run()
+                } catch {
+                    context.logger.critical(
+                        "a worker can't start", metadata: ["worker": "\(index)", "error": "\(error)"])
+                    mail.post([.drained])
+                }
+            }
+            workers.append(thread)
+        }
+        signals = try SignalWatcher(SignalWatcher.termination, loop: loop) { [unowned self] signal in
+            terminate(signal)
+        }
+    }
+
+    /// Serves until a signal ends it; the process's exit status: 0 after a drain, 128 + signal when a second signal
+    /// cut it short.
+    package func run() -> Int32 {
+        logger.notice(
+            "serving",
+            metadata: [
+                "node": "\(context.nodeID)", "host": "\(configuration.host)", "port": "\(port)",
+                "workers": "\(configuration.workers)", "connections_max": "\(context.connectionsMax)",
+            ])
+        loop.run()
+        guard exitStatus == 0 else { return exitStatus }
+        for index in workers.indices { context.mailboxes[index].post([.run { $0.stop() }]) }
+        for worker in workers { worker.join() }
+        logger.notice("stopped", metadata: ["node": "\(context.nodeID)"])
+        return 0
+    }
+
+    // MARK: Life cycle
+
+    private func terminate(_ signal: Int32) {
+        if drainEnd != nil {
+            logger.warning("a second signal: ending at once", metadata: ["signal": "\(signal)"])
+            exitStatus = 128 + signal
+            loop.stop()
+            return
+        }
+        let duration = configuration.drainMilliseconds
+        logger.notice(
+            "draining: no new connections, those that are here are closed one after the other",
+            metadata: [
+                "signal": "\(signal)", "milliseconds": "\(duration)",
+                "connections": "\(context.connectionCount.load(ordering: .relaxed))",
+            ])
+        drainEnd = loop.now + duration + Self.lingerMilliseconds
+        context.beginDraining()
+        for mailbox in context.mailboxes { mailbox.post([.run { $0.beginDraining(within: duration) }]) }
+    }
+}
+
+extension Node: EventLoopDelegate {
+    package func loopWoken() {
+        drained += mail.takeAll().count
+        if drained >= workers.count { loop.stop() }
+    }
+
+    package func loopTicked() {
+        if let drainEnd, loop.now >= drainEnd { loop.stop() }
+    }
+
+    package func loopTurnEnding() {}
+    package func loopTurnEnded() {}
+}

@@ -1,0 +1,100 @@
+import Synchronization
+
+/// Why a connection was refused.
+package enum ConnectionRefusal: Int, CaseIterable, Sendable {
+    case nodeFull, userLimit, addressLimit, openFiles, draining
+
+    package var name: StaticString {
+        switch self {
+        case .nodeFull: "node_full"
+        case .userLimit: "user_limit"
+        case .addressLimit: "address_limit"
+        case .openFiles: "open_files"
+        case .draining: "draining"
+        }
+    }
+}
+
+/// Why a message was refused.
+package enum MessageRefusal: Int, CaseIterable, Sendable {
+    case badFrame, rateLimited, notInRoom
+
+    package var name: StaticString {
+        switch self {
+        case .badFrame: "bad_frame"
+        case .rateLimited: "rate_limited"
+        case .notInRoom: "not_in_room"
+        }
+    }
+}
+
+/// What one worker counts. The worker writes, anybody reads: relaxed atomics with one writer each, on cache lines of
+/// their own.
+package final class WorkerCounters: Sendable {
+    /// A number with one writer.
+    package struct Counter: ~Copyable, Sendable {
+        private let cell = Atomic<Int>(0)
+        package var value: Int { cell.load(ordering: .relaxed) }
+        package func set(_ value: Int) { cell.store(value, ordering: .relaxed) }
+        package func add(_ amount: Int) { cell.store(cell.load(ordering: .relaxed) &+ amount, ordering: .relaxed) }
+    }
+
+    package let connections = Counter()
+    package let accepted = Counter()
+    package let rooms = Counter()
+    package let lagMilliseconds = Counter()
+    package let queuedBytes = Counter()
+    package let messagesIn = Counter()
+    package let messagesOut = Counter()
+    package let committed = Counter()
+    package let inPerSecond = Counter()
+    package let outPerSecond = Counter()
+    package let slowReadersClosed = Counter()
+
+    private let nodeFull = Counter()
+    private let userLimit = Counter()
+    private let addressLimit = Counter()
+    private let openFiles = Counter()
+    private let draining = Counter()
+    private let badFrame = Counter()
+    private let rateLimited = Counter()
+    private let notInRoom = Counter()
+
+    package init() {}
+
+    package func refused(_ reason: ConnectionRefusal) {
+        switch reason {
+        case .nodeFull: nodeFull.add(1)
+        case .userLimit: userLimit.add(1)
+        case .addressLimit: addressLimit.add(1)
+        case .openFiles: openFiles.add(1)
+        case .draining: draining.add(1)
+        }
+    }
+
+    package func refused(_ reason: MessageRefusal) {
+        switch reason {
+        case .badFrame: badFrame.add(1)
+        case .rateLimited: rateLimited.add(1)
+        case .notInRoom: notInRoom.add(1)
+        }
+    }
+
+    package func count(_ reason: ConnectionRefusal) -> Int {
+        switch reason {
+        case .nodeFull: nodeFull.value
+        case .userLimit: userLimit.value
+        case .addressLimit: addressLimit.value
+        case .openFiles: openFiles.value
+        case .draining: draining.value
+        }
+    }
+
+    package func count(_ reason: MessageRefusal) -> Int {
+        switch reason {
+        case .badFrame: badFrame.value
+        case .rateLimited: rateLimited.value
+        case .notInRoom: notInRoom.value
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+/// A room at its home worker: the room itself, what it said in this turn, and which workers have members to hear it.
+final class RoomHome {
+    let room: Room
+    /// What happened since the last delivery.
+    var batch: RoomBatch
+    /// In the worker's list of rooms with something to deliver.
+    var isDirty = false
+    /// In the worker's list of rooms with message ids that expire.
+    var isListedForIDs = false
+    /// Connections on each worker that are told live. Those that still replay are not among them.
+    var liveCounts: ContiguousArray<Int32>
+    /// Connections that still replay: they are in the room, and go live when they have caught up.
+    private var replaying: Set<ObjectIdentifier> = []
+
+    init(_ room: Room, workerCount: Int) {
+        self.room = room
+        batch = RoomBatch(room: room.id)
+        liveCounts = ContiguousArray(repeating: 0, count: workerCount)
+    }
+
+    /// A connection came into the room and has to catch up first.
+    func replayBegan(_ info: ConnectionInfo) { replaying.insert(ObjectIdentifier(info)) }
+
+    /// A connection has caught up, or had nothing to catch up with.
+    func wentLive(_ info: ConnectionInfo) {
+        replaying.remove(ObjectIdentifier(info))
+        liveCounts[info.worker] += 1
+    }
+
+    /// A connection is no longer in the room.
+    func departed(_ info: ConnectionInfo) {
+        if replaying.remove(ObjectIdentifier(info)) == nil { liveCounts[info.worker] -= 1 }
+    }
+
+    func isReplaying(_ info: ConnectionInfo) -> Bool { replaying.contains(ObjectIdentifier(info)) }
+}

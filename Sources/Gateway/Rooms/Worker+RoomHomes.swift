@@ -1,0 +1,264 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+// What a worker does as the home of rooms. Every method runs on the home's thread; answers go to the connection's
+// worker by `post`, behind everything that the room said before.
+extension Worker {
+    /// Bytes of history that one answer carries while a connection catches up; the rest follows when these are with
+    /// the kernel, so that a long replay never fills the connection's queue.
+    var replayBytesMax: Int { min(256 * 1024, configuration.sendQueueBytesMax) }
+
+    /// The room, made if it is not there.
+    func openRoom(_ id: Identifier) -> RoomHome {
+        if let home = rooms[id] { return home }
+        let settings = RoomSettings(historySize: configuration.historySize)
+        return createRoom(id, settings, isConfigured: false)
+    }
+
+    func createRoom(_ id: Identifier, _ settings: RoomSettings, isConfigured: Bool) -> RoomHome {
+        let room = Room(
+            id: id, settings: settings, isConfigured: isConfigured, epoch: makeName(), at: loop.unixNow)
+        let home = RoomHome(room, workerCount: context.workerCount)
+        rooms[id] = home
+        idleRooms.append(id, since: room.lastActiveAt)
+        return home
+    }
+
+    // MARK: Delivery
+
+    /// Takes a frame that all members get.
+    private func broadcast(_ frame: FrameSlice, in home: RoomHome) {
+        home.batch.append(frame)
+        deliverLater(home)
+    }
+
+    /// Takes the frame in `writer`, which nobody gets later.
+    private func broadcastWritten(in home: RoomHome) { broadcast(scratch.frame(.text, writer.bytes), in: home) }
+
+    /// Delivers what the room said so far: to members here by a call, to members elsewhere by one letter per worker.
+    func flush(_ home: RoomHome) {
+        guard !home.batch.isEmpty else { return }
+        for worker in home.liveCounts.indices where worker != index {
+            let isConcerned = home.liveCounts[worker] > 0 || home.batch.cuts.contains { $0.worker == worker }
+            if isConcerned { send(.deliver(home.batch), to: worker) }
+        }
+        deliver(home.batch)
+        home.batch.removeAll()
+    }
+
+    // MARK: Messages
+
+    func publishRemote(_ message: RemoteMessage) {
+        message.fields.withFields { fields in
+            publish(fields, from: message.info, in: openRoom(message.room))
+        }
+    }
+
+    /// Commits a member's message and acks it in its place in the room's order.
+    func publish(_ fields: MessageFields, from info: ConnectionInfo, in home: RoomHome) {
+        let published = commit(fields, user: info.user, device: info.device, in: home)
+        writer.ack(
+            .room(home.room.id), id: published.id, position: published.position, time: published.time,
+            isDuplicate: published.frame == nil)
+        let ack = scratch.frame(.text, writer.bytes)
+        if let frame = published.frame {
+            info.session.messageCommitted(at: published.time)
+            home.batch.append(frame)
+            home.batch.cut(for: info, length: frame.length, ack: ack)
+        } else {
+            home.batch.cut(for: info, length: 0, ack: ack)
+        }
+        deliverLater(home)
+    }
+
+    /// A message's place in the order.
+    struct Published {
+        /// The id, escaped for JSON; valid until the next message.
+        let id: UnsafeRawBufferPointer
+        let position: Position
+        let time: Int
+        /// nil when the id was known.
+        let frame: FrameSlice?
+    }
+
+    /// Commits a message, or finds the commit of the same id.
+    private func commit(
+        _ fields: MessageFields, user: Identifier, device: Identifier?, in home: RoomHome
+    ) -> Published {
+        let room = home.room
+        if let id = fields.id, let known = id.withBytes({ room.known(user, $0) }) {
+            return Published(id: id.raw, position: known.position, time: known.time, frame: nil)
+        }
+        let time = loop.unixNow
+        let id = fields.id?.raw ?? makeMessageID()
+        let position = Position(epoch: room.log.epoch, seq: room.log.newestSeq + 1)
+        let head = MessageHead(id: id, user: user, device: device, position: position, time: time)
+        writer.message(room: room.id, head, fields)
+        counters.committed.add(1)
+        let frame: FrameSlice
+        if let given = fields.id {
+            frame = given.withBytes { room.commit(writer.bytes, from: user, id: $0, at: time) }
+            listForIDs(home)
+        } else {
+            frame = room.commit(writer.bytes, from: user, id: nil, at: time)
+        }
+        return Published(id: id, position: position, time: time, frame: frame)
+    }
+
+    /// Commits a message that came over HTTP; makes the room.
+    func publish(_ fields: MessageFields, user: Identifier, in id: Identifier) -> Published {
+        let home = openRoom(id)
+        let published = commit(fields, user: user, device: nil, in: home)
+        if let frame = published.frame { broadcast(frame, in: home) }
+        return published
+    }
+
+    // MARK: Coming and going
+
+    /// A connection wants to come in.
+    func join(_ id: Identifier, _ info: ConnectionInfo, from position: Position?) {
+        let home = openRoom(id)
+        let isFirst: Bool
+        switch home.room.joined(info, at: loop.unixNow) {
+        case .full:
+            post(to: info.worker) { $0.joinRefused(id, info) }
+            return
+        case .joined(let first):
+            isFirst = first
+        }
+        // What the room said before, and that somebody came, is for those who were in before.
+        if isFirst {
+            writer.presenceChange("joined", room: id, user: info.user, users: home.room.userCount)
+            broadcastWritten(in: home)
+        }
+        flush(home)
+
+        let room = home.room
+        let plan = ResumePlan(from: position, in: room.log)
+        writer.joinedRoom(
+            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isRecovered: plan.isRecovered,
+            missed: plan.missed, users: room.userCount, readMark: room.readMark(of: info.user))
+        var frames = [scratch.frame(.text, writer.bytes)]
+        if let gap = plan.gap {
+            writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
+            frames.append(scratch.frame(.text, writer.bytes))
+        }
+        home.replayBegan(info)
+        sendReplay(of: home, to: info, after: plan.replayAfter, behind: frames)
+    }
+
+    /// Answers a `join` of one who is in already: as a join, without replay.
+    func describe(_ id: Identifier, to info: ConnectionInfo) {
+        guard let home = rooms[id] else { return }
+        flush(home)
+        let log = home.room.log
+        writer.joinedRoom(
+            id, position: Position(epoch: log.epoch, seq: log.newestSeq), isRecovered: false, missed: 0,
+            users: home.room.userCount, readMark: home.room.readMark(of: info.user))
+        let frame = scratch.frame(.text, writer.bytes)
+        post(to: info.worker) { $0.described(frame, info) }
+    }
+
+    /// A connection has taken what was sent and wants the rest.
+    func continueReplay(_ id: Identifier, _ info: ConnectionInfo, after seq: UInt64) {
+        // Without the room, or out of it, the connection was told so on its way.
+        guard let home = rooms[id], home.isReplaying(info) else { return }
+        flush(home)
+        var frames: [FrameSlice] = []
+        if home.room.log.oldestSeq > seq + 1 {
+            let log = home.room.log
+            writer.gap(room: id, epoch: log.epoch, nextSeq: log.oldestSeq, reason: GapReason.trimmed.rawValue)
+            frames.append(scratch.frame(.text, writer.bytes))
+        }
+        sendReplay(of: home, to: info, after: seq, behind: frames)
+    }
+
+    private func sendReplay(of home: RoomHome, to info: ConnectionInfo, after seq: UInt64, behind first: [FrameSlice]) {
+        let entries = home.room.log.entries(after: seq, countMax: .max, byteCountMax: replayBytesMax)
+        let reached = entries.last?.seq ?? max(seq, home.room.log.newestSeq)
+        let isLive = reached == home.room.log.newestSeq
+        if isLive { home.wentLive(info) }
+        let frames = first + entries.map(\.frame)
+        let id = home.room.id
+        post(to: info.worker) { $0.joined(id, info, frames, isLive: isLive, reached: reached) }
+    }
+
+    /// A connection leaves at once.
+    func leave(_ id: Identifier, _ info: ConnectionInfo, isAsked: Bool) {
+        guard let home = rooms[id] else { return }
+        flush(home)
+        let wasIn = home.room.connections.contains { $0 === info }
+        let departure = home.room.left(info, at: loop.unixNow)
+        if wasIn { home.departed(info) }
+        if isAsked { post(to: info.worker) { $0.leftRoom(id, info, reason: "left") } }
+        departed(departure, info.user, home)
+    }
+
+    /// A connection was lost or closed: others see its user until the grace is over.
+    func lost(_ id: Identifier, _ info: ConnectionInfo) {
+        guard let home = rooms[id], home.room.connections.contains(where: { $0 === info }) else { return }
+        let graceEnd = loop.now + configuration.presenceGraceMilliseconds
+        let departure = home.room.lost(info, graceEnd: graceEnd, at: loop.unixNow)
+        home.departed(info)
+        departed(departure, info.user, home)
+    }
+
+    func roomGraceEnded(_ id: Identifier, _ user: Identifier) {
+        guard let home = rooms[id] else { return }
+        departed(home.room.graceEnded(user, at: loop.now), user, home)
+    }
+
+    private func departed(_ departure: Room.Departure, _ user: Identifier, _ home: RoomHome) {
+        switch departure {
+        case .unnoticed:
+            break
+        case .inGrace:
+            let due = loop.now + configuration.presenceGraceMilliseconds
+            deadlines.add(.roomGrace(room: home.room.id, user: user), at: due)
+        case .userLeft:
+            writer.presenceChange("left", room: home.room.id, user: user, users: home.room.userCount)
+            broadcastWritten(in: home)
+            if home.room.isEmpty { idleRooms.append(home.room.id, since: home.room.lastActiveAt) }
+        }
+    }
+
+    /// Deletes a room: its members are told, its history goes. False when there is none.
+    func deleteRoom(_ id: Identifier) -> Bool {
+        guard let home = rooms[id] else { return false }
+        flush(home)
+        rooms[id] = nil
+        for info in home.room.connections {
+            post(to: info.worker) { $0.roomDeleted(id, info) }
+        }
+        return true
+    }
+
+    // MARK: Asking and telling
+
+    func typing(_ isTyping: Bool, _ info: ConnectionInfo, in home: RoomHome) {
+        writer.typing(room: home.room.id, user: info.user, isTyping: isTyping)
+        tellOthers(than: info, in: home)
+    }
+
+    func read(upTo seq: UInt64, _ info: ConnectionInfo, in home: RoomHome) {
+        guard let mark = home.room.read(info.user, upTo: seq) else { return }
+        writer.read(room: home.room.id, user: info.user, seq: mark)
+        tellOthers(than: info, in: home)
+    }
+
+    /// Takes the frame in `writer` for all members but one connection.
+    private func tellOthers(than info: ConnectionInfo, in home: RoomHome) {
+        let frame = scratch.frame(.text, writer.bytes)
+        home.batch.append(frame)
+        home.batch.cut(for: info, length: frame.length, ack: nil)
+        deliverLater(home)
+    }
+
+    /// Answers a connection with the frame in `writer`, behind what the room said before.
+    func answerWritten(_ info: ConnectionInfo, behind home: RoomHome?) {
+        if let home { flush(home) }
+        let frame = scratch.frame(.text, writer.bytes)
+        post(to: info.worker) { $0.deliver([frame], to: info) }
+    }
+}

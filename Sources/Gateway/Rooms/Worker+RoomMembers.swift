@@ -1,0 +1,117 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+// What a worker does for its own connections that are in rooms, wherever these are at home.
+extension Worker {
+    /// Hands a room's batch to the members here: one slice for each, and cut up for those who said something.
+    func deliver(_ batch: RoomBatch) {
+        let marked = markAuthors(batch)
+        if let members = members[batch.room] {
+            for connection in members.connections where connection.firstCut < 0 {
+                for segment in batch.segments { connection.deliver(segment) }
+            }
+            counters.messagesOut.add(batch.frameCount * members.connections.count)
+        }
+        // Authors come last and one by one; one who is no longer a member still gets its acks.
+        if marked { deliverToAuthors(batch) }
+    }
+
+    /// Links the cuts of each connection, first to last; true if there are any on this worker.
+    private func markAuthors(_ batch: RoomBatch) -> Bool {
+        guard !batch.cuts.isEmpty else { return false }
+        nextCuts.removeAll(keepingCapacity: true)
+        nextCuts.append(contentsOf: repeatElement(-1, count: batch.cuts.count))
+        var isMarked = false
+        for position in batch.cuts.indices.reversed() where batch.cuts[position].worker == index {
+            guard let author = loop.sockets.find(batch.cuts[position].socketKey) as? Connection else { continue }
+            nextCuts[position] = author.firstCut
+            author.firstCut = Int32(position)
+            isMarked = true
+        }
+        return isMarked
+    }
+
+    private func deliverToAuthors(_ batch: RoomBatch) {
+        for cut in batch.cuts where cut.worker == index {
+            guard let author = loop.sockets.find(cut.socketKey) as? Connection, author.firstCut >= 0 else { continue }
+            let isMember = author.isLive(in: batch.room)
+            var position = 0
+            var next = author.firstCut
+            while next >= 0 {
+                let cut = batch.cuts[Int(next)]
+                if isMember { deliver(batch, position..<cut.start, to: author) }
+                if let ack = cut.ack { author.deliver(ack) }
+                let wantsOwn = author.wantsEcho && cut.ack != nil
+                position = wantsOwn ? cut.start : cut.start + cut.length
+                next = nextCuts[Int(next)]
+            }
+            if isMember { deliver(batch, position..<batch.byteCount, to: author) }
+            author.firstCut = -1
+        }
+    }
+
+    /// Hands on a part of a batch.
+    private func deliver(_ batch: RoomBatch, _ range: Range<Int>, to connection: Connection) {
+        var start = 0
+        for segment in batch.segments {
+            let lower = max(range.lowerBound, start)
+            let upper = min(range.upperBound, start + segment.length)
+            if lower < upper {
+                connection.deliver(
+                    FrameSlice(
+                        buffer: segment.buffer, offset: segment.offset + lower - start, length: upper - lower))
+            }
+            start += segment.length
+        }
+    }
+
+    /// Hands frames to one connection, if it is still there.
+    func deliver(_ frames: [FrameSlice], to info: ConnectionInfo) {
+        guard let connection = find(info) else { return }
+        for frame in frames { connection.deliver(frame) }
+    }
+
+    func find(_ info: ConnectionInfo) -> Connection? {
+        loop.sockets.find(info.socketKey) as? Connection
+    }
+
+    /// The members of a room here, made if there were none.
+    func openMembers(_ room: Identifier) -> RoomMembers {
+        if let found = members[room] { return found }
+        let made = RoomMembers(room: room, home: context.home(of: room))
+        members[room] = made
+        return made
+    }
+
+    /// Takes a connection out of its place in a room.
+    func remove(from members: RoomMembers, at index: Int) {
+        members.remove(at: index)
+        if members.connections.isEmpty, self.members[members.room] === members { self.members[members.room] = nil }
+    }
+
+    // MARK: Answers of a room's home
+
+    func joined(_ room: Identifier, _ info: ConnectionInfo, _ frames: [FrameSlice], isLive: Bool, reached: UInt64) {
+        // One that is gone has told the home so itself, behind its wish to join.
+        find(info)?.joined(room, frames, isLive: isLive, reached: reached)
+    }
+
+    func described(_ frame: FrameSlice, _ info: ConnectionInfo) {
+        guard let connection = find(info) else { return }
+        connection.deliver(frame)
+        connection.endWait()
+    }
+
+    func joinRefused(_ room: Identifier, _ info: ConnectionInfo) {
+        find(info)?.joinRefused(room)
+    }
+
+    func leftRoom(_ room: Identifier, _ info: ConnectionInfo, reason: StaticString) {
+        find(info)?.leftRoom(room, reason: reason)
+    }
+
+    func roomDeleted(_ room: Identifier, _ info: ConnectionInfo) {
+        find(info)?.roomDeleted(room)
+    }
+}

@@ -1,0 +1,165 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+// Reading of rooms, for frames and for HTTP. On the home's thread.
+extension Worker {
+    /// Bytes of messages that one history answer holds at most; it may be incomplete for that.
+    static let historyBytesMax = 512 * 1024
+
+    /// Answers a `history` frame.
+    func history(_ query: HistoryQuery, of id: Identifier, requestID: String?, _ info: ConnectionInfo) {
+        let home = rooms[id]
+        writer.removeAll()
+        writeHistory(query, of: id, home?.room, requestID: requestID, type: "history")
+        answerWritten(info, behind: home)
+    }
+
+    /// Writes a history: of an unknown room, an empty one.
+    func writeHistory(
+        _ query: HistoryQuery, of id: Identifier, _ room: Room?, requestID: String?, type: StaticString?
+    ) {
+        let page = room.map { historyPage(query, $0.log) }
+        writer.beginObject()
+        if let type {
+            writer.name("type")
+            writer.string(type)
+        }
+        if let requestID {
+            writer.name("id")
+            writer.string(requestID)
+        }
+        writer.name("room")
+        writer.string(id)
+        writer.name("epoch")
+        writer.string(room?.log.epoch ?? "")
+        writer.name("messages")
+        writer.beginArray()
+        for entry in page?.entries ?? [] { writer.raw(entry.frame.payload) }
+        writer.endArray()
+        writer.name("complete")
+        writer.bool(page?.isComplete ?? true)
+        writer.endObject()
+    }
+
+    private func historyPage(
+        _ query: HistoryQuery, _ log: any MessageLog
+    ) -> (entries: ArraySlice<LogEntry>, isComplete: Bool) {
+        let bytes = Self.historyBytesMax
+        switch query.anchor {
+        case .after(let seq):
+            let found = log.entries(after: seq, countMax: query.limit, byteCountMax: bytes)
+            return (found[...], (found.last?.seq ?? log.newestSeq) >= log.newestSeq)
+        case .newest:
+            return page(before: log.newestSeq + 1, query.limit, log)
+        case .before(let seq):
+            return page(before: min(seq, log.newestSeq + 1), query.limit, log)
+        }
+    }
+
+    /// The last entries before `seq`, as many as the limits allow.
+    private func page(
+        before seq: UInt64, _ limit: Int, _ log: any MessageLog
+    ) -> (entries: ArraySlice<LogEntry>, isComplete: Bool) {
+        let oldest = log.oldestSeq
+        guard seq > oldest else { return ([], true) }
+        let first = max(oldest, seq > UInt64(limit) ? seq - UInt64(limit) : 1)
+        let found = log.entries(after: first - 1, countMax: Int(seq - first), byteCountMax: .max)
+        var bytes = 0
+        var start = found.endIndex
+        while start > 0, bytes <= Self.historyBytesMax {
+            start -= 1
+            bytes += found[start].frame.length
+        }
+        return (found[start...], start == 0 && first == oldest)
+    }
+
+    /// Answers a `users` frame.
+    func users(of id: Identifier, requestID: String?, _ info: ConnectionInfo) {
+        let home = rooms[id]
+        writer.removeAll()
+        writer.beginObject()
+        writer.name("type")
+        writer.string("users" as StaticString)
+        if let requestID {
+            writer.name("id")
+            writer.string(requestID)
+        }
+        _ = writeUsers(of: id, home?.room, after: nil, limit: 1000)
+        writer.endObject()
+        answerWritten(info, behind: home)
+    }
+
+    /// Writes who is in a room, as members of an open object; returns the last user if there are more.
+    func writeUsers(of id: Identifier, _ room: Room?, after cursor: Identifier?, limit: Int) -> Identifier? {
+        let page = room?.users(after: cursor, limit: limit) ?? (users: [], isComplete: true)
+        writer.name("room")
+        writer.string(id)
+        writer.name("count")
+        writer.number(room?.userCount ?? 0)
+        writer.name("complete")
+        writer.bool(page.isComplete)
+        writer.name("users")
+        writer.beginArray()
+        for (user, attendance) in page.users {
+            writer.beginObject()
+            writer.name("user")
+            writer.string(user)
+            if let mark = room?.readMark(of: user) {
+                writer.name("read_seq")
+                writer.number(mark)
+            }
+            writer.name("devices")
+            writer.beginArray()
+            for entry in attendance.entries {
+                writer.beginObject()
+                writeDevice(entry.info)
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.endObject()
+        }
+        writer.endArray()
+        return page.isComplete ? nil : page.users.last?.id
+    }
+
+    /// Writes a connection's device as members of an open object.
+    func writeDevice(_ info: ConnectionInfo) {
+        writer.name("device")
+        writer.string(info.device)
+        if let type = info.deviceType {
+            writer.name("device_type")
+            writer.string(type)
+        }
+        writer.name("node")
+        writer.string(context.nodeID)
+        writer.name("since_at")
+        writer.number(info.connectedAt)
+    }
+
+    /// Writes a room as the HTTP API shows it.
+    func writeRoom(_ room: Room) {
+        writer.beginObject()
+        writer.name("id")
+        writer.string(room.id)
+        writer.name("name")
+        writer.string(room.settings.name ?? room.id.text)
+        writer.name("users")
+        writer.number(room.userCount)
+        writer.name("connections")
+        writer.number(room.connectionCount)
+        if let most = room.settings.usersMax {
+            writer.name("max_users")
+            writer.number(most)
+        }
+        writer.name("history_size")
+        writer.number(room.settings.historySize)
+        writer.name("epoch")
+        writer.string(room.log.epoch)
+        writer.name("seq")
+        writer.number(room.log.newestSeq)
+        writer.name("created_at")
+        writer.number(room.createdAt)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,11 @@
+import Foundations
+
+/// Who wants to be connected, before it is.
+struct Arrival: Sendable {
+    let user: Identifier
+    /// nil: the server makes one.
+    let device: Identifier?
+    let deviceType: String?
+    let worker: Int
+    let socketKey: UInt64
+}

@@ -1,0 +1,313 @@
+/**
+ * The list of messages on the chat page: one element per message, ordered by (epoch, seq), with what has no place yet at
+ * the end. It knows nothing of the connection. Bounded: at most `ITEMS_MAX` elements while the reader is at the bottom.
+ */
+
+import { avatar, el, names, timeElement } from "/assets/common.js";
+
+const ITEMS_MAX = 800; // elements kept; older ones can be loaded again
+const GROUP_MS = 5 * 60 * 1000; // messages of one person closer than this share one heading
+const STICK_PX = 48; // this near to the end counts as being there
+const SEEN_MAX = 6; // faces under one message
+
+const keyOf = (user, id) => `${user}\u0000${id}`;
+
+/** Order of items: by epoch and seq; what has no seq yet comes last, in the order of its coming. */
+function comesAfter(a, b) {
+  if (a.seq === Infinity) return b.seq !== Infinity;
+  return b.seq !== Infinity && (a.epoch - b.epoch || a.seq - b.seq) > 0;
+}
+
+/** What a message says, as text: content that is no string is shown as the JSON that it is. */
+export function contentText(content) {
+  return typeof content === "string" ? content : JSON.stringify(content, null, 2);
+}
+
+export class MessageLog {
+  #frame; // scrolls
+  #list; // holds the elements
+  #me;
+  #handlers; // {reply(item), retry(item), moved()}
+  #items = []; // {element, epoch (index), seq, user, id, ts, content, ...}, in the order shown
+  #byKey = new Map(); // user and id -> item
+  #epochs = []; // names of epochs, oldest first
+  #marks = new Map(); // user -> seq read, in the current epoch
+  #seenScheduled = false;
+  #stick = true;
+  unread = 0;
+
+  constructor(frame, list, me, handlers) {
+    this.#frame = frame;
+    this.#list = list;
+    this.#me = me;
+    this.#handlers = handlers;
+    frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => this.#stick && this.toBottom()).observe(frame);
+  }
+
+  get atBottom() { return this.#stick; }
+  get size() { return this.#items.length; }
+  get #epoch() { return this.#epochs.length - 1; }
+
+  /** The oldest seq shown of the current epoch, or undefined. */
+  get oldestSeq() {
+    return this.#items.find((item) => item.epoch === this.#epoch && item.id !== undefined && Number.isFinite(item.seq))?.seq;
+  }
+
+  /** The newest seq shown of the current epoch, or 0. */
+  get newestSeq() {
+    const item = this.#items.findLast((each) => each.epoch === this.#epoch && each.id !== undefined && Number.isFinite(each.seq));
+    return item?.seq ?? 0;
+  }
+
+  /** Shows `message` frames; what is there already stays. History comes through here too. */
+  add(messages, { quiet = false } = {}) {
+    if (quiet) this.#list.setAttribute("aria-busy", "true"); // old messages are not read out
+    this.#keepingPlace(() => {
+      for (const message of messages) this.#addOne(message, quiet);
+    });
+    if (quiet) this.#list.removeAttribute("aria-busy");
+    this.#scheduleSeen();
+  }
+
+  /** Shows a message of mine that waits for its ack. */
+  addPending({ id, content, replyTo }) {
+    const known = this.#byKey.get(keyOf(this.#me, id));
+    if (known) return this.#setState(known, "pending");
+    const item = this.#makeItem({ user: this.#me, id, content, reply_to: replyTo, ts: Date.now() });
+    this.#setState(item, "pending");
+    this.#stick = true;
+    this.#keepingPlace(() => this.#insert(item));
+  }
+
+  /** Gives a message its place: `place` is {epoch, seq, ts?}. */
+  place(user, id, place) {
+    const item = this.#byKey.get(keyOf(user, id));
+    if (!item) return;
+    this.#keepingPlace(() => {
+      this.#setState(item, "");
+      item.element.classList.remove("provisional", "fade");
+      if (place.ts !== undefined) this.#setTime(item, place.ts);
+      if (place.seq === undefined) return; // kept by the node, its place comes with `confirm`
+      this.#remove(item);
+      item.epoch = this.#epochIndex(place.epoch);
+      item.seq = place.seq;
+      item.element.dataset.seq = place.seq;
+      item.element.dataset.epoch = place.epoch;
+      this.#byKey.set(keyOf(user, id), item);
+      this.#insert(item);
+    });
+    this.#scheduleSeen();
+  }
+
+  /** Marks a message of mine as not sent, with the reason and a way to try again. */
+  fail(id, reason) {
+    const item = this.#byKey.get(keyOf(this.#me, id));
+    if (item) this.#keepingPlace(() => this.#setState(item, "failed", reason));
+  }
+
+  /** One line of the page itself, before `beforeSeq` of `epoch`. */
+  line(text, epoch, beforeSeq) {
+    const element = el("li", { className: "log-line" }, el("span", { textContent: text }));
+    this.#keepingPlace(() => this.#insert({ element, epoch: this.#epochIndex(epoch), seq: beforeSeq - 0.5 }));
+  }
+
+  /** Starts a new epoch: read marks belong to the old one. */
+  newEpoch(epoch) {
+    this.#epochIndex(epoch);
+    this.#marks.clear();
+    this.#scheduleSeen();
+  }
+
+  clear() {
+    this.#items = [];
+    this.#byKey.clear();
+    this.#marks.clear();
+    this.#list.replaceChildren();
+    this.#stick = true;
+  }
+
+  setMark(user, seq) {
+    if (user === this.#me || !(seq > (this.#marks.get(user) ?? 0))) return;
+    this.#marks.set(user, seq);
+    this.#scheduleSeen();
+  }
+
+  toBottom() {
+    this.#frame.scrollTop = this.#frame.scrollHeight;
+    this.#scrolled();
+  }
+
+  /** Brings the message with this seq into view, when it is shown. */
+  reveal(seq) {
+    const item = this.#items.find((each) => each.epoch === this.#epoch && each.seq === seq);
+    if (!item) return;
+    item.element.scrollIntoView({ block: "center" });
+    item.element.classList.add("flash");
+    setTimeout(() => item.element.classList.remove("flash"), 1500);
+  }
+
+  // ---- order -----------------------------------------------------------------------------------------------------
+
+  #addOne(message, quiet) {
+    const known = this.#byKey.get(keyOf(message.user, message.id));
+    if (known) {
+      const other = Number.isFinite(known.seq) && this.#epochs[known.epoch] === message.epoch && known.seq !== message.seq;
+      if (!other) {
+        if (!Number.isFinite(known.seq)) this.place(message.user, message.id, message);
+        return;
+      }
+    }
+    const item = this.#makeItem(message);
+    const last = this.#insert(item);
+    if (last && !quiet && message.user !== this.#me && !this.#stick) this.unread += 1;
+    if (this.#stick && this.#items.length > ITEMS_MAX) this.#remove(this.#items[0]);
+  }
+
+  #epochIndex(epoch) {
+    if (epoch === undefined) return Math.max(0, this.#epoch);
+    let index = this.#epochs.indexOf(epoch);
+    if (index < 0) index = this.#epochs.push(epoch) - 1;
+    return index;
+  }
+
+  /** Puts an item at its place; true when that is the end. */
+  #insert(item) {
+    let index = this.#items.length;
+    while (index > 0 && comesAfter(this.#items[index - 1], item)) index -= 1;
+    this.#list.insertBefore(item.element, this.#items[index]?.element ?? null);
+    this.#items.splice(index, 0, item);
+    this.#head(index);
+    this.#head(index + 1);
+    return index === this.#items.length - 1;
+  }
+
+  #remove(item) {
+    const index = this.#items.indexOf(item);
+    if (index < 0) return;
+    this.#items.splice(index, 1);
+    item.element.remove();
+    if (item.id !== undefined && this.#byKey.get(keyOf(item.user, item.id)) === item) this.#byKey.delete(keyOf(item.user, item.id));
+    this.#head(index);
+  }
+
+  /** A message gets a heading when the one before it is another's, or long ago. */
+  #head(index) {
+    const item = this.#items[index];
+    if (item?.id === undefined) return;
+    const before = this.#items[index - 1];
+    const first = !before || before.id === undefined || before.user !== item.user || item.ts - before.ts > GROUP_MS;
+    item.element.classList.toggle("first", first);
+  }
+
+  // ---- elements --------------------------------------------------------------------------------------------------
+
+  #makeItem(message) {
+    const own = message.user === this.#me;
+    const item = {
+      user: message.user, id: message.id, ts: message.ts, content: message.content, replyTo: message.reply_to,
+      epoch: this.#epochIndex(message.epoch), seq: message.seq ?? Infinity,
+      time: timeElement(message.ts),
+      foot: el("div", { className: "foot" }),
+    };
+    const text = contentText(message.content);
+    const bubble = el("div", { className: "bubble" });
+    if (message.reply_to !== undefined) bubble.append(this.#quote(message.reply_to));
+    bubble.append(el("div", { className: typeof message.content === "string" ? "body" : "body json", dir: "auto", textContent: text }));
+    item.reply = el("button", { type: "button", className: "reply", textContent: "Reply", "aria-label": `Reply to ${message.user}: ${text.slice(0, 60)}` });
+    item.reply.addEventListener("click", () => this.#handlers.reply(item));
+    item.element = el("li", { className: `msg fade${own ? " own" : ""}${message.provisional ? " provisional" : ""}` },
+      own ? null : avatar(message.user),
+      el("div", { className: "who" }, el("strong", { textContent: message.user }), item.time),
+      bubble, item.foot, item.reply);
+    Object.assign(item.element.dataset, { user: message.user, id: message.id });
+    if (message.seq !== undefined) Object.assign(item.element.dataset, { seq: message.seq, epoch: message.epoch });
+    item.reply.hidden = message.seq === undefined;
+    this.#byKey.set(keyOf(item.user, item.id), item);
+    return item;
+  }
+
+  #quote(seq) {
+    const item = this.#items.find((each) => each.epoch === this.#epoch && each.seq === seq && each.id !== undefined);
+    const text = item ? `${item.user}: ${contentText(item.content).slice(0, 140)}` : `In reply to message ${seq}`;
+    const quote = el("button", { type: "button", className: "quote", textContent: text });
+    quote.addEventListener("click", () => this.reveal(seq));
+    return quote;
+  }
+
+  #setTime(item, ts) {
+    item.ts = ts;
+    const time = timeElement(ts);
+    item.time.replaceWith(time);
+    item.time = time;
+  }
+
+  /** "" (committed), "pending" or "failed". */
+  #setState(item, state, reason = "") {
+    item.element.classList.toggle("pending", state === "pending");
+    item.element.classList.toggle("failed", state === "failed");
+    item.element.dataset.state = state || "sent";
+    item.reply.hidden = state !== "";
+    item.foot.replaceChildren();
+    item.seen = "";
+    if (state === "pending") item.foot.append("Sending…");
+    if (state !== "failed") return;
+    const again = el("button", { type: "button", textContent: "Try again" });
+    again.addEventListener("click", () => this.#handlers.retry(item));
+    item.foot.append(`Not sent: ${reason} `, again);
+  }
+
+  /** Puts each reader's face under the last message of mine that they have read. */
+  #scheduleSeen() {
+    if (this.#seenScheduled) return;
+    this.#seenScheduled = true;
+    setTimeout(() => {
+      this.#seenScheduled = false;
+      this.#keepingPlace(() => this.#showSeen());
+    }, 50);
+  }
+
+  #showSeen() {
+    const mine = this.#items.filter((item) => item.user === this.#me && item.epoch === this.#epoch && Number.isFinite(item.seq));
+    const readers = new Map();
+    for (const [user, seq] of this.#marks) {
+      const item = mine.findLast((each) => each.seq <= seq);
+      if (item) readers.set(item, [...(readers.get(item) ?? []), user]);
+    }
+    for (const item of mine) {
+      const users = readers.get(item) ?? [];
+      const now = users.join("\u0000");
+      if (item.seen === now) continue;
+      item.seen = now;
+      item.foot.querySelector(".seen")?.remove();
+      if (users.length === 0) continue;
+      const label = `Read by ${names(users, SEEN_MAX)}`;
+      item.foot.append(el("span", { className: "seen", role: "img", title: label, "aria-label": label },
+        users.slice(0, SEEN_MAX).map((user) => avatar(user, "tiny")), users.length > SEEN_MAX ? `+${users.length - SEEN_MAX}` : null));
+    }
+  }
+
+  // ---- scrolling -------------------------------------------------------------------------------------------------
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#frame;
+    this.#stick = scrollHeight - scrollTop - clientHeight < STICK_PX;
+    if (this.#stick) this.unread = 0;
+    this.#handlers.moved();
+  }
+
+  /** Runs a change so that the reader stays at the end, or keeps seeing the same message at the same height. */
+  #keepingPlace(change) {
+    if (this.#stick) {
+      change();
+      this.toBottom();
+      return;
+    }
+    const top = this.#frame.getBoundingClientRect().top;
+    const anchor = this.#items.find((item) => item.element.getBoundingClientRect().bottom > top)?.element;
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (anchor?.isConnected) this.#frame.scrollTop += anchor.getBoundingClientRect().top - before;
+    this.#handlers.moved();
+  }
+}

@@ -1,0 +1,128 @@
+/** The live dashboard: asks `/api/system/status` each second and survives the node's going away. */
+
+import { LineChart, bar } from "/assets/charts.js";
+import { api, byId, bytes, count, duration, el, keyForm, poll, timeElement } from "/assets/common.js";
+
+const rate = (value) => `${count(value)}/s`;
+const milliseconds = (value) => `${value >= 100 ? count(value) : Number(value).toFixed(value >= 10 ? 1 : 2)} ms`;
+
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
+const axis = (unit) => (value) => `${compact.format(value)}${unit}`;
+
+const charts = {
+  messages: new LineChart("Messages", ["in", "out"], { format: rate, axis: axis("/s"), least: 2 }),
+  connections: new LineChart("Connections", ["open"], { format: count, axis: axis(""), least: 2 }),
+  lag: new LineChart("Loop lag", ["slowest worker"], { format: milliseconds, axis: axis(" ms"), least: 0.1 }),
+  processor: new LineChart("Processor", ["of one core"], { format: (value) => `${count(value)} %`, axis: axis(" %"), least: 10 }),
+};
+byId("grid").prepend(...Object.values(charts).map((chart) => chart.element));
+
+let lastGoodAt = null;
+let lastUptime = 0;
+
+const askedForKey = keyForm(() => refresh());
+const refresh = poll(async () => {
+  try {
+    const status = await api("/api/system/status", { timeoutMs: 4000 });
+    byId("key-form").hidden = true;
+    show(status);
+    live("good", status.uptime_seconds < lastUptime ? "Live, after a restart" : "Live");
+    lastGoodAt = Date.now();
+    lastUptime = status.uptime_seconds;
+  } catch (error) {
+    if (askedForKey(error)) return live("warn", "Key needed");
+    const since = lastGoodAt === null ? "" : ` for ${duration((Date.now() - lastGoodAt) / 1000)}`;
+    live("bad", error.status === 0 ? `No answer${since}` : `No status (${error.status})${since}`);
+    charts.messages.push([null, null]);
+    for (const name of ["connections", "lag", "processor"]) charts[name].push([null]);
+  }
+}, 1000);
+
+function live(kind, text) {
+  byId("numbers").classList.toggle("stale", kind !== "good");
+  const pill = byId("live");
+  pill.className = `pill dot ${kind}`;
+  if (pill.textContent !== text) pill.textContent = text;
+}
+
+const put = (id, text) => (byId(id).textContent = text);
+
+function show(status) {
+  byId("numbers").hidden = false;
+  const { connections, messages, governor, process } = status;
+  put("node", `${status.node} · ${status.version}`);
+  put("connections", count(connections.current));
+  put("connections-sub", `of ${count(connections.max)}, ${count(connections.accepted_total)} so far`);
+  put("messages-in", rate(messages.per_second_in));
+  put("messages-in-sub", `${count(messages.committed_total)} kept, ${count(messages.refused_total)} refused`);
+  put("messages-out", rate(messages.per_second_out));
+  put("messages-out-sub", `${count(messages.delivered_total)} delivered`);
+  put("rooms", count(status.rooms));
+  put("governor-tier", governor.tier + (governor.pinned ? " (pinned)" : ""));
+  put("tier-sub", governor.since_at ? `for ${duration((Date.now() - governor.since_at) / 1000)}` : "");
+  put("mode", status.mode === "single" ? "on this node alone" : `mode: ${status.mode}`);
+  put("uptime", duration(status.uptime_seconds));
+
+  charts.messages.push([messages.per_second_in, messages.per_second_out]);
+  charts.connections.push([connections.current]);
+  charts.lag.push([Math.max(0, ...status.workers.map((worker) => worker.loop_lag_ms))]);
+  charts.processor.push([process.cpu_percent ?? 0]);
+
+  rows("workers", status.workers.map((worker, index) => [
+    `#${index + 1}`, count(worker.connections), milliseconds(worker.loop_lag_ms), bytes(worker.queued_bytes), count(worker.messages_in), count(worker.messages_out),
+  ]));
+  const refused = Object.entries(connections.refused_total).filter(([, total]) => total > 0);
+  byId("refused-none").hidden = refused.length > 0;
+  rows("refused", refused.map(([reason, total]) => [words(reason), count(total)]));
+  showProcess(process);
+  showGovernor(governor);
+  showRedis(status.redis);
+}
+
+function showProcess(process) {
+  const files = process.open_files / process.open_files_max;
+  facts("process", [
+    ["Memory (resident)", bytes(process.rss_bytes)],
+    ["Processor", `${Number(process.cpu_percent ?? 0).toFixed(1)} % of one core`],
+    ["Open files", `${count(process.open_files)} of ${count(process.open_files_max)}`],
+    [null, bar(files, "Open files")],
+  ]);
+}
+
+function showGovernor(governor) {
+  rows("signals", Object.entries(governor.signals ?? {}).map(([name, signal]) => [
+    words(name), signal.unit === "bytes" ? bytes(signal.value) : `${count(signal.value)} ${signal.unit}`, bar(signal.pressure, `Pressure of ${words(name)}`),
+  ]));
+  facts("governor", [
+    ["Pressure", Number(governor.pressure ?? 0).toFixed(2)],
+    ["Suspended", (governor.suspended ?? []).map(words).join(", ") || "nothing"],
+    ...Object.entries(governor.shed_total ?? {}).filter(([, total]) => total > 0).map(([kind, total]) => [`Shed: ${words(kind)}`, count(total)]),
+  ]);
+  const transitions = [...(governor.transitions ?? [])].sort((a, b) => b.at - a.at).slice(0, 10);
+  byId("transitions-card").hidden = transitions.length === 0;
+  rows("transitions", transitions.map((change) => [timeElement(change.at), change.from, change.to, words(change.reason)]), false);
+}
+
+function showRedis(redis) {
+  byId("redis-card").hidden = !redis || redis.state === "off";
+  if (byId("redis-card").hidden) return;
+  facts("redis", [
+    ["State", redis.state],
+    ["Address", redis.address ?? "–"],
+    ["Round trip", redis.latency_ms === undefined ? "–" : milliseconds(redis.latency_ms)],
+    ["Outbox", `${count(redis.outbox_messages)} messages, ${bytes(redis.outbox_bytes)}`],
+    ["Reconnects", count(redis.reconnects_total)],
+  ]);
+}
+
+const words = (name) => String(name ?? "").replaceAll("_", " ");
+
+/** Fills a table body; with `numeric` all cells but the first stand at the right. */
+function rows(id, lines, numeric = true) {
+  byId(id).replaceChildren(...lines.map((cells) => el("tr", {}, cells.map((cell, index) => el("td", { className: numeric && index > 0 ? "right" : "" }, cell)))));
+}
+
+function facts(id, pairs) {
+  byId(id).replaceChildren(...pairs.flatMap(([name, value]) => (name === null
+    ? [el("dd", { className: "across" }, value)] : [el("dt", { textContent: name }), el("dd", {}, value)])));
+}

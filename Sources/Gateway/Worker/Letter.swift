@@ -1,0 +1,120 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+/// What workers tell each other. Letters of one worker to another arrive in the order of sending; much of the
+/// protocol's order rests on that.
+package enum Letter: Sendable {
+    /// A message for a room, to its home.
+    case publish(RemoteMessage)
+    /// What happened in a room in one turn of its home, to a worker with members.
+    case deliver(RoomBatch)
+    /// Anything rare.
+    case run(@Sendable (Worker) -> Void)
+}
+
+/// A client's message on its way to the room's home on another worker: the slices of the received frame, copied.
+package struct RemoteMessage: Sendable {
+    package let room: Identifier
+    package let info: ConnectionInfo
+    let fields: OwnedMessageFields
+}
+
+/// The fields of a message with memory of their own, so that they outlive the read buffer.
+package struct OwnedMessageFields: Sendable {
+    private let bytes: [UInt8]
+    private let idLength: Int?
+    private let typeLength: Int?
+    private let replyTo: UInt64?
+    /// Set when the id had escapes: what it means, as opposed to how it was written.
+    private let idMeaning: [UInt8]?
+
+    package init(_ fields: MessageFields) {
+        let idLength = fields.id?.raw.count
+        let typeLength = fields.messageType?.count
+        self.idLength = idLength
+        self.typeLength = typeLength
+        replyTo = fields.replyTo
+        idMeaning = fields.id.flatMap { id in
+            id.withBytes { $0.count == id.raw.count ? nil : Array($0) }
+        }
+        let count = fields.content.count + (idLength ?? 0) + (typeLength ?? 0)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        if let id = fields.id { bytes.append(contentsOf: id.raw) }
+        if let type = fields.messageType { bytes.append(contentsOf: type) }
+        bytes.append(contentsOf: fields.content)
+        self.bytes = bytes
+    }
+
+    /// Calls `body` with the fields as slices.
+    package func withFields<Result>(_ body: (MessageFields) -> Result) -> Result {
+        bytes.withUnsafeBytes { all in
+            let afterID = idLength ?? 0
+            let afterType = afterID + (typeLength ?? 0)
+            let id = idLength.map { length in
+                StringSlice(raw: UnsafeRawBufferPointer(rebasing: all[0..<length]), unescaped: idMeaning)
+            }
+            return body(
+                MessageFields(
+                    id: id,
+                    content: UnsafeRawBufferPointer(rebasing: all[afterType...]),
+                    messageType: typeLength.map { _ in UnsafeRawBufferPointer(rebasing: all[afterID..<afterType]) },
+                    replyTo: replyTo))
+        }
+    }
+}
+
+/// The frames that a room's home made in one turn, and where single connections are to see something else.
+package struct RoomBatch: Sendable {
+    package let room: Identifier
+    /// The frames in order: mostly one run in the room's log.
+    package var segments: ContiguousArray<FrameSlice> = []
+    package var cuts: ContiguousArray<Cut> = []
+    package var byteCount = 0
+    /// Frames in `segments`, for counting.
+    package var frameCount = 0
+
+    /// A place in the batch where its author's connection gets an ack, and does not get its own frame.
+    package struct Cut: Sendable {
+        let worker: Int
+        let socketKey: UInt64
+        /// Byte position in the batch.
+        let start: Int
+        /// Bytes of the author's own frame.
+        let length: Int
+        /// Sent at `start`; nil for what is never acked.
+        let ack: FrameSlice?
+    }
+
+    package init(room: Identifier) { self.room = room }
+
+    var isEmpty: Bool { segments.isEmpty && cuts.isEmpty }
+
+    /// Forgets what was delivered and keeps the memory, unless another worker still reads it.
+    mutating func removeAll() {
+        segments.removeAll(keepingCapacity: true)
+        cuts.removeAll(keepingCapacity: true)
+        byteCount = 0
+        frameCount = 0
+    }
+
+    /// Takes a frame for all members.
+    mutating func append(_ frame: FrameSlice) {
+        byteCount += frame.length
+        frameCount += 1
+        if let last = segments.indices.last, segments[last].buffer === frame.buffer,
+            segments[last].offset + segments[last].length == frame.offset
+        {
+            segments[last].length += frame.length
+        } else {
+            segments.append(frame)
+        }
+    }
+
+    /// Makes the author of the last `length` bytes get `ack` before, or instead of, them.
+    mutating func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {
+        cuts.append(
+            Cut(worker: info.worker, socketKey: info.socketKey, start: byteCount - length, length: length, ack: ack))
+    }
+}

@@ -1,0 +1,105 @@
+import Foundations
+import Rooms
+
+// What a worker forgets in time.
+extension Worker {
+    /// Rooms and users looked at per second, so that a large number of them never makes a long turn.
+    private static let expiriesPerSecond = 10_000
+    /// Rooms without anybody in that are kept per worker; beyond, the one that is idle longest goes.
+    private static let emptyRoomsMax = 100_000
+    /// Users without a connection that are kept per worker for their inbox or session; beyond, the one that is away
+    /// longest goes.
+    private static let absentUsersMax = 100_000
+
+    func handle(_ deadline: Deadline) {
+        switch deadline {
+        case .roomGrace(let room, let user): roomGraceEnded(room, user)
+        case .userGrace(let user): userGraceEnded(user)
+        }
+    }
+
+    /// Once a second.
+    func expireIdle() {
+        expireIdleRooms()
+        expireIdleUsers()
+        expireIDs()
+    }
+
+    /// Rooms that nobody is in go HISTORY_TTL_SECONDS after their last message or visit, and earlier when there are
+    /// more than `emptyRoomsMax`.
+    private func expireIdleRooms() {
+        let before = loop.unixNow - configuration.historyTTLMilliseconds
+        for _ in 0..<Self.expiriesPerSecond {
+            guard let first = idleRooms.first, first.since <= before || idleRooms.count > Self.emptyRoomsMax else {
+                return
+            }
+            idleRooms.removeFirst()
+            guard let home = rooms[first.key], home.room.isEmpty else { continue }
+            let isPressed = idleRooms.count >= Self.emptyRoomsMax
+            if home.room.lastActiveAt > first.since, !isPressed {
+                // Somebody was here since; it gets its turn by that time.
+                idleRooms.append(first.key, since: home.room.lastActiveAt)
+            } else if home.room.isConfigured, !isPressed {
+                home.room.forgetHistory(newEpoch: makeName(), at: loop.unixNow)
+                idleRooms.append(first.key, since: loop.unixNow)
+            } else {
+                rooms[first.key] = nil
+            }
+        }
+    }
+
+    /// Users that are away go when their inbox is empty and their session over.
+    private func expireIdleUsers() {
+        let before = loop.unixNow - configuration.sessionTTLMilliseconds
+        for _ in 0..<Self.expiriesPerSecond {
+            guard let first = idleUsers.first, first.since <= before || idleUsers.count > Self.absentUsersMax else {
+                return
+            }
+            idleUsers.removeFirst()
+            guard let user = users[first.key], user.attendance.isEmpty else { continue }
+            let isPressed = idleUsers.count >= Self.absentUsersMax
+            expireIDs(of: user)
+            let isRecent = user.session.lastActiveAt > before
+            if !isPressed, isRecent || !user.isForgettable {
+                idleUsers.append(first.key, since: loop.unixNow)
+            } else {
+                users[first.key] = nil
+            }
+        }
+    }
+
+    /// Message ids and old inbox entries of all rooms and users that have such.
+    private func expireIDs() {
+        let idsBefore = loop.unixNow - configuration.dedupeWindowMilliseconds
+        for home in roomsWithIDs { home.room.expireIDs(before: idsBefore) }
+        roomsWithIDs.removeAll { home in
+            home.isListedForIDs = home.room.hasKnownIDs && rooms[home.room.id] === home
+            return !home.isListedForIDs
+        }
+        for user in usersWithInbox { expireIDs(of: user) }
+        usersWithInbox.removeAll { user in
+            user.isListedForExpiry = !user.isInboxForgettable && users[user.id] === user
+            return !user.isListedForExpiry
+        }
+    }
+
+    /// Remembers that a room has ids to forget.
+    func listForIDs(_ home: RoomHome) {
+        guard !home.isListedForIDs else { return }
+        home.isListedForIDs = true
+        roomsWithIDs.append(home)
+    }
+
+    /// Remembers that a user's inbox has entries or ids to forget.
+    func listForExpiry(_ user: User) {
+        guard !user.isListedForExpiry else { return }
+        user.isListedForExpiry = true
+        usersWithInbox.append(user)
+    }
+
+    private func expireIDs(of user: User) {
+        user.expire(
+            idsBefore: loop.unixNow - configuration.dedupeWindowMilliseconds,
+            entriesBefore: loop.unixNow - configuration.inboxTTLMilliseconds)
+    }
+}

@@ -1,0 +1,240 @@
+import Foundations
+import Logging
+import NetworkIO
+import Rooms
+import WireProtocol
+
+/// One thread of a node: its loop, its connections, and the rooms and users that are at home on it.
+///
+/// Thread: its own. Other workers are reached by `post`; what happens for a room or user that is at home here is a
+/// plain call, so that nothing is queued on the way from a socket to the sockets of the same worker.
+package final class Worker {
+    package let index: Int
+    package let context: NodeContext
+    package let loop: EventLoop
+    let logger: Logger
+
+    /// Rooms that are at home here.
+    var rooms: [Identifier: RoomHome] = [:]
+    /// Connections of this worker by room, wherever that is at home.
+    var members: [Identifier: RoomMembers] = [:]
+    /// Rooms at home here that fell empty, the one that did so first in front.
+    var idleRooms = IdleQueue<Identifier>()
+    /// Users at home here that went, likewise.
+    var idleUsers = IdleQueue<Identifier>()
+    /// Rooms and users at home here with message ids or inbox entries that expire.
+    var roomsWithIDs: ContiguousArray<RoomHome> = []
+    var usersWithInbox: ContiguousArray<User> = []
+    /// While a batch is delivered: of each cut, the next one of the same connection, or -1.
+    var nextCuts: ContiguousArray<Int32> = []
+    /// Users that are at home here.
+    var users: [Identifier: User] = [:]
+    /// Connections by effective address, for addresses that are at home here; used when there is a limit.
+    var addresses: [Identifier: Int] = [:]
+    /// Work that is due at a time: grace ends, expiries.
+    var deadlines = Deadlines()
+
+    /// Writes one JSON text after the other.
+    var writer = JSONWriter()
+    /// Frames for single connections: acks, errors, pongs. Filled anew each turn.
+    var scratch = FrameArena(capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
+    /// The heartbeat frame, shared by all.
+    let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
+
+    private var acceptor: Acceptor?
+    private var dirtyRooms: ContiguousArray<RoomHome> = []
+    /// Connections that fell too far behind in this turn.
+    var slowReaders: ContiguousArray<Connection> = []
+    private var parcels: [ContiguousArray<Letter>]
+    var gathers: [Int: Gather] = [:]
+    var nextGather = 0
+    /// Connections that are to be closed at a time of their own while the node drains, soonest last.
+    private var drainPlan: [(due: Int, key: UInt64)] = []
+    private(set) var isDraining = false
+    private var isFinished = false
+    private var names = NameMaker()
+    private var messageID = ByteAccumulator()
+    private var ticks = 0
+    private var rates = Rates()
+    let policy: RatePolicy
+    /// Called when draining is over and the last connection went.
+    private let finished: @Sendable (Int) -> Void
+
+    package init(
+        index: Int, context: NodeContext, listener: ListeningSocket, finished: @escaping @Sendable (Int) -> Void
+    ) throws(SystemError) {
+        self.index = index
+        self.context = context
+        self.finished = finished
+        logger = context.logger
+        policy = RatePolicy(perSecond: context.configuration.messagesPerSecond)
+        parcels = Array(repeating: [], count: context.workerCount)
+        loop = try EventLoop()
+        loop.delegate = self
+        acceptor = try Acceptor(
+            listener, loop: loop, refusal: RefusalResponse.tooManyOpenFiles, delegate: self)
+        context.mailboxes[index].connect(to: loop.wakeHandle)
+    }
+
+    /// Serves until the drain is over.
+    package func run() {
+        loop.run()
+        context.mailboxes[index].connect(to: nil)
+    }
+
+    var counters: WorkerCounters { context.counters[index] }
+    var configuration: Configuration { context.configuration }
+
+    /// A name that no other room, message, session or device of this process has.
+    func makeName() -> String { names.next() }
+
+    /// An id for a message that came without one; valid until the next.
+    func makeMessageID() -> UnsafeRawBufferPointer {
+        names.next(into: &messageID)
+        return messageID.bytes
+    }
+
+    // MARK: Mail
+
+    /// Runs `work` on a worker's thread: at once when it is this one, else after everything posted there before.
+    func post(to worker: Int, _ work: @escaping @Sendable (Worker) -> Void) {
+        if worker == index { work(self) } else { parcels[worker].append(.run(work)) }
+    }
+
+    func send(_ letter: Letter, to worker: Int) { parcels[worker].append(letter) }
+
+    private func handle(_ letter: Letter) {
+        switch letter {
+        case .publish(let message): publishRemote(message)
+        case .deliver(let batch): deliver(batch)
+        case .run(let work): work(self)
+        }
+    }
+
+    // MARK: Turns
+
+    /// Has `home` deliver what it said at the end of this turn.
+    func deliverLater(_ home: RoomHome) {
+        guard !home.isDirty else { return }
+        home.isDirty = true
+        dirtyRooms.append(home)
+    }
+
+    private func closeSlowReaders() {
+        while let connection = slowReaders.popLast() { connection.closeAsTooSlow() }
+    }
+
+    private func endTurn() {
+        var position = 0
+        while position < dirtyRooms.count {
+            let home = dirtyRooms[position]
+            home.isDirty = false
+            flush(home)
+            position += 1
+        }
+        dirtyRooms.removeAll(keepingCapacity: true)
+        closeSlowReaders()
+        for worker in parcels.indices where !parcels[worker].isEmpty {
+            context.mailboxes[worker].post(parcels[worker])
+            parcels[worker] = []
+        }
+    }
+
+    // MARK: Life cycle
+
+    /// Tells every client when it will be closed, and closes them one after the other within `duration` milliseconds.
+    package func beginDraining(within duration: Int) {
+        guard !isDraining else { return }
+        isDraining = true
+        for case let connection as Connection in loop.sockets.all {
+            guard connection.isChatting else {
+                connection.closeForDrain()
+                continue
+            }
+            let deadline = duration > 0 ? Int.random(in: 0...duration) : 0
+            writer.drain(reconnect: context.reconnectWindow, deadlineMilliseconds: deadline)
+            connection.sendWritten()
+            drainPlan.append((loop.now + deadline, connection.key))
+        }
+        drainPlan.sort { $0.due > $1.due }
+        continueDraining()
+    }
+
+    private func continueDraining() {
+        guard isDraining else { return }
+        while let next = drainPlan.last, next.due <= loop.now {
+            drainPlan.removeLast()
+            (loop.sockets.find(next.key) as? Connection)?.closeForDrain()
+        }
+        if drainPlan.isEmpty, loop.sockets.count == 0, !isFinished {
+            isFinished = true
+            finished(index)
+        }
+    }
+
+    /// Ends the loop; what is still open is cut off.
+    package func stop() {
+        acceptor?.close()
+        acceptor = nil
+        for socket in loop.sockets.all { socket.close() }
+        loop.stop()
+    }
+
+    private func publishCounters() {
+        counters.lagMilliseconds.set(loop.takeLag())
+        counters.rooms.set(rooms.count)
+        guard ticks % 4 == 0 else { return }
+        counters.queuedBytes.set(loop.sockets.all.reduce(0) { $0 + $1.queuedBytes })
+        rates.sample(counters, at: loop.now)
+    }
+}
+
+extension Worker: EventLoopDelegate {
+    package func loopWoken() {
+        for letter in context.mailboxes[index].takeAll() { handle(letter) }
+    }
+
+    package func loopTicked() {
+        ticks += 1
+        publishCounters()
+        while let due = deadlines.popDue(at: loop.now) { handle(due) }
+        if ticks % 4 == 0 { expireIdle() }
+        continueDraining()
+    }
+
+    package func loopTurnEnding() { endTurn() }
+
+    package func loopTurnEnded() { scratch.recycle() }
+}
+
+extension Worker: AcceptorDelegate {
+    package func accepted(_ descriptor: Int32, from address: PeerAddress) {
+        do {
+            _ = try Connection(descriptor: descriptor, worker: self, peer: address)
+            counters.accepted.add(1)
+        } catch {
+            // The kernel is out of memory for one more watched socket; the descriptor was closed with the attempt.
+            logger.error("a connection could not be watched", metadata: ["error": "\(error)"])
+        }
+    }
+
+    package func refusedForLackOfDescriptors() {
+        counters.refused(.openFiles)
+    }
+}
+
+/// Deliveries and messages per second, over the last second.
+private struct Rates {
+    private var messagesIn = 0
+    private var messagesOut = 0
+    private var sampledAt = 0
+
+    mutating func sample(_ counters: WorkerCounters, at now: Int) {
+        let elapsed = max(now - sampledAt, 1)
+        counters.inPerSecond.set((counters.messagesIn.value - messagesIn) * 1000 / elapsed)
+        counters.outPerSecond.set((counters.messagesOut.value - messagesOut) * 1000 / elapsed)
+        messagesIn = counters.messagesIn.value
+        messagesOut = counters.messagesOut.value
+        sampledAt = now
+    }
+}

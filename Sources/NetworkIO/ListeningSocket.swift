@@ -1,0 +1,91 @@
+import CLibuv
+import Foundations
+
+/// A bound address that workers accept from.
+package struct ListeningSocket: Sendable {
+    package let descriptor: Int32
+    /// The port that was bound; differs from the wish when that was 0.
+    package let port: UInt16
+
+    /// Binds `count` sockets to one address for as many loops, among which the kernel spreads new connections
+    /// (SO_REUSEPORT). No other process can bind the address meanwhile, not even one that shares ports too: the
+    /// first socket is bound without sharing, which fails if anybody listens there, and shares only afterwards.
+    package static func bind(host: String, port: UInt16, count: Int) throws(SystemError) -> [ListeningSocket] {
+        var sockets: [ListeningSocket] = []
+        do throws(SystemError) {
+            let first = try open(host: host, port: port, sharedFromTheStart: false)
+            sockets.append(first)
+            while sockets.count < count {
+                sockets.append(try open(host: host, port: first.port, sharedFromTheStart: true))
+            }
+            // Listening begins when all are bound, or early connections would all go to the first.
+            for socket in sockets where listen(socket.descriptor, 4096) != 0 {
+                throw SystemError(call: "listen", number: sluice_errno())
+            }
+        } catch {
+            for socket in sockets { close(socket.descriptor) }
+            throw error
+        }
+        return sockets
+    }
+
+    private static func open(host: String, port: UInt16, sharedFromTheStart: Bool) throws(SystemError) -> ListeningSocket {
+        var address = sockaddr_storage()
+        let length = try parse(host: host, port: port, into: &address)
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(Int32(address.ss_family), type, 0)
+        guard descriptor >= 0 else { throw SystemError(call: "socket", number: sluice_errno()) }
+        var on: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
+        if sharedFromTheStart { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) }
+        guard sluice_bind(descriptor, &address, length) == 0 else {
+            let error = SystemError(call: "bind", number: sluice_errno())
+            close(descriptor)
+            throw error
+        }
+        if !sharedFromTheStart { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) }
+        var actual = sockaddr_storage()
+        _ = sluice_getsockname(descriptor, &actual)
+        return ListeningSocket(descriptor: descriptor, port: PeerAddress(actual).port)
+    }
+
+    /// Takes an IPv4 or IPv6 address; names are not resolved here. Returns the length of what it wrote.
+    private static func parse(
+        host: String, port: UInt16, into address: inout sockaddr_storage
+    ) throws(SystemError) -> socklen_t {
+        let four = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { uv_ip4_addr(host, Int32(port), $0) }
+        }
+        if four == 0 { return socklen_t(MemoryLayout<sockaddr_in>.size) }
+        let six = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { uv_ip6_addr(host, Int32(port), $0) }
+        }
+        if six == 0 { return socklen_t(MemoryLayout<sockaddr_in6>.size) }
+        throw SystemError(call: "address", number: -six)
+    }
+}
+
+/// The address and port of a peer.
+package struct PeerAddress: Sendable {
+    /// Four or sixteen bytes, in network order.
+    package let bytes: [UInt8]
+    package let port: UInt16
+
+    init(_ storage: sockaddr_storage) {
+        var storage = storage
+        if storage.ss_family == sa_family_t(AF_INET6) {
+            let address = withUnsafePointer(to: &storage) {
+                $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee }
+            }
+            port = UInt16(bigEndian: address.sin6_port)
+            bytes = withUnsafeBytes(of: address.sin6_addr) { Array($0) }
+        } else {
+            let address = withUnsafePointer(to: &storage) {
+                $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee }
+            }
+            port = UInt16(bigEndian: address.sin_port)
+            bytes = withUnsafeBytes(of: address.sin_addr) { Array($0) }
+        }
+    }
+}

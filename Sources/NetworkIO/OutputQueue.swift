@@ -1,0 +1,170 @@
+import CLibuv
+import WireProtocol
+
+/// What waits to be written to one socket: slices of buffers that may be shared with other sockets.
+///
+/// The first slice stands in the socket itself, since most sockets never have a second one: a member of a busy room
+/// gets one slice per turn, whatever the number of messages. Slices that lie behind each other in one buffer are one.
+struct OutputQueue {
+    enum Written {
+        case all
+        /// The kernel's buffer is full.
+        case blocked
+        case failed(Int32)
+    }
+
+    /// Slices that one system call takes; more take more calls.
+    private static let slicesPerWrite = 64
+
+    private var buffer: FrameBuffer?
+    /// Where the first slice began when it was queued: the start of a frame.
+    private var start: UInt32 = 0
+    private var offset: UInt32 = 0
+    private var length: UInt32 = 0
+    private var rest: Rest?
+
+    /// The slices behind the first one; there only while there are such.
+    private final class Rest {
+        var slices: ContiguousArray<FrameSlice> = []
+        var head = 0
+        var byteCount = 0
+    }
+
+    var isEmpty: Bool { buffer == nil }
+    var byteCount: Int { Int(length) + (rest?.byteCount ?? 0) }
+
+    @inline(__always)
+    mutating func append(_ slice: FrameSlice) {
+        guard slice.length > 0 else { return }
+        guard let first = buffer else {
+            buffer = slice.buffer
+            start = UInt32(slice.offset)
+            offset = start
+            length = UInt32(slice.length)
+            return
+        }
+        guard let rest else {
+            if first === slice.buffer, Int(offset) + Int(length) == slice.offset {
+                length += UInt32(slice.length)
+                return
+            }
+            let rest = Rest()
+            rest.slices.append(slice)
+            rest.byteCount = slice.length
+            self.rest = rest
+            return
+        }
+        rest.byteCount += slice.length
+        let last = rest.slices.count - 1
+        if rest.slices[last].buffer === slice.buffer,
+            rest.slices[last].offset + rest.slices[last].length == slice.offset
+        {
+            rest.slices[last].length += slice.length
+        } else {
+            rest.slices.append(slice)
+        }
+    }
+
+    /// Writes as much as the kernel takes.
+    mutating func write(to descriptor: Int32) -> Written {
+        while let first = buffer {
+            let written: Int
+            if let rest {
+                written = writeMany(first, rest, to: descriptor)
+            } else {
+                written = Int(send(descriptor, first.base + Int(offset), Int(length), sluice_msg_nosignal))
+            }
+            if written < 0 {
+                if sluice_errno() == EAGAIN { return .blocked }
+                if sluice_errno() == EINTR { continue }
+                return .failed(sluice_errno())
+            }
+            let wanted = byteCount
+            removeFirst(written)
+            // A short write means a full buffer; the next attempt would only say so.
+            if written < wanted, rest == nil || rest.map({ $0.slices.count - $0.head < Self.slicesPerWrite }) == true {
+                return .blocked
+            }
+        }
+        return .all
+    }
+
+    private func writeMany(_ first: FrameBuffer, _ rest: Rest, to descriptor: Int32) -> Int {
+        withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.slicesPerWrite) { vectors in
+            vectors.initializeElement(at: 0, to: iovec(iov_base: first.base + Int(offset), iov_len: Int(length)))
+            var count = 1
+            for slice in rest.slices[rest.head...].prefix(Self.slicesPerWrite - 1) {
+                vectors.initializeElement(
+                    at: count, to: iovec(iov_base: slice.buffer.base + slice.offset, iov_len: slice.length))
+                count += 1
+            }
+            var message = msghdr()
+            message.msg_iov = vectors.baseAddress
+            message.msg_iovlen = count
+            return sendmsg(descriptor, &message, sluice_msg_nosignal)
+        }
+    }
+
+    private mutating func removeFirst(_ written: Int) {
+        var left = written
+        while left > 0 || length == 0, buffer != nil {
+            if left < Int(length) {
+                offset += UInt32(left)
+                length -= UInt32(left)
+                return
+            }
+            left -= Int(length)
+            takeNext()
+        }
+    }
+
+    /// Puts the next slice of `rest` into the first place.
+    private mutating func takeNext() {
+        guard let rest else {
+            buffer = nil
+            length = 0
+            return
+        }
+        let next = rest.slices[rest.head]
+        buffer = next.buffer
+        start = UInt32(next.offset)
+        offset = start
+        length = UInt32(next.length)
+        rest.head += 1
+        rest.byteCount -= next.length
+        if rest.head == rest.slices.count {
+            self.rest = nil
+        } else if rest.head > 64, rest.head * 2 > rest.slices.count {
+            rest.slices.removeFirst(rest.head)
+            rest.head = 0
+        }
+    }
+
+    /// Moves what lies in transient buffers into buffers of its own, so that a slow reader does not hold on to memory
+    /// that is mostly other people's.
+    mutating func copyTransientSlices() {
+        if let first = buffer, first.isTransient {
+            let whole = Int(offset - start) + Int(length)
+            buffer = FrameBuffer(copying: UnsafeRawBufferPointer(start: first.base + Int(start), count: whole))
+            offset -= start
+            start = 0
+        }
+        guard let rest else { return }
+        for index in rest.head..<rest.slices.count where rest.slices[index].buffer.isTransient {
+            let slice = rest.slices[index]
+            rest.slices[index] = FrameSlice(
+                buffer: FrameBuffer(copying: slice.bytes), offset: 0, length: slice.length)
+        }
+    }
+
+    /// Keeps only the frame of which bytes have gone out already, if there is one.
+    mutating func dropFramesBehindFirst() {
+        rest = nil
+        guard let first = buffer else { return }
+        let sent = Int(offset - start)
+        let slice = UnsafeRawBufferPointer(start: first.base + Int(start), count: sent + Int(length))
+        let end = FrameEncoder.endOfFrame(holding: sent, in: slice)
+        length = UInt32(end - sent)
+        if length == 0 { buffer = nil }
+    }
+}

@@ -1,0 +1,31 @@
+import CLibuv
+
+/// Small readings below /proc, or below a directory that looks like it. Any thread.
+package enum ProcessFiles {
+    /// The resident memory of this process: the second number of `self/statm`, in pages (proc(5)).
+    package static func residentBytes(root: String) -> Int? {
+        guard let text = firstLine("\(root)/self/statm") else { return nil }
+        let fields = text.split(separator: " ")
+        guard fields.count > 1, let pages = Int(fields[1]) else { return nil }
+        return pages * sysconf(Int32(_SC_PAGESIZE))
+    }
+
+    /// Descriptors that are open: the entries of `self/fd`, but for the one that counts them.
+    package static func openFiles(root: String) -> Int? {
+        guard let directory = opendir("\(root)/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while let entry = readdir(directory) {
+            if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
+        }
+        return max(0, count - 1)
+    }
+
+    private static func firstLine(_ path: String) -> String? {
+        guard let file = fopen(path, "re") else { return nil }
+        defer { fclose(file) }
+        var buffer = [CChar](repeating: 0, count: 512)
+        guard fgets(&buffer, Int32(buffer.count), file) != nil else { return nil }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

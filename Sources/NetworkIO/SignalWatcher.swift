@@ -1,0 +1,30 @@
+import CLibuv
+
+/// Calls back on its loop's thread when the process gets a signal.
+package final class SignalWatcher {
+    /// The signals that ask a process to end.
+    package static let termination = [SIGTERM, SIGINT]
+
+    private let handles: [UnsafeMutablePointer<uv_signal_t>]
+    private let received: (Int32) -> Void
+
+    package init(_ signals: [Int32], loop: EventLoop, received: @escaping (Int32) -> Void) throws(SystemError) {
+        self.received = received
+        handles = signals.map { _ in .allocate(capacity: 1) }
+        for (handle, signal) in zip(handles, signals) {
+            try SystemError.check("uv_signal_init", uv_signal_init(loop.loop, handle))
+            handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+            try SystemError.check("uv_signal_start", uv_signal_start(handle, sluiceSignalReceived, signal))
+        }
+    }
+
+    /// Writing to a peer that is gone must be an error, not the end of the process.
+    package static func ignoreBrokenPipes() { sluice_ignore_broken_pipes() }
+
+    fileprivate func deliver(_ signal: Int32) { received(signal) }
+}
+
+private func sluiceSignalReceived(_ handle: UnsafeMutablePointer<uv_signal_t>?, _ signal: Int32) {
+    guard let data = handle?.pointee.data else { return }
+    Unmanaged<SignalWatcher>.fromOpaque(data).takeUnretainedValue().deliver(signal)
+}

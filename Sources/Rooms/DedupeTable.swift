@@ -1,0 +1,81 @@
+import Foundations
+
+/// A commit that a message id stands for.
+package struct Committed: Sendable {
+    package let position: Position
+    /// Unix milliseconds.
+    package let time: Int
+
+    package init(position: Position, time: Int) {
+        self.position = position
+        self.time = time
+    }
+}
+
+/// The message ids of one room or inbox that are known: an id commits once within its window, whatever its content.
+///
+/// Bounds: `countMax` ids; the oldest are forgotten first. Thread: the home worker's.
+package struct DedupeTable {
+    /// Ids that are remembered at most: a sender at 1,000 ids per second for the default window of 300 s fits thrice.
+    package static let countMax = 1_000_000
+
+    /// A user and an id as 128 bits under the process' random hash seeds: two different pairs meet with a probability
+    /// of 2^-128 times the square of their number.
+    private struct Key: Hashable {
+        let high: Int
+        let low: Int
+
+        init(_ user: Identifier, _ id: UnsafeRawBufferPointer) {
+            var first = Hasher()
+            var second = Hasher()
+            first.combine(1)
+            second.combine(2)
+            user.withBytes {
+                first.combine(bytes: $0)
+                second.combine(bytes: $0)
+            }
+            // Neither users nor ids contain a zero byte, so the two can't run into each other.
+            first.combine(UInt8(0))
+            second.combine(UInt8(0))
+            first.combine(bytes: id)
+            second.combine(bytes: id)
+            high = first.finalize()
+            low = second.finalize()
+        }
+    }
+
+    private var known: [Key: Committed] = [:]
+    private var order: ContiguousArray<(key: Key, time: Int)> = []
+    private var head = 0
+
+    package init() {}
+
+    package var count: Int { known.count }
+
+    /// The commit that `id` of `user` stands for, if it is known.
+    package func find(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? {
+        known.isEmpty ? nil : known[Key(user, id)]
+    }
+
+    /// Remembers a commit.
+    package mutating func insert(_ user: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed) {
+        let key = Key(user, id)
+        known[key] = committed
+        order.append((key, committed.time))
+        if order.count - head > Self.countMax { forgetOldest() }
+    }
+
+    /// Forgets ids that were committed before `time` (Unix milliseconds).
+    package mutating func expire(before time: Int) {
+        while head < order.count, order[head].time < time { forgetOldest() }
+    }
+
+    private mutating func forgetOldest() {
+        known[order[head].key] = nil
+        head += 1
+        if head >= max(order.count - head, 16) {
+            order.removeFirst(head)
+            head = 0
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Foundations
+import WireProtocol
+
+/// A history in this process' memory: the newest `capacity` entries.
+///
+/// Frames lie one behind the other in buffers of up to 64 KiB, in which they are encoded once; live delivery and
+/// replay send from there without a copy. A buffer goes when its last entry was trimmed and nobody sends from it.
+package final class MemoryLog: MessageLog {
+    package let epoch: String
+    package private(set) var newestSeq: UInt64
+    /// Entries kept; at least these are there when there were so many.
+    package var capacity: Int { didSet { trim(to: capacity) } }
+
+    private struct Entry {
+        let frame: FrameSlice
+        let audience: Audience?
+        let time: Int
+    }
+    /// Oldest first from `head`; what lies before it was trimmed and is removed now and then.
+    private var entries: ContiguousArray<Entry> = []
+    private var head = 0
+    private var arena = FrameArena(capacityMin: 512, capacityMax: 64 * 1024)
+    package private(set) var byteCount = 0
+
+    /// - Parameter capacity: entries kept, from 0 up.
+    package init(epoch: String, capacity: Int, forkedAt seq: UInt64 = 0) {
+        self.epoch = epoch
+        self.capacity = capacity
+        newestSeq = seq
+    }
+
+    package var count: Int { entries.count - head }
+    package var oldestSeq: UInt64 { newestSeq + 1 - UInt64(count) }
+
+    package func append(_ payload: UnsafeRawBufferPointer, audience: Audience?, at time: Int) -> FrameSlice {
+        newestSeq += 1
+        let frame = arena.frame(.text, payload)
+        entries.append(Entry(frame: frame, audience: audience, time: time))
+        byteCount += frame.length
+        trim(to: capacity)
+        return frame
+    }
+
+    package func entries(after seq: UInt64, countMax: Int, byteCountMax: Int) -> [LogEntry] {
+        let first = max(seq + 1, oldestSeq)
+        guard first <= newestSeq, countMax > 0 else { return [] }
+        var found: [LogEntry] = []
+        var bytes = 0
+        for number in first...newestSeq {
+            let entry = entries[head + Int(number - oldestSeq)]
+            found.append(LogEntry(seq: number, frame: entry.frame, audience: entry.audience))
+            bytes += entry.frame.length
+            if bytes > byteCountMax || found.count == countMax { break }
+        }
+        return found
+    }
+
+    package func expire(before time: Int) {
+        var expired = 0
+        while expired < count, entries[head + expired].time < time { expired += 1 }
+        trim(to: count - expired)
+    }
+
+    private func trim(to kept: Int) {
+        while count > kept {
+            byteCount -= entries[head].frame.length
+            head += 1
+        }
+        // Removing costs the entries that stay; doing it when as many were trimmed makes that constant per entry.
+        // Until then at most twice the capacity is held.
+        if head > 0, head >= max(count, 16) || count == 0 {
+            entries.removeFirst(head)
+            head = 0
+            if count == 0 { arena.forget() }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import Foundations
+import WireProtocol
+
+/// What an operator may set of a room.
+package struct RoomSettings: Sendable {
+    package var name: String?
+    /// Distinct users at once; nil: no bound but the node's.
+    package var usersMax: Int?
+    /// Messages kept.
+    package var historySize: Int
+
+    package init(name: String? = nil, usersMax: Int? = nil, historySize: Int) {
+        self.name = name
+        self.usersMax = usersMax
+        self.historySize = historySize
+    }
+}
+
+/// A room at its home: its one order, who is in it, and what they have read.
+///
+/// Pure: time comes in, effects are results. Thread: the home worker's.
+package final class Room {
+    /// Read marks that a room keeps for users, the most recent ones.
+    package static let readMarksMax = 10_000
+
+    package let id: Identifier
+    package let settings: RoomSettings
+    /// Made by an operator: it stays when it is empty, and only its history expires.
+    package let isConfigured: Bool
+    /// Unix milliseconds.
+    package let createdAt: Int
+    package private(set) var log: any MessageLog
+    package private(set) var connectionCount = 0
+    /// The last join, leave or message, in Unix milliseconds.
+    package var lastActiveAt: Int
+    private var dedupe = DedupeTable()
+    private var users: [Identifier: Attendance] = [:]
+    private var readMarks: [Identifier: UInt64] = [:]
+
+    package init(id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, at time: Int) {
+        self.id = id
+        self.settings = settings
+        self.isConfigured = isConfigured
+        createdAt = time
+        lastActiveAt = time
+        log = MemoryLog(epoch: epoch, capacity: settings.historySize)
+    }
+
+    // MARK: Messages
+
+    /// The first commit of a message that was sent before, or nil for a new one.
+    package func known(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe.find(user, id) }
+
+    /// Commits a message under `log.newestSeq + 1`, which `payload` contains.
+    /// - Parameter id: the client's id; nil when the server made it, for then nobody can repeat it.
+    package func commit(
+        _ payload: UnsafeRawBufferPointer, from user: Identifier, id: UnsafeRawBufferPointer?, at time: Int
+    ) -> FrameSlice {
+        let frame = log.append(payload, audience: nil, at: time)
+        lastActiveAt = time
+        if let id {
+            let position = Position(epoch: log.epoch, seq: log.newestSeq)
+            dedupe.insert(user, id, Committed(position: position, time: time))
+        }
+        return frame
+    }
+
+    package var hasKnownIDs: Bool { dedupe.count > 0 }
+
+    /// Forgets ids that were committed before `time` (Unix milliseconds).
+    package func expireIDs(before time: Int) { dedupe.expire(before: time) }
+
+    /// Begins a new history, as if the room had been made again.
+    package func forgetHistory(newEpoch: String, at time: Int) {
+        log = MemoryLog(epoch: newEpoch, capacity: settings.historySize)
+        dedupe = DedupeTable()
+        readMarks = [:]
+        lastActiveAt = time
+    }
+
+    // MARK: Who is in
+
+    package enum Join {
+        case full
+        /// `isFirst`: others are to be told that the user came.
+        case joined(isFirst: Bool)
+    }
+
+    package var isEmpty: Bool { users.isEmpty }
+    /// Distinct users, those within the grace included.
+    package var userCount: Int { users.count }
+
+    package func joined(_ info: ConnectionInfo, at time: Int) -> Join {
+        let isIn = users[info.user] != nil
+        if !isIn, let most = settings.usersMax, users.count >= most { return .full }
+        users[info.user, default: Attendance()].joined(info)
+        connectionCount += 1
+        lastActiveAt = time
+        return .joined(isFirst: !isIn)
+    }
+
+    package enum Departure {
+        /// The user is still in, or was not in before.
+        case unnoticed
+        /// The last connection went: others are to be told.
+        case userLeft
+        /// The last living connection was lost: ask `graceEnded` then.
+        case inGrace
+    }
+
+    /// A connection left for good, at once.
+    package func left(_ info: ConnectionInfo, at time: Int) -> Departure {
+        guard var attendance = users[info.user], attendance.living.contains(where: { $0 === info }) else {
+            return .unnoticed
+        }
+        connectionCount -= 1
+        lastActiveAt = time
+        attendance.left(info)
+        users[info.user] = attendance.isEmpty ? nil : attendance
+        return attendance.isEmpty ? .userLeft : .unnoticed
+    }
+
+    /// A connection was lost or closed; it counts until `graceEnd` (loop milliseconds).
+    package func lost(_ info: ConnectionInfo, graceEnd: Int, at time: Int) -> Departure {
+        guard var attendance = users[info.user], attendance.living.contains(where: { $0 === info }) else {
+            return .unnoticed
+        }
+        connectionCount -= 1
+        lastActiveAt = time
+        attendance.lost(info, graceEnd: graceEnd)
+        users[info.user] = attendance
+        return .inGrace
+    }
+
+    /// The grace of some connection of `user` is over.
+    package func graceEnded(_ user: Identifier, at now: Int) -> Departure {
+        guard var attendance = users[user] else { return .unnoticed }
+        let expired = attendance.expire(at: now)
+        users[user] = attendance.isEmpty ? nil : attendance
+        return attendance.isEmpty && !expired.isEmpty ? .userLeft : .unnoticed
+    }
+
+    /// Users above `cursor`, by id ascending, at most `limit`, and whether there are more.
+    package func users(
+        after cursor: Identifier?, limit: Int
+    ) -> (users: [(id: Identifier, attendance: Attendance)], isComplete: Bool) {
+        let wanted = users.keys.filter { user in cursor.map { $0 < user } ?? true }.sorted()
+        let page = wanted.prefix(limit).map { ($0, users[$0] ?? Attendance()) }
+        return (page, wanted.count <= limit)
+    }
+
+    /// All living connections.
+    package var connections: [ConnectionInfo] { users.values.flatMap(\.living) }
+
+    // MARK: Read marks
+
+    package func readMark(of user: Identifier) -> UInt64? { readMarks[user] }
+
+    /// Raises a user's mark; the new mark, or nil when it did not rise.
+    package func read(_ user: Identifier, upTo seq: UInt64) -> UInt64? {
+        let mark = min(seq, log.newestSeq)
+        guard mark > readMarks[user] ?? 0 else { return nil }
+        if readMarks.count >= Self.readMarksMax, readMarks[user] == nil {
+            // The one that is furthest behind tells least.
+            if let last = readMarks.min(by: { $0.value < $1.value })?.key { readMarks[last] = nil }
+        }
+        readMarks[user] = mark
+        return mark
+    }
+}

@@ -1,0 +1,273 @@
+import Foundations
+
+// The frames of the protocol's section "Server → client". Each method writes one whole frame.
+
+/// What `message`, `direct` and their acks share.
+package struct MessageHead {
+    /// The inside of a JSON string, escaped.
+    package let id: UnsafeRawBufferPointer
+    package let user: Identifier
+    /// nil when published by HTTP.
+    package let device: Identifier?
+    package let position: Position
+    /// Unix milliseconds.
+    package let time: Int
+
+    package init(id: UnsafeRawBufferPointer, user: Identifier, device: Identifier?, position: Position, time: Int) {
+        self.id = id
+        self.user = user
+        self.device = device
+        self.position = position
+        self.time = time
+    }
+}
+
+extension JSONWriter {
+    @inline(__always)
+    mutating func begin(_ type: StaticString) {
+        removeAll()
+        beginObject()
+        name("type")
+        string(type)
+    }
+
+    @inline(__always)
+    private mutating func position(_ position: Position) {
+        name("epoch")
+        string(position.epoch)
+        name("seq")
+        number(position.seq)
+    }
+
+    @inline(__always)
+    private mutating func content(_ fields: MessageFields, _ time: Int) {
+        name("message_type")
+        if let type = fields.messageType { rawString(type) } else { string("text" as StaticString) }
+        name("content")
+        raw(fields.content)
+        name("ts")
+        number(time)
+        if let replyTo = fields.replyTo {
+            name("reply_to")
+            number(replyTo)
+        }
+        endObject()
+    }
+
+    package mutating func message(room: Identifier, _ head: MessageHead, _ fields: MessageFields) {
+        begin("message")
+        name("room")
+        string(room)
+        position(head.position)
+        name("id")
+        rawString(head.id)
+        name("user")
+        string(head.user)
+        if let device = head.device {
+            name("device")
+            string(device)
+        }
+        content(fields, head.time)
+    }
+
+    package mutating func direct(to receiver: Identifier, _ head: MessageHead, _ fields: MessageFields) {
+        begin("direct")
+        position(head.position)
+        name("id")
+        rawString(head.id)
+        name("from")
+        string(head.user)
+        name("to")
+        string(receiver)
+        if let device = head.device {
+            name("device")
+            string(device)
+        }
+        content(fields, head.time)
+    }
+
+    /// Where an acked message went.
+    package enum Destination {
+        case room(Identifier)
+        case user(Identifier)
+    }
+
+    package mutating func ack(
+        _ destination: Destination, id: UnsafeRawBufferPointer, position: Position, time: Int, isDuplicate: Bool
+    ) {
+        begin("ack")
+        switch destination {
+        case .room(let room):
+            name("room")
+            string(room)
+        case .user(let user):
+            name("to")
+            string(user)
+        }
+        name("id")
+        rawString(id)
+        self.position(position)
+        name("ts")
+        number(time)
+        name("durable")
+        string("memory" as StaticString)
+        if isDuplicate {
+            name("duplicate")
+            bool(true)
+        }
+        endObject()
+    }
+
+    package mutating func joinedRoom(
+        _ room: Identifier, position: Position, isRecovered: Bool, missed: Int, users: Int, readMark: UInt64?
+    ) {
+        begin("joined_room")
+        name("room")
+        string(room)
+        self.position(position)
+        name("recovered")
+        bool(isRecovered)
+        name("missed")
+        number(missed)
+        name("users")
+        number(users)
+        if let readMark {
+            name("read_seq")
+            number(readMark)
+        }
+        endObject()
+    }
+
+    package mutating func leftRoom(_ room: Identifier, reason: StaticString) {
+        begin("left_room")
+        name("room")
+        string(room)
+        name("reason")
+        string(reason)
+        endObject()
+    }
+
+    /// - Parameter room: nil for the inbox.
+    package mutating func gap(room: Identifier?, epoch: String, nextSeq: UInt64, reason: String) {
+        begin("gap")
+        if let room {
+            name("room")
+            string(room)
+        } else {
+            name("inbox")
+            bool(true)
+        }
+        name("epoch")
+        string(epoch)
+        name("next_seq")
+        number(nextSeq)
+        name("reason")
+        string(reason)
+        endObject()
+    }
+
+    /// `joined` and `left`: a user came to a room, or went.
+    package mutating func presenceChange(_ type: StaticString, room: Identifier, user: Identifier, users: Int) {
+        begin(type)
+        name("room")
+        string(room)
+        name("user")
+        string(user)
+        name("users")
+        number(users)
+        endObject()
+    }
+
+    package mutating func device(_ device: Identifier, type: String?, isOnline: Bool) {
+        begin("device")
+        name("device")
+        string(device)
+        if let type {
+            name("device_type")
+            string(type)
+        }
+        name("online")
+        bool(isOnline)
+        endObject()
+    }
+
+    package mutating func typing(room: Identifier, user: Identifier, isTyping: Bool) {
+        begin("typing")
+        name("room")
+        string(room)
+        name("user")
+        string(user)
+        name("typing")
+        bool(isTyping)
+        endObject()
+    }
+
+    package mutating func read(room: Identifier, user: Identifier, seq: UInt64) {
+        begin("read")
+        name("room")
+        string(room)
+        name("marks")
+        beginArray()
+        beginObject()
+        name("user")
+        string(user)
+        name("seq")
+        number(seq)
+        endObject()
+        endArray()
+        endObject()
+    }
+
+    package mutating func pong(t: UnsafeRawBufferPointer?, time: Int) {
+        begin("pong")
+        if let t {
+            name("t")
+            raw(t)
+        }
+        name("ts")
+        number(time)
+        endObject()
+    }
+
+    package mutating func error(
+        _ code: ErrorCode, _ message: String, id: String? = nil, room: Identifier? = nil, retryMilliseconds: Int? = nil
+    ) {
+        begin("error")
+        name("code")
+        string(code.rawValue)
+        name("message")
+        string(message)
+        if let id {
+            name("id")
+            string(id)
+        }
+        if let room {
+            name("room")
+            string(room)
+        }
+        if let retryMilliseconds {
+            name("retry_ms")
+            number(retryMilliseconds)
+        }
+        endObject()
+    }
+
+    package mutating func drain(reconnect: ClosedRange<Int>, deadlineMilliseconds: Int) {
+        begin("drain")
+        self.reconnect(reconnect)
+        name("deadline_ms")
+        number(deadlineMilliseconds)
+        endObject()
+    }
+
+    /// When a client that lost its connection should come back.
+    mutating func reconnect(_ window: ClosedRange<Int>) {
+        name("reconnect")
+        beginObject()
+        name("min_ms")
+        number(window.lowerBound)
+        name("max_ms")
+        number(window.upperBound)
+        endObject()
+    }
+}

@@ -1,0 +1,128 @@
+/// Append-only bytes that many sockets send from without a copy.
+///
+/// One thread appends; a range that was handed out never changes again, so other threads may read it while the owner
+/// goes on appending behind it. A buffer never grows: when it is full its owner takes a new one, so that a range
+/// stays where it is as long as somebody holds the buffer.
+///
+/// `@unchecked Sendable`: `count` belongs to the appending thread; readers use only ranges that were complete when
+/// they were handed over through a mailbox.
+package final class FrameBuffer: @unchecked Sendable {
+    /// Bytes that fit in all.
+    package let capacity: Int
+    /// Bytes written so far.
+    package private(set) var count = 0
+    /// The first byte. Owned by the buffer.
+    package let base: UnsafeMutableRawPointer
+
+    /// Holds small frames for different sockets of one turn and is filled again in the next; whoever wants to keep
+    /// such a frame longer copies it.
+    package let isTransient: Bool
+
+    package init(capacity: Int, isTransient: Bool = false) {
+        self.capacity = capacity
+        self.isTransient = isTransient
+        base = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+    }
+
+    deinit { base.deallocate() }
+
+    /// Bytes that still fit.
+    package var free: Int { capacity - count }
+
+    /// Where the next byte goes. The caller writes at most `free` bytes there and then calls `advance(by:)`.
+    @inline(__always)
+    package var end: UnsafeMutableRawPointer { base + count }
+
+    /// Takes `length` bytes, which were written at `end`, into the buffer.
+    @inline(__always)
+    package func advance(by length: Int) {
+        precondition(length >= 0 && length <= capacity - count, "bytes were written past the end of a frame buffer")
+        count += length
+    }
+
+    /// Empties the buffer so that it can be filled again. Only for an owner that shares it with nobody.
+    package func removeAll() { count = 0 }
+
+    /// Copies `bytes` to the end. There must be room.
+    package func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+        precondition(bytes.count <= free, "a frame buffer does not grow")
+        end.copyMemory(from: source, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    /// A buffer that holds just these bytes.
+    package convenience init(copying bytes: UnsafeRawBufferPointer) {
+        self.init(capacity: max(bytes.count, 1))
+        append(bytes)
+    }
+}
+
+/// A run of whole frames in a `FrameBuffer`: what a socket's queue is made of.
+package struct FrameSlice: Sendable {
+    package let buffer: FrameBuffer
+    package var offset: Int
+    package var length: Int
+
+    package init(buffer: FrameBuffer, offset: Int, length: Int) {
+        self.buffer = buffer
+        self.offset = offset
+        self.length = length
+    }
+
+    /// The bytes; valid while the slice is held.
+    package var bytes: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: buffer.base + offset, count: length)
+    }
+
+    /// The payload, when the slice is one unmasked frame.
+    package var payload: UnsafeRawBufferPointer {
+        let marker = bytes[1] & 0x7F
+        return UnsafeRawBufferPointer(rebasing: bytes[(marker < 126 ? 2 : marker == 126 ? 4 : 10)...])
+    }
+}
+
+/// Makes frames into slices of buffers that it takes and fills one after the other.
+package struct FrameArena {
+    private var buffer: FrameBuffer?
+    private var nextCapacity: Int
+    private let capacityMax: Int
+    private let isTransient: Bool
+
+    /// - Parameters:
+    ///   - capacityMin: the first buffer's size in bytes; each further one is twice as large, up to `capacityMax`.
+    ///   - isTransient: whether `recycle` is used; see `FrameBuffer.isTransient`.
+    package init(capacityMin: Int, capacityMax: Int, isTransient: Bool = false) {
+        nextCapacity = capacityMin
+        self.capacityMax = capacityMax
+        self.isTransient = isTransient
+    }
+
+    /// An unmasked frame around `payload`.
+    package mutating func frame(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) -> FrameSlice {
+        let length = FrameEncoder.headLength(payloadLength: payload.count) + payload.count
+        let buffer = room(for: length)
+        let start = buffer.count
+        buffer.advance(by: FrameEncoder.writeHead(opcode: opcode, payloadLength: payload.count, to: buffer.end))
+        buffer.append(payload)
+        return FrameSlice(buffer: buffer, offset: start, length: length)
+    }
+
+    /// The current buffer when `length` bytes fit, else a new one.
+    private mutating func room(for length: Int) -> FrameBuffer {
+        if let buffer, buffer.free >= length { return buffer }
+        let new = FrameBuffer(capacity: max(nextCapacity, length), isTransient: isTransient)
+        nextCapacity = min(nextCapacity * 2, capacityMax)
+        buffer = new
+        return new
+    }
+
+    /// Starts over: in the same buffer when nobody else holds it.
+    package mutating func recycle() {
+        guard buffer != nil else { return }
+        if isKnownUniquelyReferenced(&buffer) { buffer?.removeAll() } else { buffer = nil }
+    }
+
+    /// Lets go of the current buffer; those who hold slices of it keep it.
+    package mutating func forget() { buffer = nil }
+}

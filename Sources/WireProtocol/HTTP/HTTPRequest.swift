@@ -1,0 +1,69 @@
+/// A whole request with its body. Strings of its head are made when they are asked for.
+package struct HTTPRequest: Sendable {
+    package let method: HTTPMethod
+    /// Percent-decoded once, split at each raw "/": "/" is [], "/a/" is ["a", ""], "//" is ["", ""]. A segment may hold
+    /// any character, "/" too. Empty for OPTIONS * and CONNECT.
+    package let path: [String]
+    /// Decoded, in the order of the target; "+" is a space; a name without "=" has an empty value.
+    package let query: [(name: String, value: String)]
+    /// 0 or 1; later versions of HTTP/1 count as 1.
+    package let minorVersion: Int
+    /// False when the connection must end after the response (RFC 9112 §9.3).
+    package let keepsAlive: Bool
+    /// Without its chunking; at most `HTTPLimits.bodyBytesMax` bytes.
+    package internal(set) var body: [UInt8] = []
+
+    let fields: HTTPFields
+    private let targetSlice: HTTPSlice
+    private let hostSlice: HTTPSlice?
+
+    init(_ line: HTTPRequestLine, _ fields: HTTPFields, _ framing: HTTPFraming) {
+        method = line.method
+        path = line.target.path
+        query = line.target.query
+        minorVersion = line.minorVersion
+        keepsAlive = framing.keepsAlive
+        self.fields = fields
+        targetSlice = line.slice
+        hostSlice = line.target.authority ?? framing.host
+    }
+
+    /// The request target as sent.
+    package var target: String { fields.text(targetSlice) }
+
+    /// host or host:port: of an absolute target, else of the Host header (RFC 9112 §3.2.2). Nil in HTTP/1.0 without one.
+    package var host: String? { hostSlice.map(fields.text) }
+
+    /// The first value of that name in the query.
+    package func queryValue(_ name: String) -> String? {
+        query.first { $0.name == name }?.value
+    }
+
+    /// How often the name stands in the query.
+    package func queryCount(_ name: String) -> Int {
+        query.reduce(0) { $0 + ($1.name == name ? 1 : 0) }
+    }
+
+    /// The header's value without blanks around it; several of one name are joined by ", ". Bytes that are not UTF-8
+    /// are replaced. `lowercasedName` must have no upper-case letters.
+    package func header(_ lowercasedName: String) -> String? {
+        fields.joined(lowercasedName)
+    }
+
+    /// How many lines of that name the head has.
+    package func headerCount(_ lowercasedName: String) -> Int {
+        fields.count(of: lowercasedName)
+    }
+
+    /// Whether the comma-separated list, over all lines of that name, has the token; ASCII case is ignored.
+    package func headerHasToken(_ lowercasedName: String, _ token: String) -> Bool {
+        fields.hasToken(lowercasedName, token)
+    }
+
+    /// The content type in lower case without its parameters (RFC 9110 §8.3.1), e.g. "application/json".
+    package var mediaType: String? {
+        guard let value = header("content-type") else { return nil }
+        let essence = value.utf8.prefix { $0 != UInt8(ascii: ";") }.map(HTTPByte.lowercased)
+        return String(decoding: HTTPFields.trimmed(essence[...]), as: UTF8.self)
+    }
+}

@@ -1,0 +1,90 @@
+/// What the decoder found. Slices are valid until the next call.
+package enum WebSocketEvent {
+    /// All bytes are taken; more are needed.
+    case incomplete
+    /// A whole text message, valid UTF-8.
+    case text(UnsafeRawBufferPointer)
+    /// A whole binary message.
+    case binary(UnsafeRawBufferPointer)
+    case ping(UnsafeRawBufferPointer)
+    case pong(UnsafeRawBufferPointer)
+    /// The peer's close frame, checked; nil when it had no code.
+    case close(CloseCode?)
+    /// The peer broke the protocol: close with this code. Nothing that follows is to be decoded.
+    case violation(CloseCode, StaticString)
+}
+
+/// Turns bytes into messages (RFC 6455 §5–8), strictly and incrementally; for both ends of a connection.
+///
+/// A message that arrives whole in one frame is unmasked in place and handed out without a copy. Only what is
+/// incomplete is kept, in a `PartialMessage` that goes away with the message: an idle connection holds one pointer.
+package struct WebSocketDecoder {
+    private var partial: PartialMessage?
+
+    package init() {}
+
+    /// Whether a frame or a fragmented message has begun and is not complete.
+    package var isMidMessage: Bool { partial != nil }
+
+    /// Takes bytes from the front of `bytes`, which it may change, up to and including the next event.
+    /// - Parameters:
+    ///   - role: which end this is.
+    ///   - messageBytesMax: the largest message; a larger one is a 1009 as soon as a head announces it.
+    /// - Returns: how many bytes were taken, and what they were.
+    package mutating func next(
+        _ bytes: UnsafeMutableRawBufferPointer, role: WebSocketRole, messageBytesMax: Int
+    ) -> (consumed: Int, event: WebSocketEvent) {
+        if let partial {
+            if partial.isDelivered {
+                self.partial = nil
+            } else {
+                return partial.consume(bytes, role: role, messageBytesMax: messageBytesMax)
+            }
+        }
+        guard bytes.count > 0 else { return (0, .incomplete) }
+        switch FrameHeader.parse(UnsafeRawBufferPointer(bytes), role: role) {
+        case .violation(let message):
+            return (0, .violation(.protocolError, message))
+        case .header(let header) where header.isFinal && header.opcode != .continuation:
+            let frameLength = header.length.addingReportingOverflow(header.payloadLength)
+            guard !frameLength.overflow, frameLength.partialValue <= bytes.count else { break }
+            if !header.opcode.isControl && header.payloadLength > messageBytesMax { break }
+            let payload = UnsafeMutableRawBufferPointer(
+                rebasing: bytes[header.length..<frameLength.partialValue])
+            if let mask = header.mask { Masking.apply(mask, to: payload) }
+            return (frameLength.partialValue, Self.event(header.opcode, UnsafeRawBufferPointer(payload)))
+        default:
+            break
+        }
+        let begun = PartialMessage()
+        partial = begun
+        return begun.consume(bytes, role: role, messageBytesMax: messageBytesMax)
+    }
+
+    /// The event of a whole, unfragmented frame.
+    private static func event(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) -> WebSocketEvent {
+        switch opcode {
+        case .text:
+            UTF8Validator.isValid(payload)
+                ? .text(payload) : .violation(.invalidPayload, "text must be valid UTF-8")
+        case .binary: .binary(payload)
+        case .ping: .ping(payload)
+        case .pong: .pong(payload)
+        case .close: closeEvent(payload)
+        case .continuation: .violation(.protocolError, "a continuation without a message to continue")
+        }
+    }
+
+    /// Checks a close frame's payload (RFC 6455 §5.5.1, §7.4).
+    static func closeEvent(_ payload: UnsafeRawBufferPointer) -> WebSocketEvent {
+        if payload.isEmpty { return .close(nil) }
+        if payload.count == 1 { return .violation(.protocolError, "a close code has two bytes") }
+        let code = CloseCode(rawValue: UInt16(bigEndian: payload.loadUnaligned(as: UInt16.self)))
+        if !code.mayBeReceived { return .violation(.protocolError, "this close code must not be sent") }
+        let reason = UnsafeRawBufferPointer(rebasing: payload[2...])
+        if !UTF8Validator.isValid(reason) {
+            return .violation(.invalidPayload, "a close reason must be valid UTF-8")
+        }
+        return .close(code)
+    }
+}

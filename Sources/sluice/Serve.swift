@@ -1,0 +1,50 @@
+import ArgumentParser
+import Gateway
+import Logging
+import NetworkIO
+
+/// `sluice serve`
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve until SIGTERM or SIGINT.",
+        discussion: """
+            Configured by environment variables and a .env file in the working directory; .env.example lists them all.
+
+            Exit status: 0 after a drain, 69 when the address is taken, 78 when the configuration is wrong, 128 plus \
+            the signal when a second one ends it at once.
+            """)
+
+    /// sysexits(3)
+    private static let unavailable: Int32 = 69
+    private static let systemFault: Int32 = 71
+
+    func run() throws {
+        let configuration: Configuration
+        do {
+            configuration = try Configuration.load(
+                environment: ProcessEnvironment.variables, dotEnv: try DotEnvFile.read(),
+                cores: ProcessLimits.processors())
+        } catch {
+            Output.errorLine("sluice: \(error)")
+            throw ExitCode(ConfigurationError.exitStatus)
+        }
+        let logger = Logger(label: "sluice", level: configuration.logLevel, format: configuration.logFormat)
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        throw ExitCode(try node(configuration, logger).run())
+    }
+
+    private func node(_ configuration: Configuration, _ logger: Logger) throws -> Node {
+        do throws(NodeStartFault) {
+            return try Node(configuration, logger: logger)
+        } catch .addressInUse(let address) {
+            Output.errorLine("sluice: \(address) is in use by another process; choose another PORT or stop that one")
+            throw ExitCode(Self.unavailable)
+        } catch .addressUnusable(let address, let error) {
+            Output.errorLine("sluice: can't listen on \(address): \(error); check HOST and PORT")
+            throw ExitCode(Self.unavailable)
+        } catch .system(let error) {
+            Output.errorLine("sluice: can't start: \(error)")
+            throw ExitCode(Self.systemFault)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+"""Home, status and docs; what holds for every page."""
+
+import pytest
+
+PAGES = ["/", "/chat/lobby?user=alice", "/chat/lobby", "/status", "/docs"]
+
+
+def test_home_lists_live_counts(gateway, browser, other):
+    gateway.request("POST", "/api/rooms", {"id": "planning", "name": "Planning"})
+    browser.open(gateway.address + "/")
+    browser.until(lambda: browser.all("#rooms [data-room=planning]"), "listed")
+    assert browser.text("[data-room=planning] .room-name") == "Planning"
+    assert browser.text("[data-room=planning] .room-count strong") == "0"
+    other.enter(gateway.address, "planning", "bob")
+    browser.until(lambda: browser.text("[data-room=planning] .room-count strong") == "1", "one is there")
+
+
+def test_home_pages_through_many_rooms(gateway, browser):
+    for number in range(130):
+        gateway.request("POST", "/api/rooms", {"id": f"room-{number:03}"})
+    browser.open(gateway.address + "/")
+    browser.until(lambda: len(browser.all("#rooms [data-room]")) == 100, "the first page")
+    browser.find("#more").click()
+    browser.until(lambda: len(browser.all("#rooms [data-room]")) == 130, "the second page")
+    assert not browser.visible("#more")
+    browser.find("#filter").send_keys("room-12")
+    browser.until(lambda: sum(each.is_displayed() for each in browser.all("#rooms [data-room]")) == 10, "filtered")
+
+
+def test_home_creates_and_joins(gateway, browser):
+    browser.open(gateway.address + "/")
+    browser.find("#join-user").send_keys("alice")
+    browser.find("#create-name").send_keys("Tea room")
+    browser.find("#create-id").send_keys("tea")
+    browser.find("#create-form summary").click()
+    browser.find("#create-max").send_keys("7")
+    browser.find("#create-form button").click()
+    browser.until(lambda: "Enter Tea room" in browser.text("#create-note"), "made")
+    room = gateway.request("GET", "/api/rooms/tea")[1]
+    assert (room["name"], room["max_users"]) == ("Tea room", 7)
+    browser.until(lambda: browser.all("[data-room=tea]"), "listed")
+    browser.find("#create-note a").click()
+    browser.connected()
+    assert browser.driver.current_url.endswith("/chat/tea?user=alice")
+    browser.open(gateway.address + "/")
+    assert browser.find("#join-user").get_attribute("value") == "alice"
+    browser.find("#join-room").send_keys("fresh one\n")
+    browser.connected()
+    assert browser.text("#room-title") == "fresh one"
+
+
+def test_home_says_that_a_room_exists(gateway, browser, expected_complaints):
+    expected_complaints.append("status of 409")
+    gateway.request("POST", "/api/rooms", {"id": "tea"})
+    browser.open(gateway.address + "/")
+    browser.find("#create-id").send_keys("tea\n")
+    browser.until(lambda: "there already" in browser.text("#create-note"), "said")
+
+
+def test_pages_ask_for_the_api_key_once(make_gateway, browser, expected_complaints):
+    expected_complaints.append("status of 401")
+    gateway = make_gateway(API_KEY="a secret for this test")
+    key = {"X-API-Key": "a secret for this test"}
+    assert gateway.request("POST", "/api/rooms", {"id": "tea"}, key)[0] == 201
+    browser.open(gateway.address + "/")
+    browser.until(lambda: browser.visible("#api-key"), "asked")
+    assert browser.all("[data-room]") == []
+    browser.find("#api-key").send_keys("wrong\n")
+    browser.until(lambda: "not the right one" in browser.text("#key-note"), "a wrong key is said")
+    browser.find("#api-key").clear()
+    browser.find("#api-key").send_keys("a secret for this test\n")
+    browser.until(lambda: browser.all("[data-room=tea]") and not browser.visible("#api-key"), "listed")
+    browser.open(gateway.address + "/status")
+    browser.until(lambda: browser.text("#live") == "Live", "the same tab is not asked again")
+
+
+def test_status_shows_live_numbers(gateway, browser, other):
+    browser.open(gateway.address + "/status")
+    browser.until(lambda: browser.text("#connections") == "0", "no connection yet")
+    assert len(browser.all("#workers tr")) == 2
+    assert browser.text("#governor-tier") == "normal"
+    other.enter(gateway.address, "lobby", "bob")
+    browser.until(lambda: browser.text("#connections") == "1" and browser.text("#rooms") == "1", "one connection, one room")
+    other.say("counted")
+    browser.until(lambda: browser.text("#messages-in-sub").startswith("1 kept"), "one message")
+    browser.until(lambda: len(browser.all("svg.chart polyline")) >= 5, "charts are drawn")
+    points = browser.js("return document.querySelector('svg.chart polyline').getAttribute('points').split(' ').length")
+    browser.until(lambda: browser.js("return document.querySelector('svg.chart polyline').getAttribute('points').split(' ').length") > points, "and move on")
+
+
+def test_docs_render_every_operation(gateway, browser):
+    document = gateway.request("GET", "/openapi.json")[1]
+    expected = {(path, method) for path, item in document["paths"].items() for method in item if method != "parameters"}
+    browser.open(gateway.address + "/docs")
+    browser.until(lambda: browser.all(".operation"), "rendered")
+    shown = {tuple(each) for each in browser.js("return [...document.querySelectorAll('.operation')].map((each) => [each.dataset.path, each.dataset.method])")}
+    assert shown == expected
+    schemas = {f"schema-{name.lower()}" for name in document["components"]["schemas"]}
+    assert schemas <= set(browser.js("return [...document.querySelectorAll('#schemas [id]')].map((each) => each.id)"))
+    dangling = browser.js("return [...document.querySelectorAll('a[href^=\"#\"]')].filter((a) => !document.getElementById(a.hash.slice(1))).map((a) => a.hash)")
+    assert dangling == []
+    for word in ("inbox_ack", "joined_room", "feature_suspended", "4102"):
+        assert word in browser.text("#websocket")
+
+
+def test_a_link_into_the_docs_opens_its_operation(gateway, browser):
+    browser.open(gateway.address + "/docs#post-api-rooms")
+    browser.until(lambda: browser.js("return document.getElementById('post-api-rooms')?.open"), "opened")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_scrolls_sideways_on_a_phone(gateway, browser, page):
+    gateway.request("POST", "/api/rooms", {"id": "w" * 128, "name": "long " * 40})
+    gateway.publish("lobby", "bob" * 20, "https://example.org/" + "unbroken" * 60)
+    browser.phone()
+    browser.open(gateway.address + page)
+    ready = {"/": "[data-room]", "/chat/lobby?user=alice": "#messages [data-id]", "/chat/lobby": "#join-user", "/status": "#workers tr", "/docs": ".operation"}[page]
+    browser.until(lambda: browser.visible(ready), "loaded")
+    width, inner = browser.js("return [document.documentElement.scrollWidth, window.innerWidth]")
+    assert width <= inner == 360
+    if page.endswith("alice"):
+        browser.find("#people-toggle").click()
+        browser.until(lambda: browser.visible("#users [data-user=alice]"), "people open on a tap")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_control_has_a_name_and_every_id_is_one(gateway, browser, page):
+    browser.open(gateway.address + page)
+    nameless = browser.js("""
+        return [...document.querySelectorAll('input, textarea, select, button, a, nav, aside, [role=img]')]
+          .filter((e) => e.checkVisibility() && !(e.labels?.length || e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.textContent.trim()))
+          .map((e) => e.outerHTML)""")
+    assert nameless == []
+    ids = browser.js("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
+    assert len(ids) == len(set(ids))
+    assert browser.js("return document.documentElement.lang") == "en"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_text_is_legible_in_light_and_dark(gateway, browser, page, scheme):
+    """Contrast of every visible text against what lies behind it: 4.5 to 1 (WCAG 2.2, 1.4.3)."""
+    gateway.publish("lobby", "bob", "from another")
+    gateway.publish("lobby", "alice", "from me")
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
+    try:
+        browser.open(gateway.address + page)
+        ready = {"/": "[data-room]", "/chat/lobby?user=alice": "#messages .own", "/chat/lobby": "#join-user", "/status": "#workers tr", "/docs": ".operation"}[page]
+        browser.until(lambda: browser.visible(ready), "loaded")
+        poor = browser.js("""
+            const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return { rgb: n.slice(0, 3), a: n[3] ?? 1 }; };
+            const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+            const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a === 1) return c.rgb; } return [255, 255, 255]; };
+            const poor = [];
+            for (const e of document.querySelectorAll('body *')) {
+              if (!e.checkVisibility({ opacityProperty: true }) || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+              if (e.closest('svg, noscript, .skip, .reply')) continue;
+              const [a, b] = [light(parse(getComputedStyle(e).color).rgb), light(behind(e))];
+              const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+              if (ratio < 4.5) poor.push([e.tagName, e.className, e.textContent.slice(0, 30), ratio.toFixed(2)]);
+            }
+            return poor;""")
+        assert poor == []
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_nothing_inline_is_in_any_page(gateway, browser):
+    """The content security policy forbids it; this names the element."""
+    for page in PAGES:
+        browser.open(gateway.address + page)
+        assert browser.js("return [...document.querySelectorAll('style, script:not([src])')].length") == 0
+        assert browser.js("return [...document.querySelectorAll('*')].flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith('on')).length") == 0

@@ -1,0 +1,295 @@
+import Foundations
+import Gateway
+import Testing
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    private func load(
+        _ environment: [String: String] = [:], file: String? = nil, cores: Int = 2
+    ) throws(ConfigurationError) -> Configuration {
+        try Configuration.load(environment: environment, dotEnv: file, cores: cores)
+    }
+
+    /// The error for one variable's value.
+    private func refusal(_ environment: [String: String], file: String? = nil) -> ConfigurationError? {
+        do throws(ConfigurationError) {
+            _ = try load(environment, file: file)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("Nothing set: the contract's defaults, and no warning")
+    func defaults() throws {
+        let configuration = try load()
+        #expect(configuration.port == 8000 && configuration.host.description == "0.0.0.0")
+        #expect(configuration.nodeID == nil)
+        #expect(configuration.connectionsMax == 100_000)
+        #expect(configuration.connectionsPerUserMax == nil && configuration.connectionsPerAddressMax == nil)
+        #expect(configuration.roomsPerConnectionMax == 32)
+        #expect(configuration.messageBytesMax == 65_536 && configuration.messagesPerSecond == 50)
+        #expect(configuration.sendQueueBytesMax == 1_048_576)
+        #expect(configuration.historySize == 1000 && configuration.historyTTLMilliseconds == 86_400_000)
+        #expect(configuration.inboxSize == 1000 && configuration.inboxTTLMilliseconds == 604_800_000)
+        #expect(configuration.sessionTTLMilliseconds == 300_000 && configuration.dedupeWindowMilliseconds == 300_000)
+        #expect(configuration.presenceGraceMilliseconds == 5000)
+        #expect(configuration.heartbeatIntervalMilliseconds == 30_000)
+        #expect(configuration.heartbeatTimeoutMilliseconds == 90_000)
+        #expect(configuration.drainMilliseconds == 10_000)
+        #expect(configuration.apiKey == nil && configuration.originPolicy == .ownHost)
+        #expect(configuration.trustedProxies == .loopback)
+        #expect(configuration.logLevel == .info && configuration.logFormat == .text)
+        #expect(!configuration.servesEcho && configuration.procRoot == "/proc")
+        #expect(configuration.warnings == [])
+    }
+
+    @Test("By default as many workers as cores, within what WORKERS allows")
+    func workers() throws {
+        for (cores, workers) in [(-1, 1), (0, 1), (1, 1), (7, 7), (256, 256), (257, 256)] {
+            #expect(try load(cores: cores).workers == workers)
+        }
+        #expect(try load(["WORKERS": "3"], cores: 8).workers == 3)
+    }
+
+    /// A value other than the default for every variable.
+    private static let others = [
+        "PORT": "9001", "HOST": "::1", "WORKERS": "5", "NODE_ID": "köln-1", "MAX_CONNECTIONS": "1234",
+        "MAX_CONNECTIONS_PER_USER": "11", "MAX_CONNECTIONS_PER_IP": "12", "MAX_ROOMS_PER_CONNECTION": "13",
+        "MAX_MESSAGE_BYTES": "4001", "MESSAGES_PER_SECOND": "14", "SEND_QUEUE_BYTES": "5001", "HISTORY_SIZE": "15",
+        "HISTORY_TTL_SECONDS": "16", "INBOX_SIZE": "17", "INBOX_TTL_SECONDS": "18", "SESSION_TTL_SECONDS": "19",
+        "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
+        "HEARTBEAT_TIMEOUT_SECONDS": "2.23", "DRAIN_SECONDS": "24", "API_KEY": "key", "ALLOWED_ORIGINS": "*",
+        "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
+        "PROC_ROOT": "/fake/proc",
+    ]
+
+    @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
+    func everyVariable(fromFile: Bool) throws {
+        #expect(Set(Self.others.keys) == Set(Setting.all.map(\.name)))
+        let text = Self.others.map { "\($0)='\($1)'\n" }.joined()
+        let configuration = try fromFile ? load(file: text) : load(Self.others)
+        #expect(configuration.port == 9001 && configuration.host.description == "::1" && configuration.workers == 5)
+        #expect(configuration.nodeID == Identifier(validating: "köln-1"))
+        #expect(configuration.connectionsMax == 1234)
+        #expect(configuration.connectionsPerUserMax == 11 && configuration.connectionsPerAddressMax == 12)
+        #expect(configuration.roomsPerConnectionMax == 13 && configuration.messageBytesMax == 4001)
+        #expect(configuration.messagesPerSecond == 14 && configuration.sendQueueBytesMax == 5001)
+        #expect(configuration.historySize == 15 && configuration.historyTTLMilliseconds == 16_000)
+        #expect(configuration.inboxSize == 17 && configuration.inboxTTLMilliseconds == 18_000)
+        #expect(configuration.sessionTTLMilliseconds == 19_000 && configuration.dedupeWindowMilliseconds == 20_000)
+        #expect(configuration.presenceGraceMilliseconds == 21 && configuration.heartbeatIntervalMilliseconds == 2200)
+        #expect(configuration.heartbeatTimeoutMilliseconds == 2230 && configuration.drainMilliseconds == 24_000)
+        #expect(configuration.apiKey == "key" && configuration.originPolicy == .any)
+        #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
+        #expect(configuration.logLevel == .debug && configuration.logFormat == .json && configuration.servesEcho)
+        #expect(configuration.procRoot == "/fake/proc" && configuration.warnings == [])
+    }
+
+    @Test("The environment wins; an empty value is unset and hides nothing")
+    func precedence() throws {
+        #expect(try load(["PORT": "1111"], file: "PORT=2222").port == 1111)
+        #expect(try load(["PORT": ""], file: "PORT=2222").port == 2222)
+        #expect(try load(["PORT": ""], file: "PORT=").port == 8000)
+        #expect(try load(["API_KEY": ""]).apiKey == nil)
+        #expect(
+            try load(["MAX_CONNECTIONS_PER_USER": "off"], file: "MAX_CONNECTIONS_PER_USER=3").connectionsPerUserMax
+                == nil)
+        // What the file says about a variable that the environment sets is not even read.
+        #expect(try load(["PORT": "1111"], file: "PORT=rubbish").port == 1111)
+    }
+
+    @Test("Each bound of each number is allowed, one step beyond is not")
+    func bounds() {
+        for setting in Setting.all {
+            let limits: (lower: Int, upper: Int, decimals: Bool)
+            switch setting.kind {
+            case .integer(let lower, let upper): limits = (lower, upper ?? Setting.openUpperBound, false)
+            case .seconds(let lower, let upper, let decimals):
+                limits = (lower, upper ?? Setting.openUpperBound, decimals)
+            default: continue
+            }
+            // The heartbeat's two must stay in order while one of them goes to its bounds.
+            let others = ["HEARTBEAT_INTERVAL_SECONDS": "1", "HEARTBEAT_TIMEOUT_SECONDS": "\(Setting.openUpperBound)"]
+            func error(_ value: String) -> ConfigurationError? {
+                refusal(others.merging([setting.name: value]) { _, new in new })
+            }
+            let lower = setting.name == "HEARTBEAT_INTERVAL_SECONDS" ? 1 : limits.lower
+            let upper = setting.name == "HEARTBEAT_INTERVAL_SECONDS" ? limits.upper - 1 : limits.upper
+            #expect(error("\(lower)") == nil, "\(setting.name)")
+            #expect(error("\(upper)") == nil, "\(setting.name)")
+            for value in [
+                "\(limits.lower - 1)", "\(limits.upper + 1)", "-1", "+5", " 5", "5 ", "5x", "0x10", "1e3", "٥", "1_000",
+                ".",
+                "9223372036854775807", "99999999999999999999", "18446744073709551617", "five", "1.0001", "1..2", "1.",
+                ".5", "1.2.3", "NaN",
+            ] {
+                let found = error(value)
+                #expect(found?.variable == setting.name, "\(setting.name)=\(value)")
+                #expect(found?.description.contains(setting.rule) == true, "\(setting.name)=\(value)")
+            }
+            #expect((error("\(limits.lower).500") == nil) == limits.decimals, "\(setting.name)")
+            #expect((error("\(limits.upper).001") == nil) == false, "\(setting.name)")
+        }
+    }
+
+    @Test("Every word of a row is taken, in any case, and no other")
+    func words() {
+        for setting in Setting.all {
+            guard case .word(let words) = setting.kind else { continue }
+            for word in words + words.map({ $0.lowercased() }) + words.map({ $0.uppercased() }) {
+                #expect(refusal([setting.name: word]) == nil, "\(setting.name)=\(word)")
+            }
+            for word in ["verbose", "xml", "1", words[0] + " "] {
+                #expect(refusal([setting.name: word])?.variable == setting.name, "\(setting.name)=\(word)")
+            }
+        }
+        for value in ["2", "yes", "true", "01"] {
+            #expect(refusal(["ECHO_ENDPOINT": value])?.variable == "ECHO_ENDPOINT")
+        }
+    }
+
+    @Test(
+        "Texts with a rule of their own",
+        arguments: [
+            (
+                "HOST", ["example.com", "1.2.3", "[::1]", "0.0.0.0:80", "*"],
+                ["localhost", "127.0.0.1", "::", "2001:db8::1"]
+            ),
+            (
+                "NODE_ID", ["a/b", ".", "..", "a\nb", String(repeating: "n", count: 129)],
+                ["n", String(repeating: "n", count: 128)]
+            ),
+            (
+                "API_KEY", ["a b", "a\t", "schlüssel", "\u{7F}", String(repeating: "k", count: 1025)],
+                [String(repeating: "k", count: 1024), "~!\"#"]
+            ),
+            (
+                "ALLOWED_ORIGINS",
+                ["example.com", "http://a.example,", ",", "*,http://a.example", "null", "http://a.example/"],
+                ["*", "http://a.example", "http://a.example, https://b.example:8443"]
+            ),
+            (
+                "TRUSTED_PROXIES", ["none", "10.0.0.0/33", "10.0.0.1,,10.0.0.2", "10.0.0.1 10.0.0.2", ","],
+                ["10.0.0.1", "10.0.0.0/8, 2001:db8::/32 ,::1"]
+            ),
+            ("PROC_ROOT", ["proc", "./proc"], ["/", "/proc"]),
+        ] as [(String, [String], [String])])
+    func texts(name: String, bad: [String], good: [String]) {
+        for value in bad { #expect(refusal([name: value])?.variable == name, "\(name)=\(value)") }
+        for value in good { #expect(refusal([name: value]) == nil, "\(name)=\(value)") }
+    }
+
+    @Test("Lists are read as they are meant")
+    func lists() throws {
+        let configuration = try load([
+            "ALLOWED_ORIGINS": "https://a.example ,http://b.example:8000", "TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1",
+            "HOST": "localhost",
+        ])
+        for (origin, isAllowed) in [
+            ("https://a.example", true), ("http://b.example:8000", true), ("http://c.example", false),
+        ] {
+            #expect(configuration.originPolicy.isAllowed(origin: origin, host: "c.example") == isAllowed)
+        }
+        for (address, isTrusted) in [
+            ("10.255.0.1", true), ("192.0.2.1", true), ("192.0.2.2", false), ("127.0.0.1", false),
+        ] {
+            #expect(configuration.trustedProxies.contains(try #require(IPAddress(address))) == isTrusted)
+        }
+        #expect(configuration.host.isLoopback)
+    }
+
+    @Test("The timeout must be over the interval, also when one of them is the default")
+    func heartbeatRelation() {
+        #expect(refusal(["HEARTBEAT_INTERVAL_SECONDS": "5", "HEARTBEAT_TIMEOUT_SECONDS": "5.001"]) == nil)
+        let equal = refusal(["HEARTBEAT_INTERVAL_SECONDS": "5", "HEARTBEAT_TIMEOUT_SECONDS": "5"])
+        #expect(
+            equal?.description
+                == "HEARTBEAT_TIMEOUT_SECONDS is \"5\"; allowed is more than HEARTBEAT_INTERVAL_SECONDS, which is \"5\""
+        )
+        #expect(refusal(["HEARTBEAT_INTERVAL_SECONDS": "90"])?.variable == "HEARTBEAT_TIMEOUT_SECONDS")
+        #expect(
+            refusal(["HEARTBEAT_TIMEOUT_SECONDS": "30"])?.description
+                == "HEARTBEAT_TIMEOUT_SECONDS is \"30\"; "
+                + "allowed is more than HEARTBEAT_INTERVAL_SECONDS, which is 30 (default)")
+    }
+
+    @Test("An error is one line: variable, value, place and what is allowed")
+    func errorText() {
+        #expect(
+            refusal(["PORT": "70000"])?.description == "PORT is \"70000\"; allowed is a whole number from 1 to 65535")
+        #expect(
+            refusal([:], file: "\n# x\nPORT=http\n")?.description
+                == "PORT is \"http\" (.env line 3); allowed is a whole number from 1 to 65535")
+        #expect(
+            refusal(["MAX_CONNECTIONS_PER_IP": "0"])?.description
+                == "MAX_CONNECTIONS_PER_IP is \"0\"; allowed is a whole number from 1 up, or off")
+        let odd =
+            refusal(["LOG_LEVEL": "a\nb\u{1B}[31m\u{9B}" + String(repeating: "x", count: 5000)])?.description ?? "\n"
+        #expect(!odd.unicodeScalars.contains { $0.properties.generalCategory == .control } && odd.utf8.count < 300)
+        #expect(ConfigurationError.exitStatus == 78)
+    }
+
+    @Test("Secrets stand in no message", arguments: ["pass word", "pässword", "\u{7F}secret"])
+    func secretsAreHidden(secret: String) {
+        for error in [refusal(["API_KEY": secret]), refusal([:], file: "API_KEY=\"\(secret)\"")] {
+            #expect(error?.variable == "API_KEY")
+            #expect(error?.description.contains("(hidden)") == true)
+            #expect(error?.description.contains("ss") == false && error?.description.contains("secret") == false)
+        }
+    }
+
+    @Test(
+        "What this version can't do and must not ignore refuses the start, without showing the value",
+        arguments: [
+            "REDIS_URL", "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "PUSH_WEBHOOK_URL",
+            "COMPRESSION",
+        ])
+    func unsupportedRefuses(name: String) throws {
+        let fromEnvironment = try #require(refusal([name: "hush-hush"]))
+        #expect(fromEnvironment.variable == name)
+        #expect(fromEnvironment.description.hasPrefix("\(name) is set, but is not supported by this version"))
+        #expect(!fromEnvironment.description.contains("hush"))
+        let fromFile = try #require(refusal([:], file: "\(name)=hush-hush"))
+        #expect(fromFile.description.hasPrefix("\(name) is set (.env line 1), but is not supported"))
+        #expect(refusal([name: ""]) == nil)
+    }
+
+    @Test("Compression may be said to be off")
+    func compressionOff() throws {
+        for value in ["off", "OFF"] { #expect(try load(["COMPRESSION": value]).warnings == []) }
+        #expect(refusal(["COMPRESSION": "on"])?.variable == "COMPRESSION")
+    }
+
+    @Test("What has no effect is warned of, by name")
+    func unsupportedWarns() throws {
+        for name in [
+            "REDIS_TIMEOUT", "PUSH_WEBHOOK_SECRET", "LINK_ALLOWED_HOSTS", "OUTBOX_MESSAGES", "OUTBOX_BYTES",
+            "NODE_HEARTBEAT_SECONDS", "NODE_EXPIRY_SECONDS", "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
+        ] {
+            #expect(try load([name: "hush"]).warnings == ["\(name) is set, but has no effect in this version"])
+            #expect(
+                try load(file: "\n\(name)=hush").warnings == [
+                    "\(name) is set (.env line 2), but has no effect in this version"
+                ])
+            #expect(try load([name: ""]).warnings == [])
+        }
+    }
+
+    @Test("A slip of the pen in the file is warned of; others' variables in the environment are not")
+    func unknownNames() throws {
+        #expect(
+            try load(file: "PROT=1\nPORT=1\n\nHISTORY=2").warnings == [
+                ".env line 1: PROT is not a variable of this program",
+                ".env line 4: HISTORY is not a variable of this program",
+            ])
+        #expect(try load(["PROT": "1", "PATH": "/bin", "HISTORY": "2"]).warnings == [])
+    }
+
+    @Test("A send queue smaller than a message is warned of")
+    func smallQueue() throws {
+        #expect(try load(["MAX_MESSAGE_BYTES": "8192", "SEND_QUEUE_BYTES": "8192"]).warnings == [])
+        let warnings = try load(["MAX_MESSAGE_BYTES": "8193", "SEND_QUEUE_BYTES": "8192"]).warnings
+        #expect(warnings.count == 1 && warnings[0].contains("SEND_QUEUE_BYTES (8192)"))
+    }
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env bash
+# Tests everything: ./test.sh [--only PART] [--sanitize=thread|address] [--list] [--verbose]. Installs what is missing, runs the
+# parts, and ends with one summary and the line "N passed, N failed". Exit code 0 when nothing failed.
+set -uo pipefail
+cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+
+readonly PARTS=(shell format build unit release foreign autobahn browser)
+readonly SANITIZE_PARTS=(unit release foreign)
+readonly LOGS=.build/test-logs
+readonly VENV=.build/test-venv
+readonly REQUIREMENTS=Tests/Support/requirements.txt
+
+usage() {
+    printf 'usage: ./test.sh [--only PART] [--sanitize=thread|address] [--list] [--verbose]\nparts: %s\n' "${PARTS[*]}"
+}
+
+only="" sanitizer="" verbose=""
+while [ $# -gt 0 ]; do
+    case $1 in
+        --only) only=${2:-}; shift ;;
+        --only=*) only=${1#*=} ;;
+        --sanitize=thread | --sanitize=address) sanitizer=${1#*=} ;;
+        --verbose) verbose=yes ;;
+        --list) printf '%s\n' "${PARTS[@]}"; exit 0 ;;
+        -h | --help) usage; exit 0 ;;
+        *) usage >&2; exit 64 ;;
+    esac
+    shift
+done
+parts=("${PARTS[@]}")
+[ -z "$sanitizer" ] || parts=("${SANITIZE_PARTS[@]}")
+if [ -n "$only" ]; then
+    case " ${parts[*]} " in
+        *" $only "*) parts=("$only") ;;
+        *) printf 'test.sh: no part "%s"; parts: %s\n' "$only" "${parts[*]}" >&2; exit 64 ;;
+    esac
+fi
+wants() { case " ${parts[*]} " in *" $1 "*) ;; *) return 1 ;; esac }
+
+# What is needed: packages of the system, Swift, a Python environment of its own
+
+install_packages() {
+    local missing=() sudo=""
+    if ! { command -v pkg-config >/dev/null && pkg-config --exists libuv openssl; }; then
+        missing+=(libuv1-dev libssl-dev pkg-config)
+    fi
+    if wants foreign || wants autobahn || wants browser; then
+        python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    fi
+    if wants foreign; then
+        command -v node >/dev/null || missing+=(nodejs)
+        [ -d /usr/share/nodejs/ws ] || missing+=(node-ws)
+    fi
+    if wants browser; then
+        command -v chromium >/dev/null || missing+=(chromium)
+        command -v chromedriver >/dev/null || missing+=(chromium-driver)
+    fi
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        printf 'test.sh: missing (under the names that Debian gives them): %s\n' "${missing[*]}" >&2
+        exit 69
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || { printf 'test.sh: no sudo; apt-get install %s\n' "${missing[*]}" >&2; exit 69; }
+        sudo=sudo
+    fi
+    printf 'Installing %s …\n' "${missing[*]}"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q || true
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" || exit 69
+}
+
+make_environment() {
+    local stamp
+    stamp=$(cat Tests/*/requirements.txt | cksum)
+    [ "$(cat "$VENV/stamp" 2>/dev/null)" != "$stamp" ] || return 0
+    printf 'Preparing %s …\n' "$VENV"
+    rm -rf "$VENV"
+    python3 -m venv "$VENV" && "$VENV/bin/pip" install -q --disable-pip-version-check -r "$REQUIREMENTS" || exit 69
+    printf '%s\n' "$stamp" >"$VENV/stamp"
+}
+
+# The parts; each writes its log to standard output and ends with a status
+
+scratch=(--scratch-path .build)
+flags=()
+binary=$PWD/.build/release/sluice
+if [ -n "$sanitizer" ]; then
+    scratch=(--scratch-path ".build/${sanitizer:0:1}san")
+    flags=("--sanitize=$sanitizer")
+    binary=$PWD/.build/${sanitizer:0:1}san/debug/sluice
+    # A report decides by its exit code too; what the tests wait for may take longer.
+    export TSAN_OPTIONS="exitcode=66 halt_on_error=0 second_deadlock_stack=1"
+    export ASAN_OPTIONS="exitcode=66 detect_leaks=1 detect_stack_use_after_return=0"
+    export SLUICE_TIME_FACTOR=4
+fi
+
+part_shell() {
+    local file
+    while IFS= read -r file; do
+        printf '%s\n' "$file"
+        bash -n "$file" || return 1
+    done < <(printf '%s\n' start.sh test.sh .ci/run; find Tests -name '*.sh')
+}
+
+part_format() { swift format lint --strict -r Sources Tests Package.swift; }
+part_build() { swift build --build-tests "${scratch[@]}"; }
+part_unit() { timeout 900 swift test "${scratch[@]}" "${flags[@]}"; }
+
+part_release() {
+    if [ -n "$sanitizer" ]; then
+        swift build "${scratch[@]}" "${flags[@]}" --product sluice
+    else
+        swift build -c release --static-swift-stdlib --product sluice
+    fi
+}
+
+suite() { # folder
+    SLUICE_BIN=$binary PYTHONDONTWRITEBYTECODE=1 timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 "$1"
+}
+part_foreign() { suite Tests/Foreign; }
+part_autobahn() { suite Tests/Autobahn; }
+part_browser() { suite Tests/Browser; }
+
+# Counting: from what the tools say of themselves, never less than one failure when a tool failed
+
+number() { # pattern with one group, log
+    sed -nE "s/.*$1.*/\1/p" "$2" | tail -n 1
+}
+
+count() { # part, status, log; sets passed and failed
+    local log=$3
+    case $1 in
+        unit)
+            local run
+            run=$(number 'Test run with ([0-9]+) tests?[ ]' "$log")
+            failed=$(grep -E '^.{1,3} Test .* failed after ' "$log" | grep -vcE 'Test (run with|case passing)')
+            passed=$((${run:-0} - failed))
+            ;;
+        foreign | autobahn | browser)
+            local line errors
+            line=$(grep -E '^=+ .*(passed|failed|error|no tests ran).* in [0-9.]+' "$log" | tail -n 1)
+            printf '%s\n' "$line" >"$log.summary"
+            passed=$(number '[^0-9]([0-9]+) passed' "$log.summary")
+            failed=$(number '[^0-9]([0-9]+) failed' "$log.summary")
+            errors=$(number '[^0-9]([0-9]+) errors?' "$log.summary")
+            passed=${passed:-0} failed=$((${failed:-0} + ${errors:-0}))
+            ;;
+        *)
+            passed=1 failed=0
+            [ "$2" = 0 ] || { passed=0; failed=1; }
+            return
+            ;;
+    esac
+    [ "$passed" -ge 0 ] || passed=0
+    # A tool that failed without a count, and a suite in which nothing passed, are failures.
+    if [ "$failed" = 0 ] && { [ "$2" != 0 ] || [ "$passed" = 0 ]; }; then failed=1; fi
+}
+
+install_packages
+command -v swift >/dev/null || { printf 'test.sh: swift is not there; see https://www.swift.org/install/\n' >&2; exit 69; }
+mkdir -p "$LOGS"
+if wants foreign || wants autobahn || wants browser; then make_environment; fi
+
+all_passed=0 all_failed=0 step=0
+summary=()
+begin=$SECONDS
+for part in "${parts[@]}"; do
+    step=$((step + 1))
+    log=$LOGS/$part${sanitizer:+-$sanitizer}.log
+    printf '[%d/%d] %s …\n' "$step" "${#parts[@]}" "$part${sanitizer:+ ($sanitizer sanitizer)}"
+    part_begin=$SECONDS
+    if [ -n "$verbose" ]; then
+        "part_$part" 2>&1 | tee "$log"
+        status=${PIPESTATUS[0]}
+    else
+        "part_$part" >"$log" 2>&1
+        status=$?
+    fi
+    if [ -n "$sanitizer" ] &&
+        grep -qE 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|ERROR: LeakSanitizer' "$log"; then
+        status=66
+    fi
+    count "$part" "$status" "$log"
+    all_passed=$((all_passed + passed))
+    all_failed=$((all_failed + failed))
+    line=$(printf '%-10s %5d passed %5d failed %5d s' "$part" "$passed" "$failed" $((SECONDS - part_begin)))
+    summary+=("$line")
+    if [ "$failed" != 0 ]; then
+        [ -n "$verbose" ] || tail -n 80 "$log"
+        printf '      %s: FAILED, the whole log: %s\n' "$part" "$log"
+    else
+        printf '      %d passed in %d s\n' "$passed" $((SECONDS - part_begin))
+    fi
+done
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf 'in all %d s\n\n' $((SECONDS - begin))
+printf '%d passed, %d failed\n' "$all_passed" "$all_failed"
+[ "$all_failed" = 0 ]
