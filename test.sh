@@ -104,7 +104,7 @@ part_shell() {
 
 part_format() { swift format lint --strict -r Sources Tests Package.swift; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
-part_unit() { timeout 900 swift test "${scratch[@]}" "${flags[@]}"; }
+part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 
 part_release() {
     if [ -n "$sanitizer" ]; then

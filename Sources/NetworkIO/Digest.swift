@@ -12,6 +12,9 @@ package enum Digest {
         return base64(digest)
     }
 
+    /// Has OpenSSL load its tables (a few hundred kilobytes, some milliseconds), so that no client waits for it.
+    package static func prepare() { _ = webSocketAccept(key: "", suffix: "") }
+
     /// RFC 4648 §4.
     package static func base64(_ bytes: [UInt8]) -> String {
         // EVP_EncodeBlock ends its output with a zero byte.

@@ -28,7 +28,8 @@ public final class EventLoop {
     /// to stay in the second-level cache.
     private static let readBufferBytes = 128 * 1024
 
-    package weak var delegate: (any EventLoopDelegate)?
+    /// Whoever runs the loop: it owns the loop, and so lives as long. Set before `run()`.
+    package unowned(unsafe) var delegate: (any EventLoopDelegate)?
     /// The node's monotonic clock in milliseconds, read once per turn.
     package private(set) var now: Int
     /// Milliseconds since the Unix epoch, read once per turn.
@@ -73,8 +74,7 @@ public final class EventLoop {
         try SystemError.check("uv_timer_init", uv_timer_init(loop, timer))
         try SystemError.check("uv_prepare_init", uv_prepare_init(loop, prepare))
         try SystemError.check("uv_check_init", uv_check_init(loop, check))
-        let owner = Unmanaged.passUnretained(self).toOpaque()
-        uv_loop_set_data(loop, owner)
+        uv_loop_set_data(loop, Unmanaged.passUnretained(self).toOpaque())
         try SystemError.check("uv_poll_start", uv_poll_start(poll, Int32(UV_READABLE.rawValue), sluiceSocketsReady))
         let tick = UInt64(Self.tickMilliseconds)
         try SystemError.check("uv_timer_start", uv_timer_start(timer, sluiceTicked, tick, tick))
@@ -83,7 +83,9 @@ public final class EventLoop {
     }
 
     deinit {
-        // The loop's handles are closed before their memory goes; libuv needs a turn for that.
+        // The loop's handles are closed before their memory goes; libuv needs a turn for that, in which callbacks
+        // find nobody any more.
+        uv_loop_set_data(loop, nil)
         for handle in handles { uv_close(handle, nil) }
         uv_run(loop, UV_RUN_DEFAULT)
         uv_loop_close(loop)
@@ -197,13 +199,13 @@ package struct WakeHandle: @unchecked Sendable {
 }
 
 // C callbacks are top-level functions: a closure would inherit the isolation of where it is written.
-private func owner(_ loop: UnsafeMutablePointer<uv_loop_t>?) -> EventLoop? {
+private func eventLoop(_ loop: UnsafeMutablePointer<uv_loop_t>?) -> EventLoop? {
     uv_loop_get_data(loop).map { Unmanaged<EventLoop>.fromOpaque($0).takeUnretainedValue() }
 }
 private func sluiceSocketsReady(_ handle: UnsafeMutablePointer<uv_poll_t>?, _ status: Int32, _ events: Int32) {
-    owner(handle?.pointee.loop)?.socketsReady()
+    eventLoop(handle?.pointee.loop)?.socketsReady()
 }
-private func sluiceWoken(_ handle: UnsafeMutablePointer<uv_async_t>?) { owner(handle?.pointee.loop)?.woken() }
-private func sluiceTicked(_ handle: UnsafeMutablePointer<uv_timer_t>?) { owner(handle?.pointee.loop)?.ticked() }
-private func sluicePreparing(_ handle: UnsafeMutablePointer<uv_prepare_t>?) { owner(handle?.pointee.loop)?.endTurn() }
-private func sluiceChecking(_ handle: UnsafeMutablePointer<uv_check_t>?) { owner(handle?.pointee.loop)?.endTurn() }
+private func sluiceWoken(_ handle: UnsafeMutablePointer<uv_async_t>?) { eventLoop(handle?.pointee.loop)?.woken() }
+private func sluiceTicked(_ handle: UnsafeMutablePointer<uv_timer_t>?) { eventLoop(handle?.pointee.loop)?.ticked() }
+private func sluicePreparing(_ handle: UnsafeMutablePointer<uv_prepare_t>?) { eventLoop(handle?.pointee.loop)?.endTurn() }
+private func sluiceChecking(_ handle: UnsafeMutablePointer<uv_check_t>?) { eventLoop(handle?.pointee.loop)?.endTurn() }

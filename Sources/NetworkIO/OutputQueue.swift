@@ -17,11 +17,11 @@ struct OutputQueue {
     private static let slicesPerWrite = 64
 
     private var buffer: FrameBuffer?
+    private var rest: Rest?
     /// Where the first slice began when it was queued: the start of a frame.
     private var start: UInt32 = 0
     private var offset: UInt32 = 0
     private var length: UInt32 = 0
-    private var rest: Rest?
 
     /// The slices behind the first one; there only while there are such.
     private final class Rest {
@@ -68,40 +68,41 @@ struct OutputQueue {
     /// Writes as much as the kernel takes.
     mutating func write(to descriptor: Int32) -> Written {
         while let first = buffer {
-            let written: Int
+            let (written, offered): (Int, Int)
             if let rest {
-                written = writeMany(first, rest, to: descriptor)
+                (written, offered) = writeMany(first, rest, to: descriptor)
             } else {
                 written = Int(send(descriptor, first.base + Int(offset), Int(length), sluice_msg_nosignal))
+                offered = Int(length)
             }
             if written < 0 {
                 if sluice_errno() == EAGAIN { return .blocked }
                 if sluice_errno() == EINTR { continue }
                 return .failed(sluice_errno())
             }
-            let wanted = byteCount
             removeFirst(written)
-            // A short write means a full buffer; the next attempt would only say so.
-            if written < wanted, rest == nil || rest.map({ $0.slices.count - $0.head < Self.slicesPerWrite }) == true {
-                return .blocked
-            }
+            // A short write means a full buffer, and the kernel will tell when there is room again.
+            if written < offered { return .blocked }
         }
         return .all
     }
 
-    private func writeMany(_ first: FrameBuffer, _ rest: Rest, to descriptor: Int32) -> Int {
+    /// Offers as many slices as one call takes; returns what was taken and what was offered.
+    private func writeMany(_ first: FrameBuffer, _ rest: Rest, to descriptor: Int32) -> (written: Int, offered: Int) {
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.slicesPerWrite) { vectors in
             vectors.initializeElement(at: 0, to: iovec(iov_base: first.base + Int(offset), iov_len: Int(length)))
             var count = 1
+            var offered = Int(length)
             for slice in rest.slices[rest.head...].prefix(Self.slicesPerWrite - 1) {
                 vectors.initializeElement(
                     at: count, to: iovec(iov_base: slice.buffer.base + slice.offset, iov_len: slice.length))
                 count += 1
+                offered += slice.length
             }
             var message = msghdr()
             message.msg_iov = vectors.baseAddress
             message.msg_iovlen = count
-            return sendmsg(descriptor, &message, sluice_msg_nosignal)
+            return (Int(sendmsg(descriptor, &message, sluice_msg_nosignal)), offered)
         }
     }
 

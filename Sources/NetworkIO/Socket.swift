@@ -19,11 +19,11 @@ public enum SocketEnd: Sendable {
 /// Thread: the loop's.
 open class Socket {
     package unowned let loop: EventLoop
+    /// What waits to be written.
+    private var output = OutputQueue()
     package internal(set) var slot: UInt32 = 0
     package internal(set) var generation: UInt32 = 0
     private var descriptor: Int32
-    /// What waits to be written.
-    private var output = OutputQueue()
     private var flags: Flags = []
 
     private struct Flags: OptionSet {

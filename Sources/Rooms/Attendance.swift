@@ -2,64 +2,92 @@ import Foundations
 
 /// The connections of one user in one place (a room, or the node): those that live, and those that were lost and may
 /// come back within the grace, during which others still see them.
-package struct Attendance {
-    package struct Entry {
-        package let info: ConnectionInfo
-        /// When a lost connection is given up (loop milliseconds). Not an optional, to stay at 16 bytes.
-        fileprivate var graceEnd = Int.max
-        package var isLiving: Bool { graceEnd == .max }
+///
+/// One pointer for a user with one living connection, as nearly all are.
+package enum Attendance {
+    case none
+    case one(ConnectionInfo)
+    case several(Several)
+
+    /// More than one connection, or a lost one. Never changed: a new list takes its place.
+    package final class Several {
+        fileprivate let entries: [Entry]
+        fileprivate init(_ entries: [Entry]) { self.entries = entries }
     }
 
-    // Most users have one connection; the second one is what costs an allocation.
-    private var first: Entry?
-    private var others: [Entry] = []
+    package struct Entry {
+        package let info: ConnectionInfo
+        /// When a lost connection is given up (loop milliseconds); nil while it lives.
+        package let graceEnd: Int?
+    }
 
-    package init() {}
+    private init(_ entries: [Entry]) {
+        switch (entries.count, entries.first) {
+        case (0, _): self = .none
+        case (1, let only?) where only.graceEnd == nil: self = .one(only.info)
+        default: self = .several(Several(entries))
+        }
+    }
 
-    package var entries: [Entry] { (first.map { [$0] } ?? []) + others }
-    package var isEmpty: Bool { first == nil }
-    package var hasLiving: Bool { entries.contains { $0.isLiving } }
-    package var livingCount: Int { entries.count { $0.isLiving } }
-    package var living: [ConnectionInfo] { entries.compactMap { $0.isLiving ? $0.info : nil } }
+    package var entries: [Entry] {
+        switch self {
+        case .none: []
+        case .one(let info): [Entry(info: info, graceEnd: nil)]
+        case .several(let several): several.entries
+        }
+    }
+
+    /// Whose connections these are.
+    package var user: Identifier? {
+        switch self {
+        case .none: nil
+        case .one(let info): info.user
+        case .several(let several): several.entries.first?.info.user
+        }
+    }
+
+    package var isEmpty: Bool { if case .none = self { true } else { false } }
+    package var living: [ConnectionInfo] { entries.compactMap { $0.graceEnd == nil ? $0.info : nil } }
+
+    package func isLiving(_ info: ConnectionInfo) -> Bool {
+        switch self {
+        case .none: false
+        case .one(let only): only === info
+        case .several(let several): several.entries.contains { $0.info === info && $0.graceEnd == nil }
+        }
+    }
 
     /// A connection came; a lost one of the same device is replaced by it. True when no other entry of that device,
     /// lost or living, was there.
     @discardableResult
     package mutating func joined(_ info: ConnectionInfo) -> Bool {
-        if first == nil {
-            first = Entry(info: info)
+        if isEmpty {
+            self = .one(info)
             return true
         }
-        let wasKnown = entries.contains { $0.info.device == info.device }
-        keep { $0.isLiving || $0.info.device != info.device }
-        insert(Entry(info: info))
-        return !wasKnown
+        let isKnown = entries.contains { $0.info.device == info.device }
+        let kept = entries.filter { $0.graceEnd == nil || $0.info.device != info.device }
+        self = Attendance(kept + [Entry(info: info, graceEnd: nil)])
+        return !isKnown
     }
 
-    /// A connection was lost: it counts until `graceEnd`.
+    /// A living connection was lost: it counts until `graceEnd`.
     package mutating func lost(_ info: ConnectionInfo, graceEnd: Int) {
-        guard entries.contains(where: { $0.info === info }) else { return }
-        keep { $0.info !== info }
-        insert(Entry(info: info, graceEnd: graceEnd))
+        guard isLiving(info) else { return }
+        self = Attendance(entries.filter { $0.info !== info } + [Entry(info: info, graceEnd: graceEnd)])
     }
 
     /// A connection left for good.
-    package mutating func left(_ info: ConnectionInfo) { keep { $0.info !== info } }
+    package mutating func left(_ info: ConnectionInfo) {
+        self = Attendance(entries.filter { $0.info !== info })
+    }
 
     /// Gives up lost connections whose grace is over; returns them.
     package mutating func expire(at now: Int) -> [ConnectionInfo] {
-        let expired = entries.filter { $0.graceEnd <= now }.map(\.info)
-        if !expired.isEmpty { keep { $0.graceEnd > now } }
+        let expired = entries.filter { $0.graceEnd.map { $0 <= now } ?? false }.map(\.info)
+        if !expired.isEmpty {
+            self = Attendance(entries.filter { entry in !expired.contains { $0 === entry.info } })
+        }
         return expired
-    }
-
-    private mutating func insert(_ entry: Entry) {
-        if first == nil { first = entry } else { others.append(entry) }
-    }
-
-    private mutating func keep(_ isKept: (Entry) -> Bool) {
-        let kept = entries.filter(isKept)
-        first = kept.first
-        others = Array(kept.dropFirst())
     }
 }

@@ -1,58 +1,50 @@
 import Foundations
 import Synchronization
 
-/// What a user did over all connections since the first of them came; kept for a while after the last one went.
+/// The facts of one connection, which do not change while it lives, and what it committed: one object that its
+/// worker, its user's home and the homes of its rooms share.
 ///
 /// Any thread: the counters are atomics that only rise.
-package final class Session: Sendable {
-    /// The session's name for clients.
-    package let id: String
-    package let user: Identifier
-    private let messages = Atomic<Int>(0)
-    private let lastActive = Atomic<Int>(0)
-
-    package init(id: String, user: Identifier) {
-        self.id = id
-        self.user = user
-    }
-
-    /// Committed room and direct messages.
-    package var messageCount: Int { messages.load(ordering: .relaxed) }
-    /// Unix milliseconds of the last commit, connect or disconnect; 0 before the first.
-    package var lastActiveAt: Int { lastActive.load(ordering: .relaxed) }
-
-    package func messageCommitted(at time: Int) {
-        messages.wrappingAdd(1, ordering: .relaxed)
-        lastActive.store(time, ordering: .relaxed)
-    }
-
-    package func touched(at time: Int) { lastActive.store(time, ordering: .relaxed) }
-}
-
-/// The facts of one connection, which do not change while it lives: one object that its worker, its user's home and
-/// the homes of its rooms share.
 package final class ConnectionInfo: Sendable {
-    package let session: Session
+    package let user: Identifier
     package let device: Identifier
-    /// At most 32 bytes.
-    package let deviceType: String?
-    /// The worker that the connection belongs to.
-    package let worker: Int
-    /// The connection's key among the worker's sockets.
+    private let type: DeviceType?
+    /// The connection's key among its worker's sockets.
     package let socketKey: UInt64
     /// Unix milliseconds.
     package let connectedAt: Int
+    private let workerIndex: UInt32
+    private let commits = Atomic<UInt32>(0)
+    private let committedAt = Atomic<Int>(0)
 
-    package init(
-        session: Session, device: Identifier, deviceType: String?, worker: Int, socketKey: UInt64, connectedAt: Int
-    ) {
-        self.session = session
-        self.device = device
-        self.deviceType = deviceType
-        self.worker = worker
-        self.socketKey = socketKey
-        self.connectedAt = connectedAt
+    /// A box, because most devices name no type and a pointer is all that it costs them.
+    private final class DeviceType: Sendable {
+        let name: String
+        init(_ name: String) { self.name = name }
     }
 
-    package var user: Identifier { session.user }
+    /// - Parameter deviceType: at most 32 bytes.
+    package init(
+        user: Identifier, device: Identifier, deviceType: String?, worker: Int, socketKey: UInt64, connectedAt: Int
+    ) {
+        self.user = user
+        self.device = device
+        type = deviceType.map(DeviceType.init)
+        self.socketKey = socketKey
+        self.connectedAt = connectedAt
+        workerIndex = UInt32(worker)
+    }
+
+    package var deviceType: String? { type?.name }
+    /// The worker that the connection belongs to.
+    package var worker: Int { Int(workerIndex) }
+    /// Room and direct messages that it committed.
+    package var commitCount: Int { Int(commits.load(ordering: .relaxed)) }
+    /// When it last did something for its session, in Unix milliseconds.
+    package var lastActiveAt: Int { max(connectedAt, committedAt.load(ordering: .relaxed)) }
+
+    package func messageCommitted(at time: Int) {
+        commits.wrappingAdd(1, ordering: .relaxed)
+        committedAt.store(time, ordering: .relaxed)
+    }
 }

@@ -34,7 +34,7 @@ package final class Room {
     /// The last join, leave or message, in Unix milliseconds.
     package var lastActiveAt: Int
     private var dedupe = DedupeTable()
-    private var users: [Identifier: Attendance] = [:]
+    private var users = Roster()
     private var readMarks: [Identifier: UInt64] = [:]
 
     package init(id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, at time: Int) {
@@ -91,9 +91,9 @@ package final class Room {
     package var userCount: Int { users.count }
 
     package func joined(_ info: ConnectionInfo, at time: Int) -> Join {
-        let isIn = users[info.user] != nil
+        let isIn = !users[info.user].isEmpty
         if !isIn, let most = settings.usersMax, users.count >= most { return .full }
-        users[info.user, default: Attendance()].joined(info)
+        users[info.user].joined(info)
         connectionCount += 1
         lastActiveAt = time
         return .joined(isFirst: !isIn)
@@ -110,47 +110,43 @@ package final class Room {
 
     /// A connection left for good, at once.
     package func left(_ info: ConnectionInfo, at time: Int) -> Departure {
-        guard var attendance = users[info.user], attendance.living.contains(where: { $0 === info }) else {
-            return .unnoticed
-        }
+        guard isIn(info) else { return .unnoticed }
         connectionCount -= 1
         lastActiveAt = time
-        attendance.left(info)
-        users[info.user] = attendance.isEmpty ? nil : attendance
-        return attendance.isEmpty ? .userLeft : .unnoticed
+        users[info.user].left(info)
+        return users[info.user].isEmpty ? .userLeft : .unnoticed
     }
 
     /// A connection was lost or closed; it counts until `graceEnd` (loop milliseconds).
     package func lost(_ info: ConnectionInfo, graceEnd: Int, at time: Int) -> Departure {
-        guard var attendance = users[info.user], attendance.living.contains(where: { $0 === info }) else {
-            return .unnoticed
-        }
+        guard isIn(info) else { return .unnoticed }
         connectionCount -= 1
         lastActiveAt = time
-        attendance.lost(info, graceEnd: graceEnd)
-        users[info.user] = attendance
+        users[info.user].lost(info, graceEnd: graceEnd)
         return .inGrace
     }
 
     /// The grace of some connection of `user` is over.
     package func graceEnded(_ user: Identifier, at now: Int) -> Departure {
-        guard var attendance = users[user] else { return .unnoticed }
-        let expired = attendance.expire(at: now)
-        users[user] = attendance.isEmpty ? nil : attendance
-        return attendance.isEmpty && !expired.isEmpty ? .userLeft : .unnoticed
+        let expired = users[user].expire(at: now)
+        return !expired.isEmpty && users[user].isEmpty ? .userLeft : .unnoticed
     }
 
     /// Users above `cursor`, by id ascending, at most `limit`, and whether there are more.
     package func users(
         after cursor: Identifier?, limit: Int
     ) -> (users: [(id: Identifier, attendance: Attendance)], isComplete: Bool) {
-        let wanted = users.keys.filter { user in cursor.map { $0 < user } ?? true }.sorted()
-        let page = wanted.prefix(limit).map { ($0, users[$0] ?? Attendance()) }
-        return (page, wanted.count <= limit)
+        let wanted = users.all.compactMap { attendance in attendance.user.map { ($0, attendance) } }
+            .filter { user, _ in cursor.map { $0 < user } ?? true }
+            .sorted { $0.0 < $1.0 }
+        return (wanted.prefix(limit).map { (id: $0.0, attendance: $0.1) }, wanted.count <= limit)
     }
 
+    /// Whether a connection is in and living.
+    package func isIn(_ info: ConnectionInfo) -> Bool { users[info.user].isLiving(info) }
+
     /// All living connections.
-    package var connections: [ConnectionInfo] { users.values.flatMap(\.living) }
+    package var connections: [ConnectionInfo] { users.all.flatMap(\.living) }
 
     // MARK: Read marks
 

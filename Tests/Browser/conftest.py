@@ -62,7 +62,9 @@ class Gateway:
         binary = os.environ.get("SLUICE_BIN", str(ROOT / ".build/release/sluice"))
         environment = {**os.environ, "HOST": "127.0.0.1", "PORT": str(self.port), **self.settings}
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([binary, "serve"], env=environment, stdout=log, stderr=log, cwd=self.log_path.parent)
+            self.process = subprocess.Popen(
+                [binary, "serve"], env=environment, stdout=log, stderr=log, cwd=self.log_path.parent
+            )
         wait_until(self._ready, f"the gateway is ready, see {self.log_path}")
         return self
 
@@ -185,7 +187,14 @@ class Browser:
     def __init__(self):
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,800", "--lang=en-GB"):
+        for argument in (
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1200,800",
+            "--lang=en-GB",
+        ):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
@@ -227,28 +236,38 @@ class Browser:
 
     def bodies(self):
         """The texts of all messages, in the order shown."""
-        return self.js("return [...document.querySelectorAll('#messages [data-id] .body')].map((each) => each.textContent)")
+        return self.js(
+            "return [...document.querySelectorAll('#messages [data-id] .body')].map((each) => each.textContent)"
+        )
 
     def seqs(self):
         """The places of all messages, in the order shown; None where there is none yet."""
-        return self.js("return [...document.querySelectorAll('#messages [data-id]')].map((e) => e.dataset.seq ? +e.dataset.seq : null)")
+        messages = "[...document.querySelectorAll('#messages [data-id]')]"
+        return self.js(f"return {messages}.map((e) => (e.dataset.seq ? Number(e.dataset.seq) : null))")
 
     def people(self):
         return self.js("return [...document.querySelectorAll('#users [data-user]')].map((each) => each.dataset.user)")
 
     def until(self, check, what, deadline=DEADLINE):
-        return WebDriverWait(self.driver, deadline, poll_frequency=0.05).until(lambda _: check(), f"{what}; log shows {self.bodies()[-5:]}")
+        return WebDriverWait(self.driver, deadline, poll_frequency=0.05).until(
+            lambda _: check(), f"{what}; log shows {self.bodies()[-5:]}"
+        )
 
     def until_shown(self, *texts):
         self.until(lambda: set(texts) <= set(self.bodies()), f"shown: {texts}")
 
     def phone(self):
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 700, "deviceScaleFactor": 2, "mobile": True})
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 700, "deviceScaleFactor": 2, "mobile": True}
+        )
 
     def take_complaints(self, expected):
         """Console errors, except those that match `expected` (a compiled pattern or None)."""
-        return [entry["message"] for entry in self.driver.get_log("browser")
-                if entry["level"] == "SEVERE" and not (expected and expected.search(entry["message"]))]
+        return [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE" and not (expected and expected.search(entry["message"]))
+        ]
 
     def take_requests(self):
         """The addresses of everything that was asked for since the last call."""
@@ -318,7 +337,11 @@ def _checked(browser, expected_complaints):
     pattern = re.compile("|".join(f"(?:{each})" for each in expected_complaints)) if expected_complaints else None
     complaints = browser.take_complaints(pattern)
     # A page's own favicon and the like count too: nothing at all may come from elsewhere.
-    foreign = [each for each in browser.take_requests() if not re.match(r"(https?|wss?)://127\.0\.0\.1:|data:|about:|blob:", each)]
+    foreign = [
+        each
+        for each in browser.take_requests()
+        if not re.match(r"(https?|wss?)://127\.0\.0\.1:|data:|about:|blob:", each)
+    ]
     browser.reset()
     assert complaints == [], complaints
     assert foreign == [], foreign

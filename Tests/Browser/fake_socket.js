@@ -25,7 +25,8 @@ class FakeSocket {
   welcome(more = {}) {
     this.readyState = 1;
     this.get({
-      type: "welcome", user: "alice", heartbeat_ms: 30000, tier: "normal", mode: "single", limits: { message_bytes: 1000, messages_per_second: 1000 },
+      type: "welcome", user: "alice", heartbeat_ms: 30000, tier: "normal", mode: "single",
+      limits: { message_bytes: 1000, messages_per_second: 1000 },
       inbox: { epoch: "i", seq: 0, pending: 0 }, reconnect: { min_ms: 10, max_ms: 20 }, ...more,
     });
   }
@@ -35,11 +36,13 @@ class FakeSocket {
   }
 
   message(seq, more = {}) {
-    this.get({ type: "message", room: "r", epoch: "e", seq, id: `m${seq}`, user: "bob", message_type: "text", content: seq, ts: 1, ...more });
+    const usual = { type: "message", room: "r", epoch: "e", user: "bob", message_type: "text", ts: 1 };
+    this.get({ ...usual, seq, id: `m${seq}`, content: seq, ...more });
   }
 
   ack(frame, seq, more = {}) {
-    this.get({ type: "ack", room: frame.room ?? "r", id: frame.id, epoch: "e", seq, ts: 1, durable: "memory", ...more });
+    const { id, room = "r" } = frame;
+    this.get({ type: "ack", room, id, epoch: "e", seq, ts: 1, durable: "memory", ...more });
   }
 }
 
@@ -48,7 +51,7 @@ async function begin(options = {}) {
   const { SluiceClient } = await import("/client.js");
   const client = new SluiceClient({ room: "r", user: "alice", ...options });
   const events = [];
-  for (const type of ["state", "message", "ack", "confirm", "gap", "direct", "error", "joined_room", "left_room", "tier"]) {
+  for (const type of ["state", "message", "ack", "confirm", "gap", "direct", "error"]) {
     client.on(type, (detail) => events.push([type, detail]));
   }
   client.connect();
@@ -67,5 +70,5 @@ async function begin(options = {}) {
 }
 
 /** The outcome of a promise as text or value, or "waiting" when it is open. */
-const outcome = (promise) => Promise.race([promise.then((value) => value, (error) => error.code), new Promise((done) => setTimeout(done, 0, "waiting"))]);
+const outcome = (promise) => Promise.race([promise.catch((error) => error.code), pause(0).then(() => "waiting")]);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));

@@ -6,9 +6,9 @@ from conftest import wait_until
 from selenium.webdriver.common.keys import Keys
 
 NASTY = [
-    "<img src=x onerror=\"window.pwned=1\">",
+    '<img src=x onerror="window.pwned=1">',
     "<script>window.pwned=1</script>",
-    "\"><svg onload=window.pwned=1>",
+    '"><svg onload=window.pwned=1>',
     "javascript:window.pwned=1",
     "&lt;b&gt;&amp;",
     "{{constructor.constructor('window.pwned=1')()}}",
@@ -69,7 +69,16 @@ def test_read_marks(gateway, browser, other):
     browser.until(lambda: browser.all("#messages [data-seq]"), "acked")
     assert browser.all("#messages .seen") == []
     other.enter(gateway.address, "lobby", "bob")
-    browser.until(lambda: [each.get_attribute("aria-label") for each in browser.all("#messages .seen")] == ["Read by bob"], "read by bob")
+    browser.until(lambda: browser.visible("#messages .seen .avatar"), "a reader's face is shown")
+    assert browser.find("#messages .seen").get_attribute("aria-label") == "Read by bob"
+    browser.say("and this, while bob looks on?")
+    browser.until(
+        lambda: browser.js("""
+        const last = document.querySelector('#messages li:last-child .seen');
+        return last?.checkVisibility() && document.querySelectorAll('.seen').length === 1
+    """),
+        "the face moved on",
+    )
 
 
 def test_text_of_users_stays_text(gateway, browser, other):
@@ -88,7 +97,12 @@ def test_text_of_users_stays_text(gateway, browser, other):
     browser.until(lambda: len(browser.bodies()) == 2 * len(NASTY) + 1, "all shown")
     other.find("#message").send_keys("x")
     browser.until(lambda: browser.text("#typing") == "<u>typist is typing…", "typing")
-    assert browser.js("return document.querySelectorAll('#messages img, #messages script, #messages svg, #messages b, #messages i, #users u').length") == 0
+    assert (
+        browser.js(
+            "return document.querySelectorAll('#messages :is(img, script, svg, b, i), :is(#users, #typing) u').length"
+        )
+        == 0
+    )
     browser.open(gateway.address + "/")
     browser.until(lambda: evil in (browser.text("#rooms") or ""), "the room is listed")
     assert browser.all("#rooms img, #rooms b") == []
@@ -168,7 +182,10 @@ def test_without_a_name_the_page_asks(gateway, browser):
     field.send_keys("zoë & co\n")
     browser.connected()
     browser.say("hi")
-    wait_until(lambda: [each["user"] for each in gateway.history("caf%C3%A9%20bar")] == ["zoë & co"], "committed under that name")
+    wait_until(
+        lambda: [each["user"] for each in gateway.history("caf%C3%A9%20bar")] == ["zoë & co"],
+        "committed under that name",
+    )
 
 
 def test_a_duplicated_tab_can_go_on(gateway, browser):
@@ -198,7 +215,9 @@ def test_a_message_over_the_limit_is_refused_before_it_ends_the_connection(make_
     browser.until(lambda: browser.all("#messages .failed"), "refused here")
     assert "too long" in browser.text("#messages .failed .foot")
     browser.say("short enough")
-    wait_until(lambda: [each["content"] for each in gateway.history("lobby")] == ["short enough"], "the connection lives")
+    wait_until(
+        lambda: [each["content"] for each in gateway.history("lobby")] == ["short enough"], "the connection lives"
+    )
     assert browser.state() == "online"
 
 
@@ -207,10 +226,13 @@ def test_a_quick_writer_is_paced_and_nothing_is_lost(make_gateway, browser, othe
     browser.enter(gateway.address, "lobby", "alice")
     other.enter(gateway.address, "lobby", "bob")
     texts = [f"quick {number}" for number in range(100)]
-    browser.js("""
+    browser.js(
+        """
         const field = document.querySelector('#message');
         for (const text of arguments[0]) { field.value = text; field.form.requestSubmit(); }
-    """, texts)
+    """,
+        texts,
+    )
     for page in (browser, other):
         page.until(lambda: page.bodies() == texts, "all, in the order of writing")
         page.until(lambda: page.seqs() == list(range(1, 101)), "each in its place")

@@ -14,7 +14,11 @@ def run(gateway, browser):
     def run_script(body):
         """Runs JavaScript in the page and gives what it returns."""
         answer = browser.driver.execute_async_script(
-            HARNESS + "const done = arguments[0]; (async () => {" + body + "})().then((value) => done({ value }), (error) => done({ error: String(error.stack ?? error) }))")
+            HARNESS
+            + "const done = arguments[0]; (async () => {"
+            + body
+            + "})().then((value) => done({ value }), (error) => done({ error: String(error.stack ?? error) }))"
+        )
         assert "error" not in answer, answer["error"]
         return answer["value"]
 
@@ -26,7 +30,7 @@ def test_address_and_position(run):
         const t = await begin({ room: "a bé", user: "q&?#%", token: () => "t+k", device: "d e" });
         const first = t.socket.url.href;
         t.socket.welcome();
-        t.socket.get({ type: "joined_room", room: "a bé", epoch: "e+1", seq: 41, recovered: false, missed: 0, users: 1 });
+        t.socket.joined({ room: "a bé", epoch: "e+1", seq: 41 });
         t.again();
         return [first, t.socket.url.href];""")
     assert "/ws/a%20b%C3%A9/q%26%3F%23%25?device=d%20e&device_type=browser&token=t%2Bk" in first
@@ -35,33 +39,42 @@ def test_address_and_position(run):
 
 
 def test_device_is_one_per_tab(run):
-    devices = run("""
+    devices = run(
+        """
         const { SluiceClient } = await import("/client.js");
         const make = () => new SluiceClient({ room: "r", user: "u" });
         const [a, b] = [make(), make()];
         const renewed = b.renewDevice();
-        return [a.device, new SluiceClient({ room: "r", user: "u", device: "mine" }).device, renewed, make().device];""")
+        return [a.device, new SluiceClient({ room: "r", user: "u", device: "mine" }).device, renewed, make().device];"""
+    )
     assert devices[1] == "mine"
     assert devices[0] != devices[2] == devices[3]
 
 
 @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "a\x07", "\x9f", "é" * 65])
 def test_bad_identifiers(run, bad):
-    assert run("const { identifierProblem } = await import('/client.js'); return identifierProblem(" + repr(bad).replace("\\x", "\\x") + ")")
+    assert run(
+        "const { identifierProblem } = await import('/client.js'); return identifierProblem("
+        + repr(bad).replace("\\x", "\\x")
+        + ")"
+    )
 
 
 def test_the_longest_identifiers_are_good(run):
-    assert run("const { identifierProblem } = await import('/client.js'); return [identifierProblem('é'.repeat(64)), identifierProblem('...')]") == [None, None]
+    assert run("""const { identifierProblem } = await import("/client.js");
+        return [identifierProblem("é".repeat(64)), identifierProblem("...")];""") == [None, None]
 
 
 def test_delays_follow_the_close_codes(run):
     result = run("""
         const { reconnectDelay } = await import("/client.js");
-        const delay = (code, more = {}) => reconnectDelay({ code, attempt: 0, baseMs: 500, maxMs: 15000, random: 0.5, ...more });
+        const usual = { attempt: 0, baseMs: 500, maxMs: 15000, random: 0.5 };
+        const delay = (code, more = {}) => reconnectDelay({ code, ...usual, ...more });
+        const final = [1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4005, 4006];
         return {
           atOnce: [1000, 1001, 4201].map((code) => delay(code)),
           after: [1012, 1013, 4100, 4101, 4102].map((code) => delay(code, { retryMs: 4200 })),
-          never: [1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4005, 4006].map((code) => delay(code, { retryMs: 1 })),
+          never: final.map((code) => delay(code, { retryMs: 1 })),
           hinted: delay(1006, { hint: { min_ms: 100, max_ms: 300 } }),
           internal: delay(1011),
           again: delay(1000, { attempt: 1 }),
@@ -115,8 +128,13 @@ def test_unacked_messages_are_sent_again_in_order_with_their_ids(run):
         t.socket.message(2);
         t.socket.message(3, { user: "alice", id: second[0].id, content: "b" });
         t.socket.ack(second[1], 4);
-        return [[early, ...first.map((m) => m.content)], second.map((m) => [m.content, first.some((f) => f.id === m.id)]),
-          (await Promise.all(sends)).map((ack) => ack.seq), [held, t.client.position().seq, t.of("message").length, t.of("error").length]];""")
+        const acks = await Promise.all(sends);
+        return [
+          [early, ...first.map((m) => m.content)],
+          second.map((m) => [m.content, first.some((f) => f.id === m.id)]),
+          acks.map((ack) => ack.seq),
+          [held, t.client.position().seq, t.of("message").length, t.of("error").length],
+        ];""")
     assert first == [0, "a", "b", "c"]
     assert second == [["b", True], ["c", True]]
     assert outcomes == [1, 3, 4]
@@ -166,7 +184,7 @@ def test_refusals_reject_by_name(run):
         const queued = [1, 2, 3].map(() => t.client.send("q"));
         const over = t.client.send("q");
         const unknown = t.client.send("q", { room: "elsewhere" });
-        const results = [await outcome(refused), await outcome(large), await outcome(over), await outcome(unknown), await outcome(queued[0])];
+        const results = await Promise.all([refused, large, over, unknown, queued[0]].map(outcome));
         t.client.close();
         return [...results, await outcome(queued[0]), await outcome(t.client.send("late"))];""")
     assert result == ["room_full", "too_large", "queue_full", "not_in_room", "waiting", "closed", "closed"]
@@ -176,7 +194,8 @@ def test_the_size_limit_counts_bytes_exactly(run):
     result = run("""
         const t = await begin();
         t.socket.welcome(); t.socket.joined();
-        const frame = (text) => new TextEncoder().encode(JSON.stringify({ type: "message", id: "i", content: text })).length;
+        const bytes = (text) => new TextEncoder().encode(text).length;
+        const frame = (text) => bytes(JSON.stringify({ type: "message", id: "i", content: text }));
         const fits = "é".repeat(400) + "x".repeat(1000 - frame("é".repeat(400)));
         const first = t.client.send(fits, { id: "i" });
         const sent = t.sent("message").length;
@@ -186,7 +205,8 @@ def test_the_size_limit_counts_bytes_exactly(run):
 
 
 def test_provisional_messages_become_committed_ones(run):
-    result = run("""
+    result = run(
+        """
         const t = await begin();
         t.socket.welcome(); t.socket.joined();
         const provisional = { provisional: true, epoch: undefined, seq: undefined };
@@ -195,11 +215,15 @@ def test_provisional_messages_become_committed_ones(run):
         t.socket.message(0, { ...provisional, id: "q" });
         const mine = t.client.send("mine", { id: "own" });
         t.socket.get({ type: "ack", room: "r", id: "own", ts: 1, durable: "local" });
-        t.socket.get({ type: "confirm", room: "r", epoch: "e", entries: [{ user: "bob", id: "p", seq: 1 }, { user: "alice", id: "own", seq: 2 }] });
+        const entries = [{ user: "bob", id: "p", seq: 1 }, { user: "alice", id: "own", seq: 2 }];
+        t.socket.get({ type: "confirm", room: "r", epoch: "e", entries });
         // "q" is learned of after a reconnect, as a committed message.
         t.again(); t.socket.welcome(); t.socket.joined({ seq: 3, recovered: true, missed: 1 });
         t.socket.message(3, { id: "q" });
-        return [t.of("message").map((m) => m.id), t.of("confirm").flatMap((c) => c.entries.map((e) => [e.id, e.seq])), (await mine).durable, t.client.position().seq, t.of("error").length];""")
+        const confirmed = t.of("confirm").flatMap((c) => c.entries.map((e) => [e.id, e.seq]));
+        const { durable } = await mine;
+        return [t.of("message").map((m) => m.id), confirmed, durable, t.client.position().seq, t.of("error").length];"""
+    )
     assert result == [["p", "q"], [["p", 1], ["own", 2], ["q", 3]], "local", 3, 0]
 
 
@@ -213,7 +237,9 @@ def test_gaps_move_the_position(run):
         t.socket.get({ type: "gap", room: "r", epoch: "f", next_seq: 8, reason: "not_stored" });
         t.socket.message(8, { epoch: "f" });
         t.again();
-        return [t.of("gap").map((g) => [g.reason, g.previous.seq]), t.of("message").map((m) => m.seq), t.socket.url.search.match(/since=.*/)[0], t.of("error").length];""")
+        const gaps = t.of("gap").map((g) => [g.reason, g.previous.seq]);
+        const position = t.socket.url.search.match(/since=.*/)[0];
+        return [gaps, t.of("message").map((m) => m.seq), position, t.of("error").length];""")
     assert result == [[["epoch_changed", 9], ["not_stored", 2]], [1, 2, 8], "since=8&epoch=f", 0]
 
 
@@ -248,9 +274,17 @@ def test_further_rooms_are_joined_again_from_their_position(run):
         const refused = t.client.join("u");
         t.socket.get({ type: "error", code: "forbidden", message: "", room: "u" });
         t.again(); t.socket.welcome();
-        return [first, seq, second, early, resent, await outcome(waits), await outcome(refused), t.sent("join").length];""")
+        const outcomes = [await outcome(waits), await outcome(refused)];
+        return [first, seq, second, early, resent, ...outcomes, t.sent("join").length];""")
     assert result == [
-        [{"type": "join", "room": "s"}], 5, [{"type": "join", "room": "s", "since": 6, "epoch": "se"}], 0, [["s", "later"]], "not_in_room", "forbidden", 0,
+        [{"type": "join", "room": "s"}],
+        5,
+        [{"type": "join", "room": "s", "since": 6, "epoch": "se"}],
+        0,
+        [["s", "later"]],
+        "not_in_room",
+        "forbidden",
+        0,
     ]
 
 
@@ -260,19 +294,26 @@ def test_directs_are_confirmed_after_the_listeners_have_them(run):
         t.socket.welcome(); t.socket.joined();
         let acksWhileListening = -1;
         t.client.on("direct", () => (acksWhileListening = t.sent("inbox_ack").length));
-        const direct = (seq, more = {}) => t.socket.get({ type: "direct", epoch: "i", seq, id: `d${seq}`, from: "bob", to: "alice", message_type: "text", content: seq, ts: 1, ...more });
+        const direct = (seq, epoch = "i") => t.socket.get({
+          type: "direct", epoch, seq, id: `d${seq}`, from: "bob", to: "alice", message_type: "text", content: seq, ts: 1,
+        });
         direct(4);
         const listened = acksWhileListening;
         direct(4); direct(7);
         t.again(); t.socket.welcome(); t.socket.joined();
         direct(7); direct(9);
         t.socket.get({ type: "gap", inbox: true, epoch: "j", next_seq: 2, reason: "epoch_changed" });
-        direct(2, { epoch: "j" });
+        direct(2, "j");
         const sent = t.client.direct("bob", "hi");
         const frame = t.sent("direct")[0];
         t.socket.get({ type: "ack", to: "bob", id: frame.id, epoch: "b", seq: 12, ts: 1, durable: "memory" });
         return [listened, t.of("direct").map((d) => d.seq), t.sent("inbox_ack"), (await sent).seq];""")
-    assert result == [0, [4, 7, 9, 2], [{"type": "inbox_ack", "epoch": "i", "seq": 9}, {"type": "inbox_ack", "epoch": "j", "seq": 2}], 12]
+    assert result == [
+        0,
+        [4, 7, 9, 2],
+        [{"type": "inbox_ack", "epoch": "i", "seq": 9}, {"type": "inbox_ack", "epoch": "j", "seq": 2}],
+        12,
+    ]
 
 
 def test_requests_survive_a_reconnect_and_a_refusal(run):
@@ -296,11 +337,14 @@ def test_suspended_features_are_not_asked_for(run):
     result = run("""
         const t = await begin();
         t.socket.welcome(); t.socket.joined({ seq: 9 });
-        t.socket.get({ type: "tier", tier: "high", previous: "normal", reason: "x", suspended: ["typing", "read_marks"], messages_per_second: 10, message_bytes: 100 });
+        const tier = (suspended) => t.socket.get({
+          type: "tier", tier: "t", previous: "p", reason: "x", suspended, messages_per_second: 1000, message_bytes: 1000,
+        });
+        tier(["typing", "read_marks"]);
         const typed = t.client.typing(true);
         t.client.markRead(5);
         const during = t.socket.sent.length;
-        t.socket.get({ type: "tier", tier: "normal", previous: "high", reason: "x", suspended: [], messages_per_second: 1000, message_bytes: 1000 });
+        tier([]);
         const typedAfter = t.client.typing(true);
         t.client.markRead(3); t.client.markRead(6);
         return [typed, during, typedAfter, t.sent("read").map((f) => f.seq)];""")
@@ -331,7 +375,8 @@ def test_some_ends_are_final(run, code):
         await pause(300);
         const made = FakeSocket.made.length;
         t.client.connect();
-        return [await outcome(connected), await outcome(send), made, FakeSocket.made.length, t.of("state").at(-2)];""".replace("CODE", str(code)))
+        const outcomes = [await outcome(connected), await outcome(send)];
+        return [...outcomes, made, FakeSocket.made.length, t.of("state").at(-2)];""".replace("CODE", str(code)))
     assert result == ["closed", "closed", 1, 2, {"state": "closed", "code": code, "reason": "why"}]
 
 

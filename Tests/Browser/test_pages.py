@@ -1,7 +1,10 @@
 """Home, status and docs; what holds for every page."""
 
+import pathlib
+
 import pytest
 
+CHECKS = (pathlib.Path(__file__).parent / "page_checks.js").read_text()
 PAGES = ["/", "/chat/lobby?user=alice", "/chat/lobby", "/status", "/docs"]
 
 
@@ -59,8 +62,8 @@ def test_home_says_that_a_room_exists(gateway, browser, expected_complaints):
 
 def test_pages_ask_for_the_api_key_once(make_gateway, browser, expected_complaints):
     expected_complaints.append("status of 401")
-    gateway = make_gateway(API_KEY="a secret for this test")
-    key = {"X-API-Key": "a secret for this test"}
+    gateway = make_gateway(API_KEY="a-secret-for-this-test")
+    key = {"X-API-Key": "a-secret-for-this-test"}
     assert gateway.request("POST", "/api/rooms", {"id": "tea"}, key)[0] == 201
     browser.open(gateway.address + "/")
     browser.until(lambda: browser.visible("#api-key"), "asked")
@@ -68,7 +71,7 @@ def test_pages_ask_for_the_api_key_once(make_gateway, browser, expected_complain
     browser.find("#api-key").send_keys("wrong\n")
     browser.until(lambda: "not the right one" in browser.text("#key-note"), "a wrong key is said")
     browser.find("#api-key").clear()
-    browser.find("#api-key").send_keys("a secret for this test\n")
+    browser.find("#api-key").send_keys("a-secret-for-this-test\n")
     browser.until(lambda: browser.all("[data-room=tea]") and not browser.visible("#api-key"), "listed")
     browser.open(gateway.address + "/status")
     browser.until(lambda: browser.text("#live") == "Live", "the same tab is not asked again")
@@ -80,12 +83,20 @@ def test_status_shows_live_numbers(gateway, browser, other):
     assert len(browser.all("#workers tr")) == 2
     assert browser.text("#governor-tier") == "normal"
     other.enter(gateway.address, "lobby", "bob")
-    browser.until(lambda: browser.text("#connections") == "1" and browser.text("#rooms") == "1", "one connection, one room")
+    browser.until(
+        lambda: browser.text("#connections") == "1" and browser.text("#rooms") == "1", "one connection, one room"
+    )
     other.say("counted")
     browser.until(lambda: browser.text("#messages-in-sub").startswith("1 kept"), "one message")
     browser.until(lambda: len(browser.all("svg.chart polyline")) >= 5, "charts are drawn")
     points = browser.js("return document.querySelector('svg.chart polyline').getAttribute('points').split(' ').length")
-    browser.until(lambda: browser.js("return document.querySelector('svg.chart polyline').getAttribute('points').split(' ').length") > points, "and move on")
+    browser.until(
+        lambda: browser.js(
+            "return document.querySelector('svg.chart polyline').getAttribute('points').split(' ').length"
+        )
+        > points,
+        "and move on",
+    )
 
 
 def test_docs_render_every_operation(gateway, browser):
@@ -93,12 +104,12 @@ def test_docs_render_every_operation(gateway, browser):
     expected = {(path, method) for path, item in document["paths"].items() for method in item if method != "parameters"}
     browser.open(gateway.address + "/docs")
     browser.until(lambda: browser.all(".operation"), "rendered")
-    shown = {tuple(each) for each in browser.js("return [...document.querySelectorAll('.operation')].map((each) => [each.dataset.path, each.dataset.method])")}
+    cards = "[...document.querySelectorAll('.operation')]"
+    shown = {tuple(each) for each in browser.js(f"return {cards}.map((e) => [e.dataset.path, e.dataset.method])")}
     assert shown == expected
     schemas = {f"schema-{name.lower()}" for name in document["components"]["schemas"]}
     assert schemas <= set(browser.js("return [...document.querySelectorAll('#schemas [id]')].map((each) => each.id)"))
-    dangling = browser.js("return [...document.querySelectorAll('a[href^=\"#\"]')].filter((a) => !document.getElementById(a.hash.slice(1))).map((a) => a.hash)")
-    assert dangling == []
+    assert browser.js(CHECKS + "return danglingLinks()") == []
     for word in ("inbox_ack", "joined_room", "feature_suspended", "4102"):
         assert word in browser.text("#websocket")
 
@@ -114,7 +125,13 @@ def test_no_page_scrolls_sideways_on_a_phone(gateway, browser, page):
     gateway.publish("lobby", "bob" * 20, "https://example.org/" + "unbroken" * 60)
     browser.phone()
     browser.open(gateway.address + page)
-    ready = {"/": "[data-room]", "/chat/lobby?user=alice": "#messages [data-id]", "/chat/lobby": "#join-user", "/status": "#workers tr", "/docs": ".operation"}[page]
+    ready = {
+        "/": "[data-room]",
+        "/chat/lobby?user=alice": "#messages [data-id]",
+        "/chat/lobby": "#join-user",
+        "/status": "#workers tr",
+        "/docs": ".operation",
+    }[page]
     browser.until(lambda: browser.visible(ready), "loaded")
     width, inner = browser.js("return [document.documentElement.scrollWidth, window.innerWidth]")
     assert width <= inner == 360
@@ -126,11 +143,7 @@ def test_no_page_scrolls_sideways_on_a_phone(gateway, browser, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_control_has_a_name_and_every_id_is_one(gateway, browser, page):
     browser.open(gateway.address + page)
-    nameless = browser.js("""
-        return [...document.querySelectorAll('input, textarea, select, button, a, nav, aside, [role=img]')]
-          .filter((e) => e.checkVisibility() && !(e.labels?.length || e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.textContent.trim()))
-          .map((e) => e.outerHTML)""")
-    assert nameless == []
+    assert browser.js(CHECKS + "return nameless()") == []
     ids = browser.js("return [...document.querySelectorAll('[id]')].map((each) => each.id)")
     assert len(ids) == len(set(ids))
     assert browser.js("return document.documentElement.lang") == "en"
@@ -142,25 +155,26 @@ def test_text_is_legible_in_light_and_dark(gateway, browser, page, scheme):
     """Contrast of every visible text against what lies behind it: 4.5 to 1 (WCAG 2.2, 1.4.3)."""
     gateway.publish("lobby", "bob", "from another")
     gateway.publish("lobby", "alice", "from me")
-    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {
+            "features": [
+                {"name": "prefers-color-scheme", "value": scheme},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ]
+        },
+    )
     try:
         browser.open(gateway.address + page)
-        ready = {"/": "[data-room]", "/chat/lobby?user=alice": "#messages .own", "/chat/lobby": "#join-user", "/status": "#workers tr", "/docs": ".operation"}[page]
+        ready = {
+            "/": "[data-room]",
+            "/chat/lobby?user=alice": "#messages .own",
+            "/chat/lobby": "#join-user",
+            "/status": "#workers tr",
+            "/docs": ".operation",
+        }[page]
         browser.until(lambda: browser.visible(ready), "loaded")
-        poor = browser.js("""
-            const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return { rgb: n.slice(0, 3), a: n[3] ?? 1 }; };
-            const light = (rgb) => { const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-            const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.a === 1) return c.rgb; } return [255, 255, 255]; };
-            const poor = [];
-            for (const e of document.querySelectorAll('body *')) {
-              if (!e.checkVisibility({ opacityProperty: true }) || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
-              if (e.closest('svg, noscript, .skip, .reply')) continue;
-              const [a, b] = [light(parse(getComputedStyle(e).color).rgb), light(behind(e))];
-              const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-              if (ratio < 4.5) poor.push([e.tagName, e.className, e.textContent.slice(0, 30), ratio.toFixed(2)]);
-            }
-            return poor;""")
-        assert poor == []
+        assert browser.js(CHECKS + "return poorContrast()") == []
     finally:
         browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
@@ -169,5 +183,4 @@ def test_nothing_inline_is_in_any_page(gateway, browser):
     """The content security policy forbids it; this names the element."""
     for page in PAGES:
         browser.open(gateway.address + page)
-        assert browser.js("return [...document.querySelectorAll('style, script:not([src])')].length") == 0
-        assert browser.js("return [...document.querySelectorAll('*')].flatMap((e) => [...e.attributes]).filter((a) => a.name.startsWith('on')).length") == 0
+        assert browser.js(CHECKS + "return inline()") == []

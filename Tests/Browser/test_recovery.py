@@ -75,7 +75,9 @@ def test_drops_while_both_write(gateway, proxy, browser):
         browser.connected()
     browser.until(lambda: not browser.all("#messages .pending"), "all are acked")
     total = len(mine) + 16
-    kept = wait_until(lambda: (lambda found: len(found) >= total and found)(gateway.history("lobby")), "all are committed")
+    kept = wait_until(
+        lambda: (lambda found: len(found) >= total and found)(gateway.history("lobby")), "all are committed"
+    )
     contents = [each["content"] for each in kept]
     assert len(contents) == len(set(contents)) == total
     assert [each for each in contents if each.startswith("mine")] == mine
@@ -116,7 +118,9 @@ def test_history_that_was_trimmed_meanwhile_is_said(make_gateway, browser):
         seqs = browser.seqs()
         assert seqs[0] == 1 and seqs[1:] == list(range(seqs[1], 152)), seqs
         assert 20 <= len(seqs) - 1 <= 40
-        lines = browser.js("return [...document.querySelectorAll('#messages > li')].map((each) => each.className.includes('log-line'))")
+        lines = browser.js(
+            "return [...document.querySelectorAll('#messages > li')].map((each) => each.className.includes('log-line'))"
+        )
         assert lines.index(True) == 1 and lines.count(True) == 1
     finally:
         proxy.close()

@@ -1,5 +1,6 @@
 """Nodes for the tests with clients that others wrote."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -19,16 +20,15 @@ def gateway():
 @pytest.fixture
 def make_node():
     """Makes nodes with the given settings and ends them after the test, each with exit code 0."""
-    nodes = []
+    # Ends every node, also when ending one of them fails.
+    with contextlib.ExitStack() as nodes:
 
-    def make(start=True, **settings):
-        node = Node(**settings)
-        nodes.append(node)
-        return node.start() if start else node
+        def make(start=True, **settings):
+            node = Node(**settings)
+            nodes.callback(node.stop)
+            return node.start() if start else node
 
-    yield make
-    for node in nodes:
-        node.stop()
+        yield make
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Contract, section 3, "Strictness": requests by raw socket. RFC 9112 where a section is named."""
 
+import re
 import time
 
 import pytest
@@ -8,8 +9,8 @@ HOST = "Host: 127.0.0.1\r\n"
 
 
 def statuses(answer):
-    """The status codes of the answers on one connection (bodies of this test's paths hold no such line)."""
-    return [int(line.split()[1]) for line in answer.decode("latin-1").split("\r\n") if line.startswith("HTTP/1.1 ")]
+    """The status codes of the answers on one connection (no body of these tests has such a text in it)."""
+    return [int(code) for code in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
 
 
 def ask(gateway, *requests):
@@ -39,7 +40,6 @@ def ask(gateway, *requests):
         "POST /api/rooms HTTP/1.1\r\n" + HOST + "Content-Length: -1\r\n\r\n",
         "POST /api/rooms HTTP/1.1\r\n" + HOST + "Content-Length: +2\r\n\r\n{}",
         "POST /api/rooms HTTP/1.1\r\n" + HOST + "Content-Length: 2, 3\r\n\r\n{}",
-        "POST /api/rooms HTTP/1.1\r\n" + HOST + "Content-Length: 99999999999999999999999\r\n\r\n",
         "POST /api/rooms HTTP/1.1\r\n" + HOST + "Transfer-Encoding: gzip\r\n\r\n",
         "POST /api/rooms HTTP/1.1\r\n"
         + HOST
@@ -79,10 +79,11 @@ def test_limits_of_the_head(gateway):
     assert statuses(ask(gateway, target(8 * 1024 + 1))) == [414]
 
 
-def test_an_announced_body_over_the_limit_is_413(gateway):
+@pytest.mark.parametrize("length", ["1048577", "99999999999999999999999"])
+def test_an_announced_body_over_the_limit_is_413(gateway, length):
     answer = ask(
         gateway,
-        "POST /api/rooms HTTP/1.1\r\n" + HOST + "Content-Type: application/json\r\nContent-Length: 1048577\r\n\r\n",
+        "POST /api/rooms HTTP/1.1\r\n" + HOST + f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n",
     )
     assert statuses(answer) == [413]
 

@@ -71,7 +71,7 @@ class Member:
                     await self.send(id, content)
             if self.since is not None and self.since >= self.total and not self.pending:
                 return
-            if lives is not None:
+            if lives is not None and frame["type"] in {"message", "ack"}:
                 lives -= 1
                 if lives <= 0:
                     self.drops += 1

@@ -53,9 +53,15 @@ class Client:
             source_address=source and (source, 0),
         )
         self.welcome = self.joined = None
+        # What of the inbox came before the room; `next` gives it first.
+        self.early = []
         if joined:
             self.welcome = self.take("welcome")
-            self.joined = self.take("joined_room")
+            early = []
+            while (frame := self.next())["type"] == "direct" or frame.get("inbox"):
+                early.append(frame)
+            assert frame["type"] == "joined_room", f"expected joined_room, got {frame}"
+            self.joined, self.early = frame, early
 
     def __enter__(self):
         return self
@@ -88,6 +94,8 @@ class Client:
 
     def next(self, bound=WAIT):
         """The next frame. Raises Closed when the server closed, TimeoutError when nothing comes."""
+        if self.early:
+            return self.early.pop(0)
         try:
             data = self.socket.recv(timeout=seconds(bound))
         except websockets.exceptions.ConnectionClosed as closed:

@@ -84,7 +84,7 @@ extension Connection {
         }
         if let counted = countedAddress {
             countedAddress = nil
-            worker.post(to: worker.context.home(of: counted.address)) { $0.releaseAddress(counted.address) }
+            worker.post(to: worker.context.home(of: counted)) { $0.releaseAddress(counted) }
         }
         guard let info else { return }
         self.info = nil

@@ -98,7 +98,7 @@ extension Connection {
             sendError(
                 .rateLimited, "more than \(worker.policy.perSecond) frames per second", id: frame.id?.text,
                 room: frame.room, retryMilliseconds: retryMilliseconds)
-            if flood.refused(now: loop.now, policy: worker.policy) {
+            if countRefusal() {
                 let retry = worker.context.retryMilliseconds()
                 close(.flooding, reason: CloseReason("flooding", retryMilliseconds: retry))
             }

@@ -22,7 +22,7 @@ extension Connection {
     }
 
     func addressAdmitted(_ address: Identifier) {
-        countedAddress = CountedAddress(address)
+        countedAddress = address
         if case .opening(let opening) = phase { attach(opening) }
     }
 

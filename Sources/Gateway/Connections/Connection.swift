@@ -23,36 +23,40 @@ final class Connection: Socket {
         case finished
     }
 
-    unowned let worker: Worker
     var phase: Phase
     var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
     var info: ConnectionInfo?
     /// The room of the URL; kept when that room is left, as frames without a room mean it.
     var urlMembers: RoomMembers?
-    var urlIndex: Int32 = -1
-    /// Rooms joined later.
-    var furtherRooms: [Membership] = []
     /// What waits for an answer before more input is taken.
     var wait: Wait?
+    private var extras: Extras?
     var rate = RateLimiter()
-    var flood = FloodCounter()
-    /// When the last byte came (loop milliseconds).
-    var lastHeardAt: Int
-    var nextPingAt = 0
+    /// The place in `urlMembers`, or -1.
+    var urlIndex: Int32 = -1
     /// While a batch is delivered: the first cut of this connection in it.
     var firstCut: Int32 = -1
+    private var lastHeardTick: UInt32 = 0
+    private var nextPingTick: UInt32 = 0
     /// Bad frames in a row.
     var badFrames: UInt8 = 0
-    var wantsEcho = false
-    /// Counted against the node's limit.
-    var isCounted = false
-    /// How others see this connection go: with the grace, or at once.
-    var leavesAtOnce = false
-    /// Among the worker's slow readers.
-    private var isSlow = false
-    /// The address that is counted, when there is a limit per address.
-    var countedAddress: CountedAddress?
+    private var flags: Flags = []
+
+    private struct Flags: OptionSet {
+        let rawValue: UInt8
+        static let wantsEcho = Flags(rawValue: 1)
+        static let isCounted = Flags(rawValue: 2)
+        static let leavesAtOnce = Flags(rawValue: 4)
+        static let isSlow = Flags(rawValue: 8)
+    }
+
+    /// What few connections need.
+    private final class Extras {
+        var furtherRooms: [Membership] = []
+        var countedAddress: Identifier?
+        var flood = FloodCounter()
+    }
 
     /// Input that is left while the connection waits, and what it waits for.
     final class Wait {
@@ -64,19 +68,74 @@ final class Connection: Socket {
         init() {}
     }
 
-    /// A box, because most connections have none and a pointer is all that it costs them.
-    final class CountedAddress: Sendable {
-        let address: Identifier
-        init(_ address: Identifier) { self.address = address }
-    }
-
     init(descriptor: Int32, worker: Worker, peer: PeerAddress) throws(SystemError) {
-        self.worker = worker
         phase = .http(HTTPExchange(peer: peer, at: worker.loop.now))
-        lastHeardAt = worker.loop.now
         try super.init(descriptor: descriptor, loop: worker.loop)
+        lastHeardAt = loop.now
         loop.schedule(self, at: loop.now + HTTPExchange.headMilliseconds)
     }
+
+    // MARK: State in few bytes
+
+    /// The worker that the connection belongs to: its loop's owner.
+    @inline(__always)
+    var worker: Worker {
+        // Connections are made by workers only, on their own loops: the check would cost more than a pointer saves.
+        unsafeDowncast(loop.delegate.unsafelyUnwrapped, to: Worker.self)
+    }
+
+    /// Times in grains of a tenth of a second, which fit in 32 bits for 13 years.
+    private static let grain = 100
+
+    /// When the last byte came (loop milliseconds).
+    var lastHeardAt: Int {
+        get { Int(lastHeardTick) * Self.grain }
+        set { lastHeardTick = UInt32(truncatingIfNeeded: newValue / Self.grain) }
+    }
+    private var nextPingAt: Int {
+        get { Int(nextPingTick) * Self.grain }
+        set { nextPingTick = UInt32(truncatingIfNeeded: newValue / Self.grain) }
+    }
+
+    var wantsEcho: Bool {
+        get { flags.contains(.wantsEcho) }
+        set { set(.wantsEcho, newValue) }
+    }
+    /// Counted against the node's limit.
+    var isCounted: Bool {
+        get { flags.contains(.isCounted) }
+        set { set(.isCounted, newValue) }
+    }
+    /// How others see this connection go: at once, or with the grace.
+    var leavesAtOnce: Bool {
+        get { flags.contains(.leavesAtOnce) }
+        set { set(.leavesAtOnce, newValue) }
+    }
+
+    private func set(_ flag: Flags, _ isOn: Bool) {
+        if isOn { flags.insert(flag) } else { flags.remove(flag) }
+    }
+
+    private func openExtras() -> Extras {
+        if let extras { return extras }
+        let opened = Extras()
+        extras = opened
+        return opened
+    }
+
+    /// Rooms joined later than the URL's.
+    var furtherRooms: [Membership] {
+        get { extras?.furtherRooms ?? [] }
+        set { if extras != nil || !newValue.isEmpty { openExtras().furtherRooms = newValue } }
+    }
+    /// The address that is counted, when there is a limit per address.
+    var countedAddress: Identifier? {
+        get { extras?.countedAddress }
+        set { if extras != nil || newValue != nil { openExtras().countedAddress = newValue } }
+    }
+
+    /// Counts a refused frame; true when it makes a flood.
+    func countRefusal() -> Bool { openExtras().flood.refused(now: loop.now, policy: worker.policy) }
 
     var isChatting: Bool {
         switch phase {
@@ -157,8 +216,8 @@ final class Connection: Socket {
     @inline(__always)
     func deliver(_ frame: FrameSlice) {
         send(frame)
-        if isBlocked, queuedBytes > worker.configuration.sendQueueBytesMax, !isSlow {
-            isSlow = true
+        if isBlocked, queuedBytes > worker.configuration.sendQueueBytesMax, !flags.contains(.isSlow) {
+            flags.insert(.isSlow)
             worker.slowReaders.append(self)
         }
     }

@@ -41,6 +41,7 @@ extension Connection {
                     return .error(409, "room_exists", "there is a room \(id.text) already")
                 }
                 let made = home.createRoom(id, settings, isConfigured: true)
+                home.listIfIdle(made)
                 return .json(201, home.describe(made.room))
             }
         }

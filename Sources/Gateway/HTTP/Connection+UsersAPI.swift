@@ -13,7 +13,7 @@ extension Connection {
             worker.post(to: worker.context.home(of: id)) { home in
                 let user = home.users[id]
                 let devices = user?.attendance.entries.map(\.info) ?? []
-                let pending = user?.pendingCount ?? 0
+                let pending = user?.openedInbox?.pendingCount ?? 0
                 home.post(to: origin) { $0.describeUser(id, devices, pending: pending, to: key) }
             }
         }

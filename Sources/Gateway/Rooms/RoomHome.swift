@@ -9,6 +9,8 @@ final class RoomHome {
     var batch: RoomBatch
     /// In the worker's list of rooms with something to deliver.
     var isDirty = false
+    /// In the worker's list of rooms that nobody is in.
+    var isListedAsIdle = false
     /// In the worker's list of rooms with message ids that expire.
     var isListedForIDs = false
     /// Connections on each worker that are told live. Those that still replay are not among them.

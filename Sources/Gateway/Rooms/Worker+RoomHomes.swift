@@ -21,7 +21,6 @@ extension Worker {
             id: id, settings: settings, isConfigured: isConfigured, epoch: makeName(), at: loop.unixNow)
         let home = RoomHome(room, workerCount: context.workerCount)
         rooms[id] = home
-        idleRooms.append(id, since: room.lastActiveAt)
         return home
     }
 
@@ -63,7 +62,7 @@ extension Worker {
             isDuplicate: published.frame == nil)
         let ack = scratch.frame(.text, writer.bytes)
         if let frame = published.frame {
-            info.session.messageCommitted(at: published.time)
+            info.messageCommitted(at: published.time)
             home.batch.append(frame)
             home.batch.cut(for: info, length: frame.length, ack: ack)
         } else {
@@ -111,6 +110,7 @@ extension Worker {
         let home = openRoom(id)
         let published = commit(fields, user: user, device: nil, in: home)
         if let frame = published.frame { broadcast(frame, in: home) }
+        listIfIdle(home)
         return published
     }
 
@@ -188,7 +188,7 @@ extension Worker {
     func leave(_ id: Identifier, _ info: ConnectionInfo, isAsked: Bool) {
         guard let home = rooms[id] else { return }
         flush(home)
-        let wasIn = home.room.connections.contains { $0 === info }
+        let wasIn = home.room.isIn(info)
         let departure = home.room.left(info, at: loop.unixNow)
         if wasIn { home.departed(info) }
         if isAsked { post(to: info.worker) { $0.leftRoom(id, info, reason: "left") } }
@@ -197,7 +197,7 @@ extension Worker {
 
     /// A connection was lost or closed: others see its user until the grace is over.
     func lost(_ id: Identifier, _ info: ConnectionInfo) {
-        guard let home = rooms[id], home.room.connections.contains(where: { $0 === info }) else { return }
+        guard let home = rooms[id], home.room.isIn(info) else { return }
         let graceEnd = loop.now + configuration.presenceGraceMilliseconds
         let departure = home.room.lost(info, graceEnd: graceEnd, at: loop.unixNow)
         home.departed(info)
@@ -219,7 +219,7 @@ extension Worker {
         case .userLeft:
             writer.presenceChange("left", room: home.room.id, user: user, users: home.room.userCount)
             broadcastWritten(in: home)
-            if home.room.isEmpty { idleRooms.append(home.room.id, since: home.room.lastActiveAt) }
+            listIfIdle(home)
         }
     }
 

@@ -5,56 +5,44 @@ import WireProtocol
 // What a worker does as the home of users: their devices, sessions and inboxes. On the home's thread.
 extension Worker {
     func openUser(_ id: Identifier) -> User {
-        if let home = users[id] { return home }
-        let home = User(session: Session(id: makeName(), user: id), inboxEpoch: makeName())
-        users[id] = home
-        idleUsers.append(id, since: loop.unixNow)
-        return home
+        if let user = users[id] { return user }
+        let user = User(number: makeNumber())
+        users[id] = user
+        return user
     }
 
-    private func inbox(of home: User) -> any MessageLog {
-        home.openInbox(size: configuration.inboxSize)
+    private func openInbox(of user: User, _ id: Identifier) -> Inbox {
+        user.openInbox(of: id, epoch: namePrefix, size: configuration.inboxSize)
     }
 
     // MARK: Connections
 
     /// A connection wants to be one of its user's.
     func attach(_ arrival: Arrival) {
-        let home = openUser(arrival.user)
-        let isReplacing = arrival.device.map { device in home.attendance.living.contains { $0.device == device } }
-        if let most = configuration.connectionsPerUserMax, isReplacing != true, home.connectionCount >= most {
+        let user = openUser(arrival.user)
+        let isReplacing = user.attendance.living.contains { $0.device == arrival.device }
+        if let most = configuration.connectionsPerUserMax, !isReplacing, user.connectionCount >= most {
             post(to: arrival.worker) { $0.attachRefused(arrival.socketKey, .userLimit) }
             return
         }
-        let now = loop.unixNow
-        let lastActiveAt = home.session.lastActiveAt
-        let isResumed = isSessionAlive(home)
-        let session = isResumed ? home.session : home.beginSession(makeName())
+        let session = user.openSession(notBefore: loop.unixNow - configuration.sessionTTLMilliseconds)
         let info = ConnectionInfo(
-            session: session, device: arrival.device ?? Identifier(unchecked: "d-" + makeName()),
-            deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey, connectedAt: now)
-        let welcome = WelcomeFrame.SessionState(
-            id: session.id, isResumed: isResumed, messageCount: session.messageCount,
-            lastActiveAt: isResumed && lastActiveAt > 0 ? lastActiveAt : nil)
-        session.touched(at: now)
-        let change = home.connected(info)
+            user: arrival.user, device: arrival.device ?? Identifier(unchecked: "d-" + makeName()),
+            deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
+            connectedAt: loop.unixNow)
+        let change = user.connected(info)
         if let replaced = change.replaced {
             post(to: replaced.worker) { $0.find(replaced)?.closeAsReplaced() }
         }
-        if change.isNewDevice { tellDevices(of: home, about: info, isOnline: true) }
+        if change.isNewDevice { tellDevices(of: user, about: info, isOnline: true) }
 
-        let state = WelcomeFrame.InboxState(
-            position: home.inboxPosition, pending: home.pendingCount)
-        home.replayBegan(info)
-        let cursor = home.cursor(of: info.device)
-        let frames = inboxReplay(of: home, to: info, after: cursor)
-        post(to: info.worker) { $0.attached(info, welcome, state, frames) }
-    }
-
-    private func isSessionAlive(_ home: User) -> Bool {
-        if home.isOnline { return true }
-        let lastActiveAt = home.session.lastActiveAt
-        return lastActiveAt > 0 && loop.unixNow - lastActiveAt < configuration.sessionTTLMilliseconds
+        let sessionState = WelcomeFrame.SessionState(
+            id: session.id, isResumed: session.isResumed, messageCount: session.messageCount,
+            lastActiveAt: session.lastActiveAt)
+        let inboxState = WelcomeFrame.InboxState(
+            position: user.inboxPosition(of: namePrefix), pending: user.openedInbox?.pendingCount ?? 0)
+        let replay = beginInboxReplay(of: user, to: info)
+        post(to: info.worker) { $0.attached(info, sessionState, inboxState, replay) }
     }
 
     /// A part of an inbox for a connection, and where the next one begins.
@@ -64,11 +52,14 @@ extension Worker {
         let nextAfter: UInt64?
     }
 
-    private func inboxReplay(of home: User, to info: ConnectionInfo, after seq: UInt64) -> InboxReplay {
-        guard let log = home.inbox else {
-            home.replayEnded(info)
-            return InboxReplay(frames: [], nextAfter: nil)
-        }
+    private func beginInboxReplay(of user: User, to info: ConnectionInfo) -> InboxReplay {
+        guard let inbox = user.openedInbox else { return InboxReplay(frames: [], nextAfter: nil) }
+        inbox.replayBegan(info)
+        return replay(inbox, to: info, after: inbox.cursor(of: info.device))
+    }
+
+    private func replay(_ inbox: Inbox, to info: ConnectionInfo, after seq: UInt64) -> InboxReplay {
+        let log = inbox.log
         var frames: [FrameSlice] = []
         if log.oldestSeq > seq + 1 {
             writer.gap(room: nil, epoch: log.epoch, nextSeq: log.oldestSeq, reason: GapReason.trimmed.rawValue)
@@ -82,44 +73,45 @@ extension Worker {
         if let last = entries.last?.seq, last < log.newestSeq {
             return InboxReplay(frames: frames, nextAfter: last)
         }
-        home.replayEnded(info)
+        inbox.replayEnded(info)
         return InboxReplay(frames: frames, nextAfter: nil)
     }
 
     /// A connection has taken what was sent of its inbox and wants the rest.
     func continueInboxReplay(_ info: ConnectionInfo, after seq: UInt64) {
-        guard let home = users[info.user], home.isReplaying(info) else { return }
-        let replay = inboxReplay(of: home, to: info, after: seq)
+        guard let inbox = users[info.user]?.openedInbox, inbox.isReplaying(info) else { return }
+        let replay = replay(inbox, to: info, after: seq)
         post(to: info.worker) { $0.find(info)?.inboxReplayed(replay) }
     }
 
     /// A connection ended: at once for others, or with the grace.
     func detach(_ info: ConnectionInfo, atOnce: Bool) {
-        guard let home = users[info.user] else { return }
-        home.replayEnded(info)
-        info.session.touched(at: loop.unixNow)
+        guard let user = users[info.user] else { return }
+        user.openedInbox?.replayEnded(info)
         if atOnce {
-            if home.left(info) { wentOffline([info], home) }
+            if user.left(info, at: loop.unixNow) { wentOffline([info], user) }
         } else {
             let due = loop.now + configuration.presenceGraceMilliseconds
-            if home.lost(info, graceEnd: due) { deadlines.add(.userGrace(user: info.user), at: due) }
+            if user.lost(info, graceEnd: due, at: loop.unixNow) {
+                deadlines.add(.userGrace(user: info.user), at: due)
+            }
         }
     }
 
     func userGraceEnded(_ id: Identifier) {
-        guard let home = users[id] else { return }
-        wentOffline(home.graceEnded(at: loop.now), home)
+        guard let user = users[id] else { return }
+        wentOffline(user.graceEnded(at: loop.now), user)
     }
 
-    private func wentOffline(_ gone: [ConnectionInfo], _ home: User) {
-        for info in gone where !home.attendance.entries.contains(where: { $0.info.device == info.device }) {
-            tellDevices(of: home, about: info, isOnline: false)
+    private func wentOffline(_ gone: [ConnectionInfo], _ user: User) {
+        for info in gone where !user.attendance.entries.contains(where: { $0.info.device == info.device }) {
+            tellDevices(of: user, about: info, isOnline: false)
         }
-        if home.attendance.isEmpty { idleUsers.append(home.id, since: loop.unixNow) }
+        if let id = gone.first?.user { listIfIdle(user, id) }
     }
 
-    private func tellDevices(of home: User, about info: ConnectionInfo, isOnline: Bool) {
-        let others = home.attendance.living.filter { $0 !== info }
+    private func tellDevices(of user: User, about info: ConnectionInfo, isOnline: Bool) {
+        let others = user.attendance.living.filter { $0 !== info }
         guard !others.isEmpty else { return }
         writer.device(info.device, type: info.deviceType, isOnline: isOnline)
         let frame = scratch.frame(.text, writer.bytes)
@@ -149,22 +141,22 @@ extension Worker {
     /// Commits a direct message to the receiver's inbox and has the sender's home keep a copy; the result is the
     /// position in the receiver's inbox.
     func commit(_ direct: Direct) -> DirectCommit {
-        let home = openUser(direct.to)
-        let log = inbox(of: home)
+        let receiver = openUser(direct.to)
+        let inbox = openInbox(of: receiver, direct.to)
         return direct.fields.withFields { fields in
-            if let id = fields.id, let known = id.withBytes({ home.known(direct.from, $0) }) {
+            if let id = fields.id, let known = id.withBytes({ inbox.known(direct.from, $0) }) {
                 return DirectCommit(
                     id: Array(id.raw), position: known.position, time: known.time, isDuplicate: true)
             }
             let time = loop.unixNow
             let id = Array(fields.id?.raw ?? makeMessageID())
             let toOneself = direct.from == direct.to
-            let position = append(direct, fields, id: id, at: time, to: home, log, isOwnCopy: toOneself)
+            let position = append(direct, fields, id: id, at: time, to: receiver, inbox, isOwnCopy: toOneself)
             fields.id?.withBytes {
-                home.remember(direct.from, $0, Committed(position: position, time: time))
+                inbox.remember(direct.from, $0, Committed(position: position, time: time))
             }
             counters.committed.add(1)
-            direct.sender?.session.messageCommitted(at: time)
+            direct.sender?.messageCommitted(at: time)
             if !toOneself {
                 post(to: context.home(of: direct.from)) { $0.keepOwnCopy(of: direct, id: id, at: time) }
             }
@@ -174,18 +166,18 @@ extension Worker {
 
     /// Keeps a sent message in the sender's inbox, for the sender's other devices.
     private func keepOwnCopy(of direct: Direct, id: [UInt8], at time: Int) {
-        let home = openUser(direct.from)
-        let log = inbox(of: home)
+        let sender = openUser(direct.from)
+        let inbox = openInbox(of: sender, direct.from)
         direct.fields.withFields { fields in
-            _ = append(direct, fields, id: id, at: time, to: home, log, isOwnCopy: true)
+            _ = append(direct, fields, id: id, at: time, to: sender, inbox, isOwnCopy: true)
         }
     }
 
     private func append(
-        _ direct: Direct, _ fields: MessageFields, id: [UInt8], at time: Int, to home: User,
-        _ log: any MessageLog, isOwnCopy: Bool
+        _ direct: Direct, _ fields: MessageFields, id: [UInt8], at time: Int, to user: User, _ inbox: Inbox,
+        isOwnCopy: Bool
     ) -> Position {
-        let position = Position(epoch: log.epoch, seq: log.newestSeq + 1)
+        let position = Position(epoch: inbox.log.epoch, seq: inbox.log.newestSeq + 1)
         id.withUnsafeBytes { bytes in
             let head = MessageHead(
                 id: bytes, user: direct.from, device: direct.sender?.device, position: position, time: time)
@@ -196,12 +188,12 @@ extension Worker {
         let type = isOwnCopy && !toOneself ? nil : direct.deviceType
         let audience = Audience(
             deviceType: type, sender: isOwnCopy ? direct.sender?.device : nil, isOwnCopy: isOwnCopy)
-        let frame = log.append(writer.bytes, audience: audience, at: time)
-        listForExpiry(home)
-        for info in home.live where audience.includes(device: info.device, type: info.deviceType) {
+        let frame = inbox.log.append(writer.bytes, audience: audience, at: time)
+        listForExpiry(inbox)
+        for info in user.live where audience.includes(device: info.device, type: info.deviceType) {
             post(to: info.worker) { $0.deliver([frame], to: info) }
         }
-        if home.attendance.isEmpty { idleUsers.append(home.id, since: loop.unixNow) }
+        listIfIdle(user, inbox.user)
         return position
     }
 
@@ -217,7 +209,7 @@ extension Worker {
     }
 
     func acknowledgeInbox(_ position: Position, _ info: ConnectionInfo) {
-        users[info.user]?.acknowledged(position, device: info.device)
+        users[info.user]?.openedInbox?.acknowledged(position, device: info.device)
     }
 
     // MARK: Addresses

@@ -3,12 +3,17 @@ import WireProtocol
 
 /// Makes short names that do not repeat: random bits of this maker and a counter, in base 36.
 struct NameMaker {
-    private let prefix: String
+    let prefix: String
     private var counter: UInt64 = 0
 
     init() {
         let seed = Digest.random(count: 5).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         prefix = String(seed, radix: 36)
+    }
+
+    mutating func nextNumber() -> UInt64 {
+        counter += 1
+        return counter
     }
 
     /// At most 15 bytes for the first 60 million names, which a string holds without memory of its own.

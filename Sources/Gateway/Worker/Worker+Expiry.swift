@@ -34,14 +34,16 @@ extension Worker {
                 return
             }
             idleRooms.removeFirst()
-            guard let home = rooms[first.key], home.room.isEmpty else { continue }
+            guard let home = rooms[first.key] else { continue }
+            home.isListedAsIdle = false
+            guard home.room.isEmpty else { continue }
             let isPressed = idleRooms.count >= Self.emptyRoomsMax
             if home.room.lastActiveAt > first.since, !isPressed {
                 // Somebody was here since; it gets its turn by that time.
-                idleRooms.append(first.key, since: home.room.lastActiveAt)
+                listIfIdle(home)
             } else if home.room.isConfigured, !isPressed {
                 home.room.forgetHistory(newEpoch: makeName(), at: loop.unixNow)
-                idleRooms.append(first.key, since: loop.unixNow)
+                listIfIdle(home)
             } else {
                 rooms[first.key] = nil
             }
@@ -56,12 +58,14 @@ extension Worker {
                 return
             }
             idleUsers.removeFirst()
-            guard let user = users[first.key], user.attendance.isEmpty else { continue }
+            guard let user = users[first.key] else { continue }
+            user.isListedAsIdle = false
+            guard user.attendance.isEmpty else { continue }
             let isPressed = idleUsers.count >= Self.absentUsersMax
-            expireIDs(of: user)
-            let isRecent = user.session.lastActiveAt > before
+            if let inbox = user.openedInbox { expire(inbox) }
+            let isRecent = user.lastActiveAt > before
             if !isPressed, isRecent || !user.isForgettable {
-                idleUsers.append(first.key, since: loop.unixNow)
+                listIfIdle(user, first.key)
             } else {
                 users[first.key] = nil
             }
@@ -76,11 +80,25 @@ extension Worker {
             home.isListedForIDs = home.room.hasKnownIDs && rooms[home.room.id] === home
             return !home.isListedForIDs
         }
-        for user in usersWithInbox { expireIDs(of: user) }
-        usersWithInbox.removeAll { user in
-            user.isListedForExpiry = !user.isInboxForgettable && users[user.id] === user
-            return !user.isListedForExpiry
+        for inbox in usedInboxes { expire(inbox) }
+        usedInboxes.removeAll { inbox in
+            inbox.isListedForExpiry = !inbox.isEmpty && users[inbox.user]?.openedInbox === inbox
+            return !inbox.isListedForExpiry
         }
+    }
+
+    /// Remembers a room that nobody is in.
+    func listIfIdle(_ home: RoomHome) {
+        guard home.room.isEmpty, !home.isListedAsIdle else { return }
+        home.isListedAsIdle = true
+        idleRooms.append(home.room.id, since: home.room.lastActiveAt)
+    }
+
+    /// Remembers a user that is away.
+    func listIfIdle(_ user: User, _ id: Identifier) {
+        guard user.attendance.isEmpty, !user.isListedAsIdle else { return }
+        user.isListedAsIdle = true
+        idleUsers.append(id, since: loop.unixNow)
     }
 
     /// Remembers that a room has ids to forget.
@@ -90,15 +108,15 @@ extension Worker {
         roomsWithIDs.append(home)
     }
 
-    /// Remembers that a user's inbox has entries or ids to forget.
-    func listForExpiry(_ user: User) {
-        guard !user.isListedForExpiry else { return }
-        user.isListedForExpiry = true
-        usersWithInbox.append(user)
+    /// Remembers that an inbox has entries or ids to forget.
+    func listForExpiry(_ inbox: Inbox) {
+        guard !inbox.isListedForExpiry else { return }
+        inbox.isListedForExpiry = true
+        usedInboxes.append(inbox)
     }
 
-    private func expireIDs(of user: User) {
-        user.expire(
+    private func expire(_ inbox: Inbox) {
+        inbox.expire(
             idsBefore: loop.unixNow - configuration.dedupeWindowMilliseconds,
             entriesBefore: loop.unixNow - configuration.inboxTTLMilliseconds)
     }

@@ -22,9 +22,9 @@ package final class Worker {
     var idleRooms = IdleQueue<Identifier>()
     /// Users at home here that went, likewise.
     var idleUsers = IdleQueue<Identifier>()
-    /// Rooms and users at home here with message ids or inbox entries that expire.
+    /// Rooms and inboxes at home here with message ids or entries that expire.
     var roomsWithIDs: ContiguousArray<RoomHome> = []
-    var usersWithInbox: ContiguousArray<User> = []
+    var usedInboxes: ContiguousArray<Inbox> = []
     /// While a batch is delivered: of each cut, the next one of the same connection, or -1.
     var nextCuts: ContiguousArray<Int32> = []
     /// Users that are at home here.
@@ -87,6 +87,12 @@ package final class Worker {
 
     /// A name that no other room, message, session or device of this process has.
     func makeName() -> String { names.next() }
+
+    /// A number that this worker never gave out before.
+    func makeNumber() -> UInt64 { names.nextNumber() }
+
+    /// What all names of this worker begin with.
+    var namePrefix: String { names.prefix }
 
     /// An id for a message that came without one; valid until the next.
     func makeMessageID() -> UnsafeRawBufferPointer {

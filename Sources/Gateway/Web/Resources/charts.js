@@ -35,7 +35,8 @@ export class LineChart {
       this.#now[index] = el("b", { textContent: "–" });
       return el("li", {}, el("i", { "aria-hidden": "true" }), `${name} `, this.#now[index]);
     }));
-    this.element = el("section", { className: "card" }, el("div", { className: "chart-head" }, el("h2", { textContent: title }), legend), this.#drawing);
+    const head = el("div", { className: "chart-head" }, el("h2", { textContent: title }), legend);
+    this.element = el("section", { className: "card" }, head, this.#drawing);
     new ResizeObserver(() => this.#draw()).observe(this.#drawing);
   }
 
@@ -66,9 +67,9 @@ export class LineChart {
       const group = svg("g", { class: `series${index}` });
       for (const run of runs(values)) {
         const points = run.map(([at, value]) => `${x(at, values.length).toFixed(1)},${y(value).toFixed(1)}`);
-        const [first, last] = [x(run[0][0], values.length), x(run.at(-1)[0], values.length)];
+        const floor = [run[0], run.at(-1)].map(([at]) => `${x(at, values.length).toFixed(1)},${y(0)}`);
         group.append(
-          svg("polygon", { class: "area", points: `${first.toFixed(1)},${y(0)} ${points.join(" ")} ${last.toFixed(1)},${y(0)}` }),
+          svg("polygon", { class: "area", points: [floor[0], ...points, floor[1]].join(" ") }),
           svg("polyline", { class: "line", points: points.join(" ") }),
         );
       }
@@ -99,7 +100,9 @@ function runs(values) {
 export function bar(share, title) {
   const filled = Math.max(0, Math.min(1, share || 0));
   const kind = filled >= 0.9 ? "bad" : filled >= 0.7 ? "warn" : "";
-  return svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": `${title}: ${Math.round(filled * 100)} percent` },
+  const drawing = svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img" },
     svg("rect", { class: "track", width: 100, height: 8, rx: 2 }),
     svg("rect", { class: `fill ${kind}`, width: filled * 100, height: 8, rx: 2 }));
+  drawing.setAttribute("aria-label", `${title}: ${Math.round(filled * 100)} percent`);
+  return drawing;
 }

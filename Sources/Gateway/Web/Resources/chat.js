@@ -9,8 +9,13 @@ const USERS_SHOWN = 200; // names in the list; the count is always whole
 const TYPING_AGAIN_MS = 3000; // my typing is told anew after this
 const TYPING_STALE_MS = 7000; // others' typing is forgotten after this
 const FEATURES = {
-  typing: "typing signs", presence: "comings and goings", read_marks: "read marks", history: "history", users: "the list of people",
-  storage: "keeping history", compression: "compression", new_connections: "new connections", http: "the HTTP API",
+  typing: "typing signs", presence: "comings and goings", read_marks: "read marks", history: "history",
+  users: "the list of people", storage: "keeping history", compression: "compression",
+  new_connections: "new connections", http: "the HTTP API",
+};
+const NOT_SENT = {
+  too_large: "it is too long.", timeout: "no answer came; it may have arrived.", queue_full: "too many messages wait.",
+  closed: "the connection has ended.",
 };
 const CLOSED = {
   4001: ["You aren’t signed in: the access token is missing, expired or not valid.", "Sign in"],
@@ -94,9 +99,9 @@ function start(user) {
   client.on("gap", gap);
   client.on("typing", typing);
   client.on("read", (f) => f.marks.forEach((mark) => log.setMark(mark.user, mark.seq)));
-  client.on("joined", (f) => peopleChanged(() => people.set(f.user, people.get(f.user) ?? { user: f.user, devices: [] }), f.users));
-  client.on("left", (f) => peopleChanged(() => people.delete(f.user), f.users));
-  client.on("presence", (f) => peopleChanged(() => {}, f.users));
+  client.on("joined", (f) => personCame(f.user, f.users));
+  client.on("left", (f) => personLeft(f.user, f.users));
+  client.on("presence", (f) => showPeople(f.users));
   client.on("tier", showTier);
   client.on("drain", () => showBanner("This node is about to restart. You’ll be connected again automatically."));
   client.on("error", (f) => f.code === "hole" && console.warn(f.message));
@@ -130,14 +135,17 @@ function showState({ state, delayMs, code, reason, attempt }) {
   pill.dataset.state = state;
   if (state === "online") return showBanner(null);
   if (state === "waiting") {
-    const why = !navigator.onLine ? "You are offline." : reason === "shed" || code === 4100 ? "This node is full right now."
-      : code === 1012 ? "The node is restarting." : "The connection is lost.";
-    const show = () => showBanner(`${why} What you write is kept and sent as soon as it is back.`, { action: "Try now", run: () => client.reconnectNow() });
+    const why = !navigator.onLine ? "You are offline."
+      : reason === "shed" || code === 4100 ? "This node is full right now."
+      : code === 1012 ? "The node is restarting."
+      : "The connection is lost.";
+    const words = `${why} What you write is kept and sent as soon as it is back.`;
+    const show = () => showBanner(words, { action: "Try now", run: () => client.reconnectNow() });
     if (delayMs === 0) bannerTimer = setTimeout(show, 400); // an instant reconnect needs no words
     else show();
   }
   if (state === "closed") {
-    const [words, action] = CLOSED[code] ?? [`The connection was ended${reason ? `: ${reason}` : ""} (${code}).`, "Try again"];
+    const [words, action] = CLOSED[code] ?? [`The connection was ended (${reason ?? code}).`, "Try again"];
     if (code === 4001) return ask(words, { token: true });
     showBanner(words, {
       kind: "bad", action, run() {
@@ -214,7 +222,10 @@ async function loadHistory() {
 }
 
 function showHistoryLine() {
-  byId("history-text").textContent = loading ? "Loading earlier messages…" : complete ? (log.size === 0 ? "Nobody has said anything here yet." : "This is the beginning of what is kept.") : "";
+  byId("history-text").textContent = loading ? "Loading earlier messages…"
+    : !complete ? ""
+    : log.size === 0 ? "Nobody has said anything here yet."
+    : "This is the beginning of what is kept.";
   byId("history-more").hidden = loading || complete;
 }
 
@@ -229,7 +240,9 @@ function scrolled() {
 function showUnread() {
   const pill = byId("new-pill");
   pill.hidden = log.atBottom;
-  pill.textContent = log.unread === 0 ? "To the newest ↓" : `${log.unread} new ${log.unread === 1 ? "message" : "messages"} ↓`;
+  pill.textContent = log.unread === 0 ? "To the newest ↓"
+    : log.unread === 1 ? "1 new message ↓"
+    : `${log.unread} new messages ↓`;
   const unseen = document.visibilityState === "hidden" ? unseenWhileHidden() : 0;
   document.title = `${unseen > 0 ? `(${unseen}) ` : ""}${room} · Sluice`;
 }
@@ -306,8 +319,7 @@ async function transmit(message) {
     readUpToHere();
     if (complete) showHistoryLine();
   } catch (error) {
-    const reasons = { too_large: "it is too long.", timeout: "no answer came; it may have arrived.", queue_full: "too many messages wait.", closed: "the connection has ended." };
-    log.fail(message.id, reasons[error.code] ?? error.message);
+    log.fail(message.id, NOT_SENT[error.code] ?? error.message);
   }
 }
 
@@ -347,7 +359,6 @@ function showTypists() {
 // ---- who is here ---------------------------------------------------------------------------------------------------
 
 let people = new Map(); // user -> entry of the `users` frame
-let peopleCount = 0;
 let peopleTimer = null;
 
 /** Asks for the list: now, or soon when it was asked a moment ago. */
@@ -356,29 +367,39 @@ function refreshPeople() {
   peopleTimer = setTimeout(() => (peopleTimer = null), 3000);
   client.users().then((frame) => {
     people = new Map(frame.users.map((entry) => [entry.user, entry]));
-    peopleCount = frame.count;
     for (const entry of frame.users) log.setMark(entry.user, entry.read_seq);
-    showPeople();
+    showPeople(frame.count);
   }, () => {}); // suspended or gone: the list stays as it is
 }
 
-function peopleChanged(change, count) {
-  change();
-  peopleCount = count;
-  showPeople();
+function personCame(user, count) {
+  if (!people.has(user)) people.set(user, { user, devices: [] });
+  showPeople(count);
 }
 
-function showPeople() {
-  const list = byId("users");
-  const sorted = [...people.values()].sort((a, b) => (b.user === client.user) - (a.user === client.user) || a.user.localeCompare(b.user));
-  list.replaceChildren(...sorted.slice(0, USERS_SHOWN).map(({ user, devices }) => el("li", { className: "person", "data-user": user },
+function personLeft(user, count) {
+  people.delete(user);
+  typing({ user, typing: false });
+  showPeople(count);
+}
+
+/** Me first, then by name; `count` is the server's, of all. */
+function showPeople(count) {
+  const mine = (entry) => (entry.user === client.user ? 0 : 1);
+  const sorted = [...people.values()].sort((a, b) => mine(a) - mine(b) || a.user.localeCompare(b.user));
+  byId("users").replaceChildren(...sorted.slice(0, USERS_SHOWN).map(personItem));
+  const more = count - Math.min(sorted.length, USERS_SHOWN);
+  byId("users-more").textContent = more > 0 ? `and ${more} more` : "";
+  byId("users-count").textContent = count;
+  byId("people-toggle-text").textContent = `${count} here`;
+}
+
+function personItem({ user, devices }) {
+  const extra = user === client.user ? "you" : devices.length > 1 ? `${devices.length} devices` : "";
+  return el("li", { className: "person", "data-user": user },
     avatar(user),
     el("span", { className: "name", textContent: user, title: user }),
-    el("span", { className: "extra", textContent: user === client.user ? "you" : devices.length > 1 ? `${devices.length} devices` : "" }))));
-  const more = peopleCount - Math.min(sorted.length, USERS_SHOWN);
-  byId("users-more").textContent = more > 0 ? `and ${more} more` : "";
-  byId("users-count").textContent = peopleCount;
-  byId("people-toggle-text").textContent = `${peopleCount} here`;
+    el("span", { className: "extra", textContent: extra }));
 }
 
 function togglePeople(open) {

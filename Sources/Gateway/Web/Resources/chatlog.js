@@ -1,6 +1,6 @@
 /**
- * The list of messages on the chat page: one element per message, ordered by (epoch, seq), with what has no place yet at
- * the end. It knows nothing of the connection. Bounded: at most `ITEMS_MAX` elements while the reader is at the bottom.
+ * The list of messages on the chat page: one element per message, ordered by (epoch, seq), with what has no place yet
+ * at the end. It knows nothing of the connection. Bounded: `ITEMS_MAX` elements while the reader is at the end.
  */
 
 import { avatar, el, names, timeElement } from "/assets/common.js";
@@ -33,7 +33,8 @@ export class MessageLog {
   #epochs = []; // names of epochs, oldest first
   #marks = new Map(); // user -> seq read, in the current epoch
   #seenScheduled = false;
-  #stick = true;
+  #stick = true; // the reader is at the end, and stays there
+  #top = 0; // where the frame was scrolled to when that was last looked at
   unread = 0;
 
   constructor(frame, list, me, handlers) {
@@ -42,7 +43,10 @@ export class MessageLog {
     this.#me = me;
     this.#handlers = handlers;
     frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.#stick && this.toBottom()).observe(frame);
+    new ResizeObserver(() => {
+      this.#look();
+      if (this.#stick) this.toBottom();
+    }).observe(frame);
   }
 
   get atBottom() { return this.#stick; }
@@ -51,13 +55,17 @@ export class MessageLog {
 
   /** The oldest seq shown of the current epoch, or undefined. */
   get oldestSeq() {
-    return this.#items.find((item) => item.epoch === this.#epoch && item.id !== undefined && Number.isFinite(item.seq))?.seq;
+    return this.#items.find((item) => this.#isPlaced(item))?.seq;
   }
 
   /** The newest seq shown of the current epoch, or 0. */
   get newestSeq() {
-    const item = this.#items.findLast((each) => each.epoch === this.#epoch && each.id !== undefined && Number.isFinite(each.seq));
-    return item?.seq ?? 0;
+    return this.#items.findLast((item) => this.#isPlaced(item))?.seq ?? 0;
+  }
+
+  /** Whether an item is a message with a place in the current epoch. */
+  #isPlaced(item) {
+    return item.epoch === this.#epoch && item.id !== undefined && item.seq !== Infinity;
   }
 
   /** Shows `message` frames; what is there already stays. History comes through here too. */
@@ -152,11 +160,9 @@ export class MessageLog {
   #addOne(message, quiet) {
     const known = this.#byKey.get(keyOf(message.user, message.id));
     if (known) {
-      const other = Number.isFinite(known.seq) && this.#epochs[known.epoch] === message.epoch && known.seq !== message.seq;
-      if (!other) {
-        if (!Number.isFinite(known.seq)) this.place(message.user, message.id, message);
-        return;
-      }
+      if (known.seq === Infinity) return this.place(message.user, message.id, message);
+      // The same id at another place of the same epoch is another message: its sender used the id anew.
+      if (this.#epochs[known.epoch] !== message.epoch || known.seq === message.seq) return;
     }
     const item = this.#makeItem(message);
     const last = this.#insert(item);
@@ -187,7 +193,8 @@ export class MessageLog {
     if (index < 0) return;
     this.#items.splice(index, 1);
     item.element.remove();
-    if (item.id !== undefined && this.#byKey.get(keyOf(item.user, item.id)) === item) this.#byKey.delete(keyOf(item.user, item.id));
+    const key = keyOf(item.user, item.id);
+    if (this.#byKey.get(key) === item) this.#byKey.delete(key);
     this.#head(index);
   }
 
@@ -213,8 +220,10 @@ export class MessageLog {
     const text = contentText(message.content);
     const bubble = el("div", { className: "bubble" });
     if (message.reply_to !== undefined) bubble.append(this.#quote(message.reply_to));
-    bubble.append(el("div", { className: typeof message.content === "string" ? "body" : "body json", dir: "auto", textContent: text }));
-    item.reply = el("button", { type: "button", className: "reply", textContent: "Reply", "aria-label": `Reply to ${message.user}: ${text.slice(0, 60)}` });
+    const kind = typeof message.content === "string" ? "body" : "body json";
+    bubble.append(el("div", { className: kind, dir: "auto", textContent: text }));
+    item.reply = el("button", { type: "button", className: "reply", textContent: "Reply" });
+    item.reply.setAttribute("aria-label", `Reply to ${message.user}: ${text.slice(0, 60)}`);
     item.reply.addEventListener("click", () => this.#handlers.reply(item));
     item.element = el("li", { className: `msg fade${own ? " own" : ""}${message.provisional ? " provisional" : ""}` },
       own ? null : avatar(message.user),
@@ -268,7 +277,7 @@ export class MessageLog {
   }
 
   #showSeen() {
-    const mine = this.#items.filter((item) => item.user === this.#me && item.epoch === this.#epoch && Number.isFinite(item.seq));
+    const mine = this.#items.filter((item) => item.user === this.#me && this.#isPlaced(item));
     const readers = new Map();
     for (const [user, seq] of this.#marks) {
       const item = mine.findLast((each) => each.seq <= seq);
@@ -282,8 +291,9 @@ export class MessageLog {
       item.foot.querySelector(".seen")?.remove();
       if (users.length === 0) continue;
       const label = `Read by ${names(users, SEEN_MAX)}`;
-      item.foot.append(el("span", { className: "seen", role: "img", title: label, "aria-label": label },
-        users.slice(0, SEEN_MAX).map((user) => avatar(user, "tiny")), users.length > SEEN_MAX ? `+${users.length - SEEN_MAX}` : null));
+      const faces = users.slice(0, SEEN_MAX).map((user) => avatar(user, "tiny"));
+      if (users.length > SEEN_MAX) faces.push(`+${users.length - SEEN_MAX}`);
+      item.foot.append(el("span", { className: "seen", role: "img", title: label, "aria-label": label }, faces));
     }
   }
 
@@ -291,13 +301,20 @@ export class MessageLog {
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#frame;
+    this.#top = scrollTop;
     this.#stick = scrollHeight - scrollTop - clientHeight < STICK_PX;
     if (this.#stick) this.unread = 0;
     this.#handlers.moved();
   }
 
+  /** Takes note of scrolling whose event is still to come: a change in between must not undo it. */
+  #look() {
+    if (this.#frame.scrollTop !== this.#top) this.#scrolled();
+  }
+
   /** Runs a change so that the reader stays at the end, or keeps seeing the same message at the same height. */
   #keepingPlace(change) {
+    this.#look();
     if (this.#stick) {
       change();
       this.toBottom();
@@ -308,6 +325,7 @@ export class MessageLog {
     const before = anchor?.getBoundingClientRect().top;
     change();
     if (anchor?.isConnected) this.#frame.scrollTop += anchor.getBoundingClientRect().top - before;
+    this.#top = this.#frame.scrollTop;
     this.#handlers.moved();
   }
 }

@@ -12,18 +12,19 @@
  *  - resuming every room from the last position (epoch and seq), so that nothing is missed and nothing comes twice;
  *  - sending what was not acked again, under the same id, in order, until it is acked;
  *  - pacing to the connection's message rate, and waiting where the server says `retry_ms`;
- *  - noticing a dead link (browser events, and an application ping after silence), and letting go of a page that was left.
+ *  - noticing a dead link (browser events, and an application ping after silence);
+ *  - letting go of a page that was left.
  *
  * Events, by `on(type, fn)`; each gets one plain object:
  *   `state`    {state: "connecting" | "online" | "waiting" | "closed", delayMs?, attempt?, code?, reason?}
  *   `message`  a message of a room, in order and once; `provisional: true` until a `confirm` names it
  *   `ack`      the answer to one of my messages (the promise of `send` gets the same object)
  *   `confirm`  {room, epoch, entries}: messages seen before now have this place
- *   `gap`      {room | inbox, epoch, next_seq, reason, previous}: this range can't be replayed; on "ahead" reload the history
+ *   `gap`      {room | inbox, epoch, next_seq, reason, previous}: what lies between can't be replayed; on “ahead” reload
  *   `direct`   a message to me alone; confirmed to the server once every listener has returned
  *   `error`    {code, message, ...}: an error that belongs to no promise
- *   and as the server sends them: `welcome`, `joined_room`, `left_room`, `joined`, `left`, `presence`, `device`, `typing`,
- *   `read`, `tier`, `drain`.
+ *   and as the server sends them: `welcome`, `joined_room`, `left_room`, `joined`, `left`, `presence`, `device`,
+ *   `typing`, `read`, `tier`, `drain`.
  * All content is data: nothing here ever touches the document.
  */
 
@@ -41,7 +42,7 @@ const DEFAULTS = {
   connectTimeoutMs: 15000, // from dialling to `welcome`
   idleMs: 15000, // silence after which the link is probed
   pingTimeoutMs: 5000, // and how long the answer may take
-  sendTimeoutMs: 240000, // from the first transmission; below the server's 300 s memory of ids, so a retry never doubles
+  sendTimeoutMs: 240000, // from the first transmission; below the server's memory of ids (300 s): a retry never doubles
   requestTimeoutMs: 30000, // history, users, join
   maxQueue: 1000, // messages that wait for their ack, sent or not
   maxInFlight: 64, // of these, sent on this connection
@@ -168,7 +169,7 @@ export class SluiceClient {
     return () => this.#listeners.get(type).delete(fn);
   }
 
-  /** Opens the connection and keeps it open. Resolves with the first `welcome`; rejects when it ended for good before. */
+  /** Opens the connection and keeps it open. Resolves with the first `welcome`; rejects when it ended for good. */
   connect() {
     if (this.#state !== "closed") return this.#connected.promise;
     this.#connected = deferred();
@@ -243,7 +244,7 @@ export class SluiceClient {
     return this.#request({ type: "users", ...this.#roomField(room) }, room);
   }
 
-  /** Enters a further room, from `since` ({epoch, seq}) when given. Resolves with `joined_room`. Kept over reconnects. */
+  /** Enters a further room, from `since` ({epoch, seq}) if given. Resolves with `joined_room`. Kept over reconnects. */
   join(room, { since } = {}) {
     const problem = identifierProblem(room);
     if (problem) return Promise.reject(new SluiceError("bad_identifier", `room ${problem}`));
@@ -330,7 +331,8 @@ export class SluiceClient {
       random: Math.random(),
     });
     if (delay === null) {
-      this.#end(new SluiceError("closed", details.reason || `closed with ${code}`, { closeCode: code }), { code, ...details });
+      const error = new SluiceError("closed", details.reason || `closed with ${code}`, { closeCode: code });
+      this.#end(error, { code, ...details });
       return;
     }
     this.#attempt += 1;
@@ -441,7 +443,9 @@ export class SluiceClient {
     const known = this.#outgoing.get(key);
     if (known) return known.promise;
     if (this.#state === "closed") return Promise.reject(new SluiceError("closed", "not connected"));
-    if (room !== null && !this.#rooms.has(room)) return Promise.reject(new SluiceError("not_in_room", "join the room first"));
+    if (room !== null && !this.#rooms.has(room)) {
+      return Promise.reject(new SluiceError("not_in_room", "join the room first"));
+    }
     if (this.#outgoing.size >= this.#options.maxQueue) {
       return Promise.reject(new SluiceError("queue_full", "too many messages wait to be sent"));
     }
@@ -532,7 +536,8 @@ export class SluiceClient {
         this.#readTimer ??= setTimeout(() => this.#flushReads(), READ_EVERY_MS);
         continue;
       }
-      if (!this.#takeToken() || !this.#write({ type: "read", seq: record.readWanted, ...this.#roomField(room) })) return;
+      const frame = { type: "read", seq: record.readWanted, ...this.#roomField(room) };
+      if (!this.#takeToken() || !this.#write(frame)) return;
       record.readSent = record.readWanted;
       record.readAt = Date.now();
     }
@@ -685,8 +690,9 @@ export class SluiceClient {
   }
 
   #gotAck(frame) {
-    const key = frame.room !== undefined ? `room\u0000${frame.room}\u0000${frame.id}` : `to\u0000${frame.to}\u0000${frame.id}`;
-    const record = frame.room !== undefined ? this.#rooms.get(frame.room) : undefined;
+    const toRoom = frame.room !== undefined;
+    const key = toRoom ? `room\u0000${frame.room}\u0000${frame.id}` : `to\u0000${frame.to}\u0000${frame.id}`;
+    const record = toRoom ? this.#rooms.get(frame.room) : undefined;
     if (record) {
       const place = frame.seq === undefined ? null : { epoch: frame.epoch, seq: frame.seq };
       // A duplicate's place is an old one: what lies before it may still be on its way.
@@ -740,39 +746,50 @@ export class SluiceClient {
   #gotError(frame) {
     const error = new SluiceError(frame.code, frame.message, { retryMs: frame.retry_ms });
     const wait = frame.retry_ms ?? (frame.code === "rate_limited" ? 1000 : undefined);
+    const known = frame.id === undefined ? this.#joinRefused(frame, error, wait)
+      : this.#requestRefused(frame, error, wait) || this.#messageRefused(frame, error, wait);
+    if (!known) this.#emit("error", frame);
+  }
+
+  /** A history or users request; true when it was one. With `wait` it is asked again, until its own time is over. */
+  #requestRefused(frame, error, wait) {
     const request = this.#requests.get(frame.id);
-    if (request) {
-      if (wait !== undefined) {
-        // Asked again when the wait is over; the request's own time limit ends this.
-        Object.assign(request, { sent: false, notBefore: Date.now() + wait });
-        this.#pumpIn(wait);
-        return;
-      }
+    if (!request) return false;
+    if (wait !== undefined) {
+      Object.assign(request, { sent: false, notBefore: Date.now() + wait });
+      this.#pumpIn(wait);
+    } else {
       this.#requests.delete(frame.id);
       request.reject(error);
-      return;
     }
-    for (const [key, item] of frame.id === undefined ? [] : this.#outgoing) {
-      if (item.frame.id !== frame.id || (frame.room !== undefined && item.room !== null && item.room !== frame.room)) continue;
+    return true;
+  }
+
+  /** A message of mine; true when it was one. With `wait` the whole queue waits, so that it keeps its order. */
+  #messageRefused(frame, error, wait) {
+    for (const [key, item] of this.#outgoing) {
+      const elsewhere = frame.room !== undefined && item.room !== null && item.room !== frame.room;
+      if (item.frame.id !== frame.id || elsewhere) continue;
       if (wait === undefined) {
         this.#settle(key).reject(error);
       } else {
-        // The whole queue waits, so that my messages keep their order.
         if (item.inFlight) this.#inFlight -= 1;
         item.inFlight = false;
         this.#pausedUntil = Math.max(this.#pausedUntil, Date.now() + wait);
-        this.#pump();
       }
-      return;
+      this.#pump();
+      return true;
     }
-    const room = frame.room;
-    const entering = room !== undefined && frame.id === undefined && this.#rooms.has(room) && !this.#rooms.get(room).joined;
-    if (entering && room !== this.room) {
-      if (wait !== undefined) setTimeout(() => this.#state === "online" && this.#rooms.has(room) && this.#sendJoin(room), wait);
-      else this.#forgetRoom(room, error);
-      if (wait !== undefined) return;
-    }
-    this.#emit("error", frame);
+    return false;
+  }
+
+  /** The entering of a further room; true when this was it. */
+  #joinRefused({ room }, error, wait) {
+    const record = room === undefined || room === this.room ? undefined : this.#rooms.get(room);
+    if (!record || record.joined) return false;
+    if (wait === undefined) this.#forgetRoom(room, error);
+    else setTimeout(() => this.#state === "online" && this.#rooms.has(room) && this.#sendJoin(room), wait);
+    return true;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What the pages share: elements without markup strings, the API with its key, names, numbers and times as text. */
 
-/** Makes an element. `properties` are DOM properties; keys with a dash or "role" are attributes. Text is always text. */
+/** Makes an element. `properties` are DOM properties; keys with a dash and "role" are attributes. Text stays text. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -60,7 +60,8 @@ export async function api(path, { method = "GET", body, timeoutMs = 8000 } = {})
   }
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;
-  throw new ApiError(response.status, answer?.error?.code ?? "error", answer?.error?.message ?? `Status ${response.status}`);
+  const { code = "error", message = `Status ${response.status}` } = answer?.error ?? {};
+  throw new ApiError(response.status, code, message);
 }
 
 /**
@@ -113,7 +114,8 @@ export function avatar(name, size = "") {
   const text = (letters[0] ?? "?") + (second ? [...second][0] ?? "" : letters[1] ?? "");
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  return el("span", { className: `avatar hue${hash % 8} ${size}`, "aria-hidden": "true", textContent: size ? letters[0] ?? "?" : text.toUpperCase() });
+  const shown = size ? letters[0] ?? "?" : text.toUpperCase();
+  return el("span", { className: `avatar hue${hash % 8} ${size}`, "aria-hidden": "true", textContent: shown });
 }
 
 const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
@@ -156,9 +158,8 @@ export function timeElement(ms) {
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return el("time");
   const today = date.toDateString() === new Date().toDateString();
-  return el("time", {
-    dateTime: date.toISOString(), title: withDate.format(date), textContent: (today ? timeOfDay : withDate).format(date),
-  });
+  const text = (today ? timeOfDay : withDate).format(date);
+  return el("time", { dateTime: date.toISOString(), title: withDate.format(date), textContent: text });
 }
 
 /** “one”, “one and two”, “one, two and 3 others”. */

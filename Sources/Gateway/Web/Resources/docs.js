@@ -11,9 +11,13 @@ function resolve(value) {
   return value.$ref.slice(2).split("/").reduce((at, key) => at?.[key.replaceAll("~1", "/").replaceAll("~0", "~")], api);
 }
 
+const code = (text) => el("code", { textContent: text });
+const example = (value, label) => el("pre", { className: "example", tabIndex: 0, "aria-label": label },
+  code(JSON.stringify(value, null, 2)));
+
 /** Text with `code` in back quotes. */
 function prose(text = "") {
-  return text.split("`").map((part, index) => (index % 2 ? el("code", { textContent: part }) : part));
+  return text.split("`").map((part, index) => (index % 2 ? code(part) : part));
 }
 
 /** A path that may break after each slash. */
@@ -29,15 +33,16 @@ function typeOf(schema) {
     return [el("a", { href: `#${anchor("schema", name)}`, textContent: name })];
   }
   if (schema.type === "array") return ["list of ", ...typeOf(schema.items)];
-  if (schema.type === "object" && schema.additionalProperties) return ["map of ", ...typeOf(schema.additionalProperties)];
-  if (schema.const !== undefined) return [el("code", { textContent: JSON.stringify(schema.const) })];
-  if (schema.enum) return schema.enum.flatMap((value, index) => [index ? ", " : "", el("code", { textContent: JSON.stringify(value) })]);
+  if (schema.additionalProperties) return ["map of ", ...typeOf(schema.additionalProperties)];
+  if (schema.const !== undefined) return [code(JSON.stringify(schema.const))];
+  if (schema.enum) return schema.enum.flatMap((value, index) => [index ? ", " : "", code(JSON.stringify(value))]);
   return [schema.type ?? "any"];
 }
 
 function limitsOf(schema) {
   const { minimum, maximum, minLength, maxLength, maxItems } = schema ?? {};
-  const range = (low, high, unit) => (high === undefined ? `from ${low}${unit}` : low === undefined ? `up to ${high}${unit}` : `${low}–${high}${unit}`);
+  const range = (low, high, unit) => (high === undefined ? `from ${low}${unit}`
+    : low === undefined ? `up to ${high}${unit}` : `${low}–${high}${unit}`);
   if (minLength !== undefined || maxLength !== undefined) return range(minLength, maxLength, " bytes");
   if (maxItems !== undefined) return range(undefined, maxItems, " entries");
   if (maximum !== undefined || minimum > 0) return range(minimum, maximum, "");
@@ -47,7 +52,8 @@ function limitsOf(schema) {
 /** What is said of a value: description, limits, default. */
 function remarks(schema, description) {
   const words = description ?? schema?.description;
-  const parts = [words, words?.includes("bytes") ? "" : limitsOf(schema), schema?.default === undefined ? "" : `default ${JSON.stringify(schema.default)}`];
+  const preset = schema?.default === undefined ? "" : `default ${JSON.stringify(schema.default)}`;
+  const parts = [words, words?.includes("bytes") ? "" : limitsOf(schema), preset];
   return prose(parts.filter(Boolean).map((part) => part.replace(/\.$/, "")).join("; "));
 }
 
@@ -62,7 +68,7 @@ function fields(schema, prefix = "") {
   const required = new Set(schema.required ?? []);
   return Object.entries(schema.properties ?? {}).flatMap(([name, value]) => {
     const inner = value.type === "array" ? value.items : value.additionalProperties ?? value;
-    const line = [el("code", { textContent: prefix + name + (required.has(name) ? "" : "?") }), typeOf(value), remarks(value)];
+    const line = [code(prefix + name + (required.has(name) ? "" : "?")), typeOf(value), remarks(value)];
     const suffix = value.type === "array" ? "[]." : value.additionalProperties ? ".*." : ".";
     return [line, ...(inner?.properties ? fields(inner, `${prefix}${name}${suffix}`) : [])];
   });
@@ -74,10 +80,8 @@ function bodyOf(content) {
   return Object.entries(content ?? {}).flatMap(([type, media]) => {
     const parts = [];
     if (media.schema?.properties) parts.push(table(FIELD_HEAD, fields(media.schema)));
-    if (media.example !== undefined) {
-      parts.push(el("pre", { className: "example", tabIndex: 0, "aria-label": "Example" }, el("code", { textContent: JSON.stringify(media.example, null, 2) })));
-    }
-    const head = media.schema ? [...typeOf(media.schema), type === "application/json" ? "" : ` (${type})`] : [type];
+    if (media.example !== undefined) parts.push(example(media.example, "Example"));
+    const head = media.schema ? typeOf(media.schema) : [type];
     return [el("p", { className: "small" }, head), ...parts];
   });
 }
@@ -92,54 +96,70 @@ function operationCard(path, method, operation, shared) {
       names.map((name, index) => [index ? " or " : "", securityText(api.components.securitySchemes[name])]).flat()));
   }
   if (parameters.length > 0) {
-    body.append(el("h4", { textContent: "Parameters" }), table(["Name", "In", "Type", "Meaning"], parameters.map((each) => [
-      el("code", { textContent: each.name + (each.required ? "" : "?") }), each.in, typeOf(each.schema), remarks(each.schema, each.description),
-    ]), "parameters"));
+    const lines = parameters.map((each) => [
+      code(each.name + (each.required ? "" : "?")), each.in, typeOf(each.schema), remarks(each.schema, each.description),
+    ]);
+    body.append(el("h4", { textContent: "Parameters" }), table(["Name", "In", "Type", "Meaning"], lines, "parameters"));
   }
-  if (operation.requestBody) body.append(el("h4", { textContent: operation.requestBody.required ? "Body" : "Body (may be left out)" }), ...bodyOf(operation.requestBody.content));
-  body.append(el("h4", { textContent: "Answers" }));
-  const answers = Object.entries(operation.responses).map(([code, each]) => [code, resolve(each)]);
-  body.append(table(["Status", "Meaning", "Body"], answers.map(([code, answer]) => [
-    el("code", { textContent: code }), prose(answer.description), Object.entries(answer.content ?? {}).flatMap(([type, media]) => (media.schema ? typeOf(media.schema) : [type, " "])),
-  ]), "answers"));
-  const example = answers.map(([, answer]) => answer.content?.["application/json"]?.example).find((each) => each !== undefined);
-  if (example !== undefined) {
-    body.append(el("pre", { className: "example", tabIndex: 0, "aria-label": "Example answer" }, el("code", { textContent: JSON.stringify(example, null, 2) })));
+  if (operation.requestBody) {
+    const title = operation.requestBody.required ? "Body" : "Body (may be left out)";
+    body.append(el("h4", { textContent: title }), ...bodyOf(operation.requestBody.content));
   }
-  return el("details", { className: "card operation", id: anchor(method, path), "data-path": path, "data-method": method },
-    el("summary", {}, el("span", { className: `verb ${method}`, textContent: method.toUpperCase() }), el("span", { className: "path", textContent: path }), el("span", { className: "what", textContent: operation.summary })),
-    body);
+  const answers = Object.entries(operation.responses).map(([status, each]) => [status, resolve(each)]);
+  const bodies = (content) => Object.entries(content ?? {})
+    .flatMap(([type, { schema }]) => (schema ? typeOf(schema) : [type, " "]));
+  const lines = answers.map(([status, answer]) => [code(status), prose(answer.description), bodies(answer.content)]);
+  body.append(el("h4", { textContent: "Answers" }), table(["Status", "Meaning", "Body"], lines, "answers"));
+  const examples = answers.map(([, answer]) => answer.content?.["application/json"]?.example);
+  const shown = examples.find((each) => each !== undefined);
+  if (shown !== undefined) body.append(example(shown, "Example answer"));
+  const summary = el("summary", {},
+    el("span", { className: `verb ${method}`, textContent: method.toUpperCase() }),
+    el("span", { className: "path", textContent: path }),
+    el("span", { className: "what", textContent: operation.summary }));
+  const card = { className: "card operation", id: anchor(method, path), "data-path": path, "data-method": method };
+  return el("details", card, summary, body);
 }
 
 function securityText(scheme) {
-  return scheme.type === "http" ? el("code", { textContent: "Authorization: Bearer …" })
-    : el("code", { textContent: scheme.in === "header" ? `${scheme.name}: …` : `?${scheme.name}=…` });
+  if (scheme.type === "http") return code("Authorization: Bearer …");
+  return code(scheme.in === "header" ? `${scheme.name}: …` : `?${scheme.name}=…`);
 }
 
 function render() {
   byId("version").textContent = `Version ${api.info.version}`;
   byId("about").replaceChildren(...api.info.description.split("\n\n").map((text) => el("p", {}, prose(text))));
-  const navigation = byId("docs-links");
-  const main = byId("operations");
   for (const tag of api.tags) {
     const cards = Object.entries(api.paths).flatMap(([path, item]) => METHODS
       .filter((method) => item[method]?.tags.includes(tag.name))
       .map((method) => operationCard(path, method, item[method], item.parameters)));
-    if (cards.length === 0) continue;
-    const id = anchor("tag", tag.name);
-    main.append(el("section", { id, "aria-label": tag.name }, el("h2", { textContent: tag.name }), el("p", { className: "muted", textContent: tag.description }), el("div", { className: "toast-line" }), cards));
-    navigation.append(el("h2", { textContent: tag.name }), ...cards.map((card) => el("a", { href: `#${card.id}` },
-      el("b", { textContent: card.dataset.method === "delete" ? "DEL" : card.dataset.method.toUpperCase() }), el("span", {}, breakable(card.dataset.path)))));
+    byId("operations").append(el("section", { id: anchor("tag", tag.name), "aria-label": tag.name },
+      el("h2", { textContent: tag.name }),
+      el("p", { className: "muted lead", textContent: tag.description }),
+      cards));
+    byId("docs-links").append(el("h2", { textContent: tag.name }), ...cards.map(contentsLink));
   }
-  const schemas = byId("schemas");
-  for (const [name, schema] of Object.entries(api.components.schemas)) {
-    schemas.append(el("section", { id: anchor("schema", name) }, el("h3", { textContent: name }),
-      schema.properties ? (schema.description ? el("p", {}, prose(schema.description)) : null) : el("p", {}, typeOf(schema), ": ", remarks(schema)),
-      schema.properties ? table(FIELD_HEAD, fields(schema)) : null));
-  }
-  navigation.append(el("h2", { textContent: "More" }), el("a", { href: "#schemas-title", textContent: "Schemas" }),
-    el("a", { href: "#websocket", textContent: "WebSocket protocol" }), el("a", { href: "#script", textContent: "From a browser" }));
+  byId("schemas").append(...Object.entries(api.components.schemas).map(([name, schema]) => schemaSection(name, schema)));
+  byId("docs-links").append(el("h2", { textContent: "More" }),
+    el("a", { href: "#websocket", textContent: "WebSocket protocol" }),
+    el("a", { href: "#script", textContent: "From a browser" }),
+    el("a", { href: "#schemas-title", textContent: "Schemas" }));
   openTarget();
+}
+
+function contentsLink(card) {
+  const { method, path } = card.dataset;
+  return el("a", { href: `#${card.id}` },
+    el("b", { textContent: method === "delete" ? "DEL" : method.toUpperCase() }),
+    el("span", {}, breakable(path)));
+}
+
+function schemaSection(name, schema) {
+  const section = el("section", { id: anchor("schema", name) }, el("h3", { textContent: name }));
+  if (!schema.properties) section.append(el("p", {}, typeOf(schema), ": ", remarks(schema)));
+  else if (schema.description) section.append(el("p", {}, prose(schema.description)));
+  if (schema.properties) section.append(table(FIELD_HEAD, fields(schema)));
+  return section;
 }
 
 /** A link to an operation opens it. */
@@ -163,5 +183,5 @@ try {
   render();
 } catch (error) {
   byId("trouble").hidden = false;
-  byId("trouble").textContent = `The description of the API could not be loaded (${error.message}). Reload the page to try again.`;
+  byId("trouble").textContent = `The description of the API could not be loaded (${error.message}). Reload to try again.`;
 }

@@ -5,6 +5,7 @@ import { api, avatar, byId, chatAddress, count, el, keyForm, poll, remember } fr
 
 const PAGE = 100; // rooms per request
 const rows = new Map(); // room id -> its row
+const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
 let pagesShown = 1;
 
 const userField = byId("join-user");
@@ -23,7 +24,8 @@ const refresh = poll(async () => {
   } catch (error) {
     const aboutKey = askedForKey(error);
     byId("trouble").hidden = aboutKey;
-    byId("trouble").textContent = error.status === 0 ? "The node can’t be reached. Trying again…" : `The rooms can’t be listed: ${error.message}`;
+    byId("trouble").textContent = error.status === 0 ? "The node can’t be reached. Trying again…"
+      : `The rooms can’t be listed: ${error.message}`;
   }
 }, 2500);
 
@@ -60,7 +62,7 @@ function show(rooms, more) {
   byId("no-rooms").hidden = rooms.length > 0;
   const live = rooms.filter((room) => room.users > 0).length;
   byId("summary").textContent = rooms.length === 0 ? "quiet so far"
-    : `${count(rooms.length)}${more ? "+" : ""} ${rooms.length === 1 ? "room" : "rooms"}, ${count(live)} with people in`;
+    : `${plural(rooms.length, "room")}${more ? " and more" : ""}, ${count(live)} with people in`;
   filter();
 }
 
@@ -82,7 +84,7 @@ function addRow(id) {
 
 function update(row, room) {
   const title = room.name || room.id;
-  const messages = `${count(room.seq)} ${room.seq === 1 ? "message" : "messages"}`;
+  const messages = plural(room.seq, "message");
   const texts = [
     [row.name, title],
     [row.meta, title === room.id ? messages : `${room.id} · ${messages}`],
@@ -105,6 +107,11 @@ byId("more").addEventListener("click", () => {
   pagesShown += 1;
   refresh();
 });
+
+/** A link into a room, under the name given so far. */
+function entrance(room, text) {
+  return el("a", { href: chatAddress(room, userField.value.trim()), textContent: text });
+}
 
 function say(element, kind, ...content) {
   element.className = `notice ${kind}`;
@@ -140,14 +147,14 @@ byId("create-form").addEventListener("submit", async (event) => {
   if (kept.value) body.history_size = Number(kept.value);
   try {
     const room = await api("/api/rooms", { method: "POST", body });
-    say(note, "good", "Room made. ", el("a", { href: chatAddress(room.id, userField.value.trim()), textContent: `Enter ${room.name || room.id}` }));
+    say(note, "good", "Room made. ", entrance(room.id, `Enter ${room.name || room.id}`));
     byId("join-room").value = room.id;
     event.target.reset();
     refresh();
   } catch (error) {
     if (askedForKey(error)) return say(note, "bad", "This node wants its API key first.");
     if (error.code === "room_exists") {
-      return say(note, "bad", "A room with this identifier is there already. ", el("a", { href: chatAddress(body.id, userField.value.trim()), textContent: "Enter it" }));
+      return say(note, "bad", "A room with this identifier is there already. ", entrance(body.id, "Enter it"));
     }
     say(note, "bad", error.status === 0 ? "The node can’t be reached." : `The room wasn’t made: ${error.message}`);
   }

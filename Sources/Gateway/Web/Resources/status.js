@@ -3,6 +3,7 @@
 import { LineChart, bar } from "/assets/charts.js";
 import { api, byId, bytes, count, duration, el, keyForm, poll, timeElement } from "/assets/common.js";
 
+const percent = (value) => `${count(value)} %`;
 const rate = (value) => `${count(value)}/s`;
 const milliseconds = (value) => `${value >= 100 ? count(value) : Number(value).toFixed(value >= 10 ? 1 : 2)} ms`;
 
@@ -13,7 +14,7 @@ const charts = {
   messages: new LineChart("Messages", ["in", "out"], { format: rate, axis: axis("/s"), least: 2 }),
   connections: new LineChart("Connections", ["open"], { format: count, axis: axis(""), least: 2 }),
   lag: new LineChart("Loop lag", ["slowest worker"], { format: milliseconds, axis: axis(" ms"), least: 0.1 }),
-  processor: new LineChart("Processor", ["of one core"], { format: (value) => `${count(value)} %`, axis: axis(" %"), least: 10 }),
+  processor: new LineChart("Processor", ["of one core"], { format: percent, axis: axis(" %"), least: 10 }),
 };
 byId("grid").prepend(...Object.values(charts).map((chart) => chart.element));
 
@@ -49,17 +50,18 @@ const put = (id, text) => (byId(id).textContent = text);
 
 function show(status) {
   byId("numbers").hidden = false;
-  const { connections, messages, governor, process } = status;
+  const { connections, messages, process } = status;
+  const governor = status.governor ?? { tier: "normal" }; // a node that doesn't govern load has one tier
   put("node", `${status.node} · ${status.version}`);
   put("connections", count(connections.current));
   put("connections-sub", `of ${count(connections.max)}, ${count(connections.accepted_total)} so far`);
   put("messages-in", rate(messages.per_second_in));
-  put("messages-in-sub", `${count(messages.committed_total)} kept, ${count(messages.refused_total)} refused`);
+  put("messages-in-sub", `${count(messages.committed_total)} kept, ${count(total(messages.refused_total))} refused`);
   put("messages-out", rate(messages.per_second_out));
   put("messages-out-sub", `${count(messages.delivered_total)} delivered`);
   put("rooms", count(status.rooms));
   put("governor-tier", governor.tier + (governor.pinned ? " (pinned)" : ""));
-  put("tier-sub", governor.since_at ? `for ${duration((Date.now() - governor.since_at) / 1000)}` : "");
+  put("tier-sub", governor.since_at ? `for ${duration((Date.now() - governor.since_at) / 1000)}` : "nothing is shed");
   put("mode", status.mode === "single" ? "on this node alone" : `mode: ${status.mode}`);
   put("uptime", duration(status.uptime_seconds));
 
@@ -69,14 +71,30 @@ function show(status) {
   charts.processor.push([process.cpu_percent ?? 0]);
 
   rows("workers", status.workers.map((worker, index) => [
-    `#${index + 1}`, count(worker.connections), milliseconds(worker.loop_lag_ms), bytes(worker.queued_bytes), count(worker.messages_in), count(worker.messages_out),
+    `#${index + 1}`, count(worker.connections), milliseconds(worker.loop_lag_ms), bytes(worker.queued_bytes),
+    count(worker.messages_in), count(worker.messages_out),
   ]));
-  const refused = Object.entries(connections.refused_total).filter(([, total]) => total > 0);
+  const refused = [
+    ...reasons("connection", connections.refused_total),
+    ...reasons("message", messages.refused_total),
+  ];
   byId("refused-none").hidden = refused.length > 0;
-  rows("refused", refused.map(([reason, total]) => [words(reason), count(total)]));
+  rows("refused", refused);
   showProcess(process);
+  byId("governor-card").hidden = !status.governor;
+  byId("refused-card").classList.toggle("full", !status.governor);
   showGovernor(governor);
   showRedis(status.redis);
+}
+
+/** The sum of a total that may be split by reason. */
+const total = (value) => (typeof value === "object" ? Object.values(value).reduce((sum, each) => sum + each, 0) : value);
+
+/** Table lines of a total that is split by reason, without the zeros. */
+function reasons(what, totals) {
+  if (typeof totals !== "object") return [];
+  const some = Object.entries(totals).filter(([, number]) => number > 0);
+  return some.map(([reason, number]) => [`${what}: ${words(reason)}`, count(number)]);
 }
 
 function showProcess(process) {
@@ -91,16 +109,20 @@ function showProcess(process) {
 
 function showGovernor(governor) {
   rows("signals", Object.entries(governor.signals ?? {}).map(([name, signal]) => [
-    words(name), signal.unit === "bytes" ? bytes(signal.value) : `${count(signal.value)} ${signal.unit}`, bar(signal.pressure, `Pressure of ${words(name)}`),
+    words(name),
+    signal.unit === "bytes" ? bytes(signal.value) : `${count(signal.value)} ${signal.unit}`,
+    bar(signal.pressure, `Pressure of ${words(name)}`),
   ]));
+  const shed = Object.entries(governor.shed_total ?? {}).filter(([, number]) => number > 0);
   facts("governor", [
     ["Pressure", Number(governor.pressure ?? 0).toFixed(2)],
     ["Suspended", (governor.suspended ?? []).map(words).join(", ") || "nothing"],
-    ...Object.entries(governor.shed_total ?? {}).filter(([, total]) => total > 0).map(([kind, total]) => [`Shed: ${words(kind)}`, count(total)]),
+    ...shed.map(([kind, number]) => [`Shed: ${words(kind)}`, count(number)]),
   ]);
   const transitions = [...(governor.transitions ?? [])].sort((a, b) => b.at - a.at).slice(0, 10);
   byId("transitions-card").hidden = transitions.length === 0;
-  rows("transitions", transitions.map((change) => [timeElement(change.at), change.from, change.to, words(change.reason)]), false);
+  const line = (change) => [timeElement(change.at), change.from, change.to, words(change.reason)];
+  rows("transitions", transitions.map(line), false);
 }
 
 function showRedis(redis) {
@@ -119,7 +141,8 @@ const words = (name) => String(name ?? "").replaceAll("_", " ");
 
 /** Fills a table body; with `numeric` all cells but the first stand at the right. */
 function rows(id, lines, numeric = true) {
-  byId(id).replaceChildren(...lines.map((cells) => el("tr", {}, cells.map((cell, index) => el("td", { className: numeric && index > 0 ? "right" : "" }, cell)))));
+  const cellOf = (cell, index) => el("td", { className: numeric && index > 0 ? "right" : "" }, cell);
+  byId(id).replaceChildren(...lines.map((cells) => el("tr", {}, cells.map(cellOf))));
 }
 
 function facts(id, pairs) {
