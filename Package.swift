@@ -40,7 +40,8 @@ let package = Package(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]
         ),
         .testTarget(name: "FoundationsTests", dependencies: ["Foundations"]),
-        .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "Foundations"]),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "Foundations", "CAllocationCounter"]),
         .testTarget(name: "RoomsTests", dependencies: ["Rooms", "Foundations"]),
         .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations"]),
         .testTarget(

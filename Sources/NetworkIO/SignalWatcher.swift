@@ -1,6 +1,6 @@
 import CLibuv
 
-/// Calls back on its loop's thread when the process gets a signal.
+/// Calls back on its loop's thread when the process gets a signal. Let go of it before its loop.
 package final class SignalWatcher {
     /// The signals that ask a process to end.
     package static let termination = [SIGTERM, SIGINT]
@@ -18,6 +18,13 @@ package final class SignalWatcher {
         }
     }
 
+    deinit {
+        for handle in handles {
+            uv_signal_stop(handle)
+            handle.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_close($0, sluiceSignalClosed) }
+        }
+    }
+
     /// Writing to a peer that is gone must be an error, not the end of the process.
     package static func ignoreBrokenPipes() { sluice_ignore_broken_pipes() }
 
@@ -27,4 +34,8 @@ package final class SignalWatcher {
 private func sluiceSignalReceived(_ handle: UnsafeMutablePointer<uv_signal_t>?, _ signal: Int32) {
     guard let data = handle?.pointee.data else { return }
     Unmanaged<SignalWatcher>.fromOpaque(data).takeUnretainedValue().deliver(signal)
+}
+
+private func sluiceSignalClosed(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
+    handle?.withMemoryRebound(to: uv_signal_t.self, capacity: 1) { $0.deallocate() }
 }

@@ -24,7 +24,6 @@ package struct SocketTable {
         }
         generations[Int(slot)] &+= 1
         socket.slot = slot
-        socket.generation = generations[Int(slot)]
         count += 1
     }
 
@@ -46,6 +45,9 @@ package struct SocketTable {
     package func at(_ slot: UInt32) -> Socket? {
         Int(slot) < sockets.count ? sockets[Int(slot)] : nil
     }
+
+    /// What names the socket that is in a slot now.
+    func key(of slot: UInt32) -> UInt64 { UInt64(generations[Int(slot)]) << 32 | UInt64(slot) }
 
     /// The socket with this key, unless it is gone.
     package func find(_ key: UInt64) -> Socket? {

@@ -15,7 +15,7 @@ package struct Committed: Sendable {
 /// The message ids of one room or inbox that are known: an id commits once within its window, whatever its content.
 ///
 /// Bounds: `countMax` ids; the oldest are forgotten first. Thread: the home worker's.
-package struct DedupeTable {
+package final class DedupeTable {
     /// Ids that are remembered at most: a sender at 1,000 ids per second for the default window of 300 s fits thrice.
     package static let countMax = 1_000_000
 
@@ -58,7 +58,7 @@ package struct DedupeTable {
     }
 
     /// Remembers a commit.
-    package mutating func insert(_ user: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed) {
+    package func insert(_ user: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed) {
         let key = Key(user, id)
         known[key] = committed
         order.append((key, committed.time))
@@ -66,11 +66,11 @@ package struct DedupeTable {
     }
 
     /// Forgets ids that were committed before `time` (Unix milliseconds).
-    package mutating func expire(before time: Int) {
+    package func expire(before time: Int) {
         while head < order.count, order[head].time < time { forgetOldest() }
     }
 
-    private mutating func forgetOldest() {
+    private func forgetOldest() {
         known[order[head].key] = nil
         head += 1
         if head >= max(order.count - head, 16) {

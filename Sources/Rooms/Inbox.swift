@@ -10,7 +10,7 @@ package final class Inbox {
 
     package let user: Identifier
     package let log: any MessageLog
-    private var dedupe = DedupeTable()
+    private let dedupe = DedupeTable()
     private var cursors: [(device: Identifier, seq: UInt64)] = []
     /// Connections that still replay: what is committed meanwhile reaches them by that.
     private var replaying: Set<ObjectIdentifier> = []

@@ -1,13 +1,13 @@
 import Foundations
 import WireProtocol
 
-/// What an operator may set of a room.
-package struct RoomSettings: Sendable {
-    package var name: String?
+/// What an operator may set of a room. A class, because nearly all rooms share the node's defaults.
+package final class RoomSettings: Sendable {
+    package let name: String?
     /// Distinct users at once; nil: no bound but the node's.
-    package var usersMax: Int?
+    package let usersMax: Int?
     /// Messages kept.
-    package var historySize: Int
+    package let historySize: Int
 
     package init(name: String? = nil, usersMax: Int? = nil, historySize: Int) {
         self.name = name
@@ -33,7 +33,8 @@ package final class Room {
     package private(set) var connectionCount = 0
     /// The last join, leave or message, in Unix milliseconds.
     package var lastActiveAt: Int
-    private var dedupe = DedupeTable()
+    /// There once a message had an id.
+    private var dedupe: DedupeTable?
     private var users = Roster()
     private var readMarks: [Identifier: UInt64] = [:]
 
@@ -49,7 +50,7 @@ package final class Room {
     // MARK: Messages
 
     /// The first commit of a message that was sent before, or nil for a new one.
-    package func known(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe.find(user, id) }
+    package func known(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe?.find(user, id) }
 
     /// Commits a message under `log.newestSeq + 1`, which `payload` contains.
     /// - Parameter id: the client's id; nil when the server made it, for then nobody can repeat it.
@@ -60,20 +61,25 @@ package final class Room {
         lastActiveAt = time
         if let id {
             let position = Position(epoch: log.epoch, seq: log.newestSeq)
-            dedupe.insert(user, id, Committed(position: position, time: time))
+            let table = dedupe ?? DedupeTable()
+            table.insert(user, id, Committed(position: position, time: time))
+            dedupe = table
         }
         return frame
     }
 
-    package var hasKnownIDs: Bool { dedupe.count > 0 }
+    package var hasKnownIDs: Bool { dedupe != nil }
 
     /// Forgets ids that were committed before `time` (Unix milliseconds).
-    package func expireIDs(before time: Int) { dedupe.expire(before: time) }
+    package func expireIDs(before time: Int) {
+        dedupe?.expire(before: time)
+        if dedupe?.count == 0 { dedupe = nil }
+    }
 
     /// Begins a new history, as if the room had been made again.
     package func forgetHistory(newEpoch: String, at time: Int) {
         log = MemoryLog(epoch: newEpoch, capacity: settings.historySize)
-        dedupe = DedupeTable()
+        dedupe = nil
         readMarks = [:]
         lastActiveAt = time
     }

@@ -85,16 +85,16 @@ package struct FrameSlice: Sendable {
 /// Makes frames into slices of buffers that it takes and fills one after the other.
 package struct FrameArena {
     private var buffer: FrameBuffer?
-    private var nextCapacity: Int
-    private let capacityMax: Int
+    private var nextCapacity: Int32
+    private let capacityMax: Int32
     private let isTransient: Bool
 
     /// - Parameters:
     ///   - capacityMin: the first buffer's size in bytes; each further one is twice as large, up to `capacityMax`.
     ///   - isTransient: whether `recycle` is used; see `FrameBuffer.isTransient`.
     package init(capacityMin: Int, capacityMax: Int, isTransient: Bool = false) {
-        nextCapacity = capacityMin
-        self.capacityMax = capacityMax
+        nextCapacity = Int32(capacityMin)
+        self.capacityMax = Int32(capacityMax)
         self.isTransient = isTransient
     }
 
@@ -111,7 +111,7 @@ package struct FrameArena {
     /// The current buffer when `length` bytes fit, else a new one.
     private mutating func room(for length: Int) -> FrameBuffer {
         if let buffer, buffer.free >= length { return buffer }
-        let new = FrameBuffer(capacity: max(nextCapacity, length), isTransient: isTransient)
+        let new = FrameBuffer(capacity: max(Int(nextCapacity), length), isTransient: isTransient)
         nextCapacity = min(nextCapacity * 2, capacityMax)
         buffer = new
         return new

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from conftest import wait_until
+from conftest import Proxy, wait_until
 
 
 def drop(proxy, browser):
@@ -23,7 +23,7 @@ def test_restart_of_the_node(gateway, browser, other, how):
     browser.until(lambda: browser.state() == "waiting" and browser.visible("#banner"), "the banner is shown")
     browser.say("written meanwhile")
     browser.until_shown("written meanwhile")
-    assert browser.find("#messages .pending .body").text == "written meanwhile"
+    assert browser.text("#messages .pending .body") == "written meanwhile"
     gateway.start()
     for page in (browser, other):
         page.connected()
@@ -102,8 +102,6 @@ def test_a_dead_link_is_noticed_without_a_close(gateway, proxy, browser):
 
 @pytest.mark.usefixtures("node_goes_away")
 def test_history_that_was_trimmed_meanwhile_is_said(make_gateway, browser):
-    from conftest import Proxy
-
     gateway = make_gateway(HISTORY_SIZE="20")
     proxy = Proxy(gateway.port)
     try:

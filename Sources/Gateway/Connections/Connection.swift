@@ -29,8 +29,6 @@ final class Connection: Socket {
     var info: ConnectionInfo?
     /// The room of the URL; kept when that room is left, as frames without a room mean it.
     var urlMembers: RoomMembers?
-    /// What waits for an answer before more input is taken.
-    var wait: Wait?
     private var extras: Extras?
     var rate = RateLimiter()
     /// The place in `urlMembers`, or -1.
@@ -55,7 +53,10 @@ final class Connection: Socket {
     private final class Extras {
         var furtherRooms: [Membership] = []
         var countedAddress: Identifier?
-        var flood = FloodCounter()
+        var flood: FloodCounter?
+        var wait: Wait?
+
+        var isNeeded: Bool { wait != nil || flood != nil || countedAddress != nil || !furtherRooms.isEmpty }
     }
 
     /// Input that is left while the connection waits, and what it waits for.
@@ -128,6 +129,16 @@ final class Connection: Socket {
         get { extras?.furtherRooms ?? [] }
         set { if extras != nil || !newValue.isEmpty { openExtras().furtherRooms = newValue } }
     }
+    /// What waits for an answer before more input is taken.
+    var wait: Wait? {
+        get { extras?.wait }
+        set {
+            if extras == nil, newValue == nil { return }
+            let extras = openExtras()
+            extras.wait = newValue
+            if !extras.isNeeded { self.extras = nil }
+        }
+    }
     /// The address that is counted, when there is a limit per address.
     var countedAddress: Identifier? {
         get { extras?.countedAddress }
@@ -135,7 +146,13 @@ final class Connection: Socket {
     }
 
     /// Counts a refused frame; true when it makes a flood.
-    func countRefusal() -> Bool { openExtras().flood.refused(now: loop.now, policy: worker.policy) }
+    func countRefusal() -> Bool {
+        let extras = openExtras()
+        var flood = extras.flood ?? FloodCounter()
+        let isFlood = flood.refused(now: loop.now, policy: worker.policy)
+        extras.flood = flood
+        return isFlood
+    }
 
     var isChatting: Bool {
         switch phase {

@@ -51,31 +51,27 @@ extension Connection {
     private static let historySizes: ClosedRange<UInt64> = 0...1_000_000
 
     private func roomWish(_ call: HTTPCall) throws(APIFault) -> (Identifier, RoomSettings) {
-        var settings = RoomSettings(historySize: worker.configuration.historySize)
         let made = Identifier(unchecked: "r-" + worker.makeName())
         let body = call.request.body
-        guard !body.isEmpty else { return (made, settings) }
+        guard !body.isEmpty else { return (made, worker.defaultSettings) }
         return try body.withUnsafeBufferPointer { buffer throws(APIFault) in
             let table = try call.fields(UnsafeRawBufferPointer(buffer))
             return try asAPIFault { () throws(FieldFault) in
-                if let name = try table.string(.name) {
-                    guard (1...256).contains(name.text.utf8.count) else {
-                        throw FieldFault.badField("\"name\" must have 1 to 256 bytes")
-                    }
-                    settings.name = name.text
+                let name = try table.string(.name)?.text
+                if let name, !(1...256).contains(name.utf8.count) {
+                    throw FieldFault.badField("\"name\" must have 1 to 256 bytes")
                 }
-                if let most = try table.natural(.maxUsers) {
-                    guard (1...10_000_000).contains(most) else {
-                        throw FieldFault.badField("\"max_users\" must be from 1 to 10000000")
-                    }
-                    settings.usersMax = Int(most)
+                let usersMax = try table.natural(.maxUsers)
+                if let usersMax, !(1...10_000_000).contains(usersMax) {
+                    throw FieldFault.badField("\"max_users\" must be from 1 to 10000000")
                 }
-                if let size = try table.natural(.historySize) {
-                    guard Self.historySizes.contains(size) else {
-                        throw FieldFault.badField("\"history_size\" must be from 0 to 1000000")
-                    }
-                    settings.historySize = Int(size)
+                let historySize = try table.natural(.historySize)
+                if let historySize, !Self.historySizes.contains(historySize) {
+                    throw FieldFault.badField("\"history_size\" must be from 0 to 1000000")
                 }
+                let settings = RoomSettings(
+                    name: name, usersMax: usersMax.map(Int.init),
+                    historySize: historySize.map(Int.init) ?? worker.configuration.historySize)
                 return (try table.identifier(.id) ?? made, settings)
             }
         }

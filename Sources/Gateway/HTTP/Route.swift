@@ -31,6 +31,7 @@ struct Route: Sendable {
         for (segment, value) in zip(segments, path) {
             switch segment {
             case .fixed(let wanted): if wanted != value { return nil }
+            case .parameter where value.isEmpty: return nil
             case .parameter: parameters.append(value)
             }
         }

@@ -88,12 +88,7 @@ struct StatusReport {
         writer.name("provisional_total")
         writer.number(0)
         writer.name("refused_total")
-        writer.beginObject()
-        for reason in MessageRefusal.allCases {
-            writer.name(reason.name)
-            writer.number(sum { $0.count(reason) })
-        }
-        writer.endObject()
+        writer.number(MessageRefusal.allCases.reduce(0) { total, reason in total + sum { $0.count(reason) } })
         writer.name("per_second_in")
         writer.number(sum { $0.inPerSecond.value })
         writer.name("per_second_out")

@@ -116,6 +116,7 @@ package final class Node {
                 "workers": "\(configuration.workers)", "connections_max": "\(context.connectionsMax)",
             ])
         loop.run()
+        signals = nil
         guard exitStatus == 0 else { return exitStatus }
         for index in workers.indices { context.mailboxes[index].post([.run { $0.stop() }]) }
         for worker in workers { worker.join() }

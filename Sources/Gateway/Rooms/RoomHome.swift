@@ -2,13 +2,18 @@ import Foundations
 import Rooms
 import WireProtocol
 
+/// A batch that is being filled. Rooms take one of their worker's when they have something to say, so that those that
+/// are silent hold no memory for it, and those that talk allocate none.
+final class OpenBatch {
+    var batch: RoomBatch
+    init(room: Identifier) { batch = RoomBatch(room: room) }
+}
+
 /// A room at its home worker: the room itself, what it said in this turn, and which workers have members to hear it.
 final class RoomHome {
     let room: Room
-    /// What happened since the last delivery.
-    var batch: RoomBatch
-    /// In the worker's list of rooms with something to deliver.
-    var isDirty = false
+    /// What happened since the last delivery; nil for nothing.
+    var open: OpenBatch?
     /// In the worker's list of rooms that nobody is in.
     var isListedAsIdle = false
     /// In the worker's list of rooms with message ids that expire.
@@ -20,7 +25,6 @@ final class RoomHome {
 
     init(_ room: Room, workerCount: Int) {
         self.room = room
-        batch = RoomBatch(room: room.id)
         liveCounts = ContiguousArray(repeating: 0, count: workerCount)
     }
 

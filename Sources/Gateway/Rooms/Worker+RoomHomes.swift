@@ -12,8 +12,7 @@ extension Worker {
     /// The room, made if it is not there.
     func openRoom(_ id: Identifier) -> RoomHome {
         if let home = rooms[id] { return home }
-        let settings = RoomSettings(historySize: configuration.historySize)
-        return createRoom(id, settings, isConfigured: false)
+        return createRoom(id, defaultSettings, isConfigured: false)
     }
 
     func createRoom(_ id: Identifier, _ settings: RoomSettings, isConfigured: Bool) -> RoomHome {
@@ -28,8 +27,7 @@ extension Worker {
 
     /// Takes a frame that all members get.
     private func broadcast(_ frame: FrameSlice, in home: RoomHome) {
-        home.batch.append(frame)
-        deliverLater(home)
+        openBatch(of: home).batch.append(frame)
     }
 
     /// Takes the frame in `writer`, which nobody gets later.
@@ -37,13 +35,15 @@ extension Worker {
 
     /// Delivers what the room said so far: to members here by a call, to members elsewhere by one letter per worker.
     func flush(_ home: RoomHome) {
-        guard !home.batch.isEmpty else { return }
+        guard let open = home.open else { return }
+        home.open = nil
         for worker in home.liveCounts.indices where worker != index {
-            let isConcerned = home.liveCounts[worker] > 0 || home.batch.cuts.contains { $0.worker == worker }
-            if isConcerned { send(.deliver(home.batch), to: worker) }
+            let isConcerned = home.liveCounts[worker] > 0 || open.batch.cuts.contains { $0.worker == worker }
+            if isConcerned { send(.deliver(open.batch), to: worker) }
         }
-        deliver(home.batch)
-        home.batch.removeAll()
+        deliver(open.batch)
+        open.batch.removeAll()
+        batchPool.append(open)
     }
 
     // MARK: Messages
@@ -61,14 +61,12 @@ extension Worker {
             .room(home.room.id), id: published.id, position: published.position, time: published.time,
             isDuplicate: published.frame == nil)
         let ack = scratch.frame(.text, writer.bytes)
+        let open = openBatch(of: home)
         if let frame = published.frame {
             info.messageCommitted(at: published.time)
-            home.batch.append(frame)
-            home.batch.cut(for: info, length: frame.length, ack: ack)
-        } else {
-            home.batch.cut(for: info, length: 0, ack: ack)
+            open.batch.append(frame)
         }
-        deliverLater(home)
+        open.batch.cut(for: info, length: published.frame?.length ?? 0, ack: ack)
     }
 
     /// A message's place in the order.
@@ -250,9 +248,9 @@ extension Worker {
     /// Takes the frame in `writer` for all members but one connection.
     private func tellOthers(than info: ConnectionInfo, in home: RoomHome) {
         let frame = scratch.frame(.text, writer.bytes)
-        home.batch.append(frame)
-        home.batch.cut(for: info, length: frame.length, ack: nil)
-        deliverLater(home)
+        let open = openBatch(of: home)
+        open.batch.append(frame)
+        open.batch.cut(for: info, length: frame.length, ack: nil)
     }
 
     /// Answers a connection with the frame in `writer`, behind what the room said before.

@@ -67,7 +67,7 @@ package struct OwnedMessageFields: Sendable {
 
 /// The frames that a room's home made in one turn, and where single connections are to see something else.
 package struct RoomBatch: Sendable {
-    package let room: Identifier
+    package var room: Identifier
     /// The frames in order: mostly one run in the room's log.
     package var segments: ContiguousArray<FrameSlice> = []
     package var cuts: ContiguousArray<Cut> = []

@@ -42,7 +42,10 @@ package final class Worker {
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
 
     private var acceptor: Acceptor?
+    /// Rooms that said something in this turn; one that was flushed early may stand here twice.
     private var dirtyRooms: ContiguousArray<RoomHome> = []
+    /// Batches to be filled again.
+    var batchPool: ContiguousArray<OpenBatch> = []
     /// Connections that fell too far behind in this turn.
     var slowReaders: ContiguousArray<Connection> = []
     private var parcels: [ContiguousArray<Letter>]
@@ -57,6 +60,7 @@ package final class Worker {
     private var ticks = 0
     private var rates = Rates()
     let policy: RatePolicy
+    let defaultSettings: RoomSettings
     /// Called when draining is over and the last connection went.
     private let finished: @Sendable (Int) -> Void
 
@@ -68,6 +72,7 @@ package final class Worker {
         self.finished = finished
         logger = context.logger
         policy = RatePolicy(perSecond: context.configuration.messagesPerSecond)
+        defaultSettings = RoomSettings(historySize: context.configuration.historySize)
         parcels = Array(repeating: [], count: context.workerCount)
         loop = try EventLoop()
         loop.delegate = self
@@ -119,11 +124,14 @@ package final class Worker {
 
     // MARK: Turns
 
-    /// Has `home` deliver what it said at the end of this turn.
-    func deliverLater(_ home: RoomHome) {
-        guard !home.isDirty else { return }
-        home.isDirty = true
+    /// The batch that takes what a room says; it is delivered at the end of this turn.
+    func openBatch(of home: RoomHome) -> OpenBatch {
+        if let open = home.open { return open }
+        let open = batchPool.popLast() ?? OpenBatch(room: home.room.id)
+        open.batch.room = home.room.id
+        home.open = open
         dirtyRooms.append(home)
+        return open
     }
 
     private func closeSlowReaders() {
@@ -133,9 +141,7 @@ package final class Worker {
     private func endTurn() {
         var position = 0
         while position < dirtyRooms.count {
-            let home = dirtyRooms[position]
-            home.isDirty = false
-            flush(home)
+            flush(dirtyRooms[position])
             position += 1
         }
         dirtyRooms.removeAll(keepingCapacity: true)

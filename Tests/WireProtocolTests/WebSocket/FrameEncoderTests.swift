@@ -4,7 +4,7 @@ import Testing
 
 @Suite("RFC 6455 §5.2 frames that are written")
 struct FrameEncoderTests {
-    private static let lengths = [0, 1, 125, 126, 127, 65535, 65536, 70000]
+    private static let lengths: [Int] = [0, 1, 125, 126, 127, 65535, 65536, 70000]
 
     private func payload(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) } }
 
