@@ -21,6 +21,8 @@ package final class Acceptor {
     private weak var delegate: (any AcceptorDelegate)?
     private let poll: UnsafeMutablePointer<uv_poll_t>
     private var spare: Int32
+    private var isPaused = false
+    private var isClosed = false
     /// The bytes sent to a connection for which there is no descriptor.
     private let refusal: [UInt8]
 
@@ -39,8 +41,9 @@ package final class Acceptor {
 
     /// Stops listening. The memory of the handle goes when libuv has let go of it, in a later turn of the loop.
     package func close() {
-        guard spare >= 0 else { return }
-        CLibuv.close(spare)
+        guard !isClosed else { return }
+        isClosed = true
+        if spare >= 0 { CLibuv.close(spare) }
         spare = -1
         uv_poll_stop(poll)
         CLibuv.close(listener.descriptor)
@@ -56,14 +59,30 @@ package final class Acceptor {
                 continue
             }
             switch sluice_errno() {
-            case EMFILE, ENFILE: refuseOne()
+            case EMFILE, ENFILE:
+                guard refuseOne() else { return pause() }
             case ECONNABORTED, EINTR: continue
             default: return
             }
         }
     }
 
-    private func refuseOne() {
+    /// Even the reserve is gone, taken by another thread: nothing can be accepted until descriptors are free again.
+    private func pause() {
+        isPaused = true
+        uv_poll_stop(poll)
+    }
+
+    /// Tries again what was paused; to be called at each tick.
+    package func ticked() {
+        if spare < 0, !isClosed { spare = Self.openSpare() }
+        guard isPaused, !isClosed else { return }
+        isPaused = false
+        uv_poll_start(poll, Int32(UV_READABLE.rawValue), sluiceConnectionsWait)
+    }
+
+    /// False when there was no descriptor even for a refusal.
+    private func refuseOne() -> Bool {
         if spare >= 0 { CLibuv.close(spare) }
         var address = sockaddr_storage()
         let descriptor = sluice_accept(listener.descriptor, &address)
@@ -79,6 +98,7 @@ package final class Acceptor {
             delegate?.refusedForLackOfDescriptors()
         }
         spare = Self.openSpare()
+        return descriptor >= 0
     }
 
     private static func openSpare() -> Int32 { sluice_open_spare() }

@@ -207,5 +207,7 @@ private func sluiceSocketsReady(_ handle: UnsafeMutablePointer<uv_poll_t>?, _ st
 }
 private func sluiceWoken(_ handle: UnsafeMutablePointer<uv_async_t>?) { eventLoop(handle?.pointee.loop)?.woken() }
 private func sluiceTicked(_ handle: UnsafeMutablePointer<uv_timer_t>?) { eventLoop(handle?.pointee.loop)?.ticked() }
-private func sluicePreparing(_ handle: UnsafeMutablePointer<uv_prepare_t>?) { eventLoop(handle?.pointee.loop)?.endTurn() }
+private func sluicePreparing(_ handle: UnsafeMutablePointer<uv_prepare_t>?) {
+    eventLoop(handle?.pointee.loop)?.endTurn()
+}
 private func sluiceChecking(_ handle: UnsafeMutablePointer<uv_check_t>?) { eventLoop(handle?.pointee.loop)?.endTurn() }

@@ -29,7 +29,9 @@ package struct ListeningSocket: Sendable {
         return sockets
     }
 
-    private static func open(host: String, port: UInt16, sharedFromTheStart: Bool) throws(SystemError) -> ListeningSocket {
+    private static func open(host: String, port: UInt16, sharedFromTheStart: Bool) throws(SystemError)
+        -> ListeningSocket
+    {
         var address = sockaddr_storage()
         let length = try parse(host: host, port: port, into: &address)
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)

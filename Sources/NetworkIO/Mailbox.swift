@@ -11,6 +11,7 @@ package final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var letters: ContiguousArray<Letter> = []
     private var wakeHandle: WakeHandle?
+    private var isClosed = false
 
     package init() {
         mutex = .allocate(capacity: 1)
@@ -27,6 +28,8 @@ package final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     package func connect(to handle: WakeHandle?) {
         pthread_mutex_lock(mutex)
         wakeHandle = handle
+        isClosed = handle == nil
+        if isClosed { letters = [] }
         let isWaiting = !letters.isEmpty
         pthread_mutex_unlock(mutex)
         if isWaiting { handle?.wake() }
@@ -36,11 +39,12 @@ package final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     package func post(_ parcel: ContiguousArray<Letter>) {
         guard !parcel.isEmpty else { return }
         pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        guard !isClosed else { return }
         let wasEmpty = letters.isEmpty
         if wasEmpty { letters = parcel } else { letters.append(contentsOf: parcel) }
         // With the mutex held the handle can't be disconnected meanwhile.
         if wasEmpty { wakeHandle?.wake() }
-        pthread_mutex_unlock(mutex)
     }
 
     /// Takes all letters. The owner's thread.

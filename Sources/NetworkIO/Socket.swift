@@ -39,6 +39,8 @@ open class Socket {
         static let shutDown = Flags(rawValue: 32)
         /// The peer's side ended; the end of the stream is behind what is still to be read.
         static let peerEnded = Flags(rawValue: 64)
+        /// The end of the peer's stream was read.
+        static let halfClosed = Flags(rawValue: 128)
     }
 
     /// Watches `descriptor`, which is connected and non-blocking, and owns it from now on.
@@ -52,7 +54,6 @@ open class Socket {
         if epoll_ctl(loop.epoll, EPOLL_CTL_ADD, descriptor, &event) != 0 {
             let error = SystemError(call: "epoll_ctl", number: sluice_errno())
             loop.sockets.remove(self)
-            self.descriptor = -1
             throw error
         }
     }
@@ -67,6 +68,8 @@ open class Socket {
     open func ended(_ end: SocketEnd) {}
     /// The time asked for by `EventLoop.schedule` has come.
     open func timerFired() {}
+    /// Whether the socket still has something to say after the peer ended its side.
+    open var outlivesPeerEnd: Bool { false }
     /// All that was queued is with the kernel.
     open func drained() {}
 
@@ -164,9 +167,14 @@ open class Socket {
         }
         flags.remove(.unread)
         let length = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-        if length == 0 { return finish(.peer) }
+        if length == 0 {
+            flags.insert(.halfClosed)
+            return finishIfPeerEnded()
+        }
         if length < 0 {
-            if sluice_errno() != EAGAIN && sluice_errno() != EINTR { finish(.failed(SystemError(call: "recv", number: sluice_errno()))) }
+            if sluice_errno() != EAGAIN && sluice_errno() != EINTR {
+                finish(.failed(SystemError(call: "recv", number: sluice_errno())))
+            }
             return
         }
         received(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<length]))
@@ -198,5 +206,10 @@ open class Socket {
             shutdown(descriptor, Int32(SHUT_WR))
         }
         drained()
+        finishIfPeerEnded()
+    }
+
+    private func finishIfPeerEnded() {
+        if flags.contains(.halfClosed), !outlivesPeerEnd { finish(.peer) }
     }
 }

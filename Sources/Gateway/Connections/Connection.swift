@@ -171,6 +171,7 @@ final class Connection: Socket {
             return
         }
         process(bytes)
+        decoder.settle()
     }
 
     /// Takes input in whatever phase the connection is.
@@ -224,6 +225,15 @@ final class Connection: Socket {
         leaveEverything()
         phase = .finished
         wait = nil
+    }
+
+    /// A client may end its side once it has sent its request, and still wants the answer.
+    override var outlivesPeerEnd: Bool {
+        switch phase {
+        case .http(let exchange): exchange.current != nil || queuedBytes > 0
+        case .discarding, .finished: queuedBytes > 0
+        case .opening, .chat, .echo, .closing: false
+        }
     }
 
     // MARK: Sending

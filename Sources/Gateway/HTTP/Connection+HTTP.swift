@@ -36,7 +36,9 @@ extension Connection {
             exchange.isReadingBody = true
             exchange.deadline = loop.now + HTTPExchange.bodyMilliseconds
         }
-        if let deadline = exchange.deadline { loop.schedule(self, at: exchange.isReadingBody ? deadline : min(deadline, exchange.firstDeadline)) }
+        if let deadline = exchange.deadline {
+            loop.schedule(self, at: exchange.isReadingBody ? deadline : min(deadline, exchange.firstDeadline))
+        }
     }
 
     func httpTimerFired(_ exchange: HTTPExchange) {

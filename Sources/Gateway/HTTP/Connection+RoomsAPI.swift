@@ -10,7 +10,9 @@ extension Connection {
         answering { () throws(APIFault) in
             let (limit, cursor) = (try call.limit(), try call.cursor())
             let (key, worker) = (key, worker)
-            worker.gather { $0.describeRooms(after: cursor, limit: limit) } finish: { [weak worker] parts in
+            worker.gather {
+                $0.describeRooms(after: cursor, limit: limit)
+            } finish: { [weak worker] parts in
                 worker?.answer(Self.roomList(parts.flatMap { $0 }, limit: limit), to: key)
             }
         }

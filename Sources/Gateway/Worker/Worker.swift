@@ -209,6 +209,7 @@ extension Worker: EventLoopDelegate {
     package func loopTicked() {
         ticks += 1
         publishCounters()
+        acceptor?.ticked()
         while let due = deadlines.popDue(at: loop.now) { handle(due) }
         if ticks % 4 == 0 { expireIdle() }
         continueDraining()

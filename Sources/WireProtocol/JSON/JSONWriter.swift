@@ -127,7 +127,8 @@ package struct JSONWriter: ~Copyable {
 
     /// A number with a fraction, at most three digits of it.
     package mutating func number(_ value: Double) {
-        text(value.isFinite ? String((value * 1000).rounded() / 1000) : "0")
+        let rounded = (value * 1000).rounded() / 1000
+        text(rounded.isFinite ? String(rounded) : "0")
     }
 
     package mutating func bool(_ value: Bool) { text(value ? "true" : "false") }

@@ -24,7 +24,12 @@ package struct WebSocketDecoder {
     package init() {}
 
     /// Whether a frame or a fragmented message has begun and is not complete.
-    package var isMidMessage: Bool { partial != nil }
+    package var isMidMessage: Bool { partial.map { !$0.isDelivered } ?? false }
+
+    /// Gives back the memory of a message that was handed out and is no longer needed.
+    package mutating func settle() {
+        if let partial, partial.isDelivered { self.partial = nil }
+    }
 
     /// Takes bytes from the front of `bytes`, which it may change, up to and including the next event.
     /// - Parameters:
