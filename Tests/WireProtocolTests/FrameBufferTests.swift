@@ -86,7 +86,8 @@ struct FrameBufferTests {
                 model.removeFirst(count)
             case 6 where !model.isEmpty:
                 let index = model.indices.randomElement(using: &random) ?? 0
-                accumulator.mutableBytes[index] ^= 0xFF
+                let bytes = accumulator.mutableBytes
+                bytes[index] = bytes[index] ^ 0xFF
                 model[index] ^= 0xFF
             default:
                 let count = [0, 1, 5, 127, 128, 129, 900].randomElement(using: &random) ?? 0
