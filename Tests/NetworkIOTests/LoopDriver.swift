@@ -32,6 +32,8 @@ final class LoopDriver: EventLoopDelegate {
         loop.run()
         if !condition() { Issue.record("not within \(seconds) s", sourceLocation: sourceLocation) }
         work = {}
+        // It may hold this driver.
+        isDone = { true }
         return condition()
     }
 
