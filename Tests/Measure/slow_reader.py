@@ -54,6 +54,8 @@ def read_frames(sock):
             length, head = struct.unpack_from(">H", data, at + 2)[0], 4
         elif length == 127:
             length, head = struct.unpack_from(">Q", data, at + 2)[0], 10
+        if at + head + length > len(data):
+            break
         payload = bytes(data[at + head : at + head + length])
         if data[at] & 0xF == 8:
             code = struct.unpack(">H", payload[:2])[0]
@@ -94,12 +96,23 @@ async def flood(port, seconds, rate, size):
     return sent
 
 
+def wake_when_given_up(node, sock):
+    """Sleeps until the node no longer counts the user as online, then reads what is left."""
+    while node.get("/api/users/sleeper").json["online"]:
+        time.sleep(0.5)
+    return read_frames(sock)
+
+
 async def run(options, with_sleeper):
     node = nodes.Node(MESSAGES_PER_SECOND="1000000", HISTORY_SIZE="100000", WORKERS="2").start()
     try:
         latencies, stop, peak = [], asyncio.Event(), 0
         members = [asyncio.create_task(member(node.port, f"m{n}", latencies, stop)) for n in range(options.members)]
         sleeper = connect_and_never_read(node.port) if with_sleeper else None
+        waking = None
+        if sleeper:
+            await asyncio.sleep(0.5)
+            waking = asyncio.create_task(asyncio.to_thread(wake_when_given_up, node, sleeper))
         before = resident_bytes(node.process.pid)
 
         async def watch():
@@ -122,7 +135,7 @@ async def run(options, with_sleeper):
             f"node grew by at most {(peak - before) / 1e6:.1f} MB of which the room's history is about {history / 1e6:.1f} MB"
         )
         if sleeper:
-            frames, code = read_frames(sleeper)
+            frames, code = await waking
             messages = [frame for frame in frames if frame["type"] == "message"]
             position, epoch = messages[-1]["seq"], messages[-1]["epoch"]
             uri = f"ws://127.0.0.1:{node.port}/ws/flood/sleeper?since={position}&epoch={epoch}"

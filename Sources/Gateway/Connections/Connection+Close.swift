@@ -6,8 +6,8 @@ import WireProtocol
 extension Connection {
     /// How long the peer has to answer our close frame, and to take what was queued before it.
     private static let closeMilliseconds = 2_000
-    /// The same for a peer that was not reading.
-    private static let slowCloseMilliseconds = 10_000
+    /// The same for a peer that was not reading: it may come back to what is left and find the reason.
+    private static let slowCloseMilliseconds = 30_000
 
     /// Sends a close frame and waits a little for the peer's.
     func close(_ code: CloseCode, reason: CloseReason? = nil, within milliseconds: Int = closeMilliseconds) {
