@@ -39,15 +39,21 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]
         ),
-        .testTarget(name: "FoundationsTests", dependencies: ["Foundations"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        .testTarget(name: "WireProtocolTests", dependencies: ["WireProtocol", "Foundations", "CAllocationCounter"]),
-        .testTarget(name: "RoomsTests", dependencies: ["Rooms", "Foundations"]),
-        .testTarget(name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations"]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"]),
+        .testTarget(
+            name: "WireProtocolTests",
+            dependencies: ["WireProtocol", "Foundations", "CAllocationCounter", "TestSupport"]
+        ),
+        .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Foundations", "TestSupport"]),
+        .testTarget(
+            name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
+        ),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "NetworkIO", "Rooms", "WireProtocol", "Foundations",
+                "Gateway", "NetworkIO", "Rooms", "WireProtocol", "Foundations", "CAllocationCounter", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

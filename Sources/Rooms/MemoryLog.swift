@@ -42,8 +42,9 @@ package final class MemoryLog: MessageLog {
     }
 
     package func entries(after seq: UInt64, countMax: Int, byteCountMax: Int) -> [LogEntry] {
+        guard seq < newestSeq, countMax > 0 else { return [] }
         let first = max(seq + 1, oldestSeq)
-        guard first <= newestSeq, countMax > 0 else { return [] }
+        guard first <= newestSeq else { return [] }
         var found: [LogEntry] = []
         var bytes = 0
         for number in first...newestSeq {

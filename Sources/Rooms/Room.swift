@@ -20,7 +20,7 @@ package final class RoomSettings: Sendable {
 ///
 /// Pure: time comes in, effects are results. Thread: the home worker's.
 package final class Room {
-    /// Read marks that a room keeps for users, the most recent ones.
+    /// Read marks that a room keeps for users; beyond, the lowest goes.
     package static let readMarksMax = 10_000
 
     package let id: Identifier

@@ -1,5 +1,6 @@
 import CLibuv
 import NetworkIO
+import TestSupport
 import Testing
 import WireProtocol
 

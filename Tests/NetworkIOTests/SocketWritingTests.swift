@@ -1,4 +1,5 @@
 import CLibuv
+import TestSupport
 import Testing
 import WireProtocol
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -71,7 +72,7 @@ struct FrameBufferTests {
     @Test("an accumulator is an array of bytes: 2,000 random steps against a model")
     func accumulator() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         var accumulator = ByteAccumulator()
         var model: [UInt8] = []
         #expect(accumulator.bytes.isEmpty && accumulator.mutableBytes.isEmpty)

@@ -25,13 +25,10 @@ extension Worker {
 
     // MARK: Delivery
 
-    /// Takes a frame that all members get.
-    private func broadcast(_ frame: FrameSlice, in home: RoomHome) {
-        openBatch(of: home).batch.append(frame)
+    /// Takes the frame in `writer` for all members; nobody gets it later.
+    private func broadcastWritten(in home: RoomHome) {
+        openBatch(of: home).batch.append(scratch.frame(.text, writer.bytes))
     }
-
-    /// Takes the frame in `writer`, which nobody gets later.
-    private func broadcastWritten(in home: RoomHome) { broadcast(scratch.frame(.text, writer.bytes), in: home) }
 
     /// Delivers what the room said so far: to members here by a call, to members elsewhere by one letter per worker.
     func flush(_ home: RoomHome) {
@@ -64,7 +61,7 @@ extension Worker {
         let open = openBatch(of: home)
         if let frame = published.frame {
             info.messageCommitted(at: published.time)
-            open.batch.append(frame)
+            open.batch.append(message: frame)
         }
         open.batch.cut(for: info, length: published.frame?.length ?? 0, ack: ack)
     }
@@ -107,7 +104,7 @@ extension Worker {
     func publish(_ fields: MessageFields, user: Identifier, in id: Identifier) -> Published {
         let home = openRoom(id)
         let published = commit(fields, user: user, device: nil, in: home)
-        if let frame = published.frame { broadcast(frame, in: home) }
+        if let frame = published.frame { openBatch(of: home).batch.append(message: frame) }
         listIfIdle(home)
         return published
     }

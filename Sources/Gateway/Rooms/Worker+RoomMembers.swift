@@ -11,7 +11,7 @@ extension Worker {
             for connection in members.connections where connection.firstCut < 0 {
                 for segment in batch.segments { connection.deliver(segment) }
             }
-            counters.messagesOut.add(batch.frameCount * members.connections.count)
+            counters.messagesOut.add(batch.messageCount * members.connections.count)
         }
         // Authors come last and one by one; one who is no longer a member still gets its acks.
         if marked { deliverToAuthors(batch) }
@@ -43,6 +43,7 @@ extension Worker {
                 if isMember { deliver(batch, position..<cut.start, to: author) }
                 if let ack = cut.ack { author.deliver(ack) }
                 let wantsOwn = author.wantsEcho && cut.ack != nil
+                if isMember, !wantsOwn, cut.ack != nil, cut.length > 0 { counters.messagesOut.add(-1) }
                 position = wantsOwn ? cut.start : cut.start + cut.length
                 next = nextCuts[Int(next)]
             }

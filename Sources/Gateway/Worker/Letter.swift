@@ -72,8 +72,8 @@ package struct RoomBatch: Sendable {
     package var segments: ContiguousArray<FrameSlice> = []
     package var cuts: ContiguousArray<Cut> = []
     package var byteCount = 0
-    /// Frames in `segments`, for counting.
-    package var frameCount = 0
+    /// Room messages among the frames, for counting.
+    package var messageCount = 0
 
     /// A place in the batch where its author's connection gets an ack, and does not get its own frame.
     package struct Cut: Sendable {
@@ -96,13 +96,18 @@ package struct RoomBatch: Sendable {
         segments.removeAll(keepingCapacity: true)
         cuts.removeAll(keepingCapacity: true)
         byteCount = 0
-        frameCount = 0
+        messageCount = 0
+    }
+
+    /// Takes a committed message for all members.
+    mutating func append(message frame: FrameSlice) {
+        append(frame)
+        messageCount += 1
     }
 
     /// Takes a frame for all members.
     mutating func append(_ frame: FrameSlice) {
         byteCount += frame.length
-        frameCount += 1
         if let last = segments.indices.last, segments[last].buffer === frame.buffer,
             segments[last].offset + segments[last].length == frame.offset
         {

@@ -1,6 +1,7 @@
 import Gateway
 import Glibc
 import Logging
+import TestSupport
 import Testing
 
 @Suite("Timestamp")

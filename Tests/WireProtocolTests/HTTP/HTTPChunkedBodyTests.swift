@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -91,7 +92,7 @@ struct HTTPChunkedBodyTests {
     @Test("random chunkings of random bodies decode to the body")
     func randomChunkings() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<60 {
             let body = (0..<Int.random(in: 0...300, using: &random)).map { _ in
                 UInt8.random(in: .min ... .max, using: &random)

@@ -1,23 +1,7 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
-
-/// SplitMix64, so that a failure can be run again from its seed.
-struct HTTPRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
-    }
-}
 
 /// What can be seen of a request, for comparison.
 struct HTTPRequestDigest: Equatable, CustomStringConvertible {
@@ -105,7 +89,7 @@ enum HTTPFeeding {
         let whole = run(bytes, pieces: [bytes.count], limits)
         let single = run(bytes, pieces: Array(repeating: 1, count: bytes.count), limits)
         #expect(single == whole, "byte by byte", sourceLocation: sourceLocation)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<splits {
             let pieces = HTTPFeeding.pieces(of: bytes.count, &random)
             let split = run(bytes, pieces: pieces, limits)
@@ -115,7 +99,7 @@ enum HTTPFeeding {
     }
 
     /// Random lengths that add up to `count`; some are zero.
-    static func pieces(of count: Int, _ random: inout HTTPRandom) -> [Int] {
+    static func pieces(of count: Int, _ random: inout SplitMix64) -> [Int] {
         let greatest = [2, 9, 64, 1500].randomElement(using: &random) ?? 2
         var pieces: [Int] = []
         var rest = count

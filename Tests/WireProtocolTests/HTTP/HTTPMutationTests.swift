@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -33,7 +34,7 @@ struct HTTPMutationTests {
     /// Bytes that mean something to a parser stand in more often than chance would have them.
     private static let tellingBytes = Array("\r\n \t:;,%/?#&=+*0159aAfF[]\"".utf8) + [0x00, 0x7F, 0x80, 0xC3, 0xFF]
 
-    private func mutated(_ random: inout HTTPRandom) -> [UInt8] {
+    private func mutated(_ random: inout SplitMix64) -> [UInt8] {
         var bytes = HTTPMutationTests.samples.randomElement(using: &random) ?? []
         if Int.random(in: 0..<4, using: &random) == 0 {
             bytes += HTTPMutationTests.samples.randomElement(using: &random) ?? []
@@ -60,7 +61,7 @@ struct HTTPMutationTests {
             UInt64(1), UInt64.random(in: .min ... .max),
         ])
     func mutations(seed: UInt64) {
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         let limits = HTTPLimits(headBytesMax: 600, targetBytesMax: 120, bodyBytesMax: 64, headerCountMax: 12)
         var passed = 0
         var refused = 0
@@ -117,7 +118,7 @@ struct HTTPMutationTests {
     @Test("random bytes never pass for a request")
     func noise() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<500 {
             let bytes = (0..<Int.random(in: 1...200, using: &random)).map { _ in
                 UInt8.random(in: .min ... .max, using: &random)
@@ -131,7 +132,7 @@ struct HTTPMutationTests {
     @Test("mutated responses: the same outcome whole and split")
     func responses() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         let sample = Array(
             ("HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n"
                 + "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nrest").utf8)

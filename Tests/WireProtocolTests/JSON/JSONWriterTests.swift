@@ -1,5 +1,6 @@
 import Foundation
 import Foundations
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -89,7 +90,7 @@ struct JSONWriterTests {
     @Test("random strings come back from a reference as they were")
     func strings() throws {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         var writer = JSONWriter()
         for round in 0..<3000 {
             var scalars = String.UnicodeScalarView()

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -57,7 +58,7 @@ struct FrameEncoderTests {
     @Test("every byte of a run is cut at the end of its frame")
     func endOfFrame() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<40 {
             var run: [UInt8] = []
             var ends = [0]

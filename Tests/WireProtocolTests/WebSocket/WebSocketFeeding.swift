@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -135,7 +136,7 @@ enum WebSocketFeeding {
             let single = run(bytes, pieces: Array(repeating: 1, count: bytes.count), role, limit)
             #expect(single == whole, "byte by byte", sourceLocation: sourceLocation)
         }
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<splits {
             let pieces = HTTPFeeding.pieces(of: bytes.count, &random)
             let split = run(bytes, pieces: pieces, role, limit)

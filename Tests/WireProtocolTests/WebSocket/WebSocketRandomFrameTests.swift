@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WireProtocol
@@ -12,7 +13,7 @@ struct WebSocketRandomFrameTests {
         var frameCount = 0
         private let role: WebSocketRole
 
-        init(frames: Int, for role: WebSocketRole, _ random: inout HTTPRandom) {
+        init(frames: Int, for role: WebSocketRole, _ random: inout SplitMix64) {
             self.role = role
             while frameCount < frames {
                 if Int.random(in: 0..<4, using: &random) == 0 {
@@ -23,14 +24,14 @@ struct WebSocketRandomFrameTests {
             }
         }
 
-        private mutating func add(_ frame: WebSocketFrame, _ random: inout HTTPRandom) {
+        private mutating func add(_ frame: WebSocketFrame, _ random: inout SplitMix64) {
             var frame = frame
             frame.mask = (0..<4).map { _ in UInt8.random(in: .min ... .max, using: &random) }
             bytes += frame.bytes(for: role)
             frameCount += 1
         }
 
-        private mutating func control(_ random: inout HTTPRandom) {
+        private mutating func control(_ random: inout SplitMix64) {
             let count = [0, 1, 30, 125].randomElement(using: &random) ?? 0
             let payload = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }
             let isPing = Bool.random(using: &random)
@@ -38,7 +39,7 @@ struct WebSocketRandomFrameTests {
             expected.append(isPing ? .ping(payload) : .pong(payload))
         }
 
-        private mutating func message(_ random: inout HTTPRandom) {
+        private mutating func message(_ random: inout SplitMix64) {
             let isText = Bool.random(using: &random)
             let payload = isText ? Stream.text(&random) : Stream.binary(&random)
             var rest = payload[...]
@@ -56,7 +57,7 @@ struct WebSocketRandomFrameTests {
             expected.append(isText ? .text(payload) : .binary(payload))
         }
 
-        private static func length(_ random: inout HTTPRandom) -> Int {
+        private static func length(_ random: inout SplitMix64) -> Int {
             switch Int.random(in: 0..<1000, using: &random) {
             case 0: Int.random(in: 65530...65545, using: &random)
             case 1..<100: Int.random(in: 120...600, using: &random)
@@ -64,11 +65,11 @@ struct WebSocketRandomFrameTests {
             }
         }
 
-        private static func binary(_ random: inout HTTPRandom) -> [UInt8] {
+        private static func binary(_ random: inout SplitMix64) -> [UInt8] {
             [UInt8](repeating: UInt8.random(in: .min ... .max, using: &random), count: length(&random))
         }
 
-        private static func text(_ random: inout HTTPRandom) -> [UInt8] {
+        private static func text(_ random: inout SplitMix64) -> [UInt8] {
             let wanted = length(&random)
             if wanted > 1000 { return [UInt8](repeating: 0x61, count: wanted) }
             var bytes: [UInt8] = []
@@ -81,7 +82,7 @@ struct WebSocketRandomFrameTests {
 
     @Test("valid frames: the events of the model, whole and split", arguments: [UInt64(7), .random(in: .min ... .max)])
     func valid(seed: UInt64) {
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         var frames = 0
         while frames < 30_000 {
             let role = WebSocketFeeding.roles.randomElement(using: &random) ?? .server
@@ -97,7 +98,7 @@ struct WebSocketRandomFrameTests {
         "mutated frames: the same events for all splits, and no end of them is missed",
         arguments: [UInt64(8), .random(in: .min ... .max)])
     func mutated(seed: UInt64) {
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         var frames = 0
         var violations: [UInt16: Int] = [:]
         var intact = 0
@@ -137,7 +138,7 @@ struct WebSocketRandomFrameTests {
     @Test("random bytes: the same events for all splits")
     func noise() {
         let seed = UInt64.random(in: .min ... .max)
-        var random = HTTPRandom(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<5_000 {
             var bytes = (0..<Int.random(in: 1...60, using: &random)).map { _ in
                 UInt8.random(in: .min ... .max, using: &random)

@@ -1,0 +1,101 @@
+import Foundations
+import Rooms
+import Testing
+
+@Suite("A user at its home")
+struct UserTests {
+    @Test("a session is resumed while a connection lives")
+    func living() {
+        let user = User(number: 7)
+        let first = user.openSession(notBefore: 0)
+        #expect(!first.isResumed && first.messageCount == 0 && first.lastActiveAt == nil)
+        let phone = sampleConnection("a", at: 1000)
+        _ = user.connected(phone)
+        phone.messageCommitted(at: 1500)
+        let second = user.openSession(notBefore: .max)
+        #expect(second.isResumed && second.id == first.id && second.messageCount == 1 && second.lastActiveAt == 1500)
+    }
+
+    @Test("after the last connection it lives to the end of its time, then there is a new one")
+    func expired() {
+        let user = User(number: 7)
+        let first = user.openSession(notBefore: 0)
+        let phone = sampleConnection("a", at: 1000)
+        _ = user.connected(phone)
+        phone.messageCommitted(at: 1500)
+        phone.messageCommitted(at: 1600)
+        #expect(user.lost(phone, graceEnd: 10, at: 2000))
+        let resumed = user.openSession(notBefore: 2000)
+        #expect(resumed.isResumed && resumed.id == first.id && resumed.messageCount == 2)
+        #expect(resumed.lastActiveAt == 2000)
+        let new = user.openSession(notBefore: 2001)
+        #expect(!new.isResumed && new.id != first.id && new.messageCount == 0 && new.lastActiveAt == nil)
+    }
+
+    @Test("the count goes over all connections of the session, gone and living")
+    func counts() {
+        let user = User(number: 7)
+        _ = user.openSession(notBefore: 0)
+        let (phone, desk) = (sampleConnection("a"), sampleConnection("a", device: "desk"))
+        _ = user.connected(phone)
+        _ = user.connected(desk)
+        for _ in 0..<3 { phone.messageCommitted(at: 1100) }
+        desk.messageCommitted(at: 1200)
+        #expect(user.left(phone, at: 1300) && !user.left(phone, at: 1400))
+        #expect(user.connectionCount == 1 && user.lastActiveAt == 1300)
+        #expect(user.openSession(notBefore: 0).messageCount == 4)
+    }
+
+    @Test("the same device replaces its connection, whose end is then no loss")
+    func replaced() {
+        let user = User(number: 7)
+        let (old, new) = (sampleConnection("a", at: 1000), sampleConnection("a", at: 2000))
+        let first = user.connected(old)
+        #expect(first.replaced == nil && first.isNewDevice)
+        old.messageCommitted(at: 1100)
+        let second = user.connected(new)
+        #expect(second.replaced === old && !second.isNewDevice)
+        #expect(user.connectionCount == 1 && user.attendance.isLiving(new))
+        #expect(!user.lost(old, graceEnd: 1, at: 2100) && !user.left(old, at: 2100))
+        #expect(user.openSession(notBefore: 0).messageCount == 1)
+        let desk = user.connected(sampleConnection("a", device: "desk", at: 2000))
+        #expect(desk.replaced == nil && desk.isNewDevice)
+    }
+
+    @Test("a device that is back within its grace is not new; past it, it is told as gone")
+    func grace() {
+        let user = User(number: 7)
+        let phone = sampleConnection("a")
+        _ = user.connected(phone)
+        #expect(user.lost(phone, graceEnd: 10, at: 1100))
+        #expect(user.graceEnded(at: 9).isEmpty && !user.isForgettable)
+        let back = sampleConnection("a")
+        let arrival = user.connected(back)
+        #expect(arrival.replaced == nil && !arrival.isNewDevice)
+        #expect(user.graceEnded(at: 10).isEmpty)
+        #expect(user.lost(back, graceEnd: 20, at: 1200))
+        #expect(user.graceEnded(at: 20).first === back)
+        #expect(user.isForgettable)
+    }
+
+    @Test("the inbox is made once, keeps the user, and its replaying connections are not told live")
+    func inbox() {
+        let user = User(number: 35)
+        #expect(user.openedInbox == nil && user.inboxPosition(of: "w") == Position(epoch: "w-z", seq: 0))
+        let (phone, desk) = (sampleConnection("a"), sampleConnection("a", device: "desk"))
+        _ = user.connected(phone)
+        _ = user.connected(desk)
+        #expect(user.live.count == 2)
+        let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5)
+        #expect(user.openInbox(of: phone.user, epoch: "w", size: 5) === inbox && user.openedInbox === inbox)
+        inbox.replayBegan(phone)
+        #expect(inbox.isReplaying(phone) && user.live.count == 1 && user.live.first === desk)
+        inbox.replayEnded(phone)
+        #expect(user.live.count == 2)
+        inbox.log.appendText(at: 100)
+        #expect(user.inboxPosition(of: "w") == Position(epoch: inbox.log.epoch, seq: 1))
+        #expect(user.left(phone, at: 1) && user.left(desk, at: 1) && !user.isForgettable)
+        inbox.expire(idsBefore: 0, entriesBefore: 101)
+        #expect(user.isForgettable)
+    }
+}
