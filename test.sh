@@ -4,7 +4,7 @@
 set -uo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-readonly PARTS=(shell format build unit release foreign autobahn browser)
+readonly PARTS=(shell format build unit allocations release foreign autobahn browser)
 readonly SANITIZE_PARTS=(unit release foreign)
 readonly LOGS=.build/test-logs
 readonly VENV=.build/test-venv
@@ -106,6 +106,13 @@ part_format() { swift format lint --strict -r Sources Tests Package.swift; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
 part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 
+# Counts of allocations mean something only in optimised code.
+part_allocations() {
+    local optimised=(-c release -Xswiftc -enable-testing --scratch-path .build/optimised)
+    swift build --build-tests "${optimised[@]}" &&
+        timeout 300 swift test --disable-xctest --skip-build "${optimised[@]}" --filter Allocation
+}
+
 part_release() {
     if [ -n "$sanitizer" ]; then
         swift build "${scratch[@]}" "${flags[@]}" --product sluice
@@ -130,7 +137,7 @@ number() { # pattern with one group, log
 count() { # part, status, log; sets passed and failed
     local log=$3
     case $1 in
-        unit)
+        unit | allocations)
             local run
             run=$(number 'Test run with ([0-9]+) tests?[ ]' "$log")
             failed=$(grep -E '^.{1,3} Test .* failed after ' "$log" | grep -vcE 'Test (run with|case passing)')

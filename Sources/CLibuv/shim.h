@@ -2,11 +2,8 @@
 #ifndef SLUICE_CLIBUV_SHIM_H
 #define SLUICE_CLIBUV_SHIM_H
 
-// accept4(2) is a GNU extension.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
+// _GNU_SOURCE is not defined here: it changes structures that other modules have seen without it (fd_set), and the two
+// views can't be imported into one program. The two GNU calls that are needed are declared where they are used.
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +26,9 @@
 // EPOLLET is 1u << 31, an expression that the importer leaves out.
 static const uint32_t sluice_epoll_edge_triggered = EPOLLET;
 
-// With _GNU_SOURCE the socket calls take a transparent union of all kinds of addresses, which can't be imported.
+// The next connection, non-blocking and closed on exec.
 static inline int sluice_accept(int listener, struct sockaddr_storage *address) {
+    extern int accept4(int, struct sockaddr *, socklen_t *, int);
     socklen_t length = sizeof *address;
     return accept4(listener, (struct sockaddr *)address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
@@ -44,6 +42,7 @@ static const int sluice_msg_nosignal = MSG_NOSIGNAL;
 // open is variadic. Any descriptor serves as the spare one.
 static inline int sluice_open_spare(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
+// The socket calls with an address of whichever family, without casts on the other side.
 static inline int sluice_bind(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
     return bind(descriptor, (const struct sockaddr *)address, length);
 }
@@ -53,6 +52,12 @@ static inline int sluice_getsockname(int descriptor, struct sockaddr_storage *ad
 }
 static inline int sluice_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
     return connect(descriptor, (const struct sockaddr *)address, length);
+}
+
+// The name that top -H shows for the calling thread: at most 15 bytes.
+static inline void sluice_name_thread(const char *name) {
+    extern int pthread_setname_np(pthread_t, const char *);
+    pthread_setname_np(pthread_self(), name);
 }
 
 // SIG_IGN is a cast.

@@ -19,7 +19,7 @@ package enum ProcessLimits {
     /// CPU time used so far, in microseconds.
     package static func cpuMicroseconds() -> Int64 {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         let seconds = Int64(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
         return seconds * 1_000_000 + Int64(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
     }

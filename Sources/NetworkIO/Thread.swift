@@ -34,7 +34,7 @@ package struct Thread {
 private func sluiceThreadStarted(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument else { return nil }
     let body = Unmanaged<Thread.Body>.fromOpaque(argument).takeRetainedValue()
-    pthread_setname_np(pthread_self(), body.name)
+    sluice_name_thread(body.name)
     body.run()
     return nil
 }
