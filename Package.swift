@@ -3,6 +3,11 @@ import PackageDescription
 
 // Floors, top to bottom: sluice -> Gateway -> NetworkIO -> WireProtocol, Rooms -> Foundations.
 // Imports point down only; C is reached through the two doors at the end.
+
+// Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
+// debug builds, with which the tests run, have them.
+let unchecked: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
 let package = Package(
     name: "sluice",
     products: [
@@ -27,12 +32,16 @@ let package = Package(
                 "Foundations", "WireProtocol", "Rooms", "NetworkIO",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: [.embedInCode("Web/Resources")]
+            resources: [.embedInCode("Web/Resources")],
+            swiftSettings: unchecked
         ),
-        .target(name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL"]),
-        .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"]),
-        .target(name: "WireProtocol", dependencies: ["Foundations"]),
-        .target(name: "Foundations"),
+        .target(
+            name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL"],
+            swiftSettings: unchecked
+        ),
+        .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"], swiftSettings: unchecked),
+        .target(name: "WireProtocol", dependencies: ["Foundations"], swiftSettings: unchecked),
+        .target(name: "Foundations", swiftSettings: unchecked),
         .systemLibrary(
             name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
         ),

@@ -36,8 +36,9 @@ static inline int sluice_accept(int listener, struct sockaddr_storage *address) 
 // errno is a macro around a call.
 static inline int sluice_errno(void) { return errno; }
 
-// An enumerator and a macro of the same name, which the importer can't tell apart.
+// Enumerators and macros of the same name, which the importer can't tell apart.
 static const int sluice_msg_nosignal = MSG_NOSIGNAL;
+static const int sluice_msg_more = MSG_MORE;
 
 // open is variadic. Any descriptor serves as the spare one.
 static inline int sluice_open_spare(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }

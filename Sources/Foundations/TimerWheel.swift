@@ -6,7 +6,7 @@
 ///
 /// - Time is in milliseconds of one monotonic clock, from 0 up. The wheel never reads a clock.
 /// - A deadline never fires early, and at most one tick late if the wheel is advanced at every tick.
-/// - 16 bytes per id up to the highest one ever scheduled; the array grows with new ids only, so nothing is allocated
+/// - 12 bytes per id up to the highest one ever scheduled; the array grows with new ids only, so nothing is allocated
 ///   once every slot has been used.
 /// - Owned by one thread.
 package struct TimerWheel {
@@ -14,7 +14,7 @@ package struct TimerWheel {
     private struct Entry {
         var next: UInt32
         var previous: UInt32
-        var due: Int
+        var due: UInt32
     }
 
     /// Power of two. 512 ticks of 250 ms are 128 s, more than the usual heartbeat timeout: most deadlines are met in
@@ -22,7 +22,9 @@ package struct TimerWheel {
     private static let bucketCount = 512
     /// No id: the end of a list.
     private static let none = UInt32.max
-    private static let idle = -1
+    private static let idle = UInt32.max
+    /// The last tick there is: after 34 years at 250 ms.
+    private static let tickMax = Int(UInt32.max) - 1
 
     /// The width of a tick in milliseconds.
     package let tickMilliseconds: Int
@@ -67,9 +69,9 @@ package struct TimerWheel {
         }
         // Rounded up, so that it never fires early; the division comes first, so that no deadline overflows.
         let (whole, rest) = max(dueMilliseconds, 0).quotientAndRemainder(dividingBy: tickMilliseconds)
-        let due = max(rest == 0 ? whole : whole + 1, currentTick + 1)
+        let due = min(max(rest == 0 ? whole : whole + 1, currentTick + 1), Self.tickMax)
         let head = heads[due & (Self.bucketCount - 1)]
-        entries[Int(id)] = Entry(next: head, previous: Self.none, due: due)
+        entries[Int(id)] = Entry(next: head, previous: Self.none, due: UInt32(due))
         if head != Self.none {
             entries[Int(head)].previous = id
         }
@@ -94,7 +96,7 @@ package struct TimerWheel {
             while cursor != Self.none {
                 let id = cursor
                 // Of later rounds there are others in the same bucket.
-                if entries[Int(id)].due <= currentTick {
+                if Int(entries[Int(id)].due) <= currentTick {
                     unlink(id)
                     return id
                 }
@@ -134,7 +136,7 @@ package struct TimerWheel {
         for tick in (currentTick + 1)...(currentTick + Self.bucketCount) {
             var id = heads[tick & (Self.bucketCount - 1)]
             while id != Self.none {
-                earliest = min(earliest, entries[Int(id)].due)
+                earliest = min(earliest, Int(entries[Int(id)].due))
                 id = entries[Int(id)].next
             }
             if earliest <= tick {
@@ -155,7 +157,7 @@ package struct TimerWheel {
             cursor = entry.next
         }
         if entry.previous == Self.none {
-            heads[entry.due & (Self.bucketCount - 1)] = entry.next
+            heads[Int(entry.due) & (Self.bucketCount - 1)] = entry.next
         } else {
             entries[Int(entry.previous)].next = entry.next
         }

@@ -5,15 +5,8 @@ package enum Digest {
     /// The value of Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 §4.2.2): base64 of the SHA-1 of the key
     /// and a fixed suffix.
     package static func webSocketAccept(key: String, suffix: String) -> String {
-        var input = Array(key.utf8)
-        input.append(contentsOf: suffix.utf8)
-        var digest = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
-        _ = SHA1(input, input.count, &digest)
-        return base64(digest)
+        HandshakeDigest().accept(key: key, suffix: suffix)
     }
-
-    /// Has OpenSSL load its tables (a few hundred kilobytes, some milliseconds), so that no client waits for it.
-    package static func prepare() { _ = webSocketAccept(key: "", suffix: "") }
 
     /// RFC 4648 §4.
     package static func base64(_ bytes: [UInt8]) -> String {
@@ -30,5 +23,43 @@ package enum Digest {
         let status = RAND_bytes(&bytes, Int32(count))
         precondition(status == 1, "OpenSSL has no source of randomness")
         return bytes
+    }
+}
+
+/// Answers opening handshakes, one after the other: what OpenSSL looks up and allocates for a digest is kept.
+///
+/// Thread: one, its owner's.
+package final class HandshakeDigest {
+    private let context: OpaquePointer
+    private let algorithm: OpaquePointer
+
+    /// Has OpenSSL load its tables (a few hundred kilobytes, some milliseconds), if nobody has before.
+    package init() {
+        guard let context = EVP_MD_CTX_new(), let algorithm = EVP_MD_fetch(nil, "SHA1", nil) else {
+            preconditionFailure("OpenSSL has no SHA-1, which RFC 6455 asks for")
+        }
+        self.context = context
+        self.algorithm = algorithm
+    }
+
+    deinit {
+        EVP_MD_CTX_free(context)
+        EVP_MD_free(algorithm)
+    }
+
+    /// As `Digest.webSocketAccept`.
+    package func accept(key: String, suffix: String) -> String {
+        EVP_DigestInit_ex2(context, algorithm, nil)
+        for part in [key, suffix] {
+            var part = part
+            part.withUTF8 { _ = EVP_DigestUpdate(context, $0.baseAddress, $0.count) }
+        }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(SHA_DIGEST_LENGTH)) { digest in
+            EVP_DigestFinal_ex(context, digest.baseAddress, nil)
+            // 28 digits, and the zero byte with which EVP_EncodeBlock ends.
+            return String(unsafeUninitializedCapacity: 29) {
+                Int(EVP_EncodeBlock($0.baseAddress, digest.baseAddress, SHA_DIGEST_LENGTH))
+            }
+        }
     }
 }

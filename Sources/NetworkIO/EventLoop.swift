@@ -1,5 +1,6 @@
 import CLibuv
 import Foundations
+import WireProtocol
 
 /// What an event loop tells its owner, always on the loop's thread.
 package protocol EventLoopDelegate: AnyObject {
@@ -23,7 +24,9 @@ package protocol EventLoopDelegate: AnyObject {
 public final class EventLoop {
     /// How far apart two ticks are; the grain of all timers.
     package static let tickMilliseconds: Int = 250
-    private static let eventsPerFetch = 512
+    /// Sockets that one turn reads at most. Enough that what many senders tell one room leaves in one write per
+    /// member; more would only keep what was read waiting for the writes of all the others.
+    private static let eventsPerFetch = 128
     /// Bytes that one read takes at most. Large enough that a busy sender's backlog comes in few calls, small enough
     /// to stay in the second-level cache.
     private static let readBufferBytes = 128 * 1024
@@ -48,6 +51,8 @@ public final class EventLoop {
     private let readBuffer: UnsafeMutableRawBufferPointer
 
     package var sockets = SocketTable()
+    /// Frames that leave in this turn. Its memory is filled anew in the next one.
+    package var scratch = FrameArena(capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
     private var wheel: TimerWheel
     private var unflushed: ContiguousArray<Socket> = []
     private var readAgain: ContiguousArray<Socket> = []
@@ -178,6 +183,7 @@ public final class EventLoop {
         }
         unflushed.removeAll(keepingCapacity: true)
         sockets.releaseClosed()
+        scratch.recycle()
         delegate?.loopTurnEnded()
     }
 

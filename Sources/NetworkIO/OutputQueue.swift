@@ -4,7 +4,9 @@ import WireProtocol
 /// What waits to be written to one socket: slices of buffers that may be shared with other sockets.
 ///
 /// The first slice stands in the socket itself, since most sockets never have a second one: a member of a busy room
-/// gets one slice per turn, whatever the number of messages. Slices that lie behind each other in one buffer are one.
+/// gets one slice per turn, whatever the number of messages. Slices that lie behind each other in one buffer are one,
+/// and a few small ones from different buffers (an ack and a message) are copied behind each other: copying some
+/// hundred bytes costs less than the list that the kernel would have to be handed.
 struct OutputQueue {
     enum Written {
         case all
@@ -15,6 +17,8 @@ struct OutputQueue {
 
     /// Slices that one system call takes; more take more calls.
     private static let slicesPerWrite = 64
+    /// Bytes up to which slices of different buffers are copied together.
+    private static let copiedBytesMax = 2048
 
     private var buffer: FrameBuffer?
     private var rest: Rest?
@@ -34,7 +38,7 @@ struct OutputQueue {
     var byteCount: Int { Int(length) + (rest?.byteCount ?? 0) }
 
     @inline(__always)
-    mutating func append(_ slice: FrameSlice) {
+    mutating func append(_ slice: FrameSlice, _ scratch: inout FrameArena) {
         guard slice.length > 0 else { return }
         guard let first = buffer else {
             buffer = slice.buffer
@@ -46,6 +50,15 @@ struct OutputQueue {
         guard let rest else {
             if first === slice.buffer, Int(offset) + Int(length) == slice.offset {
                 length += UInt32(slice.length)
+                return
+            }
+            if start == offset, Int(length) + slice.length <= Self.copiedBytesMax {
+                let joined = scratch.join(
+                    FrameSlice(buffer: first, offset: Int(offset), length: Int(length)), slice)
+                buffer = joined.buffer
+                start = UInt32(joined.offset)
+                offset = start
+                length = UInt32(joined.length)
                 return
             }
             let rest = Rest()
@@ -66,13 +79,15 @@ struct OutputQueue {
     }
 
     /// Writes as much as the kernel takes.
-    mutating func write(to descriptor: Int32) -> Written {
+    /// - Parameter isLast: the socket is closed right behind; the kernel then puts the end into the last packet.
+    mutating func write(to descriptor: Int32, isLast: Bool) -> Written {
+        let options = isLast ? sluice_msg_nosignal | sluice_msg_more : sluice_msg_nosignal
         while let first = buffer {
             let (written, offered): (Int, Int)
             if let rest {
-                (written, offered) = writeMany(first, rest, to: descriptor)
+                (written, offered) = writeMany(first, rest, to: descriptor, options)
             } else {
-                written = Int(send(descriptor, first.base + Int(offset), Int(length), sluice_msg_nosignal))
+                written = Int(send(descriptor, first.base + Int(offset), Int(length), options))
                 offered = Int(length)
             }
             if written < 0 {
@@ -88,7 +103,9 @@ struct OutputQueue {
     }
 
     /// Offers as many slices as one call takes; returns what was taken and what was offered.
-    private func writeMany(_ first: FrameBuffer, _ rest: Rest, to descriptor: Int32) -> (written: Int, offered: Int) {
+    private func writeMany(
+        _ first: FrameBuffer, _ rest: Rest, to descriptor: Int32, _ options: Int32
+    ) -> (written: Int, offered: Int) {
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.slicesPerWrite) { vectors in
             vectors.initializeElement(at: 0, to: iovec(iov_base: first.base + Int(offset), iov_len: Int(length)))
             var count = 1
@@ -102,7 +119,7 @@ struct OutputQueue {
             var message = msghdr()
             message.msg_iov = vectors.baseAddress
             message.msg_iovlen = count
-            return (Int(sendmsg(descriptor, &message, sluice_msg_nosignal)), offered)
+            return (Int(sendmsg(descriptor, &message, options)), offered)
         }
     }
 

@@ -46,6 +46,23 @@ package enum Attendance {
         }
     }
 
+    /// How many connections live.
+    package var livingCount: Int {
+        switch self {
+        case .none: 0
+        case .one: 1
+        case .several(let several): several.entries.count { $0.graceEnd == nil }
+        }
+    }
+
+    func isOf(_ user: Identifier) -> Bool {
+        switch self {
+        case .none: false
+        case .one(let info): info.user == user
+        case .several(let several): several.entries[0].info.user == user
+        }
+    }
+
     package var isEmpty: Bool { if case .none = self { true } else { false } }
     package var living: [ConnectionInfo] { entries.compactMap { $0.graceEnd == nil ? $0.info : nil } }
 
@@ -74,11 +91,19 @@ package enum Attendance {
     /// A living connection was lost: it counts until `graceEnd`.
     package mutating func lost(_ info: ConnectionInfo, graceEnd: Int) {
         guard isLiving(info) else { return }
+        if case .one = self {
+            self = .several(Several([Entry(info: info, graceEnd: graceEnd)]))
+            return
+        }
         self = Attendance(entries.filter { $0.info !== info } + [Entry(info: info, graceEnd: graceEnd)])
     }
 
     /// A connection left for good.
     package mutating func left(_ info: ConnectionInfo) {
+        if case .one(let only) = self {
+            if only === info { self = .none }
+            return
+        }
         self = Attendance(entries.filter { $0.info !== info })
     }
 

@@ -11,9 +11,10 @@ package final class ConnectionInfo: Sendable {
     private let type: DeviceType?
     /// The connection's key among its worker's sockets.
     package let socketKey: UInt64
-    /// Unix milliseconds.
-    package let connectedAt: Int
-    private let workerIndex: UInt32
+    /// Unix milliseconds above, and the worker in the lowest 16 bits.
+    private let connectedAtAndWorker: UInt64
+    /// What the user's home numbers the user with, should this be the user's first connection.
+    package let userNumber: UInt32
     private let commits = Atomic<UInt32>(0)
     private let committedAt = Atomic<Int>(0)
 
@@ -23,21 +24,26 @@ package final class ConnectionInfo: Sendable {
         init(_ name: String) { self.name = name }
     }
 
-    /// - Parameter deviceType: at most 32 bytes.
+    /// - Parameters:
+    ///   - deviceType: at most 32 bytes.
+    ///   - worker: below 65,536.
     package init(
-        user: Identifier, device: Identifier, deviceType: String?, worker: Int, socketKey: UInt64, connectedAt: Int
+        user: Identifier, device: Identifier, deviceType: String?, worker: Int, socketKey: UInt64, connectedAt: Int,
+        userNumber: UInt32
     ) {
         self.user = user
         self.device = device
         type = deviceType.map(DeviceType.init)
         self.socketKey = socketKey
-        self.connectedAt = connectedAt
-        workerIndex = UInt32(worker)
+        connectedAtAndWorker = UInt64(connectedAt) << 16 | UInt64(UInt16(worker))
+        self.userNumber = userNumber
     }
 
     package var deviceType: String? { type?.name }
     /// The worker that the connection belongs to.
-    package var worker: Int { Int(workerIndex) }
+    package var worker: Int { Int(connectedAtAndWorker & 0xFFFF) }
+    /// Unix milliseconds.
+    package var connectedAt: Int { Int(connectedAtAndWorker >> 16) }
     /// Room and direct messages that it committed.
     package var commitCount: Int { Int(commits.load(ordering: .relaxed)) }
     /// When it last did something for its session, in Unix milliseconds.

@@ -28,10 +28,14 @@ struct Roster {
 
     private func place(of user: Identifier) -> Int? {
         if !index.isEmpty { return index[user] }
-        return attendances.firstIndex { $0.user == user }
+        return attendances.firstIndex { $0.isOf(user) }
     }
 
     private mutating func insert(_ user: Identifier, _ attendance: Attendance) {
+        // Small rooms are many: the array grows by quarters there and not by doubling.
+        if attendances.count == attendances.capacity, attendances.count < 64 {
+            attendances.reserveCapacity(attendances.count + max(attendances.count / 4, 2))
+        }
         attendances.append(attendance)
         if !index.isEmpty {
             index[user] = attendances.count - 1

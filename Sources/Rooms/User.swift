@@ -6,8 +6,9 @@ import WireProtocol
 /// Pure: time comes in, effects are results. Small, because there is one for every connected user; what only an inbox
 /// needs comes with the inbox. Thread: the home worker's.
 package final class User {
-    /// A number that no other user of the home's worker ever had.
-    private let number: UInt64
+    package let id: Identifier
+    /// A number that no other user of the home's worker had before.
+    private let number: UInt32
     /// Sessions begun so far.
     private var sessionNumber: UInt16 = 0
     /// In its home's list of users that are away.
@@ -19,7 +20,18 @@ package final class User {
     package private(set) var attendance = Attendance.none
     private var inbox: Inbox?
 
-    package init(number: UInt64) { self.number = number }
+    package init(_ id: Identifier, number: UInt32) {
+        self.id = id
+        self.number = number
+    }
+
+    /// The user of a connection that is the first of its session, under the number that it was given for that.
+    init(_ info: ConnectionInfo) {
+        id = info.user
+        number = info.userNumber
+        sessionNumber = 1
+        attendance.joined(info)
+    }
 
     // MARK: Session
 
@@ -37,15 +49,24 @@ package final class User {
     /// The session that a connection which comes now belongs to; a new one when the former is older than `oldest`
     /// (Unix milliseconds). Call it before `connected`.
     package func openSession(notBefore oldest: Int) -> Session {
-        let isAlive = attendance.living.isEmpty == false || (lastActiveAt > 0 && lastActiveAt >= oldest)
+        let isAlive = attendance.livingCount > 0 || (lastActiveAt > 0 && lastActiveAt >= oldest)
         if !isAlive {
             sessionNumber &+= 1
             formerCommits = 0
         }
         let count = attendance.living.reduce(Int(formerCommits)) { $0 + $1.commitCount }
         return Session(
-            id: "s\(String(number, radix: 36))-\(sessionNumber)", isResumed: isAlive, messageCount: count,
+            id: Self.sessionID(number, sessionNumber), isResumed: isAlive, messageCount: count,
             lastActiveAt: isAlive ? lastActiveAt : nil)
+    }
+
+    /// The session that begins with the first connection of a user who is not known.
+    package static func firstSession(number: UInt32) -> Session {
+        Session(id: sessionID(number, 1), isResumed: false, messageCount: 0, lastActiveAt: nil)
+    }
+
+    private static func sessionID(_ number: UInt32, _ session: UInt16) -> String {
+        "s\(String(number, radix: 36))-\(session)"
     }
 
     package var lastActiveAt: Int { attendance.living.reduce(formerActiveAt) { max($0, $1.lastActiveAt) } }
@@ -57,7 +78,7 @@ package final class User {
 
     // MARK: Connections
 
-    package var connectionCount: Int { attendance.living.count }
+    package var connectionCount: Int { attendance.livingCount }
 
     package struct Arrival {
         /// The connection of the same device that is to be closed.
@@ -103,7 +124,12 @@ package final class User {
         Position(epoch: inboxEpoch(epoch), seq: inbox?.log.newestSeq ?? 0)
     }
 
-    private func inboxEpoch(_ prefix: String) -> String { "\(prefix)-\(String(number, radix: 36))" }
+    private func inboxEpoch(_ prefix: String) -> String { Self.inboxEpoch(prefix, number: number) }
+
+    /// The name of the inbox of the user with this number.
+    package static func inboxEpoch(_ prefix: String, number: UInt32) -> String {
+        "\(prefix)-\(String(number, radix: 36))"
+    }
 
     /// The inbox if something was ever sent to or by the user.
     package var openedInbox: Inbox? { inbox }

@@ -108,6 +108,29 @@ package struct FrameArena {
         return FrameSlice(buffer: buffer, offset: start, length: length)
     }
 
+    /// The bytes of two slices behind each other. Nothing but the second is copied when the first ends the arena.
+    package mutating func join(_ first: FrameSlice, _ second: FrameSlice) -> FrameSlice {
+        if let buffer, first.buffer === buffer, first.offset + first.length == buffer.count,
+            buffer.free >= second.length
+        {
+            buffer.append(second.bytes)
+            return FrameSlice(buffer: buffer, offset: first.offset, length: first.length + second.length)
+        }
+        let buffer = room(for: first.length + second.length)
+        let start = buffer.count
+        buffer.append(first.bytes)
+        buffer.append(second.bytes)
+        return FrameSlice(buffer: buffer, offset: start, length: first.length + second.length)
+    }
+
+    /// Bytes that are no frame, or frames that were made elsewhere.
+    package mutating func copy(_ bytes: UnsafeRawBufferPointer) -> FrameSlice {
+        let buffer = room(for: bytes.count)
+        let start = buffer.count
+        buffer.append(bytes)
+        return FrameSlice(buffer: buffer, offset: start, length: bytes.count)
+    }
+
     /// The current buffer when `length` bytes fit, else a new one.
     private mutating func room(for length: Int) -> FrameBuffer {
         if let buffer, buffer.free >= length { return buffer }

@@ -49,7 +49,7 @@ struct TimerWheelTests {
     func farthestDeadline() {
         var wheel = TimerWheel(tickMilliseconds: 2)
         wheel.schedule(0, at: Int.max)
-        #expect(wheel.popDue(at: 1 << 40) == nil)
+        #expect(wheel.popDue(at: 1 << 32) == nil)
         #expect(wheel.isScheduled(0))
     }
 

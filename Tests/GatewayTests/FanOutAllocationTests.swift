@@ -75,7 +75,6 @@
 
         init() throws {
             SignalWatcher.ignoreBrokenPipes()
-            Digest.prepare()
             let configuration = try Configuration.load(
                 environment: [
                     "HOST": "127.0.0.1", "WORKERS": "1", "MESSAGES_PER_SECOND": "1000000", "HISTORY_SIZE": "100",

@@ -159,6 +159,48 @@ struct SocketWritingTests {
         guard case .peer = socket.ends.first else { Issue.record("\(socket.ends)"); return }
     }
 
+    @Test("closeAfterFlush: everything is delivered, however long it takes, and the socket is closed behind it")
+    func closeAfterFlush() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver)
+        let sent = Loopback.pattern(2_000_000, seed: 6)
+        socket.send(sent)
+        socket.closeAfterFlush()
+        socket.send([1, 2, 3])
+        driver.work = {
+            peer.read(50_000)
+            driver.turnAgain()
+        }
+        driver.run(until: { peer.isAtEnd })
+        #expect(peer.bytes == sent && !socket.isOpen)
+        guard case .local = socket.ends.first, socket.ends.count == 1 else { Issue.record("\(socket.ends)"); return }
+    }
+
+    @Test("a few small slices leave in one piece, in their order, and also to a peer that reads late")
+    func smallSlices() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver)
+        var sent: [UInt8] = []
+        var turns = 0
+        driver.work = {
+            guard turns < 200 else { return }
+            turns += 1
+            for number in 0..<5 {
+                let piece = Loopback.pattern(100 + 331 * number, seed: UInt64(turns * 10 + number))
+                socket.send(piece)
+                sent += piece
+            }
+            driver.turnAgain()
+        }
+        driver.run(until: { turns == 200 })
+        driver.work = {
+            peer.read(20_000)
+            driver.turnAgain()
+        }
+        driver.run(until: { peer.bytes.count >= sent.count })
+        #expect(peer.bytes == sent)
+    }
+
     @Test("endAfterFlush with nothing queued ends at once")
     func endWithoutBytes() throws {
         let driver = try LoopDriver()

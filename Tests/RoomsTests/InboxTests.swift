@@ -9,7 +9,8 @@ struct InboxTests {
     private let tablet = Identifier(unchecked: "tablet")
 
     private func inbox(entries: Int = 0, size: Int = 10) -> Inbox {
-        let inbox = User(number: 1).openInbox(of: Identifier(unchecked: "anna"), epoch: "w", size: size)
+        let inbox = User(Identifier(unchecked: "anna"), number: 1)
+            .openInbox(of: Identifier(unchecked: "anna"), epoch: "w", size: size)
         for _ in 0..<entries { inbox.log.appendText() }
         return inbox
     }

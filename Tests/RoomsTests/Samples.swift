@@ -7,7 +7,7 @@ func sampleConnection(
 ) -> ConnectionInfo {
     ConnectionInfo(
         user: Identifier(unchecked: user), device: Identifier(unchecked: device), deviceType: type, worker: 0,
-        socketKey: 1, connectedAt: time)
+        socketKey: 1, connectedAt: time, userNumber: 1)
 }
 
 /// Calls `body` with the bytes of a text.

@@ -6,7 +6,7 @@ import Testing
 struct UserTests {
     @Test("a session is resumed while a connection lives")
     func living() {
-        let user = User(number: 7)
+        let user = User(Identifier(unchecked: "a"), number: 7)
         let first = user.openSession(notBefore: 0)
         #expect(!first.isResumed && first.messageCount == 0 && first.lastActiveAt == nil)
         let phone = sampleConnection("a", at: 1000)
@@ -18,7 +18,7 @@ struct UserTests {
 
     @Test("after the last connection it lives to the end of its time, then there is a new one")
     func expired() {
-        let user = User(number: 7)
+        let user = User(Identifier(unchecked: "a"), number: 7)
         let first = user.openSession(notBefore: 0)
         let phone = sampleConnection("a", at: 1000)
         _ = user.connected(phone)
@@ -34,7 +34,7 @@ struct UserTests {
 
     @Test("the count goes over all connections of the session, gone and living")
     func counts() {
-        let user = User(number: 7)
+        let user = User(Identifier(unchecked: "a"), number: 7)
         _ = user.openSession(notBefore: 0)
         let (phone, desk) = (sampleConnection("a"), sampleConnection("a", device: "desk"))
         _ = user.connected(phone)
@@ -48,7 +48,7 @@ struct UserTests {
 
     @Test("the same device replaces its connection, whose end is then no loss")
     func replaced() {
-        let user = User(number: 7)
+        let user = User(Identifier(unchecked: "a"), number: 7)
         let (old, new) = (sampleConnection("a", at: 1000), sampleConnection("a", at: 2000))
         let first = user.connected(old)
         #expect(first.replaced == nil && first.isNewDevice)
@@ -64,7 +64,7 @@ struct UserTests {
 
     @Test("a device that is back within its grace is not new; past it, it is told as gone")
     func grace() {
-        let user = User(number: 7)
+        let user = User(Identifier(unchecked: "a"), number: 7)
         let phone = sampleConnection("a")
         _ = user.connected(phone)
         #expect(user.lost(phone, graceEnd: 10, at: 1100))
@@ -80,7 +80,7 @@ struct UserTests {
 
     @Test("the inbox is made once, keeps the user, and its replaying connections are not told live")
     func inbox() {
-        let user = User(number: 35)
+        let user = User(Identifier(unchecked: "a"), number: 35)
         #expect(user.openedInbox == nil && user.inboxPosition(of: "w") == Position(epoch: "w-z", seq: 0))
         let (phone, desk) = (sampleConnection("a"), sampleConnection("a", device: "desk"))
         _ = user.connected(phone)

@@ -69,6 +69,26 @@ struct FrameBufferTests {
         #expect(fourth.buffer !== third.buffer && Array(third.payload) == [7])
     }
 
+    @Test("two slices are joined: where they lie when the first ends the arena, else as a copy")
+    func joining() {
+        var arena = FrameArena(capacityMin: 16, capacityMax: 64, isTransient: true)
+        let first = frame(&arena, [1, 2, 3])
+        let elsewhere = ([9, 9] as [UInt8]).withUnsafeBytes { FrameBuffer(copying: $0) }
+        let second = FrameSlice(buffer: elsewhere, offset: 0, length: 2)
+        let grown = arena.join(first, second)
+        #expect(grown.buffer === first.buffer && grown.offset == first.offset)
+        #expect(Array(grown.bytes) == Array(first.bytes) + [9, 9])
+        // `first` no longer ends the arena: both are copied, and what was there stays as it was.
+        let copied = arena.join(first, second)
+        #expect(copied.offset != first.offset || copied.buffer !== first.buffer)
+        #expect(Array(copied.bytes) == Array(grown.bytes) && Array(grown.bytes) == Array(first.bytes) + [9, 9])
+        // Nor is it grown when there is no room.
+        let full = arena.join(copied, FrameSlice(buffer: copied.buffer, offset: copied.offset, length: copied.length))
+        #expect(Array(full.bytes) == Array(copied.bytes) + Array(copied.bytes))
+        let plain = ([4, 5] as [UInt8]).withUnsafeBytes { arena.copy($0) }
+        #expect(Array(plain.bytes) == [4, 5])
+    }
+
     @Test("an accumulator is an array of bytes: 2,000 random steps against a model")
     func accumulator() {
         let seed = UInt64.random(in: .min ... .max)

@@ -34,13 +34,12 @@ extension Connection {
     func peerClosed(_ code: CloseCode?) {
         if case .closing = phase {
             phase = .finished
-            endAfterFlush()
-            return
+            return closeAfterFlush()
         }
         leaveEverything()
         send(FrameEncoder.closeFrame(code))
         phase = .finished
-        endAfterFlush()
+        closeAfterFlush()
         loop.schedule(self, at: loop.now + Self.closeMilliseconds)
     }
 

@@ -108,7 +108,7 @@ extension Connection {
 
     private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
         guard let members = target(frame.room) else { return refuseOutside(frame) }
-        if members.home == worker.index, let home = worker.rooms[members.room] {
+        if let home = members.localHome {
             worker.publish(fields, from: info, in: home)
         } else {
             let message = RemoteMessage(room: members.room, info: info, fields: OwnedMessageFields(fields))

@@ -11,6 +11,10 @@ extension Connection {
         return furtherRooms.first { $0.members.room == room }?.members
     }
 
+    func isMember(of members: RoomMembers) -> Bool {
+        urlIndex >= 0 && urlMembers === members || furtherRooms.contains { $0.members === members }
+    }
+
     func isLive(in room: Identifier) -> Bool { members(of: room) != nil }
 
     /// The room that a frame means: the one it names, or the URL's; nil when the connection is not in it.

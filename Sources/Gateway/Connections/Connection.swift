@@ -202,7 +202,6 @@ final class Connection: Socket {
 
     override func drained() {
         switch phase {
-        case .finished: close()
         case .opening, .chat:
             if wait != nil {
                 // Taking a replay is a sign of life: input is not read meanwhile.
@@ -264,7 +263,7 @@ final class Connection: Socket {
     /// Begins the heartbeat at a moment of its own, so that many connections do not beat together.
     func beginHeartbeat() {
         let interval = worker.configuration.heartbeatIntervalMilliseconds
-        nextPingAt = loop.now + Int.random(in: (interval + 1) / 2...interval)
+        nextPingAt = loop.now + Int.random(in: (interval + 1) / 2...interval, using: &worker.random)
         scheduleHeartbeat()
     }
 

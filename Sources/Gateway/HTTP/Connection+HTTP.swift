@@ -4,6 +4,9 @@ import WireProtocol
 
 // The HTTP phase: reading requests, routing, answering.
 extension Connection {
+    /// Bytes up to which an answer is copied into memory that others use too.
+    private static let sharedBytesMax = 4096
+
     /// Takes up to one request from the front of `bytes`; returns how many bytes that were.
     func processHTTP(_ bytes: UnsafeMutableRawBufferPointer, _ exchange: HTTPExchange) -> Int {
         let (consumed, event) = exchange.parser.consume(UnsafeRawBufferPointer(bytes))
@@ -94,7 +97,14 @@ extension Connection {
     }
 
     func sendBytes(_ bytes: [UInt8]) {
-        send(bytes.withUnsafeBytes { FrameBuffer(copying: $0) })
+        bytes.withUnsafeBytes { bytes in
+            // What is small shares its memory, and its packet, with the frames of this turn.
+            if bytes.count <= Self.sharedBytesMax {
+                send(worker.scratch.copy(bytes))
+            } else {
+                send(FrameBuffer(copying: bytes))
+            }
+        }
     }
 
     // MARK: Deciding

@@ -183,8 +183,8 @@ extension Connection {
 extension Worker {
     /// Rooms at home here, above `cursor` by id, one more than `limit` so that it shows whether there are more.
     fileprivate func describeRooms(after cursor: Identifier?, limit: Int) -> [(id: Identifier, json: [UInt8])] {
-        let ids = rooms.keys.filter { id in cursor.map { $0 < id } ?? true }.sorted().prefix(limit + 1)
-        return ids.compactMap { id in rooms[id].map { (id, describe($0.room)) } }
+        let found = rooms.all.filter { home in cursor.map { $0 < home.id } ?? true }.sorted { $0.id < $1.id }
+        return found.prefix(limit + 1).map { ($0.id, describe($0.room)) }
     }
 
     fileprivate func describe(_ room: Room) -> [UInt8] {

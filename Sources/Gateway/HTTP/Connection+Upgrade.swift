@@ -52,7 +52,7 @@ extension Connection {
 
     private func switchProtocols(_ upgrade: WebSocketUpgrade) {
         var bytes: [UInt8] = []
-        let accept = Digest.webSocketAccept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
+        let accept = worker.handshakeDigest.accept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
         let spoken = upgrade.protocols.contains("sluice.v1") ? "sluice.v1" : nil
         WebSocketHandshake.acceptResponse(accept: accept, subprotocol: spoken, into: &bytes)
         sendBytes(bytes)

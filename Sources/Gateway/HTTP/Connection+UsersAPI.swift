@@ -11,7 +11,7 @@ extension Connection {
             let id = try call.identifier("user_id", path[0])
             let (key, origin) = (key, worker.index)
             worker.post(to: worker.context.home(of: id)) { home in
-                let user = home.users[id]
+                let user = home.users.find(id)
                 let devices = user?.attendance.entries.map(\.info) ?? []
                 let pending = user?.openedInbox?.pendingCount ?? 0
                 home.post(to: origin) { $0.describeUser(id, devices, pending: pending, to: key) }
@@ -42,7 +42,7 @@ extension Connection {
         answering { () throws(APIFault) in
             let id = try call.identifier("user_id", path[0])
             answer(at: worker.context.home(of: id)) { home in
-                let living = home.users[id]?.attendance.living ?? []
+                let living = home.users.find(id)?.attendance.living ?? []
                 for info in living {
                     home.post(to: info.worker) { $0.find(info)?.closeAsRemoved("removed") }
                 }

@@ -45,7 +45,6 @@ package final class Node {
         self.configuration = configuration
         self.logger = logger
         SignalWatcher.ignoreBrokenPipes()
-        Digest.prepare()
         let openFiles = ProcessLimits.raiseOpenFiles()
         let listeners = try Self.bind(configuration)
         port = listeners[0].port

@@ -34,11 +34,11 @@ extension Worker {
     func flush(_ home: RoomHome) {
         guard let open = home.open else { return }
         home.open = nil
-        for worker in home.liveCounts.indices where worker != index {
-            let isConcerned = home.liveCounts[worker] > 0 || open.batch.cuts.contains { $0.worker == worker }
+        for worker in 0..<context.workerCount where worker != index {
+            let isConcerned = home.isLive(on: worker) || open.batch.cuts.contains { $0.worker == worker }
             if isConcerned { send(.deliver(open.batch), to: worker) }
         }
-        deliver(open.batch)
+        deliver(open.batch, to: home.localMembers)
         open.batch.removeAll()
         batchPool.append(open)
     }
@@ -210,7 +210,7 @@ extension Worker {
             break
         case .inGrace:
             let due = loop.now + configuration.presenceGraceMilliseconds
-            deadlines.add(.roomGrace(room: home.room.id, user: user), at: due)
+            graces.add(.room(room: home.room.id, user: user), endsAt: due)
         case .userLeft:
             writer.presenceChange("left", room: home.room.id, user: user, users: home.room.userCount)
             broadcastWritten(in: home)

@@ -5,16 +5,16 @@ import WireProtocol
 // What a worker does for its own connections that are in rooms, wherever these are at home.
 extension Worker {
     /// Hands a room's batch to the members here: one slice for each, and cut up for those who said something.
-    func deliver(_ batch: RoomBatch) {
+    func deliver(_ batch: RoomBatch, to members: RoomMembers?) {
         let marked = markAuthors(batch)
-        if let members = members[batch.room] {
+        if let members {
             for connection in members.connections where connection.firstCut < 0 {
                 for segment in batch.segments { connection.deliver(segment) }
             }
             counters.messagesOut.add(batch.messageCount * members.connections.count)
         }
         // Authors come last and one by one; one who is no longer a member still gets its acks.
-        if marked { deliverToAuthors(batch) }
+        if marked { deliverToAuthors(batch, among: members) }
     }
 
     /// Links the cuts of each connection, first to last; true if there are any on this worker.
@@ -32,10 +32,10 @@ extension Worker {
         return isMarked
     }
 
-    private func deliverToAuthors(_ batch: RoomBatch) {
+    private func deliverToAuthors(_ batch: RoomBatch, among members: RoomMembers?) {
         for cut in batch.cuts where cut.worker == index {
             guard let author = loop.sockets.find(cut.socketKey) as? Connection, author.firstCut >= 0 else { continue }
-            let isMember = author.isLive(in: batch.room)
+            let isMember = members.map(author.isMember(of:)) ?? false
             var position = 0
             var next = author.firstCut
             while next >= 0 {
@@ -82,13 +82,16 @@ extension Worker {
         if let found = members[room] { return found }
         let made = RoomMembers(room: room, home: context.home(of: room))
         members[room] = made
+        if made.home == index, let home = rooms[room] { made.connect(to: home) }
         return made
     }
 
     /// Takes a connection out of its place in a room.
     func remove(from members: RoomMembers, at index: Int) {
         members.remove(at: index)
-        if members.connections.isEmpty, self.members[members.room] === members { self.members[members.room] = nil }
+        guard members.connections.isEmpty else { return }
+        members.disconnect()
+        if self.members[members.room] === members { self.members[members.room] = nil }
     }
 
     // MARK: Answers of a room's home

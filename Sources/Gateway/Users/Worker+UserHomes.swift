@@ -5,9 +5,9 @@ import WireProtocol
 // What a worker does as the home of users: their devices, sessions and inboxes. On the home's thread.
 extension Worker {
     func openUser(_ id: Identifier) -> User {
-        if let user = users[id] { return user }
-        let user = User(number: makeNumber())
-        users[id] = user
+        if let user = users.find(id) { return user }
+        let user = User(id, number: makeNumber())
+        users.insert(user)
         return user
     }
 
@@ -19,6 +19,7 @@ extension Worker {
 
     /// A connection wants to be one of its user's.
     func attach(_ arrival: Arrival) {
+        guard users.contains(arrival.user) else { return attachFirst(arrival) }
         let user = openUser(arrival.user)
         let isReplacing = user.attendance.living.contains { $0.device == arrival.device }
         if let most = configuration.connectionsPerUserMax, !isReplacing, user.connectionCount >= most {
@@ -26,10 +27,7 @@ extension Worker {
             return
         }
         let session = user.openSession(notBefore: loop.unixNow - configuration.sessionTTLMilliseconds)
-        let info = ConnectionInfo(
-            user: arrival.user, device: arrival.device ?? Identifier(unchecked: "d-" + makeName()),
-            deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
-            connectedAt: loop.unixNow)
+        let info = makeInfo(arrival)
         let change = user.connected(info)
         if let replaced = change.replaced {
             post(to: replaced.worker) { $0.find(replaced)?.closeAsReplaced() }
@@ -43,6 +41,26 @@ extension Worker {
             position: user.inboxPosition(of: namePrefix), pending: user.openedInbox?.pendingCount ?? 0)
         let replay = beginInboxReplay(of: user, to: info)
         post(to: info.worker) { $0.attached(info, sessionState, inboxState, replay) }
+    }
+
+    /// The first connection of a user that is not known: there is nothing to tell and nobody to tell it to.
+    private func attachFirst(_ arrival: Arrival) {
+        let info = makeInfo(arrival)
+        users.insert(first: info)
+        let session = User.firstSession(number: info.userNumber)
+        let sessionState = WelcomeFrame.SessionState(
+            id: session.id, isResumed: session.isResumed, messageCount: session.messageCount,
+            lastActiveAt: session.lastActiveAt)
+        let inbox = WelcomeFrame.InboxState(
+            position: Position(epoch: User.inboxEpoch(namePrefix, number: info.userNumber), seq: 0), pending: 0)
+        post(to: info.worker) { $0.attached(info, sessionState, inbox, InboxReplay(frames: [], nextAfter: nil)) }
+    }
+
+    private func makeInfo(_ arrival: Arrival) -> ConnectionInfo {
+        ConnectionInfo(
+            user: arrival.user, device: arrival.device ?? Identifier(unchecked: "d-" + makeName()),
+            deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
+            connectedAt: loop.unixNow, userNumber: makeNumber())
     }
 
     /// A part of an inbox for a connection, and where the next one begins.
@@ -79,27 +97,27 @@ extension Worker {
 
     /// A connection has taken what was sent of its inbox and wants the rest.
     func continueInboxReplay(_ info: ConnectionInfo, after seq: UInt64) {
-        guard let inbox = users[info.user]?.openedInbox, inbox.isReplaying(info) else { return }
+        guard let inbox = users.find(info.user)?.openedInbox, inbox.isReplaying(info) else { return }
         let replay = replay(inbox, to: info, after: seq)
         post(to: info.worker) { $0.find(info)?.inboxReplayed(replay) }
     }
 
     /// A connection ended: at once for others, or with the grace.
     func detach(_ info: ConnectionInfo, atOnce: Bool) {
-        guard let user = users[info.user] else { return }
+        guard let user = users.find(info.user) else { return }
         user.openedInbox?.replayEnded(info)
         if atOnce {
             if user.left(info, at: loop.unixNow) { wentOffline([info], user) }
         } else {
             let due = loop.now + configuration.presenceGraceMilliseconds
             if user.lost(info, graceEnd: due, at: loop.unixNow) {
-                deadlines.add(.userGrace(user: info.user), at: due)
+                graces.add(.user(user: info.user), endsAt: due)
             }
         }
     }
 
     func userGraceEnded(_ id: Identifier) {
-        guard let user = users[id] else { return }
+        guard let user = users.find(id) else { return }
         wentOffline(user.graceEnded(at: loop.now), user)
     }
 
@@ -209,7 +227,7 @@ extension Worker {
     }
 
     func acknowledgeInbox(_ position: Position, _ info: ConnectionInfo) {
-        users[info.user]?.openedInbox?.acknowledged(position, device: info.device)
+        users.find(info.user)?.openedInbox?.acknowledged(position, device: info.device)
     }
 
     // MARK: Addresses

@@ -11,10 +11,10 @@ extension Worker {
     /// longest goes.
     private static let absentUsersMax = 100_000
 
-    func handle(_ deadline: Deadline) {
-        switch deadline {
-        case .roomGrace(let room, let user): roomGraceEnded(room, user)
-        case .userGrace(let user): userGraceEnded(user)
+    func ended(_ grace: Grace) {
+        switch grace {
+        case .room(let room, let user): roomGraceEnded(room, user)
+        case .user(let user): userGraceEnded(user)
         }
     }
 
@@ -58,7 +58,7 @@ extension Worker {
                 return
             }
             idleUsers.removeFirst()
-            guard let user = users[first.key] else { continue }
+            guard let user = users.find(first.key) else { continue }
             user.isListedAsIdle = false
             guard user.attendance.isEmpty else { continue }
             let isPressed = idleUsers.count >= Self.absentUsersMax
@@ -67,7 +67,7 @@ extension Worker {
             if !isPressed, isRecent || !user.isForgettable {
                 listIfIdle(user, first.key)
             } else {
-                users[first.key] = nil
+                users.remove(first.key)
             }
         }
     }
@@ -82,7 +82,7 @@ extension Worker {
         }
         for inbox in usedInboxes { expire(inbox) }
         usedInboxes.removeAll { inbox in
-            inbox.isListedForExpiry = !inbox.isEmpty && users[inbox.user]?.openedInbox === inbox
+            inbox.isListedForExpiry = !inbox.isEmpty && users.find(inbox.user)?.openedInbox === inbox
             return !inbox.isListedForExpiry
         }
     }

@@ -13,11 +13,14 @@ package final class Worker {
     package let context: NodeContext
     package let loop: EventLoop
     let logger: Logger
+    let handshakeDigest = HandshakeDigest()
+    /// For spreading things in time.
+    var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
 
     /// Rooms that are at home here.
-    var rooms: [Identifier: RoomHome] = [:]
+    var rooms = IdentifierTable<RoomHome>()
     /// Connections of this worker by room, wherever that is at home.
-    var members: [Identifier: RoomMembers] = [:]
+    var members = IdentifierTable<RoomMembers>()
     /// Rooms at home here that fell empty, the one that did so first in front.
     var idleRooms = IdleQueue<Identifier>()
     /// Users at home here that went, likewise.
@@ -28,16 +31,14 @@ package final class Worker {
     /// While a batch is delivered: of each cut, the next one of the same connection, or -1.
     var nextCuts: ContiguousArray<Int32> = []
     /// Users that are at home here.
-    var users: [Identifier: User] = [:]
+    var users = UserTable()
     /// Connections by effective address, for addresses that are at home here; used when there is a limit.
     var addresses: [Identifier: Int] = [:]
-    /// Work that is due at a time: grace ends, expiries.
-    var deadlines = Deadlines()
+    /// Lost connections that may come back.
+    var graces = GraceQueue()
 
     /// Writes one JSON text after the other.
     var writer = JSONWriter()
-    /// Frames for single connections: acks, errors, pongs. Filled anew each turn.
-    var scratch = FrameArena(capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
     /// The heartbeat frame, shared by all.
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
 
@@ -87,14 +88,20 @@ package final class Worker {
         context.mailboxes[index].connect(to: nil)
     }
 
+    /// Frames for single connections: acks, errors, pongs.
+    var scratch: FrameArena {
+        @inline(__always) get { loop.scratch }
+        @inline(__always) _modify { yield &loop.scratch }
+    }
+
     var counters: WorkerCounters { context.counters[index] }
     var configuration: Configuration { context.configuration }
 
     /// A name that no other room, message, session or device of this process has.
     func makeName() -> String { names.next() }
 
-    /// A number that this worker never gave out before.
-    func makeNumber() -> UInt64 { names.nextNumber() }
+    /// A number that this worker has not given out before, unless it gave out four billion.
+    func makeNumber() -> UInt32 { UInt32(truncatingIfNeeded: names.nextNumber()) }
 
     /// What all names of this worker begin with.
     var namePrefix: String { names.prefix }
@@ -117,7 +124,7 @@ package final class Worker {
     private func handle(_ letter: Letter) {
         switch letter {
         case .publish(let message): publishRemote(message)
-        case .deliver(let batch): deliver(batch)
+        case .deliver(let batch): deliver(batch, to: members[batch.room])
         case .run(let work): work(self)
         }
     }
@@ -163,7 +170,7 @@ package final class Worker {
                 connection.closeForDrain()
                 continue
             }
-            let deadline = duration > 0 ? Int.random(in: 0...duration) : 0
+            let deadline = duration > 0 ? Int.random(in: 0...duration, using: &random) : 0
             writer.drain(reconnect: context.reconnectWindow, deadlineMilliseconds: deadline)
             connection.sendWritten()
             drainPlan.append((loop.now + deadline, connection.key))
@@ -210,14 +217,14 @@ extension Worker: EventLoopDelegate {
         ticks += 1
         publishCounters()
         acceptor?.ticked()
-        while let due = deadlines.popDue(at: loop.now) { handle(due) }
+        while let grace = graces.popEnded(at: loop.now) { ended(grace) }
         if ticks % 4 == 0 { expireIdle() }
         continueDraining()
     }
 
     package func loopTurnEnding() { endTurn() }
 
-    package func loopTurnEnded() { scratch.recycle() }
+    package func loopTurnEnded() {}
 }
 
 extension Worker: AcceptorDelegate {

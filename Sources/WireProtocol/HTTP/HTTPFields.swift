@@ -56,9 +56,8 @@ struct HTTPFields: Sendable {
     }
 
     private func isNamed(_ line: HTTPField, _ lowercasedName: String) -> Bool {
-        let expected = lowercasedName.utf8
-        guard line.name.count == expected.count else { return false }
-        return bytes[line.name.lower..<line.name.upper].elementsEqual(expected) { HTTPByte.lowercased($0) == $1 }
+        guard line.name.count == lowercasedName.utf8.count else { return false }
+        return isEqual(line.name.lower, lowercasedName)
     }
 
     /// Whether the slice is this text but for ASCII case.
@@ -70,19 +69,30 @@ struct HTTPFields: Sendable {
         bytes.withUnsafeBytes { HTTPAuthority.isValid($0, slice.lower, slice.upper) }
     }
 
+    /// Whether the bytes from `start` on are this text but for ASCII case; the head is at least as long.
+    private func isEqual(_ start: Int, _ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { expected in
+            bytes.withUnsafeBufferPointer { bytes in
+                for index in 0..<expected.count
+                where HTTPByte.lowercased(bytes[start &+ index]) != HTTPByte.lowercased(expected[index]) {
+                    return false
+                }
+                return true
+            }
+        }
+    }
+
     /// Whether the comma-separated list in the slice has the token, ASCII case ignored.
     func listHas(_ token: String, in slice: HTTPSlice) -> Bool {
         var start = slice.lower
         while start <= slice.upper {
             var end = start
             while end < slice.upper && bytes[end] != UInt8(ascii: ",") { end &+= 1 }
-            let element = HTTPFields.trimmed(bytes[start..<end])
-            if element.count == token.utf8.count,
-                element.elementsEqual(
-                    token.utf8, by: { HTTPByte.lowercased($0) == HTTPByte.lowercased($1) })
-            {
-                return true
-            }
+            var (first, last) = (start, end)
+            while first < last && HTTPByte.isBlank(bytes[first]) { first &+= 1 }
+            while last > first && HTTPByte.isBlank(bytes[last &- 1]) { last &-= 1 }
+            if last &- first == token.utf8.count, isEqual(first, token) { return true }
             start = end &+ 1
         }
         return false

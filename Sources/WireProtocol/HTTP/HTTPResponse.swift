@@ -59,8 +59,14 @@ package struct HTTPResponse: Sendable {
     }
 
     private static func append(text: String, to out: inout [UInt8]) {
-        for byte in text.utf8 {
-            out.append(byte < 0x20 && byte != HTTPByte.tab || byte == 0x7F ? HTTPByte.space : byte)
+        func isControl(_ byte: UInt8) -> Bool { byte < 0x20 && byte != HTTPByte.tab || byte == 0x7F }
+        var text = text
+        text.withUTF8 { bytes in
+            if bytes.contains(where: isControl) {
+                out.append(contentsOf: bytes.map { isControl($0) ? HTTPByte.space : $0 })
+            } else {
+                out.append(contentsOf: bytes)
+            }
         }
     }
 }

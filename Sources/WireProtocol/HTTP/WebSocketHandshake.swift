@@ -56,6 +56,7 @@ package enum WebSocketHandshake {
 
     /// Appends the 101 response. `subprotocol` is one of those offered.
     package static func acceptResponse(accept: String, subprotocol: String?, into out: inout [UInt8]) {
+        out.reserveCapacity(out.count + 256)
         out.append(
             contentsOf: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".utf8)
         HTTPResponse.append("Sec-WebSocket-Accept", accept, to: &out)

@@ -57,7 +57,7 @@ package struct JSONWriter: ~Copyable {
     }
 
     /// A name that is not known when the program is written.
-    package mutating func name(_ name: String) {
+    package mutating func name(dynamic name: String) {
         string(name)
         reserve(1)
         put(UInt8(ascii: ":"))
