@@ -103,6 +103,7 @@ public final class EventLoop {
         loop.deallocate()
         events.deallocate()
         readBuffer.deallocate()
+        sockets.deallocate()
     }
 
     private var handles: [UnsafeMutablePointer<uv_handle_t>] {

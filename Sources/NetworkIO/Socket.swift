@@ -23,6 +23,8 @@ open class Socket {
     /// What waits to be written.
     private var output = OutputQueue()
     package internal(set) var slot: UInt32 = 0
+    /// Tells this socket from others that have the slot before or after it.
+    var generation: UInt32 = 0
     private var descriptor: Int32
     private var flags: Flags = []
 
@@ -79,7 +81,7 @@ open class Socket {
     // MARK: What callers use
 
     /// Names this socket for as long as it is open.
-    package var key: UInt64 { loop.sockets.key(of: slot) }
+    package var key: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
     package var isOpen: Bool { descriptor >= 0 }
     /// Bytes that wait for the kernel to take them.
     package var queuedBytes: Int { output.byteCount }

@@ -1,36 +1,60 @@
 /// The sockets of one loop by slot: small numbers that are used again.
+///
+/// Held in plain memory, because an array in the loop would be retained and released at every look.
+/// Owned by the loop, which calls `deallocate` at its end.
 package struct SocketTable {
-    private var sockets: ContiguousArray<Socket?> = []
+    private var slots: UnsafeMutableBufferPointer<Socket?>
+    /// Slots that were given out at some time.
+    private var slotCount = 0
     /// Rises each time a slot is given out, so that an event or a letter for a former socket finds nobody.
-    private var generations: ContiguousArray<UInt32> = []
+    private var generation: UInt32 = 0
     private var free: ContiguousArray<UInt32> = []
     private var closed: ContiguousArray<UInt32> = []
 
     /// Sockets that are open.
     package private(set) var count = 0
 
-    package init() {}
+    init() {
+        slots = .allocate(capacity: 64)
+        slots.initialize(repeating: nil)
+    }
+
+    /// Lets go of the sockets and the memory.
+    func deallocate() {
+        slots.deinitialize()
+        slots.deallocate()
+    }
 
     /// Takes `socket` in and gives it its slot.
     mutating func insert(_ socket: Socket) {
         let slot: UInt32
         if let last = free.popLast() {
             slot = last
-            sockets[Int(slot)] = socket
         } else {
-            slot = UInt32(sockets.count)
-            sockets.append(socket)
-            generations.append(0)
+            slot = UInt32(slotCount)
+            slotCount += 1
+            if slotCount > slots.count { grow() }
         }
-        generations[Int(slot)] &+= 1
+        slots[Int(slot)] = socket
+        generation &+= 1
         socket.slot = slot
+        socket.generation = generation
         count += 1
+    }
+
+    private mutating func grow() {
+        // By half: what is not used yet costs nothing until it is written.
+        let larger = UnsafeMutableBufferPointer<Socket?>.allocate(capacity: slots.count * 3 / 2)
+        let filled = larger.moveInitialize(fromContentsOf: slots)
+        larger[filled...].initialize(repeating: nil)
+        slots.deallocate()
+        slots = larger
     }
 
     /// Marks a socket as gone. Its slot is used again only after this turn.
     mutating func remove(_ socket: Socket) {
-        guard sockets[Int(socket.slot)] === socket else { return }
-        sockets[Int(socket.slot)] = nil
+        guard slots[Int(socket.slot)] === socket else { return }
+        slots[Int(socket.slot)] = nil
         closed.append(socket.slot)
         count -= 1
     }
@@ -42,20 +66,14 @@ package struct SocketTable {
     }
 
     /// The socket in a slot.
-    package func at(_ slot: UInt32) -> Socket? {
-        Int(slot) < sockets.count ? sockets[Int(slot)] : nil
-    }
-
-    /// What names the socket that is in a slot now.
-    func key(of slot: UInt32) -> UInt64 { UInt64(generations[Int(slot)]) << 32 | UInt64(slot) }
+    package func at(_ slot: UInt32) -> Socket? { Int(slot) < slots.count ? slots[Int(slot)] : nil }
 
     /// The socket with this key, unless it is gone.
     package func find(_ key: UInt64) -> Socket? {
-        let slot = UInt32(truncatingIfNeeded: key)
-        guard Int(slot) < sockets.count, generations[Int(slot)] == UInt32(key >> 32) else { return nil }
-        return sockets[Int(slot)]
+        guard let socket = at(UInt32(truncatingIfNeeded: key)) else { return nil }
+        return socket.generation == UInt32(key >> 32) ? socket : nil
     }
 
     /// All open sockets.
-    package var all: [Socket] { sockets.compactMap { $0 } }
+    package var all: [Socket] { slots.compactMap { $0 } }
 }

@@ -85,16 +85,19 @@ package struct FrameSlice: Sendable {
 /// Makes frames into slices of buffers that it takes and fills one after the other.
 package struct FrameArena {
     private var buffer: FrameBuffer?
-    private var nextCapacity: Int32
-    private let capacityMax: Int32
+    /// The size of the next buffer, and the largest, as powers of two: a room's history has an arena.
+    private var nextShift: UInt8
+    private let shiftMax: UInt8
     private let isTransient: Bool
 
     /// - Parameters:
-    ///   - capacityMin: the first buffer's size in bytes; each further one is twice as large, up to `capacityMax`.
+    ///   - capacityMin: the first buffer's size in bytes; each further one is twice as large, up to `capacityMax`. Both
+    ///     are powers of two.
     ///   - isTransient: whether `recycle` is used; see `FrameBuffer.isTransient`.
     package init(capacityMin: Int, capacityMax: Int, isTransient: Bool = false) {
-        nextCapacity = Int32(capacityMin)
-        self.capacityMax = Int32(capacityMax)
+        precondition(capacityMin.nonzeroBitCount == 1 && capacityMax.nonzeroBitCount == 1)
+        nextShift = UInt8(capacityMin.trailingZeroBitCount)
+        shiftMax = UInt8(capacityMax.trailingZeroBitCount)
         self.isTransient = isTransient
     }
 
@@ -134,8 +137,8 @@ package struct FrameArena {
     /// The current buffer when `length` bytes fit, else a new one.
     private mutating func room(for length: Int) -> FrameBuffer {
         if let buffer, buffer.free >= length { return buffer }
-        let new = FrameBuffer(capacity: max(Int(nextCapacity), length), isTransient: isTransient)
-        nextCapacity = min(nextCapacity * 2, capacityMax)
+        let new = FrameBuffer(capacity: max(1 << Int(nextShift), length), isTransient: isTransient)
+        nextShift = min(nextShift + 1, shiftMax)
         buffer = new
         return new
     }

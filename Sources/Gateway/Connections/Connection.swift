@@ -23,6 +23,10 @@ final class Connection: Socket {
         case finished
     }
 
+    // The two small ones first: they fit behind the socket's own, and the object into 136 bytes.
+    /// Bad frames in a row.
+    var badFrames: UInt8 = 0
+    private var flags: Flags = []
     var phase: Phase
     var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
@@ -37,9 +41,6 @@ final class Connection: Socket {
     var firstCut: Int32 = -1
     private var lastHeardTick: UInt32 = 0
     private var nextPingTick: UInt32 = 0
-    /// Bad frames in a row.
-    var badFrames: UInt8 = 0
-    private var flags: Flags = []
 
     private struct Flags: OptionSet {
         let rawValue: UInt8
