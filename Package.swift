@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Floors, top to bottom: sluice -> Gateway -> NetworkIO -> WireProtocol, Rooms -> Foundations.
-// Imports point down only; C is reached through the two doors at the end.
+// Imports point down only; C is reached through the doors at the end.
 
 // Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
 // debug builds, with which the tests run, have them.
@@ -36,7 +36,7 @@ let package = Package(
             swiftSettings: unchecked
         ),
         .target(
-            name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL"],
+            name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"],
             swiftSettings: unchecked
         ),
         .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"], swiftSettings: unchecked),
@@ -47,6 +47,9 @@ let package = Package(
         ),
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]
+        ),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),

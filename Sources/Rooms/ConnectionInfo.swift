@@ -11,7 +11,7 @@ package final class ConnectionInfo: Sendable {
     private let type: DeviceType?
     /// The connection's key among its worker's sockets.
     package let socketKey: UInt64
-    /// Unix milliseconds above, and the worker in the lowest 16 bits.
+    /// Unix milliseconds above, and in the lowest 16 bits the worker (12) and the window (4).
     private let connectedAtAndWorker: UInt64
     /// What the user's home numbers the user with, should this be the user's first connection.
     package let userNumber: UInt32
@@ -26,24 +26,28 @@ package final class ConnectionInfo: Sendable {
 
     /// - Parameters:
     ///   - deviceType: at most 32 bytes.
-    ///   - worker: below 65,536.
+    ///   - worker: below 4096.
+    ///   - windowBits: at most 15.
     package init(
         user: Identifier, device: Identifier, deviceType: String?, worker: Int, socketKey: UInt64, connectedAt: Int,
-        userNumber: UInt32
+        userNumber: UInt32, windowBits: Int = 0
     ) {
         self.user = user
         self.device = device
         type = deviceType.map(DeviceType.init)
         self.socketKey = socketKey
-        connectedAtAndWorker = UInt64(connectedAt) << 16 | UInt64(UInt16(worker))
+        precondition(worker >> 12 == 0 && windowBits >> 4 == 0, "more workers or a larger window than there can be")
+        connectedAtAndWorker = UInt64(connectedAt) << 16 | UInt64(windowBits << 12 | worker)
         self.userNumber = userNumber
     }
 
     package var deviceType: String? { type?.name }
     /// The worker that the connection belongs to.
-    package var worker: Int { Int(connectedAtAndWorker & 0xFFFF) }
+    package var worker: Int { Int(connectedAtAndWorker & 0xFFF) }
     /// Unix milliseconds.
     package var connectedAt: Int { Int(connectedAtAndWorker >> 16) }
+    /// The window that was agreed for compressed messages to this connection, as a base-2 logarithm; 0: none may be sent.
+    package var windowBits: Int { Int(connectedAtAndWorker >> 12 & 0xF) }
     /// Room and direct messages that it committed.
     package var commitCount: Int { Int(commits.load(ordering: .relaxed)) }
     /// When it last did something for its session, in Unix milliseconds.

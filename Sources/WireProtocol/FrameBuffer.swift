@@ -76,9 +76,26 @@ package struct FrameSlice: Sendable {
     }
 
     /// The payload, when the slice is one unmasked frame.
-    package var payload: UnsafeRawBufferPointer {
+    package var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[headLength...]) }
+
+    /// What the slice's first frame is; nil for bytes that begin no frame.
+    package var opcode: Opcode? { Opcode(rawValue: bytes[0] & 0x0F) }
+
+    /// The first of the unmasked frames that the slice holds.
+    package var firstFrame: FrameSlice {
+        let bytes = bytes
+        let payloadLength =
+            switch headLength {
+            case 2: Int(bytes[1])
+            case 4: Int(UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self)))
+            default: Int(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt64.self)))
+            }
+        return FrameSlice(buffer: buffer, offset: offset, length: headLength + payloadLength)
+    }
+
+    private var headLength: Int {
         let marker = bytes[1] & 0x7F
-        return UnsafeRawBufferPointer(rebasing: bytes[(marker < 126 ? 2 : marker == 126 ? 4 : 10)...])
+        return marker < 126 ? 2 : marker == 126 ? 4 : 10
     }
 }
 
@@ -134,6 +151,27 @@ package struct FrameArena {
         return FrameSlice(buffer: buffer, offset: start, length: bytes.count)
     }
 
+    /// Where the payload of a compressed frame, at most `lengthMax` bytes, can be written before `endCompressed`.
+    package mutating func beginCompressed(lengthMax: Int) -> UnsafeMutableRawBufferPointer {
+        let head = FrameEncoder.headLength(payloadLength: lengthMax)
+        return UnsafeMutableRawBufferPointer(start: room(for: head + lengthMax).end + head, count: lengthMax)
+    }
+
+    /// The unmasked frame around the first `length` bytes written to `payload`, which `beginCompressed` gave.
+    package mutating func endCompressed(
+        _ opcode: Opcode, _ payload: UnsafeMutableRawBufferPointer, length: Int
+    ) -> FrameSlice {
+        let buffer = room(for: 0)
+        let start = buffer.count
+        let head = FrameEncoder.writeHead(opcode: opcode, payloadLength: length, to: buffer.end, isCompressed: true)
+        // A shorter payload may have a shorter head.
+        if let source = payload.baseAddress, source != buffer.end + head {
+            (buffer.end + head).copyMemory(from: source, byteCount: length)
+        }
+        buffer.advance(by: head + length)
+        return FrameSlice(buffer: buffer, offset: start, length: head + length)
+    }
+
     /// The current buffer when `length` bytes fit, else a new one.
     private mutating func room(for length: Int) -> FrameBuffer {
         if let buffer, buffer.free >= length { return buffer }
@@ -143,10 +181,10 @@ package struct FrameArena {
         return new
     }
 
-    /// Starts over: in the same buffer when nobody else holds it.
+    /// Starts over: in the same buffer when nobody else holds it, and it was not made for an unusually large frame.
     package mutating func recycle() {
-        guard buffer != nil else { return }
-        if isKnownUniquelyReferenced(&buffer) { buffer?.removeAll() } else { buffer = nil }
+        guard let capacity = buffer?.capacity else { return }
+        if capacity <= capacityMax, isKnownUniquelyReferenced(&buffer) { buffer?.removeAll() } else { buffer = nil }
     }
 
     /// Lets go of the current buffer; those who hold slices of it keep it.

@@ -35,7 +35,18 @@ class Client:
     """One connection. With `joined=False` the frames of the start (`welcome`, `joined_room`) are left to the caller."""
 
     def __init__(
-        self, node, room, user, headers=None, origin=None, subprotocols=None, joined=True, source=None, **query
+        self,
+        node,
+        room,
+        user,
+        headers=None,
+        origin=None,
+        subprotocols=None,
+        joined=True,
+        source=None,
+        compression=None,
+        extensions=None,
+        **query,
     ):
         self.room, self.user = room, user
         self.socket = websockets.sync.client.connect(
@@ -43,7 +54,8 @@ class Client:
             additional_headers=headers,
             origin=origin,
             subprotocols=subprotocols,
-            compression=None,
+            compression=compression,
+            extensions=extensions,
             max_size=2**24,
             max_queue=None,
             ping_interval=None,

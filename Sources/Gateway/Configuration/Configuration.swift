@@ -29,6 +29,8 @@ package struct Configuration: Sendable {
     package let messagesPerSecond: Int
     /// SEND_QUEUE_BYTES
     package let sendQueueBytesMax: Int
+    /// COMPRESSION
+    package let compresses: Bool
 
     /// HISTORY_SIZE, in messages per room; 0 keeps none.
     package let historySize: Int
@@ -98,6 +100,7 @@ package struct Configuration: Sendable {
         messageBytesMax = try reader.integer(.maxMessageBytes)
         messagesPerSecond = try reader.integer(.messagesPerSecond)
         sendQueueBytesMax = try reader.integer(.sendQueueBytes)
+        compresses = try reader.value(.compression) { ["off": false, "on": true][$0.lowercased()] }
 
         historySize = try reader.integer(.historySize)
         historyTTLMilliseconds = try reader.milliseconds(.historyTTL)

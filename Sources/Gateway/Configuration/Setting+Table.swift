@@ -40,6 +40,10 @@ extension Setting {
         "SEND_QUEUE_BYTES", .integer(lower: 4096, upper: nil), default: "1048576",
         "How many bytes may wait for one slow reader; closed with 4102 over it.")
 
+    static let compression = Setting(
+        "COMPRESSION", .word(["off", "on"]), default: "off",
+        "on compresses messages for clients that offer permessage-deflate: fewer bytes for more processor time.")
+
     // MARK: What is kept, and for how long
 
     static let historySize = Setting(
@@ -108,7 +112,7 @@ extension Setting {
         port, host, workers, nodeID,
         maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, maxRoomsPerConnection, maxMessageBytes,
         messagesPerSecond,
-        sendQueueBytes,
+        sendQueueBytes, compression,
         historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, allowedOrigins, trustedProxies,

@@ -71,14 +71,14 @@ struct SettingReader {
         var warnings: [String] = []
         let names = Set(environment.keys).union(file.map { Set($0.entries.keys) } ?? []).sorted()
         for name in names {
-            guard let found = found(name), let row = UnsupportedSetting.all.first(where: { $0.covers(name) }),
-                row.harmlessValue == nil || found.value.lowercased() != row.harmlessValue
-            else { continue }
+            guard let found = found(name), let row = UnsupportedSetting.all.first(where: { $0.covers(name) }) else {
+                continue
+            }
             // The value is not shown: it may be, or contain, a secret.
             guard !row.refusesStart else {
-                let instead = row.harmlessValue.map { "leave it unset or \($0)" } ?? "leave it unset"
                 throw ConfigurationError(
-                    variable: name, "\(name) is set\(found.origin), but is not supported by this version; \(instead)")
+                    variable: name,
+                    "\(name) is set\(found.origin), but is not supported by this version; leave it unset")
             }
             warnings.append("\(name) is set\(found.origin), but has no effect in this version")
         }

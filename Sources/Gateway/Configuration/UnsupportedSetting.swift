@@ -8,8 +8,6 @@ struct UnsupportedSetting: Sendable {
     var isPrefix = false
     /// Whether the start is refused; else it is a warning.
     let refusesStart: Bool
-    /// The one value that is as good as unset.
-    var harmlessValue: String?
 
     static let all: [UnsupportedSetting] = [
         UnsupportedSetting(name: "REDIS_URL", refusesStart: true),
@@ -17,7 +15,6 @@ struct UnsupportedSetting: Sendable {
         UnsupportedSetting(name: "JWT_PUBLIC_KEY_FILE", refusesStart: true),
         UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
         UnsupportedSetting(name: "TLS_KEY_FILE", refusesStart: true),
-        UnsupportedSetting(name: "COMPRESSION", refusesStart: true, harmlessValue: "off"),
         UnsupportedSetting(name: "PUSH_WEBHOOK_URL", refusesStart: true),
         UnsupportedSetting(name: "PUSH_WEBHOOK_SECRET", refusesStart: false),
         UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),

@@ -14,12 +14,13 @@ extension Connection {
     func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
         let isEcho = if case .echo = phase { true } else { false }
         let most = isEcho ? Self.echoBytesMax : worker.configuration.messageBytesMax
-        let (consumed, event) = decoder.next(bytes, role: .server, messageBytesMax: most)
+        let (consumed, event) = decoder.next(
+            bytes, role: .server, messageBytesMax: most, isDeflateAgreed: isDeflateAgreed)
         switch event {
         case .incomplete: break
-        case .text(let payload): isEcho ? echo(.text, payload) : received(text: payload)
-        case .binary(let payload):
-            if isEcho { echo(.binary, payload) } else { refuseBinary() }
+        case .text(let payload): received(.text, payload)
+        case .binary(let payload): received(.binary, payload)
+        case .compressed(let opcode, let payload): received(opcode, compressed: payload, most)
         case .ping(let payload): answerPing(payload)
         case .pong: break
         case .close(let code): peerClosed(code)
@@ -28,13 +29,33 @@ extension Connection {
         return consumed
     }
 
-    private func echo(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
-        guard case .echo = phase else { return }
-        send(FrameEncoder.frame(opcode, payload))
+    /// Takes a whole message.
+    private func received(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        switch phase {
+        case .echo: echo(opcode, payload)
+        case .chat: opcode == .text ? received(text: payload) : fail(.unsupportedData)
+        default: break
+        }
     }
 
-    private func refuseBinary() {
-        if case .chat = phase { fail(.unsupportedData) }
+    /// Inflates a message and takes it; one that is not looked at is not inflated.
+    private func received(_ opcode: Opcode, compressed payload: UnsafeRawBufferPointer, _ byteCountMax: Int) {
+        switch phase {
+        case .chat, .echo: break
+        default: return
+        }
+        switch worker.compressor.inflate(payload, byteCountMax: byteCountMax) {
+        case .whole(let message):
+            if opcode == .text, !UTF8Validator.isValid(message) { return fail(.invalidPayload) }
+            received(opcode, message)
+        case .tooLarge: fail(.messageTooBig)
+        case .broken: fail(.invalidPayload)
+        }
+    }
+
+    private func echo(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        let frame = FrameEncoder.frame(opcode, payload)
+        send(compressedIfAgreed(FrameSlice(buffer: frame, offset: 0, length: frame.count)))
     }
 
     /// Pings are always answered; while the peer does not read, what is queued already is answer enough, so that
@@ -51,7 +72,7 @@ extension Connection {
     // MARK: Chat
 
     private func received(text: UnsafeRawBufferPointer) {
-        guard case .chat = phase, let info else { return }
+        guard let info else { return }
         worker.counters.messagesIn.add(1)
         let frame: ClientFrame
         switch ClientFrame.parse(text) {

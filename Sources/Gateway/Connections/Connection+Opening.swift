@@ -29,7 +29,7 @@ extension Connection {
     private func attach(_ opening: Opening) {
         let arrival = Arrival(
             user: opening.user, device: opening.device, deviceType: opening.deviceType, worker: worker.index,
-            socketKey: key)
+            socketKey: key, windowBits: windowBits)
         worker.post(to: worker.context.home(of: opening.user)) { $0.attach(arrival) }
     }
 
@@ -67,7 +67,7 @@ extension Connection {
     /// A part of the inbox came.
     func inboxReplayed(_ replay: Worker.InboxReplay) {
         guard case .opening(let opening) = phase, let info else { return }
-        for frame in replay.frames { deliver(frame) }
+        for frame in replay.frames { deliverAlone(frame) }
         wait?.replayedTo = replay.nextAfter
         guard replay.nextAfter == nil else { return continueReplayIfDrained() }
         let (room, position) = (opening.room, opening.position)

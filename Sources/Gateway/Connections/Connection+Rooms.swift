@@ -57,7 +57,7 @@ extension Connection {
     /// The room took the connection in: its answer, and as much as it gives at once of what was missed.
     func joined(_ room: Identifier, _ frames: [FrameSlice], isLive: Bool, reached: UInt64) {
         guard wait?.joining == room else { return }
-        for frame in frames { deliver(frame) }
+        for frame in frames { deliverAlone(frame) }
         guard isLive else {
             wait?.replayedTo = reached
             return

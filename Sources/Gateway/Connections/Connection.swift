@@ -48,6 +48,9 @@ final class Connection: Socket {
         static let isCounted = Flags(rawValue: 2)
         static let leavesAtOnce = Flags(rawValue: 4)
         static let isSlow = Flags(rawValue: 8)
+        /// Three bits: how many windows the agreed one is above the narrowest, and one; 0 when none was agreed.
+        static let window = Flags(rawValue: 0x70)
+        static let windowShift = 4
     }
 
     /// What few connections need.
@@ -112,6 +115,22 @@ final class Connection: Socket {
     var leavesAtOnce: Bool {
         get { flags.contains(.leavesAtOnce) }
         set { set(.leavesAtOnce, newValue) }
+    }
+
+    /// permessage-deflate was negotiated; without it compressed input is a violation.
+    @inline(__always)
+    var isDeflateAgreed: Bool { !flags.isDisjoint(with: .window) }
+    /// The window that was agreed for compressed messages to this connection; see `ConnectionInfo`.
+    var windowBits: Int {
+        get {
+            let place = Int(flags.intersection(.window).rawValue >> Flags.windowShift)
+            return place == 0 ? 0 : place - 1 + DeflateAgreement.windowBitsRange.lowerBound
+        }
+        set {
+            let place = UInt8(newValue - DeflateAgreement.windowBitsRange.lowerBound + 1)
+            flags.subtract(.window)
+            flags.insert(Flags(rawValue: place << Flags.windowShift))
+        }
     }
 
     private func set(_ flag: Flags, _ isOn: Bool) {
@@ -247,6 +266,15 @@ final class Connection: Socket {
             flags.insert(.isSlow)
             worker.slowReaders.append(self)
         }
+    }
+
+    /// Queues a frame that is for this connection alone: compressed where that was agreed and makes it smaller.
+    func deliverAlone(_ frame: FrameSlice) { deliver(compressedIfAgreed(frame)) }
+
+    /// The frame as this connection may get it.
+    func compressedIfAgreed(_ frame: FrameSlice) -> FrameSlice {
+        guard isDeflateAgreed, worker.compresses else { return frame }
+        return worker.compressor.compressed(frame, windowBits: windowBits) ?? frame
     }
 
     /// Queues the frame in the worker's writer.

@@ -54,7 +54,9 @@ extension Connection {
         var bytes: [UInt8] = []
         let accept = worker.handshakeDigest.accept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
         let spoken = upgrade.protocols.contains("sluice.v1") ? "sluice.v1" : nil
-        WebSocketHandshake.acceptResponse(accept: accept, subprotocol: spoken, into: &bytes)
+        let deflate = worker.configuration.compresses ? DeflateAgreement(offers: upgrade.extensions) : nil
+        if let deflate { windowBits = deflate.windowBits }
+        WebSocketHandshake.acceptResponse(accept: accept, subprotocol: spoken, deflate: deflate, into: &bytes)
         sendBytes(bytes)
     }
 }

@@ -21,6 +21,10 @@ final class RoomHome: Named {
     var isListedAsIdle = false
     /// In the worker's list of rooms with message ids that expire.
     var isListedForIDs = false
+    /// The narrowest window of the live connections that agreed to compression, since there are such.
+    private var narrowestWindowBits: UInt8 = 0
+    /// Live connections that agreed to compression.
+    private var compressedCount: Int32 = 0
     /// Connections on each worker that are told live, when there is more than one worker. Those that still replay are
     /// not among them.
     private var liveCounts: ContiguousArray<Int32>
@@ -39,15 +43,25 @@ final class RoomHome: Named {
     func wentLive(_ info: ConnectionInfo) {
         replaying.remove(ObjectIdentifier(info))
         if !liveCounts.isEmpty { liveCounts[info.worker] += 1 }
+        guard info.windowBits > 0 else { return }
+        let bits = UInt8(info.windowBits)
+        narrowestWindowBits = compressedCount == 0 ? bits : min(narrowestWindowBits, bits)
+        compressedCount += 1
     }
 
     /// A connection is no longer in the room.
     func departed(_ info: ConnectionInfo) {
-        if replaying.remove(ObjectIdentifier(info)) == nil, !liveCounts.isEmpty { liveCounts[info.worker] -= 1 }
+        guard replaying.remove(ObjectIdentifier(info)) == nil else { return }
+        if !liveCounts.isEmpty { liveCounts[info.worker] -= 1 }
+        if info.windowBits > 0 { compressedCount -= 1 }
     }
 
     /// Whether a worker has connections that are told live; for the only worker there is it is not asked.
     func isLive(on worker: Int) -> Bool { !liveCounts.isEmpty && liveCounts[worker] > 0 }
+
+    /// The window in which the room's messages are compressed, so that all who agreed to it can read them; nil when
+    /// nobody did.
+    var windowBits: Int? { compressedCount > 0 ? Int(narrowestWindowBits) : nil }
 
     func isReplaying(_ info: ConnectionInfo) -> Bool { replaying.contains(ObjectIdentifier(info)) }
 }

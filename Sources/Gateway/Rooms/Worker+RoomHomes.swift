@@ -34,6 +34,9 @@ extension Worker {
     func flush(_ home: RoomHome) {
         guard let open = home.open else { return }
         home.open = nil
+        if let windowBits = home.windowBits, compresses {
+            open.batch.compress(with: compressor, windowBits: windowBits)
+        }
         for worker in 0..<context.workerCount where worker != index {
             let isConcerned = home.isLive(on: worker) || open.batch.cuts.contains { $0.worker == worker }
             if isConcerned { send(.deliver(open.batch), to: worker) }

@@ -8,13 +8,27 @@ extension Worker {
     func deliver(_ batch: RoomBatch, to members: RoomMembers?) {
         let marked = markAuthors(batch)
         if let members {
-            for connection in members.connections where connection.firstCut < 0 {
-                for segment in batch.segments { connection.deliver(segment) }
+            if batch.compressed.segments.isEmpty {
+                for connection in members.connections where connection.firstCut < 0 {
+                    for segment in batch.plain.segments { connection.deliver(segment) }
+                }
+            } else {
+                deliverInTwoForms(batch, to: members)
             }
             counters.messagesOut.add(batch.messageCount * members.connections.count)
         }
         // Authors come last and one by one; one who is no longer a member still gets its acks.
         if marked { deliverToAuthors(batch, among: members) }
+    }
+
+    private func deliverInTwoForms(_ batch: RoomBatch, to members: RoomMembers) {
+        for connection in members.connections where connection.firstCut < 0 {
+            if connection.isDeflateAgreed {
+                for segment in batch.compressed.segments { connection.deliver(segment) }
+            } else {
+                for segment in batch.plain.segments { connection.deliver(segment) }
+            }
+        }
     }
 
     /// Links the cuts of each connection, first to last; true if there are any on this worker.
@@ -36,26 +50,29 @@ extension Worker {
         for cut in batch.cuts where cut.worker == index {
             guard let author = loop.sockets.find(cut.socketKey) as? Connection, author.firstCut >= 0 else { continue }
             let isMember = members.map(author.isMember(of:)) ?? false
+            let isCompressed = author.isDeflateAgreed && !batch.compressed.segments.isEmpty
+            let run = isCompressed ? batch.compressed : batch.plain
             var position = 0
             var next = author.firstCut
             while next >= 0 {
                 let cut = batch.cuts[Int(next)]
-                if isMember { deliver(batch, position..<cut.start, to: author) }
+                let own = isCompressed ? cut.compressedRange : cut.start..<(cut.start + cut.length)
+                if isMember { deliver(run, position..<own.lowerBound, to: author) }
                 if let ack = cut.ack { author.deliver(ack) }
                 let wantsOwn = author.wantsEcho && cut.ack != nil
                 if isMember, !wantsOwn, cut.ack != nil, cut.length > 0 { counters.messagesOut.add(-1) }
-                position = wantsOwn ? cut.start : cut.start + cut.length
+                position = wantsOwn ? own.lowerBound : own.upperBound
                 next = nextCuts[Int(next)]
             }
-            if isMember { deliver(batch, position..<batch.byteCount, to: author) }
+            if isMember { deliver(run, position..<run.byteCount, to: author) }
             author.firstCut = -1
         }
     }
 
-    /// Hands on a part of a batch.
-    private func deliver(_ batch: RoomBatch, _ range: Range<Int>, to connection: Connection) {
+    /// Hands on a part of a run of frames.
+    private func deliver(_ run: FrameRun, _ range: Range<Int>, to connection: Connection) {
         var start = 0
-        for segment in batch.segments {
+        for segment in run.segments {
             let lower = max(range.lowerBound, start)
             let upper = min(range.upperBound, start + segment.length)
             if lower < upper {
@@ -70,7 +87,7 @@ extension Worker {
     /// Hands frames to one connection, if it is still there.
     func deliver(_ frames: [FrameSlice], to info: ConnectionInfo) {
         guard let connection = find(info) else { return }
-        for frame in frames { connection.deliver(frame) }
+        for frame in frames { connection.deliverAlone(frame) }
     }
 
     func find(_ info: ConnectionInfo) -> Connection? {
@@ -103,7 +120,7 @@ extension Worker {
 
     func described(_ frame: FrameSlice, _ info: ConnectionInfo) {
         guard let connection = find(info) else { return }
-        connection.deliver(frame)
+        connection.deliverAlone(frame)
         connection.endWait()
     }
 

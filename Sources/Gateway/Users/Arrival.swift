@@ -8,4 +8,6 @@ struct Arrival: Sendable {
     let deviceType: String?
     let worker: Int
     let socketKey: UInt64
+    /// What was agreed on compression; see `ConnectionInfo`.
+    let windowBits: Int
 }

@@ -60,7 +60,7 @@ extension Worker {
         ConnectionInfo(
             user: arrival.user, device: arrival.device ?? Identifier(unchecked: "d-" + makeName()),
             deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
-            connectedAt: loop.unixNow, userNumber: makeNumber())
+            connectedAt: loop.unixNow, userNumber: makeNumber(), windowBits: arrival.windowBits)
     }
 
     /// A part of an inbox for a connection, and where the next one begins.

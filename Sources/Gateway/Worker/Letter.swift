@@ -65,13 +65,37 @@ package struct OwnedMessageFields: Sendable {
     }
 }
 
+/// Frames one behind the other, in as few slices as they lie in.
+struct FrameRun: Sendable {
+    private(set) var segments: ContiguousArray<FrameSlice> = []
+    private(set) var byteCount = 0
+
+    mutating func append(_ frame: FrameSlice) {
+        byteCount += frame.length
+        if let last = segments.indices.last, segments[last].buffer === frame.buffer,
+            segments[last].offset + segments[last].length == frame.offset
+        {
+            segments[last].length += frame.length
+        } else {
+            segments.append(frame)
+        }
+    }
+
+    /// Lets go of the frames and keeps the memory.
+    mutating func removeAll() {
+        segments.removeAll(keepingCapacity: true)
+        byteCount = 0
+    }
+}
+
 /// The frames that a room's home made in one turn, and where single connections are to see something else.
 package struct RoomBatch: Sendable {
     package var room: Identifier
     /// The frames in order: mostly one run in the room's log.
-    package var segments: ContiguousArray<FrameSlice> = []
+    var plain = FrameRun()
+    /// The same frames for members that agreed to compression; empty when there is nothing to gain.
+    var compressed = FrameRun()
     package var cuts: ContiguousArray<Cut> = []
-    package var byteCount = 0
     /// Room messages among the frames, for counting.
     package var messageCount = 0
 
@@ -83,39 +107,33 @@ package struct RoomBatch: Sendable {
         let start: Int
         /// Bytes of the author's own frame.
         let length: Int
+        /// Where the author's own frame is in the compressed form.
+        var compressedRange = 0..<0
         /// Sent at `start`; nil for what is never acked.
         let ack: FrameSlice?
     }
 
     package init(room: Identifier) { self.room = room }
 
-    var isEmpty: Bool { segments.isEmpty && cuts.isEmpty }
+    var byteCount: Int { plain.byteCount }
+    var isEmpty: Bool { plain.segments.isEmpty && cuts.isEmpty }
 
     /// Forgets what was delivered and keeps the memory, unless another worker still reads it.
     mutating func removeAll() {
-        segments.removeAll(keepingCapacity: true)
+        plain.removeAll()
+        compressed.removeAll()
         cuts.removeAll(keepingCapacity: true)
-        byteCount = 0
         messageCount = 0
     }
 
     /// Takes a committed message for all members.
     mutating func append(message frame: FrameSlice) {
-        append(frame)
+        plain.append(frame)
         messageCount += 1
     }
 
     /// Takes a frame for all members.
-    mutating func append(_ frame: FrameSlice) {
-        byteCount += frame.length
-        if let last = segments.indices.last, segments[last].buffer === frame.buffer,
-            segments[last].offset + segments[last].length == frame.offset
-        {
-            segments[last].length += frame.length
-        } else {
-            segments.append(frame)
-        }
-    }
+    mutating func append(_ frame: FrameSlice) { plain.append(frame) }
 
     /// Makes the author of the last `length` bytes get `ack` before, or instead of, them.
     mutating func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {

@@ -39,6 +39,8 @@ package final class Worker {
 
     /// Writes one JSON text after the other.
     var writer = JSONWriter()
+    /// Compresses for those who agreed to it, and inflates what they send.
+    let compressor = MessageCompressor()
     /// The heartbeat frame, shared by all.
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
 
@@ -96,6 +98,8 @@ package final class Worker {
 
     var counters: WorkerCounters { context.counters[index] }
     var configuration: Configuration { context.configuration }
+    /// Whether messages to those who agreed to compression are compressed; they take them plain as well.
+    var compresses: Bool { configuration.compresses }
 
     /// A name that no other room, message, session or device of this process has.
     func makeName() -> String { names.next() }
@@ -224,7 +228,7 @@ extension Worker: EventLoopDelegate {
 
     package func loopTurnEnding() { endTurn() }
 
-    package func loopTurnEnded() {}
+    package func loopTurnEnded() { compressor.turnEnded() }
 }
 
 extension Worker: AcceptorDelegate {

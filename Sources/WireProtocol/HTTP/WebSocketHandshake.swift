@@ -4,8 +4,8 @@ package struct WebSocketUpgrade: Equatable, Sendable {
     package let key: String
     /// The subprotocols offered, in the client's order of preference.
     package let protocols: [String]
-    /// Sec-WebSocket-Extensions as sent, lines joined by ", "; nil when there is none.
-    package let extensions: String?
+    /// The extensions offered, in the client's order of preference.
+    package let extensions: [WebSocketExtension]
 }
 
 /// Why a request is no opening handshake, and the headers that the answer must have.
@@ -49,18 +49,22 @@ package enum WebSocketHandshake {
         guard let protocols = tokens(request.header("sec-websocket-protocol")) else {
             return refuse(400, "bad_request", "Sec-WebSocket-Protocol must be a list of tokens")
         }
-        return .success(
-            WebSocketUpgrade(
-                key: key, protocols: protocols, extensions: request.header("sec-websocket-extensions")))
+        guard let extensions = WebSocketExtension.list(request.header("sec-websocket-extensions")) else {
+            return refuse(400, "bad_request", "Sec-WebSocket-Extensions must be a list of extensions")
+        }
+        return .success(WebSocketUpgrade(key: key, protocols: protocols, extensions: extensions))
     }
 
-    /// Appends the 101 response. `subprotocol` is one of those offered.
-    package static func acceptResponse(accept: String, subprotocol: String?, into out: inout [UInt8]) {
+    /// Appends the 101 response. `subprotocol` is one of those offered, `deflate` what came of an offer.
+    package static func acceptResponse(
+        accept: String, subprotocol: String?, deflate: DeflateAgreement? = nil, into out: inout [UInt8]
+    ) {
         out.reserveCapacity(out.count + 256)
         out.append(
             contentsOf: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n".utf8)
         HTTPResponse.append("Sec-WebSocket-Accept", accept, to: &out)
         if let subprotocol { HTTPResponse.append("Sec-WebSocket-Protocol", subprotocol, to: &out) }
+        if let deflate { HTTPResponse.append("Sec-WebSocket-Extensions", deflate.response, to: &out) }
         out.append(contentsOf: "\r\n".utf8)
     }
 

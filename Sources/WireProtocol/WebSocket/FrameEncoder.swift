@@ -7,11 +7,14 @@ package enum FrameEncoder {
     }
 
     /// Writes an unmasked, final head at `target`, which has room for it; returns its length.
+    /// - Parameter isCompressed: sets RSV1 (RFC 7692 §6).
     @inline(__always)
     package static func writeHead(
-        opcode: Opcode, payloadLength: Int, to target: UnsafeMutableRawPointer, maskBit: UInt8 = 0
+        opcode: Opcode, payloadLength: Int, to target: UnsafeMutableRawPointer, maskBit: UInt8 = 0,
+        isCompressed: Bool = false
     ) -> Int {
-        target.storeBytes(of: 0x80 | opcode.rawValue, as: UInt8.self)
+        let reserved = isCompressed ? FrameHeader.reservedBit1 : 0
+        target.storeBytes(of: 0x80 | reserved | opcode.rawValue, as: UInt8.self)
         if payloadLength < 126 {
             target.storeBytes(of: maskBit | UInt8(payloadLength), toByteOffset: 1, as: UInt8.self)
             return 2
@@ -36,12 +39,14 @@ package enum FrameEncoder {
 
     /// A whole masked frame, as clients send it. `mask` should be fresh random bits for each frame (§5.3).
     package static func maskedFrame(
-        _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, mask: UInt32, isFinal: Bool = true
+        _ opcode: Opcode, _ payload: UnsafeRawBufferPointer, mask: UInt32, isFinal: Bool = true,
+        isCompressed: Bool = false
     ) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: FrameHeader.bytesMax + payload.count) { target, count in
             guard let base = UnsafeMutableRawBufferPointer(target).baseAddress else { return }
-            var length = writeHead(opcode: opcode, payloadLength: payload.count, to: base, maskBit: 0x80)
-            if !isFinal { base.storeBytes(of: opcode.rawValue, as: UInt8.self) }
+            var length = writeHead(
+                opcode: opcode, payloadLength: payload.count, to: base, maskBit: 0x80, isCompressed: isCompressed)
+            if !isFinal { base.storeBytes(of: base.load(as: UInt8.self) & 0x7F, as: UInt8.self) }
             base.storeBytes(of: mask, toByteOffset: length, as: UInt32.self)
             length += 4
             if let source = payload.baseAddress {
@@ -72,7 +77,9 @@ package enum FrameEncoder {
         var end = 0
         while end < sent {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[end...])
-            guard case .header(let header) = FrameHeader.parse(rest, role: .client) else { return bytes.count }
+            guard case .header(let header) = FrameHeader.parse(rest, role: .client, isDeflateAgreed: true) else {
+                return bytes.count
+            }
             end += header.length + header.payloadLength
         }
         return min(end, bytes.count)

@@ -8,6 +8,8 @@ package enum Opcode: UInt8, Sendable {
     case pong = 0xA
 
     var isControl: Bool { rawValue & 0x8 != 0 }
+    /// Text or binary.
+    var beginsMessage: Bool { self == .text || self == .binary }
 }
 
 /// Which end of a connection decodes; it decides who must mask (RFC 6455 §5.1).
@@ -22,9 +24,13 @@ package enum WebSocketRole: Sendable {
 struct FrameHeader {
     /// The longest head: 2 bytes, 8 of length, 4 of mask.
     static let bytesMax = 14
+    /// RSV1 in the first byte.
+    static let reservedBit1: UInt8 = 0x40
 
     let opcode: Opcode
     let isFinal: Bool
+    /// RSV1: the first frame of a compressed message (RFC 7692 §6).
+    let isCompressed: Bool
     let payloadLength: Int
     /// The key as it lies on the wire, first byte lowest; nil when the frame is not masked.
     let mask: UInt32?
@@ -38,11 +44,17 @@ struct FrameHeader {
     }
 
     /// Reads a head from the front of `bytes`, telling a violation as soon as the bytes show it.
-    static func parse(_ bytes: UnsafeRawBufferPointer, role: WebSocketRole) -> Parse {
+    /// - Parameter isDeflateAgreed: permessage-deflate was negotiated, which gives RSV1 its meaning.
+    static func parse(_ bytes: UnsafeRawBufferPointer, role: WebSocketRole, isDeflateAgreed: Bool) -> Parse {
         guard bytes.count >= 1 else { return .incomplete }
         let first = bytes[0]
-        if first & 0x70 != 0 { return .violation("reserved bits are set, and no extension was negotiated") }
+        if first & (isDeflateAgreed ? 0x30 : 0x70) != 0 {
+            return .violation("reserved bits are set for which no extension was negotiated")
+        }
         guard let opcode = Opcode(rawValue: first & 0x0F) else { return .violation("reserved opcode") }
+        let isCompressed = first & reservedBit1 != 0
+        // RFC 7692 §6.1.
+        if isCompressed && !opcode.beginsMessage { return .violation("only a message's first frame may have RSV1") }
         let isFinal = first & 0x80 != 0
         if opcode.isControl && !isFinal { return .violation("control frames must not be fragmented") }
 
@@ -78,6 +90,7 @@ struct FrameHeader {
         let mask = isMasked ? bytes.loadUnaligned(fromByteOffset: maskOffset, as: UInt32.self) : nil
         return .header(
             FrameHeader(
-                opcode: opcode, isFinal: isFinal, payloadLength: payloadLength, mask: mask, length: length))
+                opcode: opcode, isFinal: isFinal, isCompressed: isCompressed, payloadLength: payloadLength, mask: mask,
+                length: length))
     }
 }

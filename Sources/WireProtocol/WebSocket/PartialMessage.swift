@@ -15,22 +15,24 @@ final class PartialMessage {
     private var control = ByteAccumulator()
     /// Text or binary once the first frame of the message was seen.
     private var messageOpcode: Opcode?
+    /// The message's first frame had RSV1.
+    private var isCompressed = false
     private var utf8 = UTF8Validator()
 
     /// The message was handed out; this object may go.
     private(set) var isDelivered = false
 
     func consume(
-        _ bytes: UnsafeMutableRawBufferPointer, role: WebSocketRole, messageBytesMax: Int
+        _ bytes: UnsafeMutableRawBufferPointer, _ rules: DecodingRules
     ) -> (consumed: Int, event: WebSocketEvent) {
         var consumed = 0
         while true {
             if frame == nil {
-                switch takeHead(bytes, at: &consumed, role: role) {
+                switch takeHead(bytes, at: &consumed, rules) {
                 case .incomplete: return (consumed, .incomplete)
                 case .violation(let message): return (consumed, .violation(.protocolError, message))
                 case .header(let header):
-                    if let violation = begin(header, messageBytesMax: messageBytesMax) {
+                    if let violation = begin(header, rules) {
                         return (consumed, violation)
                     }
                 }
@@ -56,12 +58,12 @@ final class PartialMessage {
 
     /// Reads a head that may begin in what was kept and end in `bytes`.
     private func takeHead(
-        _ bytes: UnsafeMutableRawBufferPointer, at consumed: inout Int, role: WebSocketRole
+        _ bytes: UnsafeMutableRawBufferPointer, at consumed: inout Int, _ rules: DecodingRules
     ) -> FrameHeader.Parse {
         let kept = head.count
         let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
         if kept == 0 {
-            let parse = FrameHeader.parse(rest, role: role)
+            let parse = FrameHeader.parse(rest, role: rules.role, isDeflateAgreed: rules.isDeflateAgreed)
             switch parse {
             case .header(let header): consumed += header.length
             case .incomplete:
@@ -72,7 +74,9 @@ final class PartialMessage {
             return parse
         }
         head.append(contentsOf: rest.prefix(FrameHeader.bytesMax - kept))
-        let parse = head.withUnsafeBytes { FrameHeader.parse($0, role: role) }
+        let parse = head.withUnsafeBytes {
+            FrameHeader.parse($0, role: rules.role, isDeflateAgreed: rules.isDeflateAgreed)
+        }
         switch parse {
         case .header(let header):
             consumed += header.length - kept
@@ -84,13 +88,14 @@ final class PartialMessage {
     }
 
     /// Checks a frame against the message that it belongs to; the event of a violation, or nil.
-    private func begin(_ header: FrameHeader, messageBytesMax: Int) -> WebSocketEvent? {
+    private func begin(_ header: FrameHeader, _ rules: DecodingRules) -> WebSocketEvent? {
         switch header.opcode {
         case .text, .binary:
             if messageOpcode != nil {
                 return .violation(.protocolError, "a new message inside a fragmented one")
             }
             messageOpcode = header.opcode
+            isCompressed = header.isCompressed
         case .continuation:
             if messageOpcode == nil {
                 return .violation(.protocolError, "a continuation without a message to continue")
@@ -99,7 +104,7 @@ final class PartialMessage {
             control.removeAll()
         }
         if !header.opcode.isControl {
-            if header.payloadLength > messageBytesMax - message.count {
+            if header.payloadLength > rules.payloadBytesMax(isCompressed: isCompressed) - message.count {
                 return .violation(.messageTooBig, "the message is larger than this connection allows")
             }
         }
@@ -115,7 +120,7 @@ final class PartialMessage {
             return true
         }
         message.append(piece)
-        return messageOpcode != .text || utf8.consume(piece)
+        return messageOpcode != .text || isCompressed || utf8.consume(piece)
     }
 
     /// The event that the end of a frame makes, or nil in the middle of a message.
@@ -133,6 +138,7 @@ final class PartialMessage {
             guard frame.isFinal else { return nil }
             isDelivered = true
             let payload = message.bytes
+            if isCompressed, let messageOpcode { return .compressed(messageOpcode, payload) }
             if messageOpcode == .binary { return .binary(payload) }
             return utf8.isAtBoundary
                 ? .text(payload) : .violation(.invalidPayload, "text must be valid UTF-8")

@@ -6,12 +6,26 @@ package enum WebSocketEvent {
     case text(UnsafeRawBufferPointer)
     /// A whole binary message.
     case binary(UnsafeRawBufferPointer)
+    /// A whole message that is still compressed (RFC 7692 §6): text, whose UTF-8 is not checked yet, or binary.
+    case compressed(Opcode, UnsafeRawBufferPointer)
     case ping(UnsafeRawBufferPointer)
     case pong(UnsafeRawBufferPointer)
     /// The peer's close frame, checked; nil when it had no code.
     case close(CloseCode?)
     /// The peer broke the protocol: close with this code. Nothing that follows is to be decoded.
     case violation(CloseCode, StaticString)
+}
+
+/// What the decoder holds frames to.
+struct DecodingRules {
+    let role: WebSocketRole
+    let messageBytesMax: Int
+    let isDeflateAgreed: Bool
+
+    /// The most payload bytes of a message, as they are on the wire.
+    func payloadBytesMax(isCompressed: Bool) -> Int {
+        isCompressed ? WebSocketDecoder.compressedBytesMax(messageBytesMax) : messageBytesMax
+    }
 }
 
 /// Turns bytes into messages (RFC 6455 §5–8), strictly and incrementally; for both ends of a connection.
@@ -34,36 +48,49 @@ package struct WebSocketDecoder {
     /// Takes bytes from the front of `bytes`, which it may change, up to and including the next event.
     /// - Parameters:
     ///   - role: which end this is.
-    ///   - messageBytesMax: the largest message; a larger one is a 1009 as soon as a head announces it.
+    ///   - messageBytesMax: the largest message; a larger one is a 1009 as soon as a head announces it. A compressed
+    ///     one may have `compressedBytesMax(_:)`; what it becomes is bounded by whoever inflates it.
+    ///   - isDeflateAgreed: permessage-deflate was negotiated; without it RSV1 is a violation.
     /// - Returns: how many bytes were taken, and what they were.
     package mutating func next(
-        _ bytes: UnsafeMutableRawBufferPointer, role: WebSocketRole, messageBytesMax: Int
+        _ bytes: UnsafeMutableRawBufferPointer, role: WebSocketRole, messageBytesMax: Int,
+        isDeflateAgreed: Bool = false
     ) -> (consumed: Int, event: WebSocketEvent) {
+        let rules = DecodingRules(role: role, messageBytesMax: messageBytesMax, isDeflateAgreed: isDeflateAgreed)
         if let partial {
             if partial.isDelivered {
                 self.partial = nil
             } else {
-                return partial.consume(bytes, role: role, messageBytesMax: messageBytesMax)
+                return partial.consume(bytes, rules)
             }
         }
         guard bytes.count > 0 else { return (0, .incomplete) }
-        switch FrameHeader.parse(UnsafeRawBufferPointer(bytes), role: role) {
+        switch FrameHeader.parse(UnsafeRawBufferPointer(bytes), role: role, isDeflateAgreed: isDeflateAgreed) {
         case .violation(let message):
             return (0, .violation(.protocolError, message))
         case .header(let header) where header.isFinal && header.opcode != .continuation:
             let frameLength = header.length.addingReportingOverflow(header.payloadLength)
             guard !frameLength.overflow, frameLength.partialValue <= bytes.count else { break }
-            if !header.opcode.isControl && header.payloadLength > messageBytesMax { break }
+            let most = rules.payloadBytesMax(isCompressed: header.isCompressed)
+            if !header.opcode.isControl && header.payloadLength > most { break }
             let payload = UnsafeMutableRawBufferPointer(
                 rebasing: bytes[header.length..<frameLength.partialValue])
             if let mask = header.mask { Masking.apply(mask, to: payload) }
-            return (frameLength.partialValue, Self.event(header.opcode, UnsafeRawBufferPointer(payload)))
+            let whole = UnsafeRawBufferPointer(payload)
+            let event = header.isCompressed ? .compressed(header.opcode, whole) : Self.event(header.opcode, whole)
+            return (frameLength.partialValue, event)
         default:
             break
         }
         let begun = PartialMessage()
         partial = begun
-        return begun.consume(bytes, role: role, messageBytesMax: messageBytesMax)
+        return begun.consume(bytes, rules)
+    }
+
+    /// The most that a compressed message of `messageBytesMax` bytes takes: DEFLATE makes nine bits at worst of a byte
+    /// (RFC 1951 §3.2.6), and compressors with small buffers add some bytes per block (zlib's `deflateBound`).
+    package static func compressedBytesMax(_ messageBytesMax: Int) -> Int {
+        messageBytesMax + messageBytesMax / 8 + messageBytesMax / 64 + 64
     }
 
     /// The event of a whole, unfragmented frame.

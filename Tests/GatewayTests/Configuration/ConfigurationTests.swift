@@ -29,7 +29,7 @@ struct ConfigurationTests {
         #expect(configuration.connectionsPerUserMax == nil && configuration.connectionsPerAddressMax == nil)
         #expect(configuration.roomsPerConnectionMax == 32)
         #expect(configuration.messageBytesMax == 65_536 && configuration.messagesPerSecond == 50)
-        #expect(configuration.sendQueueBytesMax == 1_048_576)
+        #expect(configuration.sendQueueBytesMax == 1_048_576 && !configuration.compresses)
         #expect(configuration.historySize == 1000 && configuration.historyTTLMilliseconds == 86_400_000)
         #expect(configuration.inboxSize == 1000 && configuration.inboxTTLMilliseconds == 604_800_000)
         #expect(configuration.sessionTTLMilliseconds == 300_000 && configuration.dedupeWindowMilliseconds == 300_000)
@@ -61,7 +61,7 @@ struct ConfigurationTests {
         "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
         "HEARTBEAT_TIMEOUT_SECONDS": "2.23", "DRAIN_SECONDS": "24", "API_KEY": "key", "ALLOWED_ORIGINS": "*",
         "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
-        "PROC_ROOT": "/fake/proc",
+        "PROC_ROOT": "/fake/proc", "COMPRESSION": "On",
     ]
 
     @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
@@ -75,6 +75,7 @@ struct ConfigurationTests {
         #expect(configuration.connectionsPerUserMax == 11 && configuration.connectionsPerAddressMax == 12)
         #expect(configuration.roomsPerConnectionMax == 13 && configuration.messageBytesMax == 4001)
         #expect(configuration.messagesPerSecond == 14 && configuration.sendQueueBytesMax == 5001)
+        #expect(configuration.compresses)
         #expect(configuration.historySize == 15 && configuration.historyTTLMilliseconds == 16_000)
         #expect(configuration.inboxSize == 17 && configuration.inboxTTLMilliseconds == 18_000)
         #expect(configuration.sessionTTLMilliseconds == 19_000 && configuration.dedupeWindowMilliseconds == 20_000)
@@ -243,7 +244,6 @@ struct ConfigurationTests {
         "What this version can't do and must not ignore refuses the start, without showing the value",
         arguments: [
             "REDIS_URL", "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "PUSH_WEBHOOK_URL",
-            "COMPRESSION",
         ])
     func unsupportedRefuses(name: String) throws {
         let fromEnvironment = try #require(refusal([name: "hush-hush"]))
@@ -255,10 +255,12 @@ struct ConfigurationTests {
         #expect(refusal([name: ""]) == nil)
     }
 
-    @Test("Compression may be said to be off")
-    func compressionOff() throws {
-        for value in ["off", "OFF"] { #expect(try load(["COMPRESSION": value]).warnings == []) }
-        #expect(refusal(["COMPRESSION": "on"])?.variable == "COMPRESSION")
+    @Test("Compression is off or on, in any case")
+    func compression() throws {
+        for value in ["off", "OFF"] { #expect(try !load(["COMPRESSION": value]).compresses) }
+        for value in ["on", "On"] { #expect(try load(["COMPRESSION": value]).compresses) }
+        let message = "COMPRESSION is \"1\"; allowed is off or on (in any case)"
+        #expect(refusal(["COMPRESSION": "1"])?.description == message)
     }
 
     @Test("What has no effect is warned of, by name")

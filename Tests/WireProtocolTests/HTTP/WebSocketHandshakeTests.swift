@@ -26,7 +26,7 @@ struct WebSocketHandshakeServerTests {
 
     @Test("§4.2.1 what is accepted")
     func accepted() throws {
-        let plain = WebSocketUpgrade(key: WebSocketHandshakeServerTests.key, protocols: [], extensions: nil)
+        let plain = WebSocketUpgrade(key: WebSocketHandshakeServerTests.key, protocols: [], extensions: [])
         #expect(try evaluate().get() == plain)
         #expect(try evaluate(upgrade: "WebSocket", connection: "keep-alive, UPGRADE").get() == plain)
         #expect(try evaluate(upgrade: "h2c, websocket").get() == plain)
@@ -37,7 +37,11 @@ struct WebSocketHandshakeServerTests {
             + "Sec-WebSocket-Protocol: ,c,\r\nSec-WebSocket-Extensions: z\r\n"
         let offered = try evaluate(more: lists).get()
         #expect(offered.protocols == ["sluice.v1", "b", "c"])
-        #expect(offered.extensions == "x; y=1, z")
+        let parameter = WebSocketExtension.Parameter(name: "y", value: "1")
+        #expect(
+            offered.extensions == [
+                WebSocketExtension(name: "x", parameters: [parameter]), WebSocketExtension(name: "z", parameters: []),
+            ])
     }
 
     @Test(
@@ -147,7 +151,7 @@ struct WebSocketHandshakeClientTests {
         let upgrade = try WebSocketHandshake.evaluate(request).get()
         #expect(upgrade.key == "dGhlIHNhbXBsZSBub25jZQ==")
         #expect(upgrade.protocols == ["sluice.v1", "b"])
-        #expect(upgrade.extensions == nil)
+        #expect(upgrade.extensions == [])
     }
 
     @Test(

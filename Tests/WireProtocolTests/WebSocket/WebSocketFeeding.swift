@@ -7,6 +7,8 @@ import Testing
 enum WebSocketOutcome: Equatable {
     case text([UInt8])
     case binary([UInt8])
+    case compressedText([UInt8])
+    case compressedBinary([UInt8])
     case ping([UInt8])
     case pong([UInt8])
     case close(UInt16?)
@@ -78,7 +80,9 @@ enum WebSocketFeeding {
 
     /// How a driver uses the decoder: each piece is offered until it is taken. Every piece is an allocation of its
     /// own, so that a sanitizer sees an access beyond it.
-    static func run(_ bytes: [UInt8], pieces: [Int], _ role: WebSocketRole, _ limit: Int) -> [WebSocketOutcome] {
+    static func run(
+        _ bytes: [UInt8], pieces: [Int], _ role: WebSocketRole, _ limit: Int, isDeflateAgreed: Bool = false
+    ) -> [WebSocketOutcome] {
         var decoder = WebSocketDecoder()
         var outcomes: [WebSocketOutcome] = []
         var start = 0
@@ -91,7 +95,8 @@ enum WebSocketFeeding {
                 let before = taken
                 let outcome = piece.withUnsafeMutableBytes { buffer -> WebSocketOutcome? in
                     let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[taken...])
-                    let (consumed, event) = decoder.next(rest, role: role, messageBytesMax: limit)
+                    let (consumed, event) = decoder.next(
+                        rest, role: role, messageBytesMax: limit, isDeflateAgreed: isDeflateAgreed)
                     #expect(consumed >= 0 && consumed <= rest.count)
                     taken += consumed
                     return seen(event)
@@ -117,6 +122,9 @@ enum WebSocketFeeding {
         case .incomplete: return nil
         case .text(let bytes): return .text(Array(bytes))
         case .binary(let bytes): return .binary(Array(bytes))
+        case .compressed(let opcode, let bytes):
+            #expect(opcode.beginsMessage)
+            return opcode == .text ? .compressedText(Array(bytes)) : .compressedBinary(Array(bytes))
         case .ping(let bytes): return .ping(Array(bytes))
         case .pong(let bytes): return .pong(Array(bytes))
         case .close(let code): return .close(code?.rawValue)
@@ -129,17 +137,21 @@ enum WebSocketFeeding {
     /// The outcome of the whole at once; fed byte by byte and in seeded random pieces it must be the same.
     static func outcomes(
         _ bytes: [UInt8], _ role: WebSocketRole = .server, limit: Int = 1 << 20, seed: UInt64 = 0x5EED,
-        splits: Int = 4, bytewise: Bool = true, sourceLocation: SourceLocation = #_sourceLocation
+        splits: Int = 4, bytewise: Bool = true, isDeflateAgreed: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) -> [WebSocketOutcome] {
-        let whole = run(bytes, pieces: [bytes.count], role, limit)
+        func run(pieces: [Int]) -> [WebSocketOutcome] {
+            Self.run(bytes, pieces: pieces, role, limit, isDeflateAgreed: isDeflateAgreed)
+        }
+        let whole = run(pieces: [bytes.count])
         if bytewise {
-            let single = run(bytes, pieces: Array(repeating: 1, count: bytes.count), role, limit)
+            let single = run(pieces: Array(repeating: 1, count: bytes.count))
             #expect(single == whole, "byte by byte", sourceLocation: sourceLocation)
         }
         var random = SplitMix64(seed: seed)
         for _ in 0..<splits {
             let pieces = HTTPFeeding.pieces(of: bytes.count, &random)
-            let split = run(bytes, pieces: pieces, role, limit)
+            let split = run(pieces: pieces)
             #expect(split == whole, "seed \(seed), pieces \(pieces)", sourceLocation: sourceLocation)
         }
         return whole
