@@ -1,4 +1,6 @@
-"""RFC 6455 by Autobahn|Testsuite: its fuzzing client against /echo, sections 1 to 7, 9 and 10 (301 cases)."""
+"""RFC 6455 and RFC 7692 by Autobahn|Testsuite: its fuzzing client against /echo.
+
+Sections 1 to 7, 9 and 10 (301 cases), and with the compression of sections 12 and 13 (216 cases, of 20 messages each)."""
 
 import json
 import pathlib
@@ -9,8 +11,8 @@ import pytest
 from node import Node, seconds
 
 HERE = pathlib.Path(__file__).resolve().parent
-SECTIONS = ["1", "2", "3", "4", "5", "6", "7", "9", "10"]
-COUNT = 301
+SECTIONS = ["1", "2", "3", "4", "5", "6", "7", "9", "10", "12", "13"]
+COUNT = 301 + 216
 # The cases that set their own verdict to INFORMATIONAL whatever happens, since RFC 6455 leaves their outcome open:
 # a message, a close and a ping back to back; close codes 5000 and 65536.
 INFORMATIONAL = {"7.1.6", "7.13.1", "7.13.2"}
@@ -20,7 +22,7 @@ INFORMATIONAL = {"7.1.6", "7.13.1", "7.13.2"}
 def report(tmp_path_factory):
     """The verdicts by case, of one run of all cases."""
     folder = tmp_path_factory.mktemp("autobahn")
-    gateway = Node(ECHO_ENDPOINT=1).start()
+    gateway = Node(ECHO_ENDPOINT=1, COMPRESSION="on").start()
     try:
         spec = {
             "outdir": str(folder / "report"),

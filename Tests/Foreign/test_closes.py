@@ -13,7 +13,7 @@ from client import Client, Closed, closed_with, path
 from node import seconds, until
 
 
-def handshake(node, target, bound=10.0, receive_buffer=None):
+def handshake(node, target, bound=10.0, receive_buffer=None, headers=""):
     """A bare socket after the upgrade, and what the server has sent already."""
     link = socket.socket()
     if receive_buffer:
@@ -23,7 +23,7 @@ def handshake(node, target, bound=10.0, receive_buffer=None):
     key = base64.b64encode(os.urandom(16)).decode()
     link.sendall(
         f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{node.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{headers}\r\n".encode()
     )
     answer = b""
     while b"\r\n\r\n" not in answer:
@@ -44,8 +44,10 @@ def masked(opcode, payload, final=True):
     return head + bytes(4) + payload
 
 
-def take_frame(data):
-    """The first frame of `data` and what follows it: (opcode, payload), rest. None when it is not whole."""
+def take_frame(data, heads=False):
+    """The first frame of `data` and what follows it: (opcode, payload), rest. None when it is not whole.
+
+    With `heads` the whole first byte stands in the opcode's place."""
     if len(data) < 2:
         return None
     length, start = data[1] & 127, 2
@@ -55,17 +57,17 @@ def take_frame(data):
         length, start = int.from_bytes(data[2:10], "big"), 10
     if len(data) < start + length:
         return None
-    return (data[0] & 15, data[start : start + length]), data[start + length :]
+    return (data[0] if heads else data[0] & 15, data[start : start + length]), data[start + length :]
 
 
-def read_frames(link, last=lambda opcode, payload: False):
+def read_frames(link, last=lambda opcode, payload: False, heads=False):
     """The server's frames up to its close frame, to the end of the TCP connection, or to one that is the `last`."""
     frames, data = [], b""
     while True:
-        while found := take_frame(data):
+        while found := take_frame(data, heads):
             frame, data = found
             frames.append(frame)
-            if frame[0] == 8 or last(*frame):
+            if frame[0] & 15 == 8 or last(*frame):
                 return frames
         try:
             part = link.recv(65536)

@@ -22,9 +22,10 @@ MESSAGES = int(os.environ.get("SLUICE_MESSAGES", "100"))  # of each sender
 class Member:
     """One user of the room: keeps what it saw over all its connections and where it is."""
 
-    def __init__(self, node, room, number, total, churn):
+    def __init__(self, node, room, number, total, churn, compression):
         self.node, self.room, self.user = node, room, f"user{number:03}"
         self.total = total
+        self.compression = compression  # what is offered, as `websockets` names it
         self.churn = churn  # None, or the generator that decides when to drop
         self.epoch, self.since = None, None
         self.seen = []  # (seq, user, id) in the order of arrival, own messages by ack or by replay
@@ -44,13 +45,14 @@ class Member:
             try:
                 async with websockets.asyncio.client.connect(
                     self.url(),
-                    compression=None,
+                    compression=self.compression,
                     ping_interval=None,
                     proxy=None,
                     max_queue=None,
                     open_timeout=seconds(30),
                     close_timeout=1,
                 ) as self.socket:
+                    assert bool(self.socket.protocol.extensions) == bool(self.compression)
                     await self.stay()
             except websockets.exceptions.ConnectionClosed as closed:
                 self.errors.append(f"closed by the server: {closed}")
@@ -112,19 +114,26 @@ class Member:
 
     async def speak(self, generator):
         for number in range(MESSAGES):
-            id, content = f"{self.user}/{number}", "x" * generator.randrange(1, 300)
+            id, content = f"{self.user}/{number}", "x" * generator.randrange(1, 600)
             self.pending[id] = content
             if self.socket:
                 await self.send(id, content)
             await asyncio.sleep(generator.random() * 0.08)
 
 
-async def scenario(node, room, seed, churn):
+async def scenario(node, room, seed, churn, compressed):
     generator = random.Random(seed)
     total = SENDERS * MESSAGES
-    # Senders drop as well: their retries have to be recognised.
+    # Senders drop as well: their retries have to be recognised. Those that compress are others than those that drop.
     members = [
-        Member(node, room, number, total, random.Random(generator.random()) if churn and number % 2 == 0 else None)
+        Member(
+            node,
+            room,
+            number,
+            total,
+            random.Random(generator.random()) if churn and number % 2 == 0 else None,
+            "deflate" if number % 4 < compressed * 4 else None,
+        )
         for number in range(MEMBERS)
     ]
     tasks = []
@@ -143,11 +152,12 @@ async def scenario(node, room, seed, churn):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("churn", [False, True], ids=["steady", "dropping and resuming"])
-def test_every_member_sees_the_same_order(make_node, room, churn):
+@pytest.mark.parametrize("compressed", [0, 0.5, 1], ids="{:.0%} compressed".format)
+def test_every_member_sees_the_same_order(make_node, room, churn, compressed):
     seed = int(os.environ.get("SLUICE_SEED", time.time_ns() % 2**32))
     print(f"seed {seed}: SLUICE_SEED={seed} to run it again")
-    node = make_node(MESSAGES_PER_SECOND=10000)
-    members = asyncio.run(scenario(node, room, seed, churn))
+    node = make_node(MESSAGES_PER_SECOND=10000, COMPRESSION="on" if compressed else None)
+    members = asyncio.run(scenario(node, room, seed, churn, compressed))
     total = SENDERS * MESSAGES
     errors = [f"{member.user}: {error}" for member in members for error in member.errors]
     assert not errors, f"seed {seed}: {len(errors)} errors, of them\n" + "\n".join(errors[:20])
