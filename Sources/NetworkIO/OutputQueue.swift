@@ -31,6 +31,8 @@ struct OutputQueue {
     private final class Rest {
         var slices: ContiguousArray<FrameSlice> = []
         var head = 0
+        /// Slices before this one lie in no transient buffer any more.
+        var copied = 0
         var byteCount = 0
     }
 
@@ -154,6 +156,7 @@ struct OutputQueue {
             self.rest = nil
         } else if rest.head > 64, rest.head * 2 > rest.slices.count {
             rest.slices.removeFirst(rest.head)
+            rest.copied = max(rest.copied - rest.head, 0)
             rest.head = 0
         }
     }
@@ -168,7 +171,9 @@ struct OutputQueue {
             start = 0
         }
         guard let rest else { return }
-        for index in rest.head..<rest.slices.count where rest.slices[index].buffer.isTransient {
+        let new = max(rest.head, rest.copied)..<rest.slices.count
+        rest.copied = rest.slices.count
+        for index in new where rest.slices[index].buffer.isTransient {
             let slice = rest.slices[index]
             rest.slices[index] = FrameSlice(
                 buffer: FrameBuffer(copying: slice.bytes), offset: 0, length: slice.length)

@@ -200,7 +200,9 @@ open class Socket {
     func flush() {
         flags.remove(.unflushed)
         guard descriptor >= 0 else { return }
-        if !flags.contains(.blocked), !output.isEmpty {
+        if flags.contains(.blocked) {
+            output.copyTransientSlices()
+        } else if !output.isEmpty {
             switch output.write(to: descriptor, isLast: flags.contains(.closing)) {
             case .all:
                 break

@@ -85,6 +85,37 @@ struct SocketWritingTests {
         #expect(socket.queuedBytes == 0)
     }
 
+    @Test("a slow reader holds on to no transient buffer of a later turn")
+    func transientBuffersOfLaterTurns() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver)
+        var sent = Loopback.pattern(3_000_000, seed: 4)
+        socket.send(sent)
+        driver.run(until: { socket.isBlocked })
+        weak var transient: FrameBuffer?
+        for turn in 0..<200 {
+            let piece = Loopback.pattern(100, seed: UInt64(turn))
+            sent += piece
+            driver.work = {
+                guard transient == nil else { return }
+                let buffer = FrameBuffer(capacity: 64 * 1024, isTransient: true)
+                piece.withUnsafeBytes { buffer.append($0) }
+                transient = buffer
+                socket.send(buffer)
+                driver.work = {}
+            }
+            driver.turnAgain()
+            guard driver.run(seconds: 10, until: { transient == nil }) else { return }
+        }
+        #expect(socket.isBlocked)
+        driver.work = {
+            peer.read(100_000)
+            driver.turnAgain()
+        }
+        driver.run(until: { peer.bytes.count >= sent.count })
+        #expect(peer.bytes == sent)
+    }
+
     @Test("slices behind each other in one buffer, and a buffer shared with another socket")
     func sharedBuffer() throws {
         let driver = try LoopDriver()
