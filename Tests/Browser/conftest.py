@@ -117,6 +117,7 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.refusing = False
         self.silent = threading.Event()
+        self.relayed = 0  # bytes, both ways
         self.pairs = []
         self.lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -148,6 +149,8 @@ class Proxy:
     def _relay(self, source, target):
         try:
             while data := source.recv(65536):
+                with self.lock:
+                    self.relayed += len(data)
                 if not self.silent.is_set():
                     target.sendall(data)  # while silent it goes nowhere, as on a dead link
             target.shutdown(socket.SHUT_WR)

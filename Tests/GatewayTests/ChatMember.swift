@@ -1,5 +1,6 @@
 import Foundations
 import Glibc
+import NetworkIO
 import WireProtocol
 
 /// A client of one room on a blocking socket, which counts the `message` frames that reach it. One thread at a time.
@@ -15,10 +16,14 @@ final class ChatMember {
     private var bytes: [UInt8] = []
     private var chunk = [UInt8](repeating: 0, count: 65536)
     private(set) var messages = 0
+    /// Frames that came compressed.
+    private(set) var compressedFrames = 0
+    private let inflater = Inflater()
     private var isJoined = false
 
     /// Connects to 127.0.0.1, upgrades and waits until the room was joined. No answer for 10 s is an error.
-    init(port: UInt16, room: String, user: String) throws {
+    /// - Parameter offer: the value of Sec-WebSocket-Extensions.
+    init(port: UInt16, room: String, user: String, offer: String? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Fault.notConnected(errno) }
         var limit = timeval(tv_sec: 10, tv_usec: 0)
@@ -39,7 +44,8 @@ final class ChatMember {
         guard status == 0 else { throw Fault.notConnected(errno) }
         let request =
             "GET /ws/\(room)/\(user) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            + (offer.map { "Sec-WebSocket-Extensions: \($0)\r\n" } ?? "") + "\r\n"
         try write(Array(request.utf8))
         let headEnd = Array("\r\n\r\n".utf8)
         while true {
@@ -95,8 +101,14 @@ final class ChatMember {
             let length = marker < 126 ? marker : Int(bytes[start + 2]) << 8 | Int(bytes[start + 3])
             guard bytes.count - start >= head + length else { break }
             let payload = bytes[(start + head)..<(start + head + length)]
-            if payload.starts(with: message) { messages += 1 }
-            if payload.starts(with: joined) { isJoined = true }
+            if bytes[start] & 0x40 != 0 {
+                compressedFrames += 1
+                let inflated = payload.withUnsafeBytes { inflater.inflate($0, byteCountMax: 1 << 20) }
+                if case .whole(let text) = inflated, text.starts(with: message) { messages += 1 }
+            } else {
+                if payload.starts(with: message) { messages += 1 }
+                if payload.starts(with: joined) { isJoined = true }
+            }
             start += head + length
         }
         bytes.removeFirst(start)

@@ -21,22 +21,32 @@
             private static let allocationsPerMessageMax = 2
         #endif
 
-        @Test("one by one, and in bursts", arguments: [1, 100])
-        func fanOut(burst: Int) throws {
+        /// How many of the members agreed to compression.
+        enum Compressed: Int, CaseIterable {
+            case none = 0
+            case half = 25
+            case all = 50
+        }
+
+        @Test("one by one, and in bursts; whoever agreed to compression", arguments: [1, 100], Compressed.allCases)
+        func fanOut(burst: Int, compressed: Compressed) throws {
             let node = try WorkerOnThread()
             defer { node.stop() }
             let readers = try (0..<Self.members).map {
                 try ChatMember(
-                    port: node.port, room: "a-room-with-a-long-name", user: "a-member-with-a-long-name-\($0)")
+                    port: node.port, room: "a-room-with-a-long-name", user: "a-member-with-a-long-name-\($0)",
+                    offer: $0 < compressed.rawValue ? "permessage-deflate" : nil)
             }
             let sender = try ChatMember(
                 port: node.port, room: "a-room-with-a-long-name", user: "a-sender-with-a-long-name")
+            // Long enough to be compressed.
+            let content = compressed == .none ? "hello, everybody" : String(repeating: "hello, everybody ", count: 20)
             var sent = 0
             func round(_ count: Int) throws {
                 var frames: [UInt8] = []
                 for _ in 0..<count {
                     sent += 1
-                    let text = #"{"type":"message","id":"message-\#(1_000_000 + sent)","content":"hello, everybody"}"#
+                    let text = #"{"type":"message","id":"message-\#(1_000_000 + sent)","content":"\#(content)"}"#
                     frames += Array(text.utf8).withUnsafeBytes {
                         FrameEncoder.maskedFrame(.text, $0, mask: 0x1234_5678)
                     }
@@ -54,8 +64,13 @@
                 counted < UInt64(Self.messages * Self.allocationsPerMessageMax),
                 "\(counted) allocations: \(perMessage) per message, \(perMessage / Double(Self.members)) per delivery")
             // Shown with each run: the figure is worth watching.
-            print("fan-out, bursts of \(burst): \(perMessage) allocations per message to \(Self.members) members")
+            print(
+                "fan-out, bursts of \(burst): \(perMessage) allocations per message to \(Self.members) members, "
+                    + "of whom \(compressed.rawValue) agreed to compression")
             #expect(readers.allSatisfy { $0.messages == 600 + Self.messages })
+            for (place, reader) in readers.enumerated() {
+                #expect(reader.compressedFrames == (place < compressed.rawValue ? 600 + Self.messages : 0))
+            }
             #expect(sender.messages == 0)
         }
     }
@@ -78,6 +93,7 @@
             let configuration = try Configuration.load(
                 environment: [
                     "HOST": "127.0.0.1", "WORKERS": "1", "MESSAGES_PER_SECOND": "1000000", "HISTORY_SIZE": "100",
+                    "COMPRESSION": "on",
                 ], dotEnv: nil, cores: 1)
             let listener = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: 1)[0]
             port = listener.port
