@@ -5,22 +5,29 @@
 // _GNU_SOURCE is not defined here: it changes structures that other modules have seen without it (fd_set), and the two
 // views can't be imported into one program. The two GNU calls that are needed are declared where they are used.
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <uv.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <dirent.h>
 #include <malloc.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // EPOLLET is 1u << 31, an expression that the importer leaves out.
@@ -53,6 +60,29 @@ static inline int sluice_getsockname(int descriptor, struct sockaddr_storage *ad
 }
 static inline int sluice_connect(int descriptor, const struct sockaddr_storage *address, socklen_t length) {
     return connect(descriptor, (const struct sockaddr *)address, length);
+}
+
+// A socket that will connect, non-blocking and closed on exec.
+static inline int sluice_stream_socket(int family) {
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+// Both ends of a connection between a process and one that it starts.
+static inline int sluice_socket_pair(int pair[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair);
+}
+// bind(2) that leaves the choice of the port to connect(2), which may then use one port towards many destinations.
+static const int sluice_ip_bind_address_no_port = IP_BIND_ADDRESS_NO_PORT;
+
+// environ is declared by <unistd.h> for GNU sources only.
+static inline char **sluice_environment(void) {
+    extern char **environ;
+    return environ;
+}
+
+// The width of a terminal in columns; 0 when the descriptor is none.
+static inline int sluice_terminal_columns(int descriptor) {
+    struct winsize size;
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 // The name that top -H shows for the calling thread: at most 15 bytes.

@@ -32,16 +32,14 @@ package struct ListeningSocket: Sendable {
     private static func open(host: String, port: UInt16, sharedFromTheStart: Bool) throws(SystemError)
         -> ListeningSocket
     {
-        var address = sockaddr_storage()
-        let length = try parse(host: host, port: port, into: &address)
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let descriptor = socket(Int32(address.ss_family), type, 0)
+        var address = try SocketAddress(numericHost: host, port: port)
+        let descriptor = sluice_stream_socket(address.family)
         guard descriptor >= 0 else { throw SystemError(call: "socket", number: sluice_errno()) }
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
         if sharedFromTheStart { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) }
-        guard sluice_bind(descriptor, &address, length) == 0 else {
+        guard sluice_bind(descriptor, &address.storage, address.length) == 0 else {
             let error = SystemError(call: "bind", number: sluice_errno())
             close(descriptor)
             throw error
@@ -50,21 +48,6 @@ package struct ListeningSocket: Sendable {
         var actual = sockaddr_storage()
         _ = sluice_getsockname(descriptor, &actual)
         return ListeningSocket(descriptor: descriptor, port: PeerAddress(actual).port)
-    }
-
-    /// Takes an IPv4 or IPv6 address; names are not resolved here. Returns the length of what it wrote.
-    private static func parse(
-        host: String, port: UInt16, into address: inout sockaddr_storage
-    ) throws(SystemError) -> socklen_t {
-        let four = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { uv_ip4_addr(host, Int32(port), $0) }
-        }
-        if four == 0 { return socklen_t(MemoryLayout<sockaddr_in>.size) }
-        let six = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { uv_ip6_addr(host, Int32(port), $0) }
-        }
-        if six == 0 { return socklen_t(MemoryLayout<sockaddr_in6>.size) }
-        throw SystemError(call: "address", number: -six)
     }
 }
 

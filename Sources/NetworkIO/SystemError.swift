@@ -33,4 +33,7 @@ package enum Clock {
 
     /// Milliseconds that only rise. Any thread.
     package static func monotonicMilliseconds() -> Int { Int(uv_hrtime() / 1_000_000) }
+
+    /// CLOCK_MONOTONIC in nanoseconds. Any thread, and comparable between the processes of a machine.
+    package static func monotonicNanoseconds() -> Int { Int(uv_hrtime()) }
 }

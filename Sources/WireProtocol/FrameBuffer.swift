@@ -172,6 +172,23 @@ package struct FrameArena {
         return FrameSlice(buffer: buffer, offset: start, length: head + length)
     }
 
+    /// A masked text frame, as clients send it, around a payload of `length` bytes that `fill` writes.
+    package mutating func maskedText(
+        _ length: Int, mask: UInt32, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+    ) -> FrameSlice {
+        let buffer = room(for: FrameHeader.bytesMax + length)
+        let start = buffer.count
+        buffer.advance(
+            by: FrameEncoder.writeHead(opcode: .text, payloadLength: length, to: buffer.end, maskBit: 0x80))
+        buffer.end.storeBytes(of: mask, as: UInt32.self)
+        buffer.advance(by: 4)
+        let payload = UnsafeMutableRawBufferPointer(start: buffer.end, count: length)
+        fill(payload)
+        Masking.apply(mask, to: payload)
+        buffer.advance(by: length)
+        return FrameSlice(buffer: buffer, offset: start, length: buffer.count - start)
+    }
+
     /// The current buffer when `length` bytes fit, else a new one.
     private mutating func room(for length: Int) -> FrameBuffer {
         if let buffer, buffer.free >= length { return buffer }

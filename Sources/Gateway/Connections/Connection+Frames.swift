@@ -23,7 +23,7 @@ extension Connection {
         case .compressed(let opcode, let payload): received(opcode, compressed: payload, most)
         case .ping(let payload): answerPing(payload)
         case .pong: break
-        case .close(let code): peerClosed(code)
+        case .close(let code, _): peerClosed(code)
         case .violation(let code, _): fail(code)
         }
         return consumed

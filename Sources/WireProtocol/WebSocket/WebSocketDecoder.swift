@@ -10,8 +10,8 @@ package enum WebSocketEvent {
     case compressed(Opcode, UnsafeRawBufferPointer)
     case ping(UnsafeRawBufferPointer)
     case pong(UnsafeRawBufferPointer)
-    /// The peer's close frame, checked; nil when it had no code.
-    case close(CloseCode?)
+    /// The peer's close frame, checked: its code, nil when it had none, and its reason.
+    case close(CloseCode?, reason: UnsafeRawBufferPointer)
     /// The peer broke the protocol: close with this code. Nothing that follows is to be decoded.
     case violation(CloseCode, StaticString)
 }
@@ -109,7 +109,7 @@ package struct WebSocketDecoder {
 
     /// Checks a close frame's payload (RFC 6455 §5.5.1, §7.4).
     static func closeEvent(_ payload: UnsafeRawBufferPointer) -> WebSocketEvent {
-        if payload.isEmpty { return .close(nil) }
+        if payload.isEmpty { return .close(nil, reason: payload) }
         if payload.count == 1 { return .violation(.protocolError, "a close code has two bytes") }
         let code = CloseCode(rawValue: UInt16(bigEndian: payload.loadUnaligned(as: UInt16.self)))
         if !code.mayBeReceived { return .violation(.protocolError, "this close code must not be sent") }
@@ -117,6 +117,6 @@ package struct WebSocketDecoder {
         if !UTF8Validator.isValid(reason) {
             return .violation(.invalidPayload, "a close reason must be valid UTF-8")
         }
-        return .close(code)
+        return .close(code, reason: reason)
     }
 }

@@ -127,7 +127,7 @@ enum WebSocketFeeding {
             return opcode == .text ? .compressedText(Array(bytes)) : .compressedBinary(Array(bytes))
         case .ping(let bytes): return .ping(Array(bytes))
         case .pong(let bytes): return .pong(Array(bytes))
-        case .close(let code): return .close(code?.rawValue)
+        case .close(let code, _): return .close(code?.rawValue)
         case .violation(let code, let message):
             #expect(message.utf8CodeUnitCount > 0)
             return .violation(code.rawValue)

@@ -1,0 +1,170 @@
+import NetworkIO
+import WireProtocol
+
+/// One connection under load: a member of one room that checks all it is told.
+///
+/// Kept small, because there are many: no buffer, no timer, no closure of its own.
+final class LoadClient: WebSocketClient {
+    /// Counted over all processes.
+    let number: UInt32
+    unowned(unsafe) let loader: Loader
+    unowned(unsafe) let room: RoomView
+    /// Of those that send.
+    let sender: SenderState?
+    private(set) var checker = SequenceChecker()
+    /// The epoch that the server named last, by the loader's number for it.
+    private(set) var epoch: UInt32 = 0
+    private let dialedAt: Int
+    /// In the room, with all that was missed.
+    private(set) var isIn = false
+    private var hasJoined = false
+    private var wasOpened = false
+    /// Up to here everything has to come before a returned connection is in.
+    private var replayEnd: UInt64 = 0
+
+    /// - Parameter former: the connection whose place this one takes, with its position.
+    init(
+        number: UInt32, loader: Loader, room: RoomView, sender: SenderState?, former: LoadClient?,
+        to address: SocketAddress, from source: SocketAddress?, request: WebSocketRequest
+    ) throws(SystemError) {
+        self.number = number
+        self.loader = loader
+        self.room = room
+        self.sender = sender
+        if let former {
+            checker = former.checker
+            epoch = former.epoch
+        }
+        dialedAt = Clock.monotonicNanoseconds()
+        try super.init(to: address, from: source, request: request, loop: loader.loop)
+    }
+
+    var canSend: Bool { isIn && isOpenForMessages }
+
+    override func received(_ bytes: UnsafeMutableRawBufferPointer) {
+        loader.arrivedBytes(bytes.count)
+        super.received(bytes)
+    }
+
+    override func opened() {
+        wasOpened = true
+        loader.opened(self, after: loader.arrival - dialedAt)
+    }
+
+    override func closed(_ end: WebSocketClientEnd) {
+        loader.closed(self, end, wasOpened: wasOpened, wasIn: isIn)
+        isIn = false
+    }
+
+    @inline(__always)
+    override func received(text: UnsafeRawBufferPointer) {
+        if let known = room.shape, known.epoch == epoch, let delivery = known.shape.read(text) {
+            return delivered(delivery.seq, delivery.stamp)
+        }
+        guard ServerFrame.concerns(text) else { return }
+        take(ServerFrame(text), text)
+    }
+
+    // MARK: Frames
+
+    private func take(_ frame: ServerFrame, _ text: UnsafeRawBufferPointer) {
+        switch frame.kind {
+        case .message: takeMessage(frame, text)
+        case .ack: takeAck(frame)
+        case .joinedRoom: takeJoined(frame)
+        case .gap: takeGap(frame)
+        case .error: takeError(frame)
+        case .other: break
+        }
+    }
+
+    private func takeMessage(_ frame: ServerFrame, _ text: UnsafeRawBufferPointer) {
+        guard let seq = frame.seq, let stamp = MessageTemplate.stamp(inContent: frame.content),
+            frame.content.count == loader.template.contentBytes, isOurs(frame)
+        else { return loader.corrupted() }
+        if let shape = DeliveryShape(text, frame: frame, contentBytes: frame.content.count) {
+            room.shape = (shape, epoch)
+        }
+        delivered(seq, stamp)
+    }
+
+    /// Whether a frame is of this room and of the epoch that the server has named.
+    private func isOurs(_ frame: ServerFrame) -> Bool {
+        var name = room.name
+        let isRoom = name.withUTF8 { frame.room.elementsEqual($0) }
+        return isRoom && loader.epochs.is(frame.epoch, epoch)
+    }
+
+    @inline(__always)
+    private func delivered(_ seq: UInt64, _ stamp: MessageStamp) {
+        loader.delivered(after: loader.arrival - Int(truncatingIfNeeded: stamp.intendedAt))
+        saw(seq, stamp)
+    }
+
+    /// Checks a place in the room's order that this connection was told of.
+    @inline(__always)
+    private func saw(_ seq: UInt64, _ stamp: MessageStamp) {
+        switch checker.saw(seq) {
+        case .inOrder: break
+        case .hole(let hole): loader.missing.add(hole, of: number)
+        case .old:
+            if loader.missing.fill(seq, of: number) {
+                return loader.misordered()
+            }
+            return loader.duplicated()
+        }
+        switch room.ledger.saw(seq, sender: stamp.sender, counter: stamp.counter) {
+        case .good: break
+        case .duplicated: loader.duplicated()
+        case .misordered: loader.misordered()
+        case .corrupted: loader.corrupted()
+        }
+        if !isIn { comeInIfComplete() }
+    }
+
+    private func takeAck(_ frame: ServerFrame) {
+        guard let sender, let seq = frame.seq, let stamp = loader.template.stamp(inID: frame.id),
+            stamp.sender == number, isOurs(frame)
+        else { return loader.corrupted() }
+        sender.unacked = max(0, sender.unacked - 1)
+        loader.acked(self, after: loader.arrival - Int(truncatingIfNeeded: stamp.intendedAt))
+        if room.acked.map({ $0.epoch != epoch || $0.seq < seq }) ?? true { room.acked = (epoch, seq) }
+        saw(seq, stamp)
+    }
+
+    private func takeJoined(_ frame: ServerFrame) {
+        guard let seq = frame.seq else { return loader.corrupted() }
+        hasJoined = true
+        replayEnd = seq
+        if epoch == 0 { checker.start(behind: seq) }
+        epoch = loader.epochs.number(frame.epoch)
+        comeInIfComplete()
+    }
+
+    private func comeInIfComplete() {
+        guard hasJoined, !isIn, checker.last >= replayEnd else { return }
+        isIn = true
+        loader.cameIn(self)
+    }
+
+    private func takeGap(_ frame: ServerFrame) {
+        guard let next = frame.nextSeq, next > 0 else { return loader.corrupted() }
+        loader.sawGap()
+        epoch = loader.epochs.number(frame.epoch)
+        checker.start(behind: next - 1)
+        if !isIn { comeInIfComplete() }
+    }
+
+    private func takeError(_ frame: ServerFrame) {
+        if !frame.id.isEmpty, let sender {
+            sender.unacked = max(0, sender.unacked - 1)
+            if let wait = frame.retryMilliseconds { sender.notBefore = loop.now + Int(wait) }
+        }
+        loader.refused(self, code: frame.code)
+    }
+
+    /// The query that asks for what was missed since this connection's position; empty before the first join.
+    var resumeQuery: String {
+        epoch == 0 ? "" : "&since=\(checker.last)&epoch=\(loader.epochs.text(epoch))"
+    }
+}

@@ -1,0 +1,178 @@
+import Foundations
+import NetworkIO
+import WireProtocol
+
+/// Which connections are to be made, and how fast.
+struct Dialing {
+    enum Purpose { case connect, churn, comeBack }
+
+    /// Handshakes that may be on their way when no rate is given: enough to keep the server busy, few enough that its
+    /// backlog of 4,096 is not run over.
+    static let inFlightMax = 256
+    /// With a rate the server's slowness must not slow the client, but it can't hold back without end.
+    static let inFlightMaxAtRate = 3500
+    static let timeoutMilliseconds = 10_000
+
+    var purpose = Purpose.connect
+    /// Local numbers that are to be dialled, before those that were never dialled.
+    var again: ContiguousArray<Int> = []
+    var next = 0
+    var end = 0
+    var inFlight = 0
+    var pacer: Pacer?
+    /// When this began, monotonic nanoseconds; nil when everybody is in.
+    var startedAt: Int?
+    /// Connections that failed or ended, and are not made again.
+    var givenUp = 0
+    /// What ends now is ended by us.
+    var isCutting = false
+    var timer: PreciseTimer?
+
+    mutating func takeNext() -> Int? {
+        if let local = again.popLast() { return local }
+        guard next < end else { return nil }
+        next += 1
+        return next - 1
+    }
+    var hasNext: Bool { !again.isEmpty || next < end }
+}
+
+extension Loader {
+    func prepareTimers() throws {
+        dialing.timer = try PreciseTimer(loop: loop) { [unowned self] in dialMore() }
+        sending.timer = try PreciseTimer(loop: loop) { [unowned self] in sendDue() }
+    }
+
+    func startConnecting() {
+        let now = Clock.monotonicNanoseconds()
+        dialing.purpose = .connect
+        (dialing.next, dialing.end, dialing.startedAt) = (0, clients.count, now)
+        if let rate = plan.connectRate {
+            dialing.pacer = pacer(perSecond: rate / Double(plan.processes), start: now)
+        }
+        dialMore()
+        tellWhenAllAreIn()
+    }
+
+    /// - Parameter perSecond: of this process; nil: as fast as it goes.
+    func startChurning(perSecond: Double?) {
+        dialing.purpose = .churn
+        dialing.pacer = perSecond.map { pacer(perSecond: $0, start: Clock.monotonicNanoseconds()) }
+        (dialing.next, dialing.end, dialing.startedAt) = (0, clients.count, nil)
+        dialMore()
+    }
+
+    func stopChurning() {
+        (dialing.next, dialing.end) = (0, 0)
+        dialing.again = []
+    }
+
+    func cutAll() {
+        dialing.purpose = .comeBack
+        dialing.pacer = nil
+        dialing.startedAt = Clock.monotonicNanoseconds()
+        dialing.isCutting = true
+        for case let client? in clients { client.reset() }
+        dialing.isCutting = false
+        dialMore()
+        tellWhenAllAreIn()
+    }
+
+    private func pacer(perSecond: Double, start: Int) -> Pacer {
+        Pacer(start: start, perSecond: perSecond, phase: Double(process) / Double(plan.processes))
+    }
+
+    /// Dials what is due and allowed.
+    func dialMore() {
+        guard dialing.hasNext else { return }
+        let bound = dialing.pacer == nil ? Dialing.inFlightMax : Dialing.inFlightMaxAtRate
+        let now = Clock.monotonicNanoseconds()
+        while dialing.hasNext, dialing.inFlight < bound {
+            if dialing.pacer != nil, dialing.pacer?.takeDue(at: now) == nil { break }
+            guard let local = dialing.takeNext() else { break }
+            dial(local)
+        }
+        if dialing.hasNext, let pacer = dialing.pacer { dialing.timer?.schedule(at: max(pacer.nextDue, now + 200_000)) }
+    }
+
+    private func dial(_ local: Int) {
+        let number = plan.number(local, of: process)
+        let room = view(ofRoom: plan.room(of: number))
+        let former = dialing.purpose == .churn ? nil : clients[local]
+        let node = plan.node(of: number)
+        let path = "/ws/\(room.name)/\(plan.userName(number))?device=load" + (former?.resumeQuery ?? "")
+        let source =
+            plan.sourceAddresses > 0
+            ? SocketAddress.loopbackSource(number % plan.sourceAddresses) : nil
+        do {
+            clients[local] = try LoadClient(
+                number: UInt32(number), loader: self, room: room,
+                sender: former?.sender ?? (plan.isSender(number) ? SenderState() : nil), former: former,
+                to: addresses[node], from: source,
+                request: WebSocketRequest(host: plan.nodes[node].host, target: path, key: key))
+            dialing.inFlight += 1
+        } catch {
+            countFailed(error.description)
+            dialing.givenUp += 1
+            tellWhenAllAreIn()
+        }
+    }
+
+    private func view(ofRoom room: Int) -> RoomView {
+        if let view = rooms[room] { return view }
+        let view = RoomView(number: room, name: plan.roomName(room))
+        rooms[room] = view
+        return view
+    }
+
+    // MARK: What connections tell
+
+    func opened(_ client: LoadClient, after nanoseconds: Int) {
+        dialing.inFlight -= 1
+        connectedCount += 1
+        countOpened(after: nanoseconds)
+    }
+
+    /// The connection is in its room, and has what it missed.
+    func cameIn(_ client: LoadClient) {
+        inCount += 1
+        if dialing.purpose == .churn { return client.close(.normal) }
+        mayBeReady(client)
+        tellWhenAllAreIn()
+    }
+
+    func closed(_ client: LoadClient, _ end: WebSocketClientEnd, wasOpened: Bool, wasIn: Bool) {
+        if wasOpened { connectedCount -= 1 } else { dialing.inFlight -= 1 }
+        if wasIn { inCount -= 1 }
+        client.sender?.unacked = 0
+        let local = Int(client.number) / plan.processes
+        switch end {
+        case .closed(let code, _) where wasOpened: if !dialing.isCutting { countClosed(code) }
+        default: countFailed(Self.reason(end))
+        }
+        guard clients[local] === client else { return }
+        switch dialing.purpose {
+        case .churn: if dialing.end > 0 { dialing.again.append(local) }
+        case .comeBack where dialing.startedAt != nil: dialing.again.append(local)
+        case .comeBack, .connect: dialing.givenUp += 1
+        }
+        tellWhenAllAreIn()
+    }
+
+    static func reason(_ end: WebSocketClientEnd) -> String {
+        switch end {
+        case .unreachable(let text), .badHandshake(let text): text
+        case .refused(let status): "HTTP \(status)"
+        case .timedOut: "handshake timeout"
+        case .closed(let code, _): "closed with \(code) before the room was joined"
+        }
+    }
+
+    private func tellWhenAllAreIn() {
+        guard let startedAt = dialing.startedAt, !dialing.hasNext, dialing.inFlight == 0,
+            inCount + dialing.givenUp >= clients.count
+        else { return }
+        dialing.startedAt = nil
+        answer(.allIn(milliseconds: Double(Clock.monotonicNanoseconds() - startedAt) / 1e6))
+    }
+}

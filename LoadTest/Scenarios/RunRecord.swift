@@ -1,0 +1,137 @@
+import NetworkIO
+
+/// What the parent has gathered so far: totals, the phase that runs, and the second that runs.
+struct RunRecord {
+    struct PhaseTally {
+        var name = ""
+        var startSecond = 0.0
+        var endSecond = 0.0
+        var offered: Double?
+        var isMeasured = false
+        var tally = Tally()
+        /// The second of this phase in which all was normal again; of the recovery.
+        var normalSince: Double?
+        var worstTier: String?
+
+        var seconds: Double { max(endSecond - startSecond, 0.001) }
+        var ackedPerSecond: Double { Double(tally.acked) / seconds }
+    }
+
+    let plan: Plan
+    private let unixStart = Clock.unixMilliseconds()
+    private var monotonicStart = Clock.monotonicMilliseconds()
+    private(set) var total = Tally()
+    /// Over all measured phases.
+    private(set) var measured = Tally()
+    private(set) var measuredSeconds = 0.0
+    private(set) var phase = PhaseTally()
+    private(set) var phases: [LoadReport.Phase] = []
+    private(set) var connectSeconds: Double?
+    private(set) var steps: [LoadReport.OverloadStep] = []
+    private(set) var storm: LoadReport.Storm?
+    private(set) var timeline: [LoadReport.Sample] = []
+    private var second = Tally()
+    /// CPU time per process in this second, and the largest share that any had.
+    private var cpuShares: [Double]
+    private(set) var cpuShareMax = 0.0
+    private(set) var busyProcesses: Set<Int> = []
+    private(set) var lost = 0
+    /// Connections that are open.
+    var connected = 0
+    var endedEarly = false
+
+    init(plan: Plan) {
+        self.plan = plan
+        cpuShares = Array(repeating: 0, count: plan.processes)
+    }
+
+    mutating func start() { monotonicStart = Clock.monotonicMilliseconds() }
+
+    var now: Double { Double(Clock.monotonicMilliseconds() - monotonicStart) / 1000 }
+    var startedAt: Int { unixStart }
+    var isMeasured: Bool { phase.isMeasured }
+
+    /// All that is a breach of what the server promises.
+    var faults: SequenceFaults {
+        var faults = total.faults
+        faults.lost += lost
+        return faults
+    }
+
+    mutating func add(_ tally: Tally, process: Int) {
+        total.add(tally)
+        second.add(tally)
+        phase.tally.add(tally)
+        // Shorter intervals say little.
+        guard tally.wallMicroseconds > 500_000 else { return }
+        let share = Double(tally.cpuMicroseconds) / Double(tally.wallMicroseconds)
+        cpuShares[process] = share
+        guard phase.isMeasured else { return }
+        cpuShareMax = max(cpuShareMax, share)
+        if share > LoadReport.Tool.busyShare { busyProcesses.insert(process) }
+    }
+
+    // MARK: Phases
+
+    mutating func beginPhase(_ name: String, offered: Double?, isMeasured: Bool) {
+        phase = PhaseTally(name: name, startSecond: now, offered: offered, isMeasured: isMeasured)
+    }
+
+    mutating func endPhase() {
+        phase.endSecond = now
+        if phase.name == "connect" { connectSeconds = phase.seconds }
+        if phase.isMeasured {
+            measured.add(phase.tally)
+            measuredSeconds += phase.seconds
+        }
+        phases.append(
+            LoadReport.Phase(
+                name: phase.name, startSecond: phase.startSecond, endSecond: phase.endSecond,
+                offeredPerSecond: phase.offered))
+    }
+
+    mutating func stormEnded(milliseconds: Double?, isComplete: Bool) {
+        phase.endSecond = now
+        storm = LoadReport.Storm(
+            connections: connected, recoverySeconds: isComplete ? milliseconds.map { $0 / 1000 } : nil,
+            failedAttempts: phase.tally.failedCount, replayed: phase.tally.delivered, gaps: phase.tally.gaps)
+    }
+
+    mutating func stepEnded(name: String, factor: Double, offered: Double, worstTier: String?) {
+        phase.endSecond = now
+        let tally = phase.tally
+        steps.append(
+            LoadReport.OverloadStep(
+                name: name, factor: factor, offeredPerSecond: offered, goodputPerSecond: phase.ackedPerSecond,
+                p50: tally.delivery.milliseconds(at: 50) ?? 0, p99: tally.delivery.milliseconds(at: 99) ?? 0,
+                refusedPerSecond: Double(tally.refusedCount) / phase.seconds,
+                worstTier: NodeStatus.worstTier([phase.worstTier, worstTier].compactMap(\.self)),
+                recoverySeconds: name == "recovery" ? phase.normalSince : nil))
+    }
+
+    mutating func settled(lost: Int) { self.lost = lost }
+
+    // MARK: Seconds
+
+    mutating func closeSecond(tier: String?, pressure: Double?, shed: [String: Int]?) {
+        timeline.append(
+            LoadReport.Sample(
+                second: now, connected: connected, sent: second.sent, delivered: second.delivered,
+                refused: second.refusedCount, p50: second.delivery.milliseconds(at: 50),
+                p99: second.delivery.milliseconds(at: 99), max: second.delivery.maxMilliseconds, tier: tier,
+                pressure: pressure, shed: shed))
+        phase.worstTier = NodeStatus.worstTier([phase.worstTier, tier].compactMap(\.self))
+        noteRecovery(tier)
+        second.reset()
+    }
+
+    /// Normal again: what is offered is taken, and the node says nothing else.
+    private mutating func noteRecovery(_ tier: String?) {
+        guard phase.name == "recovery", let offered = phase.offered else { return }
+        let isNormal = Double(second.acked) >= offered * 0.9 && (tier ?? "normal") == "normal"
+        phase.normalSince = isNormal ? phase.normalSince ?? now - phase.startSecond : nil
+    }
+
+    /// The share of one CPU that each loading process used in the last second.
+    var cpuShareNow: Double { cpuShares.max() ?? 0 }
+}
