@@ -44,7 +44,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
-            path: "LoadTest"
+            path: "LoadTest",
+            exclude: ["many_connections.sh"]
         ),
         .target(
             name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"],
@@ -72,6 +73,9 @@ let package = Package(
         .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Foundations", "TestSupport"]),
         .testTarget(
             name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
+        ),
+        .testTarget(
+            name: "LoadTestTests", dependencies: ["load_test", "WireProtocol", "TestSupport"]
         ),
         .testTarget(
             name: "GatewayTests",

@@ -22,7 +22,8 @@ struct DeliveryShape {
 
     /// Learns from a message; nil when it is not written in the order that makes this possible.
     init?(_ bytes: UnsafeRawBufferPointer, frame: ServerFrame, contentBytes: Int) {
-        guard let base = bytes.baseAddress, let content = frame.content.baseAddress, let epoch = frame.epoch.baseAddress,
+        guard let base = bytes.baseAddress, let content = frame.content.baseAddress,
+            let epoch = frame.epoch.baseAddress,
             frame.content.count == contentBytes
         else { return nil }
         // The seq comes behind the epoch: "EPOCH","seq":123

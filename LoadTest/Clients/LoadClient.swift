@@ -49,6 +49,14 @@ final class LoadClient: WebSocketClient {
     override func opened() {
         wasOpened = true
         loader.opened(self, after: loader.arrival - dialedAt)
+        loop.schedule(self, at: loop.now + Dialing.timeoutMilliseconds)
+    }
+
+    override func timerFired() {
+        guard isOpenForMessages else { return super.timerFired() }
+        if hasJoined { return }
+        loader.countFailed("no joined_room within \(Dialing.timeoutMilliseconds / 1000) s")
+        close(.goingAway)
     }
 
     override func closed(_ end: WebSocketClientEnd) {

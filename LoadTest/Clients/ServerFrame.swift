@@ -59,16 +59,21 @@ struct ServerFrame {
         return type.equals("error") ? .error : .other
     }
 
+    /// {"type": as eight bytes.
+    private static let beginning = Array("{\"type\":".utf8).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+
     /// Whether a frame is what its kind asks about, and not, for example, somebody else's coming or going: decided by
     /// the first letters of the type where a frame begins as the server writes them.
     @inline(__always)
     static func concerns(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        // {"type":"j, then "joined" or "left", "presence", "typing", "read", "device": not ours to read.
-        guard bytes.count > 16, bytes[8] == UInt8(ascii: "\""), bytes[1] == UInt8(ascii: "\"") else { return true }
+        guard bytes.count > 16, let base = bytes.baseAddress else { return true }
+        guard base.loadUnaligned(as: UInt64.self) == beginning, bytes[8] == UInt8(ascii: "\"") else { return true }
+        // "joined" or "left", "presence", "typing", "read", "device", "welcome": not ours to read.
         switch bytes[9] {
         case UInt8(ascii: "j"): return bytes[15] == UInt8(ascii: "_")
         case UInt8(ascii: "l"), UInt8(ascii: "p"), UInt8(ascii: "t"), UInt8(ascii: "r"), UInt8(ascii: "d"),
-            UInt8(ascii: "w"): return false
+            UInt8(ascii: "w"):
+            return false
         default: return true
         }
     }

@@ -27,7 +27,8 @@ extension LoadOptions {
         try check("--rooms", rooms, 1...connections)
         try check("--senders", senders, 1...connections)
         guard window == nil || messageRate == nil else {
-            throw ValidationError("--window and --message-rate exclude each other: a closed loop has no rate of its own")
+            throw ValidationError(
+                "--window and --message-rate exclude each other: a closed loop has no rate of its own")
         }
         let nodes = try self.nodes()
         let processes = try self.processes(openFilesMax: openFilesMax)

@@ -6,12 +6,13 @@ import WireProtocol
 struct Dialing {
     enum Purpose { case connect, churn, comeBack }
 
-    /// Handshakes that may be on their way when no rate is given: enough to keep the server busy, few enough that its
-    /// backlog of 4,096 is not run over.
+    /// Handshakes of a process that may be on their way when no rate is given: enough to keep the server busy.
     static let inFlightMax = 256
-    /// With a rate the server's slowness must not slow the client, but it can't hold back without end.
-    static let inFlightMaxAtRate = 3500
-    static let timeoutMilliseconds = 10_000
+    /// Handshakes on their way to one node, of all processes: a node's backlog has 4,096 places, and a SYN that finds
+    /// none comes again only after a second, then three, then seven.
+    static let inFlightMaxPerNode = 3000
+    /// For the handshake, and again for being in the room. A server that is out of breath is still to be waited for.
+    static let timeoutMilliseconds = 30_000
 
     var purpose = Purpose.connect
     /// Local numbers that are to be dialled, before those that were never dialled.
@@ -85,7 +86,8 @@ extension Loader {
     /// Dials what is due and allowed.
     func dialMore() {
         guard dialing.hasNext else { return }
-        let bound = dialing.pacer == nil ? Dialing.inFlightMax : Dialing.inFlightMaxAtRate
+        let share = max(1, Dialing.inFlightMaxPerNode * plan.nodes.count / plan.processes)
+        let bound = dialing.pacer == nil ? min(share, Dialing.inFlightMax) : share
         let now = Clock.monotonicNanoseconds()
         while dialing.hasNext, dialing.inFlight < bound {
             if dialing.pacer != nil, dialing.pacer?.takeDue(at: now) == nil { break }

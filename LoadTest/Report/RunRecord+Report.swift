@@ -16,7 +16,8 @@ extension RunRecord {
     /// Every option with the value in force.
     private var optionList: [LoadReport.Option] {
         let values: [(String, String?)] = [
-            ("connections", String(plan.connections)), ("rate", plan.connectRate.map(Self.text) ?? "as fast as it goes"),
+            ("connections", String(plan.connections)),
+            ("rate", plan.connectRate.map(Self.text) ?? "as fast as it goes"),
             ("duration", Self.text(plan.seconds)), ("url", plan.nodes.map(\.url).joined(separator: ",")),
             ("scenario", plan.scenario.rawValue), ("rooms", String(plan.rooms)), ("senders", String(plan.senders)),
             ("message-rate", plan.messageRate.map(Self.text)), ("window", plan.window.map(String.init)),
@@ -60,7 +61,8 @@ extension RunRecord {
         return LoadReport.Server(
             url: watch.node.url, pid: pid, connectCPUSeconds: watch.connectCPUSeconds,
             measureCPUSeconds: watch.measureCPUSeconds,
-            bytesPerConnection: connections > 0 ? watch.bytesAdded.map { Double($0) / connections } : nil,
+            // Nothing was added when the node used memory again that earlier connections had left.
+            bytesPerConnection: watch.bytesAdded.flatMap { $0 > 0 && connections > 0 ? Double($0) / connections : nil },
             deliveriesPerCPUSecond: watch.measureCPUSeconds.flatMap { $0 > 0 ? delivered / $0 : nil })
     }
 

@@ -31,7 +31,9 @@ enum TextReport {
     private static func connections(_ report: LoadReport, _ lines: inout Lines) {
         let connections = report.connections
         lines.section("connections")
-        lines.row("opened", "\(Figures.count(connections.opened)) of \(Figures.count(connections.wanted)) wanted")
+        let wanted = Figures.count(connections.wanted)
+        let isOver = connections.opened > connections.wanted
+        lines.row("opened", Figures.count(connections.opened) + (isOver ? ", \(wanted) at a time" : " of \(wanted)"))
         lines.row("per second", Figures.rate(connections.perSecond))
         lines.row("handshake", latency(connections.handshake))
         for (reason, count) in sorted(connections.failed) { lines.row("failed", "\(Figures.count(count))  \(reason)") }
@@ -55,7 +57,7 @@ enum TextReport {
         lines.row("delivery latency", latency(messages.delivery))
         lines.row("ack latency", latency(messages.ack))
         lines.row(
-            "lost / twice / unordered",
+            "lost/twice/disorder",
             "\(Figures.count(messages.lost)) / \(Figures.count(messages.duplicated)) / "
                 + Figures.count(messages.misordered))
         if let corrupted = messages.corrupted, corrupted > 0 { lines.row("corrupted", Figures.count(corrupted)) }
@@ -109,7 +111,9 @@ enum TextReport {
             if let rate = server.deliveriesPerCPUSecond, rate > 0 {
                 lines.row("deliveries", "\(Figures.rate(rate)) per CPU second")
             }
-            if let bytes = server.bytesPerConnection { lines.row("bytes per connection", "\(Figures.rate(bytes)) (PSS)") }
+            if let bytes = server.bytesPerConnection {
+                lines.row("bytes per connection", "\(Figures.rate(bytes)) (PSS)")
+            }
         }
         guard let tool = report.tool else { return }
         lines.section("load_test")
@@ -125,7 +129,8 @@ enum TextReport {
     private static func hints(_ report: LoadReport, _ lines: inout Lines) {
         if report.messages.refused["rate_limited"] != nil {
             lines.line(
-                "\nThe server's limit per connection refused messages: raise its MESSAGES_PER_SECOND, or use more senders.")
+                "\nThe server's limit per connection refused messages: raise its MESSAGES_PER_SECOND, or use more senders."
+            )
         }
         if let tool = report.tool, tool.busyProcesses > 0 {
             lines.line(

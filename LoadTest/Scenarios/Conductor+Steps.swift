@@ -1,3 +1,5 @@
+import NetworkIO
+
 /// Begins and ends the steps of a run.
 extension Conductor {
     func nextStep() {
@@ -44,7 +46,7 @@ extension Conductor {
 
     private func begin(_ name: String, offered: Double? = nil, isMeasured: Bool = false, seconds: Double? = nil) {
         record.beginPhase(name, offered: offered, isMeasured: isMeasured)
-        stepEndsAt = seconds.map { loop.now + Int($0 * 1000) }
+        stepEndsAt = seconds.map { Clock.monotonicMilliseconds() + Int($0 * 1000) }
         progress.phase(name, plan)
     }
 
@@ -71,8 +73,9 @@ extension Conductor {
         current = nil
         collect { [unowned self] in
             for watch in watches { watch.finishPhase(step, isMeasured: record.isMeasured, record.connected) }
-            conclude(step)
             record.endPhase()
+            conclude(step)
+            guard step != .connect || record.total.opened > 0 || isInterrupted else { return failUnconnected() }
             if isInterrupted, step != .settle { steps = [.settle] }
             nextStep()
         }
@@ -80,20 +83,16 @@ extension Conductor {
 
     private func conclude(_ step: Step) {
         switch step {
-        case .connect:
-            if record.total.opened == 0, !isInterrupted {
-                steps = []
-                current = nil
-                return failUnconnected()
-            }
-        case .storm: record.stormEnded(milliseconds: loaders.compactMap(\.allIn).max(), isComplete: loaders.allSatisfy { $0.allIn != nil })
+        case .storm:
+            let times = loaders.compactMap(\.allIn)
+            record.stormEnded(milliseconds: times.max(), isComplete: times.count == loaders.count)
         case .search:
             let capacity = record.phase.ackedPerSecond
             steps = Script.overload(capacity: max(capacity, 1), seconds: plan.seconds)
         case .overload(let name, let factor, let perSecond, _):
             record.stepEnded(name: name, factor: factor, offered: perSecond, worstTier: worstTier)
         case .settle: record.settled(lost: loaders.reduce(0) { $0 + ($1.lost ?? 0) })
-        case .send, .hold, .churn: break
+        case .connect, .send, .hold, .churn: break
         }
     }
 }

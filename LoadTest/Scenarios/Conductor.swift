@@ -24,7 +24,7 @@ final class Conductor: EventLoopDelegate {
     // Where the run stands.
     var steps: [Step]
     var current: Step?
-    /// In the loop's milliseconds; nil for steps that end by an answer.
+    /// Monotonic milliseconds; nil for steps that end by an answer.
     var stepEndsAt: Int?
     var reportDueAt = 0
     /// What happens when all loaders have reported; nil when no report is under way.
@@ -65,11 +65,12 @@ final class Conductor: EventLoopDelegate {
 
     func loopTicked() {
         guard isStarted else { return startIfNodesAnswered() }
-        if let stepEndsAt, loop.now >= stepEndsAt {
+        let now = Clock.monotonicMilliseconds()
+        if let stepEndsAt, now >= stepEndsAt {
             self.stepEndsAt = nil
             finishStep()
-        } else if loop.now >= reportDueAt, collected == nil {
-            reportDueAt = loop.now + 1000
+        } else if now >= reportDueAt, collected == nil {
+            reportDueAt = max(reportDueAt + 1000, now + 500)
             for watch in watches { watch.ask() }
             collect { [unowned self] in closeSecond() }
         }
@@ -88,7 +89,7 @@ final class Conductor: EventLoopDelegate {
             return fail("can't start a loading process: \(error)")
         }
         record.start()
-        reportDueAt = loop.now + 1000
+        reportDueAt = Clock.monotonicMilliseconds() + 1000
         nextStep()
     }
 
@@ -107,7 +108,7 @@ final class Conductor: EventLoopDelegate {
         switch answer {
         case .allIn(let milliseconds):
             loader.allIn = milliseconds
-            if loaders.allSatisfy({ $0.allIn != nil }) { finishStep() }
+            if isGathering, loaders.allSatisfy({ $0.allIn != nil }) { finishStep() }
         case .sample(let sample):
             loader.sample = sample
             record.add(sample.tally, process: loaders.firstIndex { $0 === loader } ?? 0)
@@ -118,6 +119,14 @@ final class Conductor: EventLoopDelegate {
         case .checked(let lost):
             loader.lost = lost
             if loaders.allSatisfy({ $0.lost != nil }) { finishStep() }
+        }
+    }
+
+    /// Whether the present step ends when everybody is in.
+    private var isGathering: Bool {
+        switch current {
+        case .connect, .storm: true
+        default: false
         }
     }
 

@@ -73,6 +73,8 @@ struct RunRecord {
 
     // MARK: Phases
 
+    // A phase begins, ends, and is then concluded with what it was for.
+
     mutating func beginPhase(_ name: String, offered: Double?, isMeasured: Bool) {
         phase = PhaseTally(name: name, startSecond: now, offered: offered, isMeasured: isMeasured)
     }
@@ -91,14 +93,12 @@ struct RunRecord {
     }
 
     mutating func stormEnded(milliseconds: Double?, isComplete: Bool) {
-        phase.endSecond = now
         storm = LoadReport.Storm(
             connections: connected, recoverySeconds: isComplete ? milliseconds.map { $0 / 1000 } : nil,
             failedAttempts: phase.tally.failedCount, replayed: phase.tally.delivered, gaps: phase.tally.gaps)
     }
 
     mutating func stepEnded(name: String, factor: Double, offered: Double, worstTier: String?) {
-        phase.endSecond = now
         let tally = phase.tally
         steps.append(
             LoadReport.OverloadStep(

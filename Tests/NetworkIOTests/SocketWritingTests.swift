@@ -287,7 +287,7 @@ struct SocketWritingTests {
                 case .binary(let payload):
                     #expect(payload.count == payloadCount && Int(payload[0]) << 8 | Int(payload[1]) == received)
                     received += 1
-                case .close(let code):
+                case .close(let code, _):
                     #expect(code == .slowReader)
                     closes += 1
                 default: Issue.record("\(next.event)")
