@@ -8,29 +8,52 @@ struct Settling {
         /// Until every member has the newest acked seq of its room.
         case deliveries([Int: [RoomMark]])
     }
+    /// Waiting ends in any case.
+    static let millisecondsMax = 30_000
+
     var stage: Stage
+    /// How long nothing may come before it is held to be all.
+    let quietMilliseconds: Int
     /// In the loop's milliseconds.
-    var deadline: Int
+    let deadline: Int
+    private var receivedBytes = 0
+    private var lastProgress: Int
+
+    init(_ stage: Stage, quietMilliseconds: Int, now: Int) {
+        self.stage = stage
+        self.quietMilliseconds = quietMilliseconds
+        deadline = now + Self.millisecondsMax
+        lastProgress = now
+    }
+
+    /// Whether it is time to stop waiting; to be asked at each tick with all bytes that ever came.
+    mutating func isOver(at now: Int, receivedBytes: Int) -> Bool {
+        if receivedBytes != self.receivedBytes {
+            self.receivedBytes = receivedBytes
+            lastProgress = now
+        }
+        return now >= deadline || now - lastProgress >= quietMilliseconds
+    }
 }
 
 extension Loader {
-    func startSettling(within milliseconds: Int) {
+    func startSettling(quiet milliseconds: Int) {
         startSending(nil)
-        settling = Settling(stage: .acks, deadline: loop.now + milliseconds)
+        settling = Settling(.acks, quietMilliseconds: milliseconds, now: loop.now)
         continueSettling()
     }
 
-    func startChecking(_ marks: [RoomMark], within milliseconds: Int) {
+    func startChecking(_ marks: [RoomMark], quiet milliseconds: Int) {
         let byRoom = Dictionary(grouping: marks.filter { rooms[$0.room] != nil }, by: \.room)
-        settling = Settling(stage: .deliveries(byRoom), deadline: loop.now + milliseconds)
+        settling = Settling(.deliveries(byRoom), quietMilliseconds: milliseconds, now: loop.now)
         continueSettling()
     }
 
     /// Answers when all has come or the time is up.
     func continueSettling() {
-        guard let settling else { return }
-        let isLate = loop.now >= settling.deadline
-        switch settling.stage {
+        guard let stage = settling?.stage else { return }
+        let isLate = settling?.isOver(at: loop.now, receivedBytes: receivedBytesTotal) ?? true
+        switch stage {
         case .acks:
             guard unackedCount == 0 || isLate else { return }
             self.settling = nil

@@ -34,6 +34,7 @@ final class Loader: EventLoopDelegate {
     var sending = Sending()
     var settling: Settling?
     private(set) var tally = Tally()
+    private(set) var receivedBytesTotal = 0
     private var reportedCPU = ProcessLimits.cpuMicroseconds()
     private var reportedAt = Clock.monotonicNanoseconds()
 
@@ -72,8 +73,8 @@ final class Loader: EventLoopDelegate {
         case .stopChurn: stopChurning()
         case .cut: cutAll()
         case .report: report()
-        case .settle(let milliseconds): startSettling(within: milliseconds)
-        case .expect(let marks, let milliseconds): startChecking(marks, within: milliseconds)
+        case .settle(let milliseconds): startSettling(quiet: milliseconds)
+        case .expect(let marks, let milliseconds): startChecking(marks, quiet: milliseconds)
         }
     }
 
@@ -107,6 +108,7 @@ final class Loader: EventLoopDelegate {
     func arrivedBytes(_ count: Int) {
         arrival = Clock.monotonicNanoseconds()
         tally.receivedBytes += count
+        receivedBytesTotal += count
     }
 
     @inline(__always)

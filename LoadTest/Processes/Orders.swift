@@ -13,9 +13,9 @@ enum Order: Codable, Sendable {
     case cut
     /// Answered by `sample`: what was counted since the last one.
     case report
-    /// Wait for the acks that are due; answered by `settled`.
+    /// Wait for the acks that are due, until nothing has come for so long; answered by `settled`.
     case settle(milliseconds: Int)
-    /// These seqs were acked: wait until all members have them; answered by `checked`.
+    /// These seqs were acked: wait likewise until all members have them; answered by `checked`.
     case expect([RoomMark], milliseconds: Int)
 }
 

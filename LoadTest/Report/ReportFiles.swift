@@ -9,5 +9,6 @@ enum ReportFiles {
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             try Output.file(path, Array(encoder.encode(report)) + [UInt8(ascii: "\n")])
         }
+        if let path = options.html { try Output.file(path, Array(HTMLReport.render(report).utf8)) }
     }
 }

@@ -6,8 +6,8 @@ import NetworkIO
 ///
 /// It has no connection under load itself, so that its own work does not show in latencies.
 final class Conductor: EventLoopDelegate {
-    /// How long acks and deliveries are waited for at the end, each.
-    static let settleMilliseconds = 5000
+    /// At the end acks, then deliveries are waited for until nothing has come for so long.
+    static let settleMilliseconds = 3000
     /// sysexits(3): EX_UNAVAILABLE, EX_SOFTWARE.
     private static let unavailable: Int32 = 69
     private static let softwareFault: Int32 = 70
