@@ -83,11 +83,11 @@ make_environment() {
 
 scratch=(--scratch-path .build)
 flags=()
-binary=$PWD/.build/release/sluice
+products=$PWD/.build/release
 if [ -n "$sanitizer" ]; then
     scratch=(--scratch-path ".build/${sanitizer:0:1}san")
     flags=("--sanitize=$sanitizer")
-    binary=$PWD/.build/${sanitizer:0:1}san/debug/sluice
+    products=$PWD/.build/${sanitizer:0:1}san/debug
     # A report decides by its exit code too; what the tests wait for may take longer.
     export TSAN_OPTIONS="exitcode=66 halt_on_error=0 second_deadlock_stack=1"
     export ASAN_OPTIONS="exitcode=66 detect_leaks=1 detect_stack_use_after_return=0"
@@ -99,10 +99,10 @@ part_shell() {
     while IFS= read -r file; do
         printf '%s\n' "$file"
         bash -n "$file" || return 1
-    done < <(printf '%s\n' start.sh test.sh .ci/run; find Tests -name '*.sh')
+    done < <(printf '%s\n' start.sh test.sh .ci/run; find Tests LoadTest -name '*.sh')
 }
 
-part_format() { swift format lint --strict -r Sources Tests Package.swift; }
+part_format() { swift format lint --strict -r Sources LoadTest Tests Package.swift; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
 part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 
@@ -114,15 +114,19 @@ part_allocations() {
 }
 
 part_release() {
-    if [ -n "$sanitizer" ]; then
-        swift build "${scratch[@]}" "${flags[@]}" --product sluice
-    else
-        swift build -c release --static-swift-stdlib --product sluice
-    fi
+    local product
+    for product in sluice load_test; do
+        if [ -n "$sanitizer" ]; then
+            swift build "${scratch[@]}" "${flags[@]}" --product "$product" || return 1
+        else
+            swift build -c release --static-swift-stdlib --product "$product" || return 1
+        fi
+    done
 }
 
 suite() { # folder
-    SLUICE_BIN=$binary PYTHONDONTWRITEBYTECODE=1 timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 "$1"
+    SLUICE_BIN=$products/sluice LOAD_TEST_BIN=$products/load_test PYTHONDONTWRITEBYTECODE=1 \
+        timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 "$1"
 }
 part_foreign() { suite Tests/Foreign; }
 part_autobahn() { suite Tests/Autobahn; }

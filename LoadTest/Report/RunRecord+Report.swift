@@ -1,3 +1,4 @@
+import Foundations
 import NetworkIO
 
 /// From what was gathered to the report.
@@ -5,7 +6,7 @@ extension RunRecord {
     func report(options: LoadOptions, watches: [NodeWatch]) -> LoadReport {
         LoadReport(
             run: LoadReport.Run(
-                version: "0.1.0", scenario: plan.scenario.rawValue, urls: plan.nodes.map(\.url),
+                version: Version.number, scenario: plan.scenario.rawValue, urls: plan.nodes.map(\.url),
                 options: optionList, startedAt: startedAt, seconds: now, endedEarly: endedEarly,
                 machine: ProcessTable.machine, processes: plan.processes, seed: plan.seed),
             phases: phases, connections: connections, messages: messages,

@@ -94,7 +94,7 @@ final class Conductor: EventLoopDelegate {
     }
 
     private func startLoader(_ process: Int) throws -> LoaderHandle {
-        let loader = LoaderHandle(try ChildProcess.spawn(["--loads"]))
+        let loader = LoaderHandle(try ChildProcess.spawn(["load_test", "--loads"]))
         try loader.connect(
             loop: loop, answered: { [unowned self] in answered(loader, $0) },
             lost: { [unowned self] in fail("a loading process has ended (pid \(loader.child.pid))") })

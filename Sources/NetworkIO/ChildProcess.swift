@@ -9,7 +9,8 @@ package struct ChildProcess {
     /// The number under which the child finds its end.
     package static let inheritedDescriptor: Int32 = 3
 
-    /// Starts this program once more with these arguments (without the name).
+    /// Starts this program once more.
+    /// - Parameter arguments: with the name first, as `ps` shows it.
     /// - Throws: `SystemError` when the system has no process or descriptor left.
     package static func spawn(_ arguments: [String]) throws(SystemError) -> ChildProcess {
         var ends: [Int32] = [-1, -1]
@@ -19,7 +20,7 @@ package struct ChildProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         // When the numbers are equal, this is what takes off "closed on exec".
         posix_spawn_file_actions_adddup2(&actions, ends[1], inheritedDescriptor)
-        var words: [UnsafeMutablePointer<CChar>?] = (["load_test"] + arguments).map { strdup($0) }
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         words.append(nil)
         defer { for word in words { free(word) } }
         var pid: pid_t = 0

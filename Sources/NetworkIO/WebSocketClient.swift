@@ -51,7 +51,12 @@ open class WebSocketClient: Socket {
     private static let closeWaitMilliseconds = 2000
 
     private enum Phase: UInt8 {
-        case connecting, handshaking, open, closing, ended
+        case connecting, handshaking, open
+        /// Our close frame is out; what the server sent before its own still counts.
+        case closing
+        /// Nothing that comes is read any more (RFC 6455 §5.5.1: no data follows a close frame).
+        case finishing
+        case ended
     }
 
     /// What is needed until the 101, and what the end was when there was one.
@@ -118,7 +123,7 @@ open class WebSocketClient: Socket {
             end(.closed(code: code.rawValue, reason: reason))
             phase = .closing
             loop.schedule(self, at: loop.now + Self.closeWaitMilliseconds)
-        case .closing, .ended: break
+        case .closing, .finishing, .ended: break
         }
     }
 
@@ -142,7 +147,7 @@ open class WebSocketClient: Socket {
         case .connecting, .handshaking:
             end(.timedOut)
             reset()
-        case .closing: reset()
+        case .closing, .finishing: reset()
         case .open, .ended: break
         }
     }
@@ -245,7 +250,7 @@ open class WebSocketClient: Socket {
 
     /// Ends our side; the server then closes the connection (RFC 6455 §7.1.1), or it is cut.
     private func endAfterFlush(within milliseconds: Int) {
-        phase = .closing
+        phase = .finishing
         endAfterFlush()
         loop.schedule(self, at: loop.now + milliseconds)
     }

@@ -3,7 +3,6 @@
 import http
 import json
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -11,11 +10,9 @@ import subprocess
 
 import pytest
 from lying_server import LyingServer
-from node import ROOT, elapse, free_port, seconds, until
+from node import ROOT, Node, free_port, seconds, until
 
-LOAD_TEST = os.environ.get("LOAD_TEST_BIN", str(pathlib.Path(os.environ.get("SLUICE_BIN", "")).parent / "load_test"))
-if not os.environ.get("SLUICE_BIN"):
-    LOAD_TEST = os.environ.get("LOAD_TEST_BIN", str(ROOT / ".build/release/load_test"))
+LOAD_TEST = os.environ.get("LOAD_TEST_BIN", str(ROOT / ".build/release/load_test"))
 
 
 def command(port, *arguments):
@@ -44,8 +41,6 @@ def load(tmp_path):
 @pytest.fixture(scope="module")
 def fast_node():
     """A node that limits nobody, so that rates are the tool's own."""
-    from node import Node
-
     node = Node(MESSAGES_PER_SECOND=1000000).start()
     yield node
     node.stop()
@@ -91,9 +86,13 @@ def test_messages(fast_node, load, scenario):
     assert sum(sample["sent"] for sample in report["timeline"]) <= messages["sent"]
 
 
-def test_closed_loop(fast_node, load):
-    run = load(fast_node.port, "--connections", 20, "--window", 8, "--senders", 2, "--duration", 1)
+def test_closed_loop(fast_node, load, tmp_path):
+    page = tmp_path / "report.html"
+    run = load(
+        fast_node.port, "--connections", 20, "--window", 8, "--senders", 2, "--duration", 1, "--html", page
+    )
     messages = is_clean(run)["messages"]
+    assert page.read_text().startswith("<!DOCTYPE html>")
     assert messages["delivered"] == messages["sent"] * 19
     assert messages["sent"] > 100
 
@@ -139,7 +138,7 @@ def test_resume_storm(fast_node, load):
     run = load(fast_node.port, "--scenario", "resume-storm", "--connections", 200, "--message-rate", 500, "--duration", 2)
     report = is_clean(run)
     storm = report["storm"]
-    assert storm["connections"] == 200 and storm["recoverySeconds"] > 0
+    assert storm["connections"] == 200 and storm["gaps"] == 0 and storm["recoverySeconds"] > 0
     assert report["connections"]["opened"] == 400
     assert [phase["name"] for phase in report["phases"]] == ["connect", "before", "storm", "after", "settle"]
     assert "storm" in run.output and "all back after" in run.output
@@ -158,10 +157,13 @@ def test_overload(fast_node, load):
 
 
 def test_overload_finds_the_capacity(fast_node, load):
-    report = is_clean(load(fast_node.port, "--scenario", "overload", "--connections", 20, "--duration", 3, bound=120))
-    steps = report["steps"]
-    assert "search" in [phase["name"] for phase in report["phases"]]
-    assert steps[0]["offeredPerSecond"] > 500
+    run = load(fast_node.port, "--scenario", "overload", "--connections", 20, "--duration", 3, bound=120)
+    # At ten times of what it can do the node closes readers that can't follow; what it acked still has to come.
+    assert run.status == 0 and set(run.report["connections"]["closeCodes"]) <= {"4102"}, run.output + run.errors
+    steps = run.report["steps"]
+    search = next(phase for phase in run.report["phases"] if phase["name"] == "search")
+    assert search["endSecond"] - search["startSecond"] >= 1.9
+    assert 500 < steps[0]["offeredPerSecond"] < 5_000_000
     assert steps[3]["offeredPerSecond"] == pytest.approx(10 * steps[0]["offeredPerSecond"])
 
 
@@ -226,15 +228,18 @@ def test_the_tail_is_not_forgotten(load):
 # Ends and refusals
 
 
-def test_nobody_there(load):
+def test_nobody_there(load, tmp_path):
     port = free_port()
-    run = load(port, "--connections", 3, "--duration", 1)
+    run = load(port, "--connections", 3, "--duration", 1, "--html", tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
     assert run.status == 69 and run.report is None
     assert f"ws://127.0.0.1:{port}" in run.errors and "connect: Connection refused (3)" in run.errors
 
 
 def test_a_server_that_refuses(load):
-    refuse = lambda connection, _: connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")
+    def refuse(connection, _):
+        return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "")
+
     with LyingServer(lambda _: None, process_request=refuse) as server:
         run = load(server.port, "--connections", 2, "--duration", 1)
     assert run.status == 69 and "HTTP 503 (2)" in run.errors

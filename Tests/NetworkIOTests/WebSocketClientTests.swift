@@ -143,6 +143,22 @@ struct WebSocketClientTests {
         driver.settle()
     }
 
+    @Test("what comes behind the server's close frame is not read, in the same piece or later")
+    func dataBehindClose() throws {
+        let driver = try LoopDriver()
+        let (client, end, server) = try pair(driver)
+        end.send(.close, [0x03, 0xE8])
+        end.send(.text, Array("a".utf8))
+        driver.run(until: { end.closes == [1000] })
+        end.send(.text, Array("b".utf8))
+        driver.settle()
+        end.close()
+        driver.run(until: { !client.ends.isEmpty })
+        #expect(client.texts.isEmpty && client.ends == [.closed(code: 1000, reason: "")])
+        server.close()
+        driver.settle()
+    }
+
     @Test("a close without a code is 1005, an end without a close frame 1006")
     func endsWithoutCode() throws {
         let driver = try LoopDriver()
