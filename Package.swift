@@ -63,6 +63,16 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]
         ),
+        .executableTarget(
+            name: "benchmarks",
+            dependencies: [
+                "Gateway", "NetworkIO", "Rooms", "WireProtocol", "Foundations", "CAllocationCounter",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Benchmarks",
+            exclude: ["baseline.json"]
+        ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"]),
@@ -74,6 +84,7 @@ let package = Package(
         .testTarget(
             name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
         ),
+        .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks"]),
         .testTarget(
             name: "LoadTestTests", dependencies: ["load_test", "WireProtocol", "TestSupport"]
         ),

@@ -4,7 +4,7 @@
 set -uo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-readonly PARTS=(shell format build unit allocations release foreign autobahn browser)
+readonly PARTS=(shell format build unit allocations release bench foreign autobahn browser)
 readonly SANITIZE_PARTS=(unit release foreign)
 readonly LOGS=.build/test-logs
 readonly VENV=.build/test-venv
@@ -99,10 +99,10 @@ part_shell() {
     while IFS= read -r file; do
         printf '%s\n' "$file"
         bash -n "$file" || return 1
-    done < <(printf '%s\n' start.sh test.sh .ci/run; find Tests LoadTest -name '*.sh')
+    done < <(printf '%s\n' start.sh test.sh bench.sh .ci/run; find Tests LoadTest -name '*.sh')
 }
 
-part_format() { swift format lint --strict -r Sources LoadTest Tests Package.swift; }
+part_format() { swift format lint --strict -r Sources LoadTest Benchmarks Tests Package.swift; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
 part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 
@@ -123,6 +123,9 @@ part_release() {
         fi
     done
 }
+
+# Only what is counted, which is the same on a busy machine.
+part_bench() { ./bench.sh --counts-only; }
 
 suite() { # folder
     SLUICE_BIN=$products/sluice LOAD_TEST_BIN=$products/load_test PYTHONDONTWRITEBYTECODE=1 \

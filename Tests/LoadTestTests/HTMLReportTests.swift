@@ -76,6 +76,17 @@ struct HTMLReportTests {
         #expect(page.text.contains("10 of 10 connections were opened"))
     }
 
+    @Test("a storm and the tool's own needs have tables when there are figures")
+    func storm() throws {
+        var report = LoadReport.sample()
+        #expect(try !page(report).text.contains("Everybody cut at once"))
+        report.storm = .init(connections: 987, recoverySeconds: 1.5, failedAttempts: 3, replayed: 654, gaps: 0)
+        report.tool = .init(cpuSeconds: 9, cpuShareMax: 0.5, busyProcesses: 0, deliveredPerCPUSecond: nil)
+        let text = try page(report).text
+        #expect(text.contains("Everybody cut at once") && text.contains("987") && text.contains("654"))
+        #expect(text.contains("The load tool itself") && text.contains("50 %"))
+    }
+
     @Test("nothing at all is a report too")
     func empty() throws {
         var report = LoadReport.sample()
@@ -144,6 +155,17 @@ struct VerdictTests {
         report.messages.misordered = 1
         #expect(Verdict(report).level == .bad)
         #expect(Verdict(report).headline == "Messages: 1,234 lost, 1 out of order")
+    }
+
+    @Test("a load tool at its limit makes the figures doubtful, and corruption is a fault")
+    func tool() {
+        var report = LoadReport.sample()
+        report.steps = []
+        report.tool = .init(cpuSeconds: 9, cpuShareMax: 0.99, busyProcesses: 1, deliveredPerCPUSecond: 10)
+        #expect(Verdict(report).level == .warning)
+        #expect(Verdict(report).detail.contains("doubtful"))
+        report.messages.corrupted = 4
+        #expect(Verdict(report).headline == "Messages: 4 corrupted")
     }
 
     @Test("refusing is right in the overload scenario, and noted in others")

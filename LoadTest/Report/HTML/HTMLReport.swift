@@ -30,7 +30,7 @@ enum HTMLReport {
         parts += [OverloadFigure.make(report.steps)].compactMap { $0?.html() }
         parts += (CurvePlots(report).figures + TimePlots(report).figures).map { $0.html() }
         parts.append(.tag("div", ["class": "pair"], [tables.connections, tables.messages]))
-        parts += [tables.servers, tables.phases, tables.run].compactMap { $0 }
+        parts += [tables.storm, tables.servers, tables.tool, tables.phases, tables.run].compactMap { $0 }
         return parts
     }
 

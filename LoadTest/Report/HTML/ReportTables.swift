@@ -20,7 +20,8 @@ struct ReportTables {
         var rows = [
             ["sent", count(messages.sent)], ["acked", count(messages.acked)], ["delivered", count(messages.delivered)],
             ["lost", count(messages.lost)], ["duplicated", count(messages.duplicated)],
-            ["out of order", count(messages.misordered)], ["gaps that the server said", count(messages.gaps)],
+            ["out of order", count(messages.misordered)], ["corrupted", count(messages.corrupted ?? 0)],
+            ["gaps that the server said", count(messages.gaps)],
         ]
         rows += byFrequency(messages.refused).map { ["refused: \($0.key)", count($0.value)] }
         rows += [
@@ -46,6 +47,32 @@ struct ReportTables {
             "deliveries per CPU second",
         ]
         return card("Servers on this machine", Table(header: header, rows: rows))
+    }
+
+    /// Nil in scenarios where nobody is cut.
+    var storm: HTML? {
+        report.storm.map { storm in
+            let rows = [
+                ["connections that were back", count(storm.connections)],
+                ["until the last was back with all it had missed", seconds(storm.recoverySeconds)],
+                ["failed attempts", count(storm.failedAttempts)], ["replayed messages", count(storm.replayed)],
+                ["gaps that the server said", count(storm.gaps)],
+            ]
+            return card("Everybody cut at once", Table(header: ["what", "value"], rows: rows))
+        }
+    }
+
+    /// Nil when it was not measured.
+    var tool: HTML? {
+        report.tool.map { tool in
+            let rows = [
+                ["CPU while measuring", seconds(tool.cpuSeconds)],
+                ["busiest process, share of one CPU", Quantity.share.written(tool.cpuShareMax)],
+                ["processes at their limit", count(tool.busyProcesses)],
+                ["deliveries per CPU second", tool.deliveredPerCPUSecond.map(Quantity.count.written) ?? "–"],
+            ]
+            return card("The load tool itself", Table(header: ["what", "value"], rows: rows))
+        }
     }
 
     /// Nil when the run had none.

@@ -34,8 +34,10 @@ struct Scale: Sendable {
     /// From 0 to a round number that is not below `highest`, in about `steps` steps, at most twice as many.
     static func linear(upTo highest: Double, _ quantity: Quantity, steps: Double = 5) -> Scale {
         let least: Double = quantity == .share ? 1 : quantity == .rate || quantity == .count ? 4 : 1
-        let step = roundStep(max(highest.isFinite ? highest : 0, least) / steps)
-        let upper = (max(highest, least) / step).rounded(.up) * step
+        // What is no number must not become the end of a loop over ticks.
+        let highest = highest.isFinite ? max(highest, least) : least
+        let step = roundStep(highest / steps)
+        let upper = (highest / step).rounded(.up) * step
         let ticks = stride(from: 0, through: upper * 1.000_001, by: step).map {
             Tick(position: $0 / upper, label: quantity.onAxis(($0 / step).rounded() * step))
         }

@@ -13,8 +13,8 @@ struct Verdict: Sendable, Equatable {
         let refused = messages.refused.values.reduce(0, +)
         let faults = [
             (messages.lost, "lost"), (messages.duplicated, "duplicated"), (messages.misordered, "out of order"),
-        ]
-        .filter { $0.0 > 0 }.map { "\(Self.count($0.0)) \($0.1)" }
+            (messages.corrupted ?? 0, "corrupted"),
+        ].filter { $0.0 > 0 }.map { "\(Self.count($0.0)) \($0.1)" }
         let remarks = [
             (failed, "failed connections"), (refused, "refused messages"), (messages.gaps, "gaps that the server said"),
         ].filter { $0.0 > 0 }.map { "\(Self.count($0.0)) \($0.1)" }
@@ -25,9 +25,11 @@ struct Verdict: Sendable, Equatable {
             ? "No messages were sent."
             : "\(Self.count(messages.acked)) of \(Self.count(messages.sent)) messages acked, "
                 + "\(Self.count(messages.delivered)) deliveries checked."
+        let isToolBusy = (report.tool?.busyProcesses ?? 0) > 0
         detail =
             scope + (remarks.isEmpty ? "" : " With " + remarks.joined(separator: ", ") + ".")
             + (report.run.endedEarly ? " Ended early by Ctrl-C." : "")
+            + (isToolBusy ? " The load tool itself was at its limit: rates and latencies are doubtful." : "")
         if !faults.isEmpty {
             level = .bad
             headline = "Messages: " + faults.joined(separator: ", ")
@@ -35,7 +37,7 @@ struct Verdict: Sendable, Equatable {
             level = .bad
             headline = "No connection was opened"
         } else {
-            level = isAsAsked && !report.run.endedEarly ? .good : .warning
+            level = isAsAsked && !report.run.endedEarly && !isToolBusy ? .good : .warning
             headline =
                 messages.delivered == 0
                 ? "\(Self.count(connections.opened)) of \(Self.count(connections.wanted)) connections were opened"

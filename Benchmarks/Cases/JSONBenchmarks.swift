@@ -1,0 +1,64 @@
+import Foundations
+import WireProtocol
+
+/// The JSON of a chat message, in and out.
+enum JSONBenchmarks {
+    static let all = [scan, parse, message]
+
+    private static let chat = Array(
+        """
+        {"type":"message","id":"0123456789abcdef-17","content":{"text":"hello, world, how are you?","n":[1,2]},\
+        "message_type":"note","reply_to":5}
+        """.utf8)
+
+    private static let scan = Benchmark(
+        name: "json-scan/chat-message", operation: "message of \(chat.count) bytes", warmUp: 1000, counted: 10_000
+    ) {
+        { operations in
+            var work = Benchmark.Work()
+            chat.withUnsafeBytes { bytes in
+                for _ in 0..<operations where (try? FieldTable(scanning: bytes)) != nil { work.bytes += bytes.count }
+            }
+            return work
+        }
+    }
+
+    private static let parse = Benchmark(
+        name: "client-frame/chat-message", operation: "message of \(chat.count) bytes", warmUp: 1000, counted: 10_000
+    ) {
+        { operations in
+            var work = Benchmark.Work()
+            chat.withUnsafeBytes { bytes in
+                for _ in 0..<operations {
+                    if case .success(let frame) = ClientFrame.parse(bytes), case .message = frame.body {
+                        work.bytes += bytes.count
+                    }
+                }
+            }
+            return work
+        }
+    }
+
+    private static let message = Benchmark(
+        name: "json-write/chat-message", operation: "`message` frame", warmUp: 1000, counted: 10_000
+    ) {
+        let room = Identifier(unchecked: "a room with a long name")
+        let user = Identifier(unchecked: "a user with a long name")
+        let position = Position(epoch: "an epoch that is longer than fifteen bytes", seq: 123_456)
+        var writer = JSONWriter()
+        return { operations in
+            var work = Benchmark.Work()
+            chat.withUnsafeBytes { bytes in
+                guard case .success(let frame) = ClientFrame.parse(bytes), case .message(let fields) = frame.body,
+                    let id = frame.id?.raw
+                else { return }
+                let head = MessageHead(id: id, user: user, device: user, position: position, time: 1_700_000_000_000)
+                for _ in 0..<operations {
+                    writer.message(room: room, head, fields)
+                    work.bytes += writer.bytes.count
+                }
+            }
+            return work
+        }
+    }
+}
