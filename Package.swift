@@ -45,7 +45,8 @@ let package = Package(
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "LoadTest",
-            exclude: ["many_connections.sh"]
+            exclude: ["many_connections.sh"],
+            swiftSettings: unchecked
         ),
         .target(
             name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"],

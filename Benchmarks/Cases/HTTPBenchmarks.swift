@@ -26,7 +26,7 @@ enum HTTPBenchmarks {
     private static let upgrade = Benchmark(
         name: "http-upgrade/browser", operation: "request, its checks and the 101", warmUp: 100, counted: 1000
     ) {
-        Digest.prepare()
+        let digest = HandshakeDigest()
         return { operations in
             var work = Benchmark.Work()
             for _ in 0..<operations {
@@ -36,7 +36,7 @@ enum HTTPBenchmarks {
                     case .success(let upgrade) = WebSocketHandshake.evaluate(request)
                 else { continue }
                 var response: [UInt8] = []
-                let accept = Digest.webSocketAccept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
+                let accept = digest.accept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
                 WebSocketHandshake.acceptResponse(accept: accept, subprotocol: nil, into: &response)
                 work.bytes += response.count
             }

@@ -21,7 +21,6 @@ final class WorkerThread {
 
     init() throws {
         SignalWatcher.ignoreBrokenPipes()
-        Digest.prepare()
         // Nothing but what is asked for: no heartbeat, no limit in the way.
         let configuration = try Configuration.load(
             environment: [

@@ -1,7 +1,6 @@
 /// Equality and order of byte strings, eight bytes at a time and without C.
 package enum ByteOrder {
     /// Whether both hold the same bytes.
-    @inlinable
     package static func areEqual(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         guard left.count == right.count else { return false }
         var offset = 0

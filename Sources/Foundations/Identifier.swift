@@ -40,7 +40,6 @@ package struct Identifier: Sendable {
     package var byteCount: Int { text.utf8.count }
 
     /// Lends the name's bytes, for the duration of the call.
-    @inlinable
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         // The copy is a reference (or 15 inline bytes); every initialiser made the text contiguous.
         var text = text
@@ -59,12 +58,10 @@ package struct Identifier: Sendable {
 }
 
 extension Identifier: Hashable {
-    @inlinable
     package static func == (left: Identifier, right: Identifier) -> Bool {
         left.withBytes { left in right.withBytes { right in ByteOrder.areEqual(left, right) } }
     }
 
-    @inlinable
     package func hash(into hasher: inout Hasher) {
         withBytes { hasher.combine(bytes: $0) }
         // No byte of UTF-8: two names in a row do not hash as another split of the same bytes.

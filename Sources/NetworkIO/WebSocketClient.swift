@@ -229,6 +229,7 @@ open class WebSocketClient: Socket {
             case .incomplete: return
             case .text(let text): received(text: text)
             case .binary(let binary): received(binary: binary)
+            case .compressed: preconditionFailure("the decoder gives compressed messages only where they were agreed")
             case .ping(let payload): if phase == .open { sendFrame(.pong, payload) }
             case .pong: break
             case .close(let code, let reason):

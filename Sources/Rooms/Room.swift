@@ -97,12 +97,18 @@ package final class Room {
     package var userCount: Int { users.count }
 
     package func joined(_ info: ConnectionInfo, at time: Int) -> Join {
-        let isIn = !users[info.user].isEmpty
-        if !isIn, let most = settings.usersMax, users.count >= most { return .full }
-        users[info.user].joined(info)
-        connectionCount += 1
-        lastActiveAt = time
-        return .joined(isFirst: !isIn)
+        let hasPlace = settings.usersMax.map { users.count < $0 } ?? true
+        let joined = users.update(info.user) { attendance -> Join in
+            let isIn = !attendance.isEmpty
+            guard isIn || hasPlace else { return .full }
+            attendance.joined(info)
+            return .joined(isFirst: !isIn)
+        }
+        if case .joined = joined {
+            connectionCount += 1
+            lastActiveAt = time
+        }
+        return joined
     }
 
     package enum Departure {
@@ -116,26 +122,38 @@ package final class Room {
 
     /// A connection left for good, at once.
     package func left(_ info: ConnectionInfo, at time: Int) -> Departure {
-        guard isIn(info) else { return .unnoticed }
-        connectionCount -= 1
-        lastActiveAt = time
-        users[info.user].left(info)
-        return users[info.user].isEmpty ? .userLeft : .unnoticed
+        let departure = users.update(info.user) { attendance -> Departure? in
+            guard attendance.isLiving(info) else { return nil }
+            attendance.left(info)
+            return attendance.isEmpty ? .userLeft : .unnoticed
+        }
+        return departed(departure, at: time)
     }
 
     /// A connection was lost or closed; it counts until `graceEnd` (loop milliseconds).
     package func lost(_ info: ConnectionInfo, graceEnd: Int, at time: Int) -> Departure {
-        guard isIn(info) else { return .unnoticed }
+        let departure = users.update(info.user) { attendance -> Departure? in
+            guard attendance.isLiving(info) else { return nil }
+            attendance.lost(info, graceEnd: graceEnd)
+            return .inGrace
+        }
+        return departed(departure, at: time)
+    }
+
+    /// Counts a connection that was in; nil when it was not.
+    private func departed(_ departure: Departure?, at time: Int) -> Departure {
+        guard let departure else { return .unnoticed }
         connectionCount -= 1
         lastActiveAt = time
-        users[info.user].lost(info, graceEnd: graceEnd)
-        return .inGrace
+        return departure
     }
 
     /// The grace of some connection of `user` is over.
     package func graceEnded(_ user: Identifier, at now: Int) -> Departure {
-        let expired = users[user].expire(at: now)
-        return !expired.isEmpty && users[user].isEmpty ? .userLeft : .unnoticed
+        users.update(user) { attendance in
+            let expired = attendance.expire(at: now)
+            return !expired.isEmpty && attendance.isEmpty ? .userLeft : .unnoticed
+        }
     }
 
     /// Users above `cursor`, by id ascending, at most `limit`, and whether there are more.

@@ -13,17 +13,20 @@ struct Roster {
     var isEmpty: Bool { attendances.isEmpty }
     var all: ContiguousArray<Attendance> { attendances }
 
-    /// A user's connections; setting none takes the user out.
-    subscript(user: Identifier) -> Attendance {
-        get { place(of: user).map { attendances[$0] } ?? .none }
-        set {
-            switch (place(of: user), newValue.isEmpty) {
-            case (let place?, false): attendances[place] = newValue
-            case (let place?, true): remove(user, at: place)
-            case (nil, false): insert(user, newValue)
-            case (nil, true): break
-            }
+    /// A user's connections.
+    subscript(user: Identifier) -> Attendance { place(of: user).map { attendances[$0] } ?? .none }
+
+    /// Changes a user's connections; one who has none then is taken out, and one who had none comes in.
+    mutating func update<Result>(_ user: Identifier, _ change: (inout Attendance) -> Result) -> Result {
+        guard let place = place(of: user) else {
+            var attendance = Attendance.none
+            let result = change(&attendance)
+            if !attendance.isEmpty { insert(user, attendance) }
+            return result
         }
+        let result = change(&attendances[place])
+        if attendances[place].isEmpty { remove(user, at: place) }
+        return result
     }
 
     private func place(of user: Identifier) -> Int? {

@@ -26,7 +26,7 @@ package final class User {
     }
 
     /// The user of a connection that is the first of its session, under the number that it was given for that.
-    init(_ info: ConnectionInfo) {
+    package init(_ info: ConnectionInfo) {
         id = info.user
         number = info.userNumber
         sessionNumber = 1

@@ -90,6 +90,31 @@ def test_binary_closes_1003(gateway, room, name):
         closed_with(1003, ann)
 
 
+def test_nothing_follows_a_close_frame(gateway, room, name):
+    """RFC 6455, section 5.5.1: an ack that was on its way when its sender was closed is not sent behind the close frame."""
+    link = handshake(gateway, path(room, name("ann"), echo=1))
+    with link:
+        message = masked(1, b'{"type":"message","content":"x"}')
+        # One write, so that all of it is read in one turn, at the end of which the ack would leave.
+        link.sendall(message + 20 * masked(1, b"[]"))
+        data = b""
+        while part := link.recv(65536):
+            data += part
+            rest = data
+            while found := take_frame(rest):
+                frame, rest = found
+                if frame[0] == 8:
+                    link.sendall(masked(8, frame[1][:2]))
+                    break
+            else:
+                continue
+            break
+        while part := link.recv(65536):
+            rest += part
+    assert frame[0] == 8 and struct.unpack("!H", frame[1][:2])[0] == 1008
+    assert rest == b""
+
+
 def test_invalid_utf8_closes_1007(gateway, room, name):
     with handshake(gateway, path(room, name("ann"))) as link:
         link.sendall(masked(1, b'{"type":"ping","t":"\xff"}'))

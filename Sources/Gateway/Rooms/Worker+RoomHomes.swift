@@ -195,9 +195,10 @@ extension Worker {
 
     /// A connection was lost or closed: others see its user until the grace is over.
     func lost(_ id: Identifier, _ info: ConnectionInfo) {
-        guard let home = rooms[id], home.room.isIn(info) else { return }
+        guard let home = rooms[id] else { return }
         let graceEnd = loop.now + configuration.presenceGraceMilliseconds
         let departure = home.room.lost(info, graceEnd: graceEnd, at: loop.unixNow)
+        guard case .inGrace = departure else { return }
         home.departed(info)
         departed(departure, info.user, home)
     }

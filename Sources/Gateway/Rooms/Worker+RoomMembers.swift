@@ -38,7 +38,7 @@ extension Worker {
         nextCuts.append(contentsOf: repeatElement(-1, count: batch.cuts.count))
         var isMarked = false
         for position in batch.cuts.indices.reversed() where batch.cuts[position].worker == index {
-            guard let author = loop.sockets.find(batch.cuts[position].socketKey) as? Connection else { continue }
+            guard let author = findChatting(batch.cuts[position].socketKey) else { continue }
             nextCuts[position] = author.firstCut
             author.firstCut = Int32(position)
             isMarked = true
@@ -90,8 +90,13 @@ extension Worker {
         for frame in frames { connection.deliverAlone(frame) }
     }
 
-    func find(_ info: ConnectionInfo) -> Connection? {
-        loop.sockets.find(info.socketKey) as? Connection
+    /// The connection, if it is still there and its close frame has not been queued: nothing may follow that one
+    /// (RFC 6455 §5.5.1).
+    func find(_ info: ConnectionInfo) -> Connection? { findChatting(info.socketKey) }
+
+    private func findChatting(_ key: UInt64) -> Connection? {
+        guard let connection = loop.sockets.find(key) as? Connection, connection.isChatting else { return nil }
+        return connection
     }
 
     /// The members of a room here, made if there were none.

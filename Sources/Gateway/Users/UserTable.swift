@@ -1,4 +1,5 @@
 import Foundations
+import Rooms
 
 /// The users of one worker by id.
 ///
@@ -7,7 +8,7 @@ import Foundations
 /// the number that the connection was given for it.
 ///
 /// Thread: the home worker's.
-package struct UserTable {
+struct UserTable {
     private enum Entry: Named {
         case fresh(ConnectionInfo)
         case full(User)
@@ -22,26 +23,26 @@ package struct UserTable {
 
     private var entries = IdentifierTable<Entry>()
 
-    package init() {}
+    init() {}
 
-    package var count: Int { entries.count }
+    var count: Int { entries.count }
 
-    package func contains(_ id: Identifier) -> Bool { entries[id] != nil }
+    func contains(_ id: Identifier) -> Bool { entries[id] != nil }
 
     /// Takes in the first connection of a user that is not known.
-    package mutating func insert(first info: ConnectionInfo) {
+    mutating func insert(first info: ConnectionInfo) {
         precondition(!contains(info.user), "the user is known")
         entries[info.user] = .fresh(info)
     }
 
     /// Takes in a user that is not known.
-    package mutating func insert(_ user: User) {
+    mutating func insert(_ user: User) {
         precondition(!contains(user.id), "the user is known")
         entries[user.id] = .full(user)
     }
 
     /// The user, if known.
-    package mutating func find(_ id: Identifier) -> User? {
+    mutating func find(_ id: Identifier) -> User? {
         switch entries[id] {
         case .none: return nil
         case .full(let user): return user
@@ -53,5 +54,5 @@ package struct UserTable {
     }
 
     /// Forgets a user.
-    package mutating func remove(_ id: Identifier) { entries[id] = nil }
+    mutating func remove(_ id: Identifier) { entries[id] = nil }
 }

@@ -2,6 +2,8 @@ import Foundations
 import Rooms
 import Testing
 
+@testable import Gateway
+
 @Suite("The users of a worker")
 struct UserTableTests {
     private let anna = Identifier(unchecked: "anna")
@@ -9,7 +11,9 @@ struct UserTableTests {
     @Test("a first connection is a user with a session of its own once somebody asks")
     func fresh() throws {
         var table = UserTable()
-        let phone = sampleConnection("anna")
+        let phone = ConnectionInfo(
+            user: anna, device: Identifier(unchecked: "phone"), deviceType: nil, worker: 0, socketKey: 1,
+            connectedAt: 1000, userNumber: 9)
         table.insert(first: phone)
         #expect(table.contains(anna) && table.count == 1)
         let found = table.find(anna)

@@ -1,5 +1,7 @@
+import Foundations
+
 /// What can be kept in an `IdentifierTable`: it knows its name, which does not change.
-package protocol Named {
+protocol Named {
     var id: Identifier { get }
 }
 
@@ -7,20 +9,19 @@ package protocol Named {
 /// backward-shift deletion). It takes 11–21 bytes per thing, where a dictionary, which keeps each name a second time,
 /// takes 32–64.
 ///
-/// Names are hashed with the process' random seed, so that nobody outside can choose names that meet. The marks for
-/// inlining let the compiler make this for a type in the module that uses it.
-package struct IdentifierTable<Element: Named> {
+/// Names are hashed with the process' random seed, so that nobody outside can choose names that meet. It stands in the
+/// module that uses it, so that the compiler makes it for each type of things.
+struct IdentifierTable<Element: Named> {
     /// A power of two of slots, at most three quarters of them in use.
-    @usableFromInline package var slots: ContiguousArray<Element?> = ContiguousArray(repeating: nil, count: 16)
-    @usableFromInline package var used = 0
+    private var slots: ContiguousArray<Element?> = ContiguousArray(repeating: nil, count: 16)
+    private var used = 0
 
-    @inlinable package init() {}
+    init() {}
 
-    @inlinable package var count: Int { used }
+    var count: Int { used }
 
     /// The thing of that name; setting nil forgets it, setting another one puts it in its place.
-    @inlinable
-    package subscript(id: Identifier) -> Element? {
+    subscript(id: Identifier) -> Element? {
         get { slots[place(of: id)] }
         set {
             let place = place(of: id)
@@ -35,25 +36,22 @@ package struct IdentifierTable<Element: Named> {
     }
 
     /// All things, in no order.
-    @inlinable package var all: [Element] { slots.compactMap { $0 } }
+    var all: [Element] { slots.compactMap { $0 } }
 
     /// Where the name is, or would be.
-    @inlinable
-    func place(of id: Identifier) -> Int {
+    private func place(of id: Identifier) -> Int {
         var place = home(of: id)
         while let element = slots[place], element.id != id { place = (place + 1) & (slots.count - 1) }
         return place
     }
 
-    @inlinable
-    func home(of id: Identifier) -> Int {
+    private func home(of id: Identifier) -> Int {
         var hasher = Hasher()
         id.hash(into: &hasher)
         return hasher.finalize() & (slots.count - 1)
     }
 
-    @inlinable
-    mutating func rose() {
+    private mutating func rose() {
         used += 1
         guard used * 4 > slots.count * 3 else { return }
         let former = slots
@@ -63,8 +61,7 @@ package struct IdentifierTable<Element: Named> {
 
     /// Takes out what is in a slot. Whoever stands behind it and was pushed past it moves up, so that no search stops
     /// too early.
-    @inlinable
-    mutating func empty(_ place: Int) {
+    private mutating func empty(_ place: Int) {
         used -= 1
         slots[place] = nil
         var hole = place
