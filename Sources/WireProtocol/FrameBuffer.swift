@@ -201,7 +201,11 @@ package struct FrameArena {
     /// Starts over: in the same buffer when nobody else holds it, and it was not made for an unusually large frame.
     package mutating func recycle() {
         guard let capacity = buffer?.capacity else { return }
-        if capacity <= 1 << Int(shiftMax), isKnownUniquelyReferenced(&buffer) { buffer?.removeAll() } else { buffer = nil }
+        if capacity <= 1 << Int(shiftMax), isKnownUniquelyReferenced(&buffer) {
+            buffer?.removeAll()
+        } else {
+            buffer = nil
+        }
     }
 
     /// Lets go of the current buffer; those who hold slices of it keep it.
