@@ -40,6 +40,7 @@ package final class HandshakeDigest {
         }
         self.context = context
         self.algorithm = algorithm
+        _ = accept(key: "", suffix: "")
     }
 
     deinit {

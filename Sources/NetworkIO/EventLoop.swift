@@ -136,6 +136,9 @@ public final class EventLoop {
     /// Has `socket` called with `timerFired()` at `due` (on `now`'s clock), instead of any earlier wish.
     package func schedule(_ socket: Socket, at due: Int) { wheel.schedule(socket.slot, at: due) }
 
+    /// The socket with this key, unless it is gone. Asked here, as handing out the table would copy it.
+    package func socket(_ key: UInt64) -> Socket? { sockets.find(key) }
+
     func forgetTimer(of socket: Socket) { wheel.cancel(socket.slot) }
     func flushLater(_ socket: Socket) { unflushed.append(socket) }
 

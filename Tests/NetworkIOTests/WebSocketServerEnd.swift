@@ -96,7 +96,7 @@ final class WebSocketServerEnd: Socket {
             case .violation(_, let message):
                 violations.append("\(message)")
                 return
-            case .binary, .ping: violations.append("unexpected frame")
+            case .binary, .ping, .compressed: violations.append("unexpected frame")
             }
         }
     }

@@ -105,11 +105,11 @@ extension Worker {
     }
 
     func attachRefused(_ key: UInt64, _ reason: ConnectionRefusal) {
-        (loop.sockets.find(key) as? Connection)?.refuse(reason)
+        (loop.socket(key) as? Connection)?.refuse(reason)
     }
 
     func addressAdmitted(_ address: Identifier, _ key: UInt64) {
-        guard let connection = loop.sockets.find(key) as? Connection, case .opening = connection.phase else {
+        guard let connection = loop.socket(key) as? Connection, case .opening = connection.phase else {
             return post(to: context.home(of: address)) { $0.releaseAddress(address) }
         }
         connection.addressAdmitted(address)

@@ -27,7 +27,7 @@ extension Connection {
 extension Worker {
     /// Answers the current request of a connection, if that is still there.
     func answer(_ response: HTTPResponse, to key: UInt64) {
-        (loop.sockets.find(key) as? Connection)?.answer(response)
+        (loop.socket(key) as? Connection)?.answer(response)
     }
 }
 
@@ -87,7 +87,11 @@ extension HTTPCall {
                 status: 415, code: "unsupported_media_type", message: "the body must be application/json")
         }
         guard UTF8Validator.isValid(body) else { throw .bad("the body is not valid UTF-8") }
-        return try asAPIFault { () throws(FieldFault) in try FieldTable(scanning: body) }
+        do {
+            return try FieldTable(scanning: body)
+        } catch {
+            throw error.apiFault
+        }
     }
 }
 

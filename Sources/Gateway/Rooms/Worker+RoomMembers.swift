@@ -48,7 +48,7 @@ extension Worker {
 
     private func deliverToAuthors(_ batch: RoomBatch, among members: RoomMembers?) {
         for cut in batch.cuts where cut.worker == index {
-            guard let author = loop.sockets.find(cut.socketKey) as? Connection, author.firstCut >= 0 else { continue }
+            guard let author = loop.socket(cut.socketKey) as? Connection, author.firstCut >= 0 else { continue }
             let isMember = members.map(author.isMember(of:)) ?? false
             let isCompressed = author.isDeflateAgreed && !batch.compressed.segments.isEmpty
             let run = isCompressed ? batch.compressed : batch.plain
@@ -95,7 +95,7 @@ extension Worker {
     func find(_ info: ConnectionInfo) -> Connection? { findChatting(info.socketKey) }
 
     private func findChatting(_ key: UInt64) -> Connection? {
-        guard let connection = loop.sockets.find(key) as? Connection, connection.isChatting else { return nil }
+        guard let connection = loop.socket(key) as? Connection, connection.isChatting else { return nil }
         return connection
     }
 

@@ -187,7 +187,7 @@ package final class Worker {
         guard isDraining else { return }
         while let next = drainPlan.last, next.due <= loop.now {
             drainPlan.removeLast()
-            (loop.sockets.find(next.key) as? Connection)?.closeForDrain()
+            (loop.socket(next.key) as? Connection)?.closeForDrain()
         }
         if drainPlan.isEmpty, loop.sockets.count == 0, !isFinished {
             isFinished = true

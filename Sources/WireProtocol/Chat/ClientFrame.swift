@@ -38,11 +38,11 @@ package struct ClientFrame {
         } catch {
             return .failure(fault(of: error, in: bytes))
         }
-        // An error repeats the frame's id when there is a usable one.
-        let id = try? table.messageID()
         do {
             return .success(try parse(table))
         } catch {
+            // An error repeats the frame's id when there is a usable one.
+            let id = try? table.messageID()
             return .failure(ClientFrameFault(code: error.code, message: error.message, id: id?.text))
         }
     }
@@ -60,7 +60,7 @@ package struct ClientFrame {
         }
     }
 
-    private static func parse(_ table: FieldTable) throws(ClientFrameFault) -> ClientFrame {
+    private static func parse(_ table: borrowing FieldTable) throws(ClientFrameFault) -> ClientFrame {
         do {
             let type = try table.required(.type, table.string(.type))
             guard let kind = type.withBytes(Kind.named) else {
@@ -77,7 +77,7 @@ package struct ClientFrame {
         }
     }
 
-    private static func body(_ kind: Kind, _ table: FieldTable) throws(FieldFault) -> Body {
+    private static func body(_ kind: Kind, _ table: borrowing FieldTable) throws(FieldFault) -> Body {
         switch kind {
         case .message:
             return .message(try MessageFields(table))
@@ -106,7 +106,7 @@ package struct ClientFrame {
         }
     }
 
-    private static func pingToken(_ table: FieldTable) throws(FieldFault) -> UnsafeRawBufferPointer? {
+    private static func pingToken(_ table: borrowing FieldTable) throws(FieldFault) -> UnsafeRawBufferPointer? {
         guard let value = try table.value(.t) else { return nil }
         switch value.kind {
         case .number where value.raw.count <= 64:

@@ -9,7 +9,7 @@ package struct MessageFields {
     package let messageType: UnsafeRawBufferPointer?
     package let replyTo: UInt64?
 
-    package init(_ table: FieldTable) throws(FieldFault) {
+    package init(_ table: borrowing FieldTable) throws(FieldFault) {
         id = try table.messageID()
         let value = try table.required(.content, table.value(.content))
         if value.kind == .string, let start = value.raw.baseAddress {
@@ -50,7 +50,7 @@ package struct HistoryQuery: Sendable {
         self.limit = limit
     }
 
-    init(_ table: FieldTable) throws(FieldFault) {
+    init(_ table: borrowing FieldTable) throws(FieldFault) {
         let after = try table.natural(.after)
         let before = try table.natural(.before)
         switch (after, before) {
@@ -65,7 +65,7 @@ package struct HistoryQuery: Sendable {
 
 extension Position {
     /// `since` with `epoch`, or neither.
-    init?(_ table: FieldTable) throws(FieldFault) {
+    init?(_ table: borrowing FieldTable) throws(FieldFault) {
         let since = try table.natural(.since)
         let epoch = try table.string(.epoch)
         switch (since, epoch) {

@@ -76,7 +76,8 @@ package enum FieldFault: Error, Sendable {
 }
 
 /// The known members of one JSON object, where they lie in the input. Unknown members were checked and passed over.
-package struct FieldTable {
+/// Half a kilobyte that is never copied.
+package struct FieldTable: ~Copyable {
     private var values = InlineArray<21, JSONValue?>(repeating: nil)
     /// Fields that stood more than once, one bit each.
     private var repeated: UInt32 = 0
