@@ -80,6 +80,14 @@ struct OutputQueue {
         }
     }
 
+    /// Takes a slice of which the kernel has the first `sent` bytes already; nothing else is queued.
+    mutating func append(_ slice: FrameSlice, sent: Int) {
+        buffer = slice.buffer
+        start = UInt32(slice.offset)
+        offset = start + UInt32(sent)
+        length = UInt32(slice.length - sent)
+    }
+
     /// Writes as much as the kernel takes.
     /// - Parameter isLast: the socket is closed right behind; the kernel then puts the end into the last packet.
     mutating func write(to descriptor: Int32, isLast: Bool) -> Written {

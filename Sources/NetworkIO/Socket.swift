@@ -46,6 +46,8 @@ open class Socket {
         static let halfClosed = Flags(rawValue: 128)
         /// Closed as soon as the queue is empty.
         static let closing = Flags(rawValue: 256)
+        /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing.
+        static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256)
     }
 
     /// Watches `descriptor`, which is connected and non-blocking, and owns it from now on.
@@ -97,6 +99,25 @@ open class Socket {
             flags.insert(.unflushed)
             loop.flushLater(self)
         }
+    }
+
+    /// Hands a slice to the kernel at once, if nothing is queued before it: for a socket that gets nothing else in this
+    /// turn, whose queue and memory then need not be visited twice. What the kernel does not take is queued.
+    @inline(__always)
+    package func sendNow(_ slice: FrameSlice) {
+        guard descriptor >= 0, slice.length > 0, flags.isDisjoint(with: .occupied), output.isEmpty else {
+            return send(slice)
+        }
+        let sent = CLibuv.send(descriptor, slice.buffer.base + slice.offset, slice.length, sluice_msg_nosignal)
+        if sent != slice.length { sentInPart(slice, sent) }
+    }
+
+    private func sentInPart(_ slice: FrameSlice, _ sent: Int) {
+        // What failed is tried again with the other sockets, and ends the socket there.
+        guard sent > 0 else { return send(slice) }
+        output.append(slice, sent: sent)
+        output.copyTransientSlices()
+        flags.insert(.blocked)
     }
 
     /// Queues bytes that are kept by nobody else.

@@ -268,6 +268,13 @@ final class Connection: Socket {
         }
     }
 
+    /// As `deliver`, at the end of a turn, for frames of a room: at once when the connection is in no other room from
+    /// which more may come.
+    @inline(__always)
+    func deliverLast(_ frame: FrameSlice) {
+        if extras == nil, !isBlocked { sendNow(frame) } else { deliver(frame) }
+    }
+
     /// Queues a frame that is for this connection alone: compressed where that was agreed and makes it smaller.
     func deliverAlone(_ frame: FrameSlice) { deliver(compressedIfAgreed(frame)) }
 

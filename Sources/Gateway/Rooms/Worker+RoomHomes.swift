@@ -31,7 +31,8 @@ extension Worker {
     }
 
     /// Delivers what the room said so far: to members here by a call, to members elsewhere by one letter per worker.
-    func flush(_ home: RoomHome) {
+    /// - Parameter isTurnEnding: nothing more will come from this room in this turn.
+    func flush(_ home: RoomHome, isTurnEnding: Bool = false) {
         guard let open = home.open else { return }
         home.open = nil
         if let windowBits = home.windowBits, compresses {
@@ -41,7 +42,7 @@ extension Worker {
             let isConcerned = home.isLive(on: worker) || open.batch.cuts.contains { $0.worker == worker }
             if isConcerned { send(.deliver(open.batch), to: worker) }
         }
-        deliver(open.batch, to: home.localMembers)
+        deliver(open.batch, to: home.localMembers, isTurnEnding: isTurnEnding)
         open.batch.removeAll()
         batchPool.append(open)
     }

@@ -5,10 +5,14 @@ import WireProtocol
 // What a worker does for its own connections that are in rooms, wherever these are at home.
 extension Worker {
     /// Hands a room's batch to the members here: one slice for each, and cut up for those who said something.
-    func deliver(_ batch: RoomBatch, to members: RoomMembers?) {
+    /// - Parameter isTurnEnding: nothing more will come from this room in this turn.
+    func deliver(_ batch: RoomBatch, to members: RoomMembers?, isTurnEnding: Bool) {
         let marked = markAuthors(batch)
         if let members {
-            if batch.compressed.segments.isEmpty {
+            if isTurnEnding, batch.compressed.segments.isEmpty, batch.plain.segments.count == 1 {
+                let only = batch.plain.segments[0]
+                for connection in members.connections where connection.firstCut < 0 { connection.deliverLast(only) }
+            } else if batch.compressed.segments.isEmpty {
                 for connection in members.connections where connection.firstCut < 0 {
                     for segment in batch.plain.segments { connection.deliver(segment) }
                 }

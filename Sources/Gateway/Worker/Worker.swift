@@ -128,7 +128,7 @@ package final class Worker {
     private func handle(_ letter: Letter) {
         switch letter {
         case .publish(let message): publishRemote(message)
-        case .deliver(let batch): deliver(batch, to: members[batch.room])
+        case .deliver(let batch): deliver(batch, to: members[batch.room], isTurnEnding: false)
         case .run(let work): work(self)
         }
     }
@@ -152,7 +152,7 @@ package final class Worker {
     private func endTurn() {
         var position = 0
         while position < dirtyRooms.count {
-            flush(dirtyRooms[position])
+            flush(dirtyRooms[position], isTurnEnding: true)
             position += 1
         }
         dirtyRooms.removeAll(keepingCapacity: true)
