@@ -33,19 +33,23 @@ extension JSONWriter {
 
     @inline(__always)
     private mutating func position(_ position: Position) {
-        name("epoch")
+        fragment(#","epoch":"#)
         string(position.epoch)
-        name("seq")
+        fragment(#","seq":"#)
         number(position.seq)
     }
 
     @inline(__always)
     private mutating func content(_ fields: MessageFields, _ time: Int) {
-        name("message_type")
-        if let type = fields.messageType { rawString(type) } else { string("text" as StaticString) }
-        name("content")
+        if let type = fields.messageType {
+            fragment(#","message_type":"#)
+            rawString(type)
+            fragment(#","content":"#)
+        } else {
+            fragment(#","message_type":"text","content":"#)
+        }
         raw(fields.content)
-        name("ts")
+        fragment(#","ts":"#)
         number(time)
         if let replyTo = fields.replyTo {
             name("reply_to")
@@ -55,16 +59,16 @@ extension JSONWriter {
     }
 
     package mutating func message(room: Identifier, _ head: MessageHead, _ fields: MessageFields) {
-        begin("message")
-        name("room")
+        removeAll()
+        fragment(#"{"type":"message","room":"#)
         string(room)
         position(head.position)
-        name("id")
+        fragment(#","id":"#)
         rawString(head.id)
-        name("user")
+        fragment(#","user":"#)
         string(head.user)
         if let device = head.device {
-            name("device")
+            fragment(#","device":"#)
             string(device)
         }
         content(fields, head.time)
@@ -95,19 +99,19 @@ extension JSONWriter {
     package mutating func ack(
         _ destination: Destination, id: UnsafeRawBufferPointer, position: Position, time: Int, isDuplicate: Bool
     ) {
-        begin("ack")
+        removeAll()
         switch destination {
         case .room(let room):
-            name("room")
+            fragment(#"{"type":"ack","room":"#)
             string(room)
         case .user(let user):
-            name("to")
+            fragment(#"{"type":"ack","to":"#)
             string(user)
         }
-        name("id")
+        fragment(#","id":"#)
         rawString(id)
         self.position(position)
-        name("ts")
+        fragment(#","ts":"#)
         number(time)
         name("durable")
         string("memory" as StaticString)

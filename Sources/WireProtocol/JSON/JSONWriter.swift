@@ -8,6 +8,8 @@ package struct JSONWriter: ~Copyable {
     private var base: UnsafeMutableRawPointer
     private var capacity: Int
     private var count = 0
+    /// Digits of the largest number.
+    private static let digitsMax = 20
     /// Whether the next member or element is the first of its object or array.
     private var isFirst = true
 
@@ -56,6 +58,17 @@ package struct JSONWriter: ~Copyable {
         isFirst = true
     }
 
+    /// Text between two values of an object whose members are always the same: commas, names and colons, as they are to
+    /// stand there. What frames of every message are made of; elsewhere `name` sets the commas.
+    @inline(__always)
+    mutating func fragment(_ text: StaticString) {
+        let length = text.utf8CodeUnitCount
+        reserve(length)
+        (base + count).copyMemory(from: text.utf8Start, byteCount: length)
+        count += length
+        isFirst = true
+    }
+
     /// A name that is not known when the program is written.
     package mutating func name(dynamic name: String) {
         string(name)
@@ -100,21 +113,18 @@ package struct JSONWriter: ~Copyable {
 
     package mutating func number(_ value: UInt64) {
         separate()
-        reserve(20)
-        var length = 1
-        var bound = value / 10
-        while bound > 0 {
-            length += 1
-            bound /= 10
-        }
+        reserve(Self.digitsMax)
+        // From the last digit to the first at the end of the room, then moved to its place.
+        let end = count + Self.digitsMax
         var rest = value
-        var index = count + length
+        var index = end
         repeat {
             index -= 1
             base.storeBytes(of: UInt8(truncatingIfNeeded: rest % 10) + 0x30, toByteOffset: index, as: UInt8.self)
             rest /= 10
         } while rest > 0
-        count += length
+        (base + count).copyMemory(from: base + index, byteCount: end - index)
+        count += end - index
     }
 
     package mutating func number(_ value: Int) {
