@@ -46,12 +46,15 @@ def fast_node():
     node.stop()
 
 
-def is_clean(run):
-    """No breach of what the server promises, and a report that agrees with itself."""
+def is_clean(run, are_cut=False):
+    """No breach of what the server promises, and a report that agrees with itself.
+
+    Connections that are cut may have messages on their way whose ack they never see."""
     assert run.status == 0, run.output + run.errors
     messages, connections = run.report["messages"], run.report["connections"]
     assert [messages[name] for name in ["lost", "duplicated", "misordered", "corrupted", "gaps"]] == [0] * 5
-    assert messages["acked"] == messages["sent"] - sum(messages["refused"].values())
+    unacked = messages["sent"] - sum(messages["refused"].values()) - messages["acked"]
+    assert 0 <= unacked <= 200 if are_cut else unacked == 0
     assert connections["handshake"]["count"] == connections["opened"]
     phases = run.report["phases"]
     assert all(phase["startSecond"] <= phase["endSecond"] for phase in phases)
@@ -136,7 +139,7 @@ def test_churn(fast_node, load, rate):
 def test_resume_storm(fast_node, load):
     """Everybody is cut, comes back with a position, and misses nothing of what was said meanwhile."""
     run = load(fast_node.port, "--scenario", "resume-storm", "--connections", 200, "--message-rate", 500, "--duration", 2)
-    report = is_clean(run)
+    report = is_clean(run, are_cut=True)
     storm = report["storm"]
     assert storm["connections"] == 200 and storm["gaps"] == 0 and storm["recoverySeconds"] > 0
     assert report["connections"]["opened"] == 400
@@ -209,9 +212,10 @@ def test_lies_are_found_and_counted(load, lie, field, processes):
         assert held <= 7
         expected = expected | {"lost": held, "misordered": told - held}
     if lie == "alter":
-        # Of each altered message, the first member's view is the one that others are compared with: in the sender's own
-        # process that is the ack, elsewhere it is the altered content, which breaks the sender's own order or repeats it.
-        assert sum(found.values()) == told if processes == 1 else sum(found.values()) > 0
+        # The view of a place that came first is the one that others are compared with. Mostly that is the ack; should the
+        # altered content come before it, the ack is what differs, once for all seven members, and the sender's order is
+        # broken on top. In another process than the sender's there is no ack, and that order alone tells.
+        assert sum(found.values()) >= (told // 7 if processes == 1 else 1)
         return
     assert found == expected
 
