@@ -215,7 +215,7 @@ extension Worker {
             break
         case .inGrace:
             let due = loop.now + configuration.presenceGraceMilliseconds
-            graces.add(.room(room: home.room.id, user: user), endsAt: due)
+            graces.append(.room(room: home.room.id, user: user), at: due)
         case .userLeft:
             writer.presenceChange("left", room: home.room.id, user: user, users: home.room.userCount)
             broadcastWritten(in: home)

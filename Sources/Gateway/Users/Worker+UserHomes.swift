@@ -111,7 +111,7 @@ extension Worker {
         } else {
             let due = loop.now + configuration.presenceGraceMilliseconds
             if user.lost(info, graceEnd: due, at: loop.unixNow) {
-                graces.add(.user(user: info.user), endsAt: due)
+                graces.append(.user(user: info.user), at: due)
             }
         }
     }

@@ -11,10 +11,14 @@ extension Worker {
     /// longest goes.
     private static let absentUsersMax = 100_000
 
-    func ended(_ grace: Grace) {
-        switch grace {
-        case .room(let room, let user): roomGraceEnded(room, user)
-        case .user(let user): userGraceEnded(user)
+    /// Gives up what was lost and whose grace is over.
+    func endGraces() {
+        while let first = graces.first, first.time <= loop.now {
+            graces.removeFirst()
+            switch first.element {
+            case .room(let room, let user): roomGraceEnded(room, user)
+            case .user(let user): userGraceEnded(user)
+            }
         }
     }
 
@@ -30,22 +34,22 @@ extension Worker {
     private func expireIdleRooms() {
         let before = loop.unixNow - configuration.historyTTLMilliseconds
         for _ in 0..<Self.expiriesPerSecond {
-            guard let first = idleRooms.first, first.since <= before || idleRooms.count > Self.emptyRoomsMax else {
+            guard let first = idleRooms.first, first.time <= before || idleRooms.count > Self.emptyRoomsMax else {
                 return
             }
             idleRooms.removeFirst()
-            guard let home = rooms[first.key] else { continue }
+            guard let home = rooms[first.element] else { continue }
             home.isListedAsIdle = false
             guard home.room.isEmpty else { continue }
             let isPressed = idleRooms.count >= Self.emptyRoomsMax
-            if home.room.lastActiveAt > first.since, !isPressed {
+            if home.room.lastActiveAt > first.time, !isPressed {
                 // Somebody was here since; it gets its turn by that time.
                 listIfIdle(home)
             } else if home.room.isConfigured, !isPressed {
                 home.room.forgetHistory(newEpoch: makeName(), at: loop.unixNow)
                 listIfIdle(home)
             } else {
-                rooms[first.key] = nil
+                rooms[first.element] = nil
             }
         }
     }
@@ -54,20 +58,20 @@ extension Worker {
     private func expireIdleUsers() {
         let before = loop.unixNow - configuration.sessionTTLMilliseconds
         for _ in 0..<Self.expiriesPerSecond {
-            guard let first = idleUsers.first, first.since <= before || idleUsers.count > Self.absentUsersMax else {
+            guard let first = idleUsers.first, first.time <= before || idleUsers.count > Self.absentUsersMax else {
                 return
             }
             idleUsers.removeFirst()
-            guard let user = users.find(first.key) else { continue }
+            guard let user = users.find(first.element) else { continue }
             user.isListedAsIdle = false
             guard user.attendance.isEmpty else { continue }
             let isPressed = idleUsers.count >= Self.absentUsersMax
             if let inbox = user.openedInbox { expire(inbox) }
             let isRecent = user.lastActiveAt > before
             if !isPressed, isRecent || !user.isForgettable {
-                listIfIdle(user, first.key)
+                listIfIdle(user, first.element)
             } else {
-                users.remove(first.key)
+                users.remove(first.element)
             }
         }
     }
@@ -91,14 +95,14 @@ extension Worker {
     func listIfIdle(_ home: RoomHome) {
         guard home.room.isEmpty, !home.isListedAsIdle else { return }
         home.isListedAsIdle = true
-        idleRooms.append(home.room.id, since: home.room.lastActiveAt)
+        idleRooms.append(home.room.id, at: home.room.lastActiveAt)
     }
 
     /// Remembers a user that is away.
     func listIfIdle(_ user: User, _ id: Identifier) {
         guard user.attendance.isEmpty, !user.isListedAsIdle else { return }
         user.isListedAsIdle = true
-        idleUsers.append(id, since: loop.unixNow)
+        idleUsers.append(id, at: loop.unixNow)
     }
 
     /// Remembers that a room has ids to forget.

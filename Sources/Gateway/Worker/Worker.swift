@@ -22,9 +22,9 @@ package final class Worker {
     /// Connections of this worker by room, wherever that is at home.
     var members = IdentifierTable<RoomMembers>()
     /// Rooms at home here that fell empty, the one that did so first in front.
-    var idleRooms = IdleQueue<Identifier>()
+    var idleRooms = TimedQueue<Identifier>()
     /// Users at home here that went, likewise.
-    var idleUsers = IdleQueue<Identifier>()
+    var idleUsers = TimedQueue<Identifier>()
     /// Rooms and inboxes at home here with message ids or entries that expire.
     var roomsWithIDs: ContiguousArray<RoomHome> = []
     var usedInboxes: ContiguousArray<Inbox> = []
@@ -35,7 +35,7 @@ package final class Worker {
     /// Connections by effective address, for addresses that are at home here; used when there is a limit.
     var addresses: [Identifier: Int] = [:]
     /// Lost connections that may come back.
-    var graces = GraceQueue()
+    var graces = TimedQueue<Grace>()
 
     /// Writes one JSON text after the other.
     var writer = JSONWriter()
@@ -221,7 +221,7 @@ extension Worker: EventLoopDelegate {
         ticks += 1
         publishCounters()
         acceptor?.ticked()
-        while let grace = graces.popEnded(at: loop.now) { ended(grace) }
+        endGraces()
         if ticks % 4 == 0 { expireIdle() }
         continueDraining()
     }
