@@ -47,9 +47,10 @@ enum JSONBenchmarks {
     private static let message = Benchmark(
         name: "json-write/chat-message", operation: "`message` frame", warmUp: 1000, counted: 10_000
     ) {
-        let room = Identifier(unchecked: "a room with a long name")
         let user = Identifier(unchecked: "a user with a long name")
-        let position = Position(epoch: "an epoch that is longer than fifteen bytes", seq: 123_456)
+        let history = HistoryHead(
+            room: Identifier(unchecked: "a room with a long name"),
+            epoch: "an epoch that is longer than fifteen bytes")
         var writer = JSONWriter()
         return { operations in
             var work = Benchmark.Work()
@@ -57,9 +58,9 @@ enum JSONBenchmarks {
                 guard case .success(let frame) = ClientFrame.parse(bytes), case .message(let fields) = frame.body,
                     let id = frame.id?.raw
                 else { return }
-                let head = MessageHead(id: id, user: user, device: user, position: position, time: 1_700_000_000_000)
+                let head = MessageHead(id: id, user: user, device: user, time: 1_700_000_000_000)
                 for _ in 0..<operations {
-                    writer.message(room: room, head, fields)
+                    writer.message(in: history, seq: 123_456, head, fields)
                     work.bytes += writer.bytes.count
                 }
             }

@@ -9,7 +9,7 @@ package final class Inbox {
     package static let cursorsMax = 64
 
     package let user: Identifier
-    package let log: any MessageLog
+    package let log: MemoryLog
     private let dedupe = DedupeTable()
     private var cursors: [(device: Identifier, seq: UInt64)] = []
     /// Connections that still replay: what is committed meanwhile reaches them by that.
@@ -17,7 +17,7 @@ package final class Inbox {
     /// In its home's list of inboxes with something to expire.
     package var isListedForExpiry = false
 
-    init(user: Identifier, log: any MessageLog) {
+    init(user: Identifier, log: MemoryLog) {
         self.user = user
         self.log = log
     }

@@ -18,7 +18,7 @@ package struct ResumePlan: Equatable, Sendable {
     package let missed: Int
 
     /// - Parameter position: what the client has; nil means that it wants only what comes.
-    package init(from position: Position?, in log: any MessageLog) {
+    package init(from position: Position?, in log: MemoryLog) {
         guard let position else {
             self.init(isRecovered: false, gap: nil, replayAfter: log.newestSeq, missed: 0)
             return
@@ -35,7 +35,7 @@ package struct ResumePlan: Equatable, Sendable {
         }
     }
 
-    private init(from seq: UInt64, gap: GapReason?, in log: any MessageLog) {
+    private init(from seq: UInt64, gap: GapReason?, in log: MemoryLog) {
         self.init(
             isRecovered: gap == nil, gap: gap, replayAfter: seq, missed: Int(log.newestSeq - seq))
     }

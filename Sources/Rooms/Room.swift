@@ -29,7 +29,7 @@ package final class Room {
     package let isConfigured: Bool
     /// Unix milliseconds.
     package let createdAt: Int
-    package private(set) var log: any MessageLog
+    package private(set) var log: MemoryLog
     package private(set) var connectionCount = 0
     /// The last join, leave or message, in Unix milliseconds.
     package var lastActiveAt: Int
@@ -37,6 +37,8 @@ package final class Room {
     private var dedupe: DedupeTable?
     private var users = Roster()
     private var readMarks: [Identifier: UInt64] = [:]
+    /// There since the first message.
+    private var head: HistoryHead?
 
     package init(id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, at time: Int) {
         self.id = id
@@ -68,6 +70,14 @@ package final class Room {
         return frame
     }
 
+    /// What the frames of the history begin with.
+    package var historyHead: HistoryHead {
+        if let head { return head }
+        let made = HistoryHead(room: id, epoch: log.epoch)
+        head = made
+        return made
+    }
+
     package var hasKnownIDs: Bool { dedupe != nil }
 
     /// Forgets ids that were committed before `time` (Unix milliseconds).
@@ -80,6 +90,7 @@ package final class Room {
     package func forgetHistory(newEpoch: String, at time: Int) {
         log = MemoryLog(epoch: newEpoch, capacity: settings.historySize)
         dedupe = nil
+        head = nil
         readMarks = [:]
         lastActiveAt = time
     }

@@ -66,7 +66,12 @@ package final class User {
     }
 
     private static func sessionID(_ number: UInt32, _ session: UInt16) -> String {
-        "s\(String(number, radix: 36))-\(session)"
+        var name = NameText()
+        name.append("s")
+        name.append(UInt64(number))
+        name.append("-")
+        name.append(UInt64(session))
+        return name.text
     }
 
     package var lastActiveAt: Int { attendance.living.reduce(formerActiveAt) { max($0, $1.lastActiveAt) } }
@@ -128,7 +133,11 @@ package final class User {
 
     /// The name of the inbox of the user with this number.
     package static func inboxEpoch(_ prefix: String, number: UInt32) -> String {
-        "\(prefix)-\(String(number, radix: 36))"
+        var name = NameText()
+        name.append(prefix)
+        name.append("-")
+        name.append(UInt64(number))
+        return name.text
     }
 
     /// The inbox if something was ever sent to or by the user.

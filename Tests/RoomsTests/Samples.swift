@@ -15,7 +15,7 @@ func withText<Result>(_ text: String, _ body: (UnsafeRawBufferPointer) -> Result
     Array(text.utf8).withUnsafeBytes(body)
 }
 
-extension MessageLog {
+extension MemoryLog {
     /// Appends a text; its seq.
     @discardableResult
     func appendText(_ text: String = "entry", audience: Audience? = nil, at time: Int = 1000) -> UInt64 {

@@ -17,9 +17,10 @@
             private static let isOptimised = true
         #endif
 
-        private let room = Identifier(unchecked: "a room with a name that is longer than fifteen bytes")
         private let user = Identifier(unchecked: "a user with a name that is longer than fifteen bytes")
-        private let position = Position(epoch: "an epoch that is longer than fifteen bytes", seq: 123_456)
+        private let history = HistoryHead(
+            room: Identifier(unchecked: "a room with a name that is longer than fifteen bytes"),
+            epoch: "an epoch that is longer than fifteen bytes")
         private let text = Array(
             """
             {"type":"message","id":"0123456789abcdef-17","content":{"text":"hello, world","n":[1,2]},\
@@ -48,10 +49,10 @@
                         let id = frame.id?.raw
                     else { return }
                     let head = MessageHead(
-                        id: id, user: user, device: user, position: position, time: 1_700_000_000_000)
-                    writer.message(room: room, head, fields)
+                        id: id, user: user, device: user, time: 1_700_000_000_000)
+                    writer.message(in: history, seq: 7, head, fields)
                     bytesMade += arena.frame(.text, writer.bytes).length
-                    writer.ack(.room(room), id: id, position: position, time: 1_700_000_000_000, isDuplicate: false)
+                    writer.ack(in: history, seq: 7, id: id, time: 1_700_000_000_000)
                     bytesMade += arena.frame(.text, writer.bytes).length
                     arena.recycle()
                 }

@@ -6,7 +6,7 @@ import WireProtocol
 // From the upgrade to the URL's room: the node's cap, the address, the user's home, the inbox, the room.
 extension Connection {
     /// Switches to WebSocket and asks for admission. Input waits until the room is joined.
-    func open(_ opening: Opening, wantsEcho: Bool, address: Identifier) {
+    func open(_ opening: Opening, wantsEcho: Bool, address: IPAddress) {
         phase = .opening(opening)
         self.wantsEcho = wantsEcho
         wait = Wait()
@@ -17,7 +17,7 @@ extension Connection {
         isCounted = true
         if count > context.connectionsMax { return refuse(.nodeFull) }
         guard worker.configuration.connectionsPerAddressMax != nil else { return attach(opening) }
-        let (key, index) = (key, worker.index)
+        let (address, key, index) = (Identifier(unchecked: address.description), key, worker.index)
         worker.post(to: context.home(of: address)) { $0.admitAddress(address, for: key, of: index) }
     }
 
@@ -55,8 +55,8 @@ extension Connection {
         let configuration = worker.configuration
         worker.writer.welcome(
             WelcomeFrame(
-                node: worker.context.nodeID, connection: "\(worker.context.nodeID)-\(worker.index)-\(key)",
-                user: info.user, device: info.device,
+                node: worker.context.nodeID, worker: worker.index, connection: key, user: info.user,
+                device: info.device,
                 heartbeatMilliseconds: configuration.heartbeatIntervalMilliseconds,
                 messageBytesMax: configuration.messageBytesMax, messagesPerSecond: configuration.messagesPerSecond,
                 session: session, inbox: inbox, reconnect: worker.context.reconnectWindow))

@@ -23,22 +23,23 @@ final class Connection: Socket {
         case finished
     }
 
-    // The two small ones first: they fit behind the socket's own, and the object into 136 bytes.
+    // The small ones first: they fit behind the socket's own, and the object into 136 bytes. What delivery reads stands
+    // in front, beside what sending touches.
     /// Bad frames in a row.
     var badFrames: UInt8 = 0
     private var flags: Flags = []
+    /// While a batch is delivered: the first cut of this connection in it.
+    var firstCut: Int32 = -1
+    private var extras: Extras?
     var phase: Phase
     var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
     var info: ConnectionInfo?
     /// The room of the URL; kept when that room is left, as frames without a room mean it.
     var urlMembers: RoomMembers?
-    private var extras: Extras?
     var rate = RateLimiter()
     /// The place in `urlMembers`, or -1.
     var urlIndex: Int32 = -1
-    /// While a batch is delivered: the first cut of this connection in it.
-    var firstCut: Int32 = -1
     private var lastHeardTick: UInt32 = 0
     private var nextPingTick: UInt32 = 0
 

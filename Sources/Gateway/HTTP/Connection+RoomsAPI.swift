@@ -53,7 +53,7 @@ extension Connection {
     private static let historySizes: ClosedRange<UInt64> = 0...1_000_000
 
     private func roomWish(_ call: HTTPCall) throws(APIFault) -> (Identifier, RoomSettings) {
-        let made = Identifier(unchecked: "r-" + worker.makeName())
+        let made = Identifier(unchecked: worker.makeName(after: "r-"))
         let body = call.request.body
         guard !body.isEmpty else { return (made, worker.defaultSettings) }
         return try body.withUnsafeBufferPointer { buffer throws(APIFault) in

@@ -20,10 +20,9 @@ extension Connection {
             return answer(.error(400, "bad_request", error.message))
         }
         guard !worker.context.isDraining else { return refuseWhileDraining() }
-        let address = Identifier(unchecked: call.client.description)
         let wantsEcho = call.request.queryValue("echo") == "1"
         switchProtocols(upgrade)
-        open(opening, wantsEcho: wantsEcho, address: address)
+        open(opening, wantsEcho: wantsEcho, address: call.client)
     }
 
     /// `GET /echo`

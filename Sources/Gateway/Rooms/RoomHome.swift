@@ -2,19 +2,13 @@ import Foundations
 import Rooms
 import WireProtocol
 
-/// A batch that is being filled. Rooms take one of their worker's when they have something to say, so that those that
-/// are silent hold no memory for it, and those that talk allocate none.
-final class OpenBatch {
-    var batch: RoomBatch
-    init(room: Identifier) { batch = RoomBatch(room: room) }
-}
-
 /// A room at its home worker: the room itself, what it said in this turn, and which workers have members to hear it.
 final class RoomHome: Named {
     let room: Room
     var id: Identifier { room.id }
-    /// What happened since the last delivery; nil for nothing.
-    var open: OpenBatch?
+    /// What happened since the last delivery; nil for nothing. Rooms take one of their worker's batches when they have
+    /// something to say, so that those that are silent hold no memory for it, and those that talk allocate none.
+    var batch: RoomBatch?
     /// The members on this worker itself, if there are any.
     var localMembers: RoomMembers?
     /// In the worker's list of rooms that nobody is in.

@@ -9,7 +9,8 @@ final class RoomMembers: Named {
     /// The room itself, when it is at home on this worker: a message then finds its way without a look into a table.
     /// Either keeps the other until the last member went.
     private(set) var localHome: RoomHome?
-    private(set) var connections: ContiguousArray<Connection> = []
+    /// Unmanaged, so that delivery counts no references: a connection leaves its rooms before its loop lets go of it.
+    private var connections: ContiguousArray<Unmanaged<Connection>> = []
 
     init(room: Identifier, home: Int) {
         self.room = room
@@ -28,13 +29,22 @@ final class RoomMembers: Named {
         localHome = nil
     }
 
+    var count: Int { connections.count }
+    var isEmpty: Bool { connections.isEmpty }
+
+    /// Calls `body` with every connection. It must not make any come or go; sending does not.
+    @inline(__always)
+    func forEach(_ body: (Connection) -> Void) {
+        for connection in connections { connection._withUnsafeGuaranteedRef(body) }
+    }
+
     /// Takes a connection in; returns its place.
     func insert(_ connection: Connection) -> Int {
         // Small rooms are many: the array grows by quarters there and not by doubling.
         if connections.count == connections.capacity, connections.count < 64 {
             connections.reserveCapacity(connections.count + max(connections.count / 4, 2))
         }
-        connections.append(connection)
+        connections.append(.passUnretained(connection))
         return connections.count - 1
     }
 
@@ -43,13 +53,13 @@ final class RoomMembers: Named {
         let last = connections.removeLast()
         guard index < connections.count else { return }
         connections[index] = last
-        last.moved(in: self, to: index)
+        last.takeUnretainedValue().moved(in: self, to: index)
     }
 }
 
 /// One connection's place in a room.
 struct Membership {
     let members: RoomMembers
-    /// The place in `members.connections`.
+    /// The place among the members.
     var index: Int32
 }

@@ -27,24 +27,26 @@ extension Worker {
 
     /// Takes the frame in `writer` for all members; nobody gets it later.
     private func broadcastWritten(in home: RoomHome) {
-        openBatch(of: home).batch.append(scratch.frame(.text, writer.bytes))
+        openBatch(of: home).append(scratch.frame(.text, writer.bytes))
     }
 
     /// Delivers what the room said so far: to members here by a call, to members elsewhere by one letter per worker.
     /// - Parameter isTurnEnding: nothing more will come from this room in this turn.
     func flush(_ home: RoomHome, isTurnEnding: Bool = false) {
-        guard let open = home.open else { return }
-        home.open = nil
+        guard var batch = home.batch else { return }
+        home.batch = nil
         if let windowBits = home.windowBits, compresses {
-            open.batch.compress(with: compressor, windowBits: windowBits)
+            batch.compress(with: compressor, windowBits: windowBits)
         }
         for worker in 0..<context.workerCount where worker != index {
-            let isConcerned = home.isLive(on: worker) || open.batch.cuts.contains { $0.worker == worker }
-            if isConcerned { send(.deliver(open.batch), to: worker) }
+            let isConcerned = home.isLive(on: worker) || batch.cuts.contains { $0.worker == worker }
+            if isConcerned { send(.deliver(batch), to: worker) }
         }
-        deliver(open.batch, to: home.localMembers, isTurnEnding: isTurnEnding)
-        open.batch.removeAll()
-        batchPool.append(open)
+        deliver(batch, to: home.localMembers, isTurnEnding: isTurnEnding)
+        // What another worker reads is not filled again.
+        guard isKnownUniquelyReferenced(&batch) else { return }
+        batch.removeAll()
+        batchPool.append(batch)
     }
 
     // MARK: Messages
@@ -58,16 +60,18 @@ extension Worker {
     /// Commits a member's message and acks it in its place in the room's order.
     func publish(_ fields: MessageFields, from info: ConnectionInfo, in home: RoomHome) {
         let published = commit(fields, user: info.user, device: info.device, in: home)
-        writer.ack(
-            .room(home.room.id), id: published.id, position: published.position, time: published.time,
-            isDuplicate: published.frame == nil)
-        let ack = scratch.frame(.text, writer.bytes)
-        let open = openBatch(of: home)
+        let batch = openBatch(of: home)
         if let frame = published.frame {
             info.messageCommitted(at: published.time)
-            open.batch.append(message: frame)
+            batch.append(message: frame)
+            writer.ack(
+                in: home.room.historyHead, seq: published.position.seq, id: published.id, time: published.time)
+        } else {
+            writer.ack(
+                .room(home.room.id), id: published.id, position: published.position, time: published.time,
+                isDuplicate: true)
         }
-        open.batch.cut(for: info, length: published.frame?.length ?? 0, ack: ack)
+        batch.cut(for: info, length: published.frame?.length ?? 0, ack: scratch.frame(.text, writer.bytes))
     }
 
     /// A message's place in the order.
@@ -90,9 +94,9 @@ extension Worker {
         }
         let time = loop.unixNow
         let id = fields.id?.raw ?? makeMessageID()
-        let position = Position(epoch: room.log.epoch, seq: room.log.newestSeq + 1)
-        let head = MessageHead(id: id, user: user, device: device, position: position, time: time)
-        writer.message(room: room.id, head, fields)
+        let seq = room.log.newestSeq + 1
+        let head = MessageHead(id: id, user: user, device: device, time: time)
+        writer.message(in: room.historyHead, seq: seq, head, fields)
         counters.committed.add(1)
         let frame: FrameSlice
         if let given = fields.id {
@@ -101,14 +105,14 @@ extension Worker {
         } else {
             frame = room.commit(writer.bytes, from: user, id: nil, at: time)
         }
-        return Published(id: id, position: position, time: time, frame: frame)
+        return Published(id: id, position: Position(epoch: room.log.epoch, seq: seq), time: time, frame: frame)
     }
 
     /// Commits a message that came over HTTP; makes the room.
     func publish(_ fields: MessageFields, user: Identifier, in id: Identifier) -> Published {
         let home = openRoom(id)
         let published = commit(fields, user: user, device: nil, in: home)
-        if let frame = published.frame { openBatch(of: home).batch.append(message: frame) }
+        if let frame = published.frame { openBatch(of: home).append(message: frame) }
         listIfIdle(home)
         return published
     }
@@ -250,9 +254,9 @@ extension Worker {
     /// Takes the frame in `writer` for all members but one connection.
     private func tellOthers(than info: ConnectionInfo, in home: RoomHome) {
         let frame = scratch.frame(.text, writer.bytes)
-        let open = openBatch(of: home)
-        open.batch.append(frame)
-        open.batch.cut(for: info, length: frame.length, ack: nil)
+        let batch = openBatch(of: home)
+        batch.append(frame)
+        batch.cut(for: info, length: frame.length, ack: nil)
     }
 
     /// Answers a connection with the frame in `writer`, behind what the room said before.

@@ -4,29 +4,58 @@ import WireProtocol
 
 // What a worker does for its own connections that are in rooms, wherever these are at home.
 extension Worker {
+    /// Bytes up to which a message is copied behind its ack, so that both leave as one slice.
+    private static let joinedBytesMax = 2048
+
     /// Hands a room's batch to the members here: one slice for each, and cut up for those who said something.
     /// - Parameter isTurnEnding: nothing more will come from this room in this turn.
     func deliver(_ batch: RoomBatch, to members: RoomMembers?, isTurnEnding: Bool) {
+        if batch.cuts.count == 1, isTurnEnding, batch.compressed.segments.isEmpty, batch.plain.segments.count == 1,
+            let members
+        {
+            return deliverOneMessage(batch, to: members)
+        }
         let marked = markAuthors(batch)
         if let members {
             if isTurnEnding, batch.compressed.segments.isEmpty, batch.plain.segments.count == 1 {
                 let only = batch.plain.segments[0]
-                for connection in members.connections where connection.firstCut < 0 { connection.deliverLast(only) }
+                members.forEach { if $0.firstCut < 0 { $0.deliverLast(only) } }
             } else if batch.compressed.segments.isEmpty {
-                for connection in members.connections where connection.firstCut < 0 {
+                members.forEach { connection in
+                    guard connection.firstCut < 0 else { return }
                     for segment in batch.plain.segments { connection.deliver(segment) }
                 }
             } else {
                 deliverInTwoForms(batch, to: members)
             }
-            counters.messagesOut.add(batch.messageCount * members.connections.count)
+            counters.messagesOut.add(batch.messageCount * members.count)
         }
         // Authors come last and one by one; one who is no longer a member still gets its acks.
         if marked { deliverToAuthors(batch, among: members) }
     }
 
+    /// What most batches are: one run with one author.
+    private func deliverOneMessage(_ batch: RoomBatch, to members: RoomMembers) {
+        let whole = batch.plain.segments[0]
+        let author = batch.cuts[0].worker == index ? findChatting(batch.cuts[0].socketKey) : nil
+        members.forEach { if $0 !== author { $0.deliverLast(whole) } }
+        counters.messagesOut.add(batch.messageCount * members.count)
+        guard let author else { return }
+        if author.isMember(of: members), let ack = batch.cuts[0].ack, batch.cuts[0].length == whole.length {
+            // Nothing but the author's own message.
+            guard author.wantsEcho else {
+                counters.messagesOut.add(-1)
+                return author.deliverLast(ack)
+            }
+            if whole.length <= Self.joinedBytesMax { return author.deliverLast(scratch.join(ack, whole)) }
+        }
+        if nextCuts.isEmpty { nextCuts.append(-1) } else { nextCuts[0] = -1 }
+        deliver(batch, fromCut: 0, to: author, among: members)
+    }
+
     private func deliverInTwoForms(_ batch: RoomBatch, to members: RoomMembers) {
-        for connection in members.connections where connection.firstCut < 0 {
+        members.forEach { connection in
+            guard connection.firstCut < 0 else { return }
             if connection.isDeflateAgreed {
                 for segment in batch.compressed.segments { connection.deliver(segment) }
             } else {
@@ -51,30 +80,38 @@ extension Worker {
     }
 
     private func deliverToAuthors(_ batch: RoomBatch, among members: RoomMembers?) {
-        for cut in batch.cuts where cut.worker == index {
-            guard let author = loop.socket(cut.socketKey) as? Connection, author.firstCut >= 0 else { continue }
-            let isMember = members.map(author.isMember(of:)) ?? false
-            let isCompressed = author.isDeflateAgreed && !batch.compressed.segments.isEmpty
-            let run = isCompressed ? batch.compressed : batch.plain
-            var position = 0
-            var next = author.firstCut
-            while next >= 0 {
-                let cut = batch.cuts[Int(next)]
-                let own = isCompressed ? cut.compressedRange : cut.start..<(cut.start + cut.length)
-                if isMember { deliver(run, position..<own.lowerBound, to: author) }
-                if let ack = cut.ack { author.deliver(ack) }
-                let wantsOwn = author.wantsEcho && cut.ack != nil
-                if isMember, !wantsOwn, cut.ack != nil, cut.length > 0 { counters.messagesOut.add(-1) }
-                position = wantsOwn ? own.lowerBound : own.upperBound
-                next = nextCuts[Int(next)]
-            }
-            if isMember { deliver(run, position..<run.byteCount, to: author) }
+        for place in batch.cuts.indices where batch.cuts[place].worker == index {
+            guard let author = findChatting(batch.cuts[place].socketKey), author.firstCut >= 0 else { continue }
+            let first = Int(author.firstCut)
             author.firstCut = -1
+            deliver(batch, fromCut: first, to: author, among: members)
         }
+    }
+
+    /// Hands a batch to a connection that said something in it: its acks in their places, and its own frames only if
+    /// it asked for them.
+    private func deliver(_ batch: RoomBatch, fromCut first: Int, to author: Connection, among members: RoomMembers?) {
+        let isMember = members.map(author.isMember(of:)) ?? false
+        let isCompressed = author.isDeflateAgreed && !batch.compressed.segments.isEmpty
+        let run = isCompressed ? batch.compressed : batch.plain
+        var position = 0
+        var place = first
+        while place >= 0 {
+            let own = isCompressed ? batch.cuts[place].compressedRange : batch.cuts[place].range
+            if isMember { deliver(run, position..<own.lowerBound, to: author) }
+            let isMessage = batch.cuts[place].ack != nil
+            if let ack = batch.cuts[place].ack { author.deliver(ack) }
+            let wantsOwn = isMessage && author.wantsEcho
+            if isMember, isMessage, !wantsOwn, !own.isEmpty { counters.messagesOut.add(-1) }
+            position = wantsOwn ? own.lowerBound : own.upperBound
+            place = Int(nextCuts[place])
+        }
+        if isMember { deliver(run, position..<run.byteCount, to: author) }
     }
 
     /// Hands on a part of a run of frames.
     private func deliver(_ run: FrameRun, _ range: Range<Int>, to connection: Connection) {
+        guard !range.isEmpty else { return }
         var start = 0
         for segment in run.segments {
             let lower = max(range.lowerBound, start)
@@ -115,7 +152,7 @@ extension Worker {
     /// Takes a connection out of its place in a room.
     func remove(from members: RoomMembers, at index: Int) {
         members.remove(at: index)
-        guard members.connections.isEmpty else { return }
+        guard members.isEmpty else { return }
         members.disconnect()
         if self.members[members.room] === members { self.members[members.room] = nil }
     }

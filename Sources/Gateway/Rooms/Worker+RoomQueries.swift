@@ -43,7 +43,7 @@ extension Worker {
     }
 
     private func historyPage(
-        _ query: HistoryQuery, _ log: any MessageLog
+        _ query: HistoryQuery, _ log: MemoryLog
     ) -> (entries: ArraySlice<LogEntry>, isComplete: Bool) {
         let bytes = Self.historyBytesMax
         switch query.anchor {
@@ -59,7 +59,7 @@ extension Worker {
 
     /// The last entries before `seq`, as many as the limits allow.
     private func page(
-        before seq: UInt64, _ limit: Int, _ log: any MessageLog
+        before seq: UInt64, _ limit: Int, _ log: MemoryLog
     ) -> (entries: ArraySlice<LogEntry>, isComplete: Bool) {
         let oldest = log.oldestSeq
         guard seq > oldest else { return ([], true) }

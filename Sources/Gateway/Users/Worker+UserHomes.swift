@@ -58,7 +58,7 @@ extension Worker {
 
     private func makeInfo(_ arrival: Arrival) -> ConnectionInfo {
         ConnectionInfo(
-            user: arrival.user, device: arrival.device ?? Identifier(unchecked: "d-" + makeName()),
+            user: arrival.user, device: arrival.device ?? Identifier(unchecked: makeName(after: "d-")),
             deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
             connectedAt: loop.unixNow, userNumber: makeNumber(), windowBits: arrival.windowBits)
     }
@@ -198,8 +198,8 @@ extension Worker {
         let position = Position(epoch: inbox.log.epoch, seq: inbox.log.newestSeq + 1)
         id.withUnsafeBytes { bytes in
             let head = MessageHead(
-                id: bytes, user: direct.from, device: direct.sender?.device, position: position, time: time)
-            writer.direct(to: direct.to, head, fields)
+                id: bytes, user: direct.from, device: direct.sender?.device, time: time)
+            writer.direct(to: direct.to, at: position, head, fields)
         }
         // The own copy is for all other devices; a restriction by type means the receiver's.
         let toOneself = direct.from == direct.to

@@ -83,13 +83,16 @@ struct FrameRun: Sendable {
 
     /// Lets go of the frames and keeps the memory.
     mutating func removeAll() {
-        segments.removeAll(keepingCapacity: true)
+        // One by one, as there is mostly one: that costs a tenth of removing a range.
+        while segments.popLast() != nil {}
         byteCount = 0
     }
 }
 
 /// The frames that a room's home made in one turn, and where single connections are to see something else.
-package struct RoomBatch: Sendable {
+///
+/// `@unchecked Sendable`: only the home's worker changes it, and only before the first letter with it was posted.
+package final class RoomBatch: @unchecked Sendable {
     package var room: Identifier
     /// The frames in order: mostly one run in the room's log.
     var plain = FrameRun()
@@ -111,6 +114,8 @@ package struct RoomBatch: Sendable {
         var compressedRange = 0..<0
         /// Sent at `start`; nil for what is never acked.
         let ack: FrameSlice?
+
+        var range: Range<Int> { start..<(start + length) }
     }
 
     package init(room: Identifier) { self.room = room }
@@ -118,25 +123,25 @@ package struct RoomBatch: Sendable {
     var byteCount: Int { plain.byteCount }
     var isEmpty: Bool { plain.segments.isEmpty && cuts.isEmpty }
 
-    /// Forgets what was delivered and keeps the memory, unless another worker still reads it.
-    mutating func removeAll() {
+    /// Forgets what was delivered and keeps the memory.
+    func removeAll() {
         plain.removeAll()
-        compressed.removeAll()
-        cuts.removeAll(keepingCapacity: true)
+        if !compressed.segments.isEmpty { compressed.removeAll() }
+        while cuts.popLast() != nil {}
         messageCount = 0
     }
 
     /// Takes a committed message for all members.
-    mutating func append(message frame: FrameSlice) {
+    func append(message frame: FrameSlice) {
         plain.append(frame)
         messageCount += 1
     }
 
     /// Takes a frame for all members.
-    mutating func append(_ frame: FrameSlice) { plain.append(frame) }
+    func append(_ frame: FrameSlice) { plain.append(frame) }
 
     /// Makes the author of the last `length` bytes get `ack` before, or instead of, them.
-    mutating func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {
+    func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {
         cuts.append(
             Cut(worker: info.worker, socketKey: info.socketKey, start: byteCount - length, length: length, ack: ack))
     }

@@ -1,15 +1,21 @@
+import Foundations
 import NetworkIO
-import WireProtocol
 
 /// Makes short names that do not repeat: random bits of this maker and a counter, in base 36.
-struct NameMaker {
+struct NameMaker: ~Copyable {
     let prefix: String
     private var counter: UInt64 = 0
+    /// The name that was made last as bytes, its last digit at the end of the memory.
+    private let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: NameText.byteCountMax, alignment: 8)
+    private var start = NameText.byteCountMax
+    private var written: UInt64 = 0
 
     init() {
         let seed = Digest.random(count: 5).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         prefix = String(seed, radix: 36)
     }
+
+    deinit { memory.deallocate() }
 
     mutating func nextNumber() -> UInt64 {
         counter += 1
@@ -17,29 +23,39 @@ struct NameMaker {
     }
 
     /// At most 15 bytes for the first 60 million names, which a string holds without memory of its own.
-    mutating func next() -> String {
+    mutating func next(after head: String = "") -> String {
         counter += 1
-        return "\(prefix)-\(String(counter, radix: 36))"
+        var name = NameText()
+        name.append(head)
+        name.append(prefix)
+        name.append("-")
+        name.append(counter)
+        return name.text
     }
 
-    /// The next name as bytes, without making a string.
-    mutating func next(into bytes: inout ByteAccumulator) {
+    /// The next name as bytes, valid until the one after it. Mostly the former with another last digit.
+    mutating func nextBytes() -> UnsafeRawBufferPointer {
         counter += 1
-        bytes.removeAll()
-        var prefix = prefix
-        prefix.withUTF8 { bytes.append(UnsafeRawBufferPointer($0)) }
-        withUnsafeTemporaryAllocation(byteCount: 16, alignment: 1) { digits in
-            var start = digits.count
-            var rest = counter
-            repeat {
-                start -= 1
-                let digit = UInt8(rest % 36)
-                digits[start] = digit < 10 ? 0x30 + digit : 0x57 + digit
-                rest /= 36
-            } while rest > 0
-            start -= 1
-            digits[start] = UInt8(ascii: "-")
-            bytes.append(UnsafeRawBufferPointer(rebasing: digits[start...]))
+        let last = NameText.byteCountMax - 1
+        let digit = memory[last]
+        let isNextDigit = written + 1 == counter && start < last && digit != UInt8(ascii: "z")
+        if isNextDigit {
+            memory[last] = digit == UInt8(ascii: "9") ? UInt8(ascii: "a") : digit + 1
+        } else {
+            write()
+        }
+        written = counter
+        return UnsafeRawBufferPointer(rebasing: memory[start...])
+    }
+
+    private mutating func write() {
+        var name = NameText()
+        name.append(prefix)
+        name.append("-")
+        name.append(counter)
+        name.withBytes { bytes in
+            start = NameText.byteCountMax - bytes.count
+            UnsafeMutableRawBufferPointer(rebasing: memory[start...]).copyMemory(from: bytes)
         }
     }
 }

@@ -4,7 +4,7 @@ import WireProtocol
 extension RoomBatch {
     /// Makes the compressed form, and each cut's place in it; leaves it out when no frame gets smaller.
     /// - Parameter windowBits: the narrowest window among those who get it.
-    mutating func compress(with compressor: MessageCompressor, windowBits: Int) {
+    func compress(with compressor: MessageCompressor, windowBits: Int) {
         guard byteCount >= MessageCompressor.payloadBytesMin else { return }
         var isSmaller = false
         var position = 0
@@ -28,7 +28,7 @@ extension RoomBatch {
     }
 
     /// Finds the places of the cuts that begin at `position`. A cut holds one frame, the one that begins there, or none.
-    private mutating func placeCuts(from next: inout Int, at position: Int, frameLength: Int) {
+    private func placeCuts(from next: inout Int, at position: Int, frameLength: Int) {
         while next < cuts.count, cuts[next].start == position {
             let start = compressed.byteCount
             cuts[next].compressedRange = start..<(start + (cuts[next].length > 0 ? frameLength : 0))

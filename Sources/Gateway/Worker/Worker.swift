@@ -48,7 +48,7 @@ package final class Worker {
     /// Rooms that said something in this turn; one that was flushed early may stand here twice.
     private var dirtyRooms: ContiguousArray<RoomHome> = []
     /// Batches to be filled again.
-    var batchPool: ContiguousArray<OpenBatch> = []
+    var batchPool: ContiguousArray<RoomBatch> = []
     /// Connections that fell too far behind in this turn.
     var slowReaders: ContiguousArray<Connection> = []
     private var parcels: [ContiguousArray<Letter>]
@@ -59,7 +59,6 @@ package final class Worker {
     private(set) var isDraining = false
     private var isFinished = false
     private var names = NameMaker()
-    private var messageID = ByteAccumulator()
     private var ticks = 0
     private var rates = Rates()
     let policy: RatePolicy
@@ -102,7 +101,7 @@ package final class Worker {
     var compresses: Bool { configuration.compresses }
 
     /// A name that no other room, message, session or device of this process has.
-    func makeName() -> String { names.next() }
+    func makeName(after head: String = "") -> String { names.next(after: head) }
 
     /// A number that this worker has not given out before, unless it gave out four billion.
     func makeNumber() -> UInt32 { UInt32(truncatingIfNeeded: names.nextNumber()) }
@@ -111,10 +110,7 @@ package final class Worker {
     var namePrefix: String { names.prefix }
 
     /// An id for a message that came without one; valid until the next.
-    func makeMessageID() -> UnsafeRawBufferPointer {
-        names.next(into: &messageID)
-        return messageID.bytes
-    }
+    func makeMessageID() -> UnsafeRawBufferPointer { names.nextBytes() }
 
     // MARK: Mail
 
@@ -136,13 +132,13 @@ package final class Worker {
     // MARK: Turns
 
     /// The batch that takes what a room says; it is delivered at the end of this turn.
-    func openBatch(of home: RoomHome) -> OpenBatch {
-        if let open = home.open { return open }
-        let open = batchPool.popLast() ?? OpenBatch(room: home.room.id)
-        open.batch.room = home.room.id
-        home.open = open
+    func openBatch(of home: RoomHome) -> RoomBatch {
+        if let batch = home.batch { return batch }
+        let batch = batchPool.popLast() ?? RoomBatch(room: home.room.id)
+        batch.room = home.room.id
+        home.batch = batch
         dirtyRooms.append(home)
-        return open
+        return batch
     }
 
     private func closeSlowReaders() {

@@ -9,16 +9,27 @@ package struct MessageHead {
     package let user: Identifier
     /// nil when published by HTTP.
     package let device: Identifier?
-    package let position: Position
     /// Unix milliseconds.
     package let time: Int
 
-    package init(id: UnsafeRawBufferPointer, user: Identifier, device: Identifier?, position: Position, time: Int) {
+    package init(id: UnsafeRawBufferPointer, user: Identifier, device: Identifier?, time: Int) {
         self.id = id
         self.user = user
         self.device = device
-        self.position = position
         self.time = time
+    }
+}
+
+/// What stands before the seq in the messages of one room's history and in their acks, written once for all of them.
+package struct HistoryHead: Sendable {
+    fileprivate let bytes: [UInt8]
+
+    package init(room: Identifier, epoch: String) {
+        var writer = JSONWriter()
+        writer.fragment(#","room":"#)
+        writer.string(room)
+        writer.position(Position(epoch: epoch, seq: 0))
+        bytes = Array(writer.bytes.dropLast())
     }
 }
 
@@ -31,8 +42,14 @@ extension JSONWriter {
         string(type)
     }
 
+    /// A seq in the history that `head` names.
     @inline(__always)
-    private mutating func position(_ position: Position) {
+    private mutating func place(_ head: HistoryHead, _ seq: UInt64) {
+        head.bytes.withUnsafeBytes { fragment($0) }
+        number(seq)
+    }
+
+    fileprivate mutating func position(_ position: Position) {
         fragment(#","epoch":"#)
         string(position.epoch)
         fragment(#","seq":"#)
@@ -50,7 +67,7 @@ extension JSONWriter {
         }
         raw(fields.content)
         fragment(#","ts":"#)
-        number(time)
+        self.time(time)
         if let replyTo = fields.replyTo {
             name("reply_to")
             number(replyTo)
@@ -58,11 +75,12 @@ extension JSONWriter {
         endObject()
     }
 
-    package mutating func message(room: Identifier, _ head: MessageHead, _ fields: MessageFields) {
+    package mutating func message(
+        in history: HistoryHead, seq: UInt64, _ head: MessageHead, _ fields: MessageFields
+    ) {
         removeAll()
-        fragment(#"{"type":"message","room":"#)
-        string(room)
-        position(head.position)
+        fragment(#"{"type":"message""#)
+        place(history, seq)
         fragment(#","id":"#)
         rawString(head.id)
         fragment(#","user":"#)
@@ -74,9 +92,11 @@ extension JSONWriter {
         content(fields, head.time)
     }
 
-    package mutating func direct(to receiver: Identifier, _ head: MessageHead, _ fields: MessageFields) {
+    package mutating func direct(
+        to receiver: Identifier, at position: Position, _ head: MessageHead, _ fields: MessageFields
+    ) {
         begin("direct")
-        position(head.position)
+        self.position(position)
         name("id")
         rawString(head.id)
         name("from")
@@ -108,18 +128,28 @@ extension JSONWriter {
             fragment(#"{"type":"ack","to":"#)
             string(user)
         }
+        self.position(position)
+        ack(id, time)
+        if isDuplicate { fragment(#","duplicate":true"#) }
+        endObject()
+    }
+
+    /// The ack of a message that a room took just now.
+    package mutating func ack(in history: HistoryHead, seq: UInt64, id: UnsafeRawBufferPointer, time: Int) {
+        removeAll()
+        fragment(#"{"type":"ack""#)
+        place(history, seq)
+        ack(id, time)
+        endObject()
+    }
+
+    @inline(__always)
+    private mutating func ack(_ id: UnsafeRawBufferPointer, _ time: Int) {
         fragment(#","id":"#)
         rawString(id)
-        self.position(position)
         fragment(#","ts":"#)
-        number(time)
-        name("durable")
-        string("memory" as StaticString)
-        if isDuplicate {
-            name("duplicate")
-            bool(true)
-        }
-        endObject()
+        self.time(time)
+        fragment(#","durable":"memory""#)
     }
 
     package mutating func joinedRoom(

@@ -3,7 +3,9 @@ import Foundations
 /// The first frame of a connection.
 package struct WelcomeFrame: Sendable {
     package let node: String
-    package let connection: String
+    /// The node's worker and the connection's number there: with the node they name the connection.
+    package let worker: Int
+    package let connection: UInt64
     package let user: Identifier
     package let device: Identifier
     package let heartbeatMilliseconds: Int
@@ -38,11 +40,12 @@ package struct WelcomeFrame: Sendable {
     }
 
     package init(
-        node: String, connection: String, user: Identifier, device: Identifier, heartbeatMilliseconds: Int,
+        node: String, worker: Int, connection: UInt64, user: Identifier, device: Identifier, heartbeatMilliseconds: Int,
         messageBytesMax: Int, messagesPerSecond: Int, session: SessionState, inbox: InboxState,
         reconnect: ClosedRange<Int>
     ) {
         self.node = node
+        self.worker = worker
         self.connection = connection
         self.user = user
         self.device = device
@@ -57,31 +60,22 @@ package struct WelcomeFrame: Sendable {
 
 extension JSONWriter {
     package mutating func welcome(_ frame: WelcomeFrame) {
-        begin("welcome")
-        name("node")
+        removeAll()
+        fragment(#"{"type":"welcome","node":"#)
         string(frame.node)
-        name("connection")
-        string(frame.connection)
-        name("user")
+        fragment(#","connection":"#)
+        string(frame.node, frame.worker, frame.connection)
+        fragment(#","user":"#)
         string(frame.user)
-        name("device")
+        fragment(#","device":"#)
         string(frame.device)
-        name("tier")
-        string("normal" as StaticString)
-        name("mode")
-        string("single" as StaticString)
-        name("heartbeat_ms")
+        fragment(#","tier":"normal","mode":"single","heartbeat_ms":"#)
         number(frame.heartbeatMilliseconds)
-        name("limits")
-        beginObject()
-        name("message_bytes")
+        fragment(#","limits":{"message_bytes":"#)
         number(frame.messageBytesMax)
-        name("messages_per_second")
+        fragment(#","messages_per_second":"#)
         number(frame.messagesPerSecond)
-        endObject()
-        name("session")
-        beginObject()
-        name("id")
+        fragment(#"},"session":{"id":"#)
         string(frame.session.id)
         name("resumed")
         bool(frame.session.isResumed)
@@ -92,13 +86,11 @@ extension JSONWriter {
             number(lastActiveAt)
         }
         endObject()
-        name("inbox")
-        beginObject()
-        name("epoch")
+        fragment(#","inbox":{"epoch":"#)
         string(frame.inbox.position.epoch)
-        name("seq")
+        fragment(#","seq":"#)
         number(frame.inbox.position.seq)
-        name("pending")
+        fragment(#","pending":"#)
         number(frame.inbox.pending)
         endObject()
         reconnect(frame.reconnect)

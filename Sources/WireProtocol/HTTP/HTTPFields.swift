@@ -33,12 +33,12 @@ struct HTTPFields: Sendable {
     }
 
     /// How many lines have this name; `lowercasedName` has no upper-case letters.
-    func count(of lowercasedName: String) -> Int {
+    func count(of lowercasedName: StaticString) -> Int {
         lines.reduce(0) { $0 + (isNamed($1, lowercasedName) ? 1 : 0) }
     }
 
     /// The value; several of one name are joined by ", " (RFC 9110 §5.2). Nil when there is none.
-    func joined(_ lowercasedName: String) -> String? {
+    func joined(_ lowercasedName: StaticString) -> String? {
         var result: String?
         for line in lines where isNamed(line, lowercasedName) {
             if let former = result {
@@ -51,13 +51,13 @@ struct HTTPFields: Sendable {
     }
 
     /// Whether a comma-separated list (RFC 9110 §5.6.1) has the token, over all lines of that name, ASCII case ignored.
-    func hasToken(_ lowercasedName: String, _ token: String) -> Bool {
+    func hasToken(_ lowercasedName: StaticString, _ token: StaticString) -> Bool {
         lines.contains { isNamed($0, lowercasedName) && listHas(token, in: $0.value) }
     }
 
-    private func isNamed(_ line: HTTPField, _ lowercasedName: String) -> Bool {
-        guard line.name.count == lowercasedName.utf8.count else { return false }
-        return isEqual(line.name.lower, lowercasedName)
+    @inline(__always)
+    private func isNamed(_ line: HTTPField, _ lowercasedName: StaticString) -> Bool {
+        line.name.count == lowercasedName.utf8CodeUnitCount && equals(line.name, lowercasedName)
     }
 
     /// Whether the slice is this text but for ASCII case.
@@ -69,22 +69,8 @@ struct HTTPFields: Sendable {
         bytes.withUnsafeBytes { HTTPAuthority.isValid($0, slice.lower, slice.upper) }
     }
 
-    /// Whether the bytes from `start` on are this text but for ASCII case; the head is at least as long.
-    private func isEqual(_ start: Int, _ text: String) -> Bool {
-        var text = text
-        return text.withUTF8 { expected in
-            bytes.withUnsafeBufferPointer { bytes in
-                for index in 0..<expected.count
-                where HTTPByte.lowercased(bytes[start &+ index]) != HTTPByte.lowercased(expected[index]) {
-                    return false
-                }
-                return true
-            }
-        }
-    }
-
     /// Whether the comma-separated list in the slice has the token, ASCII case ignored.
-    func listHas(_ token: String, in slice: HTTPSlice) -> Bool {
+    func listHas(_ token: StaticString, in slice: HTTPSlice) -> Bool {
         var start = slice.lower
         while start <= slice.upper {
             var end = start
@@ -92,7 +78,7 @@ struct HTTPFields: Sendable {
             var (first, last) = (start, end)
             while first < last && HTTPByte.isBlank(bytes[first]) { first &+= 1 }
             while last > first && HTTPByte.isBlank(bytes[last &- 1]) { last &-= 1 }
-            if last &- first == token.utf8.count, isEqual(first, token) { return true }
+            if equals(HTTPSlice(first, last), token) { return true }
             start = end &+ 1
         }
         return false

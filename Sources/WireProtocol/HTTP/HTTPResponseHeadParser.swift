@@ -7,17 +7,17 @@ package struct HTTPResponseHead: Sendable {
     let fields: HTTPFields
 
     /// The header's value; several of one name are joined by ", ". `lowercasedName` must have no upper-case letters.
-    package func header(_ lowercasedName: String) -> String? {
+    package func header(_ lowercasedName: StaticString) -> String? {
         fields.joined(lowercasedName)
     }
 
     /// How many lines of that name the head has.
-    package func headerCount(_ lowercasedName: String) -> Int {
+    package func headerCount(_ lowercasedName: StaticString) -> Int {
         fields.count(of: lowercasedName)
     }
 
     /// Whether the comma-separated list, over all lines of that name, has the token; ASCII case is ignored.
-    package func headerHasToken(_ lowercasedName: String, _ token: String) -> Bool {
+    package func headerHasToken(_ lowercasedName: StaticString, _ token: StaticString) -> Bool {
         fields.hasToken(lowercasedName, token)
     }
 }

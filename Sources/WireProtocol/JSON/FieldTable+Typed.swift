@@ -34,8 +34,9 @@ extension FieldTable {
     }
 
     /// A room, user or device.
+    @inline(__always)
     package func identifier(_ field: Field) throws(FieldFault) -> Identifier? {
-        guard let slice = try string(field) else { return nil }
+        guard has(field), let slice = try string(field) else { return nil }
         guard let identifier = slice.withBytes({ Identifier(validating: $0) }) else {
             throw .badField("\"\(field.name)\": \(Identifier.rule)")
         }
@@ -43,8 +44,9 @@ extension FieldTable {
     }
 
     /// A client's message id.
+    @inline(__always)
     package func messageID() throws(FieldFault) -> StringSlice? {
-        guard let slice = try string(.id) else { return nil }
+        guard has(.id), let slice = try string(.id) else { return nil }
         guard slice.withBytes(MessageID.isValid) else {
             throw .badField("\"id\" must be a string of 1 to 64 bytes without control characters")
         }
@@ -52,8 +54,9 @@ extension FieldTable {
     }
 
     /// `message_type` or `device_type`.
+    @inline(__always)
     package func typeName(_ field: Field) throws(FieldFault) -> StringSlice? {
-        guard let slice = try string(field) else { return nil }
+        guard has(field), let slice = try string(field) else { return nil }
         guard slice.withBytes(TypeName.isValid) else {
             throw .badField("\"\(field.name)\" must be a string of 1 to 32 bytes without control characters")
         }
@@ -61,8 +64,9 @@ extension FieldTable {
     }
 
     /// A whole number from 0 up.
+    @inline(__always)
     package func natural(_ field: Field) throws(FieldFault) -> UInt64? {
-        guard let value = try value(field) else { return nil }
+        guard has(field), let value = try value(field) else { return nil }
         guard value.kind == .number, let number = Self.natural(value.raw) else {
             throw .badField("\"\(field.name)\" must be a whole number from 0 to 9007199254740991")
         }

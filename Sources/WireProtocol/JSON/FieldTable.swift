@@ -76,15 +76,25 @@ package enum FieldFault: Error, Sendable {
 }
 
 /// The known members of one JSON object, where they lie in the input. Unknown members were checked and passed over.
-/// Half a kilobyte that is never copied.
 package struct FieldTable: ~Copyable {
-    private var values = InlineArray<21, JSONValue?>(repeating: nil)
-    /// Fields that stood more than once, one bit each.
+    /// A value in few bytes. Messages are far smaller than what 32 bits count.
+    private struct Place {
+        var offset: UInt32 = 0
+        var length: UInt32 = 0
+        var kind = JSONKind.null
+        var hasEscapes = false
+    }
+
+    private let base: UnsafeRawPointer
+    private var places = InlineArray<21, Place>(repeating: Place())
+    /// Fields that are there, and those that stood more than once, one bit each.
+    private var present: UInt32 = 0
     private var repeated: UInt32 = 0
 
     /// Scans a whole object.
     package init(scanning bytes: UnsafeRawBufferPointer) throws(FieldFault) {
         var scanner = JSONScanner(bytes)
+        base = scanner.base
         do {
             try scan(&scanner)
         } catch .tooDeep {
@@ -115,10 +125,7 @@ package struct FieldTable: ~Copyable {
             try scanner.expect(UInt8(ascii: ":"))
             scanner.skipWhitespace()
             let value = try scanner.value()
-            if let field = Self.field(key) {
-                if values[field.rawValue] != nil { repeated |= 1 << UInt32(field.rawValue) }
-                values[field.rawValue] = value
-            }
+            if let field = Self.field(key) { take(value, as: field) }
             scanner.skipWhitespace()
             guard scanner.index < scanner.count else { throw scanner.fault }
             if scanner.byte(at: scanner.index) == UInt8(ascii: ",") {
@@ -128,6 +135,17 @@ package struct FieldTable: ~Copyable {
             try scanner.expect(UInt8(ascii: "}"))
             return try scanner.expectEnd()
         }
+    }
+
+    @inline(__always)
+    private mutating func take(_ value: JSONValue, as field: Field) {
+        let bit: UInt32 = 1 << UInt32(field.rawValue)
+        repeated |= present & bit
+        present |= bit
+        let offset = value.raw.baseAddress.map { $0 - base } ?? 0
+        var all = places.mutableSpan
+        all[field.rawValue] = Place(
+            offset: UInt32(offset), length: UInt32(value.raw.count), kind: value.kind, hasEscapes: value.hasEscapes)
     }
 
     @inline(__always)
@@ -149,12 +167,20 @@ package struct FieldTable: ~Copyable {
         }
     }
 
-    /// The value of a field, or nil when it is absent; repeated it is an error.
+    /// Whether a field is there, however often.
     @inline(__always)
+    func has(_ field: Field) -> Bool { present & (1 << UInt32(field.rawValue)) != 0 }
+
+    /// The value of a field, or nil when it is absent; repeated it is an error.
     package func value(_ field: Field) throws(FieldFault) -> JSONValue? {
-        if repeated & (1 << UInt32(field.rawValue)) != 0 {
-            throw .badField("\"\(field.name)\" stands more than once")
-        }
-        return values[field.rawValue]
+        let bit: UInt32 = 1 << UInt32(field.rawValue)
+        guard present & bit != 0 else { return nil }
+        if repeated & bit != 0 { throw .badField("\"\(field.name)\" stands more than once") }
+        // Through a span: a subscript would copy the whole table first.
+        let place = places.span[field.rawValue]
+        return JSONValue(
+            kind: place.kind,
+            raw: UnsafeRawBufferPointer(start: base + Int(place.offset), count: Int(place.length)),
+            hasEscapes: place.hasEscapes)
     }
 }

@@ -10,15 +10,24 @@ package struct JSONWriter: ~Copyable {
     private var count = 0
     /// Digits of the largest number.
     private static let digitsMax = 20
+    /// Digits of Unix milliseconds from 2001 to 2286.
+    private static let timeDigitCount = 13
     /// Whether the next member or element is the first of its object or array.
     private var isFirst = true
+    /// The time that was written last, and its digits: most frames of a turn name the same.
+    private var lastTime = 0
+    private let timeDigits: UnsafeMutableRawBufferPointer
 
     package init() {
         capacity = 1024
         base = .allocate(byteCount: capacity, alignment: 16)
+        timeDigits = .allocate(byteCount: Self.timeDigitCount, alignment: 1)
     }
 
-    deinit { base.deallocate() }
+    deinit {
+        base.deallocate()
+        timeDigits.deallocate()
+    }
 
     /// The text so far; valid until the next change.
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
@@ -69,6 +78,13 @@ package struct JSONWriter: ~Copyable {
         isFirst = true
     }
 
+    /// The same, of text that was made by a writer before.
+    @inline(__always)
+    mutating func fragment(_ text: UnsafeRawBufferPointer) {
+        append(text)
+        isFirst = true
+    }
+
     /// A name that is not known when the program is written.
     package mutating func name(dynamic name: String) {
         string(name)
@@ -103,6 +119,21 @@ package struct JSONWriter: ~Copyable {
         text.withUTF8 { escaped(UnsafeRawBufferPointer($0)) }
     }
 
+    /// A name of three parts with dashes between them, without joining them first.
+    mutating func string(_ name: String, _ first: Int, _ second: UInt64) {
+        string(name)
+        count -= 1
+        reserve(2 * (Self.digitsMax + 1) + 1)
+        put(UInt8(ascii: "-"))
+        isFirst = true
+        number(first)
+        put(UInt8(ascii: "-"))
+        isFirst = true
+        number(second)
+        reserve(1)
+        put(UInt8(ascii: "\""))
+    }
+
     package mutating func string(_ text: StaticString) {
         separate()
         escaped(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -125,6 +156,25 @@ package struct JSONWriter: ~Copyable {
         } while rest > 0
         (base + count).copyMemory(from: base + index, byteCount: end - index)
         count += end - index
+    }
+
+    /// Unix milliseconds.
+    @inline(__always)
+    package mutating func time(_ milliseconds: Int) {
+        if milliseconds == lastTime {
+            separate()
+            append(UnsafeRawBufferPointer(timeDigits))
+        } else {
+            newTime(milliseconds)
+        }
+    }
+
+    private mutating func newTime(_ milliseconds: Int) {
+        number(milliseconds)
+        let digits = bytes.suffix(Self.timeDigitCount)
+        guard milliseconds >= 1_000_000_000_000, milliseconds < 10_000_000_000_000 else { return }
+        timeDigits.copyMemory(from: UnsafeRawBufferPointer(rebasing: digits))
+        lastTime = milliseconds
     }
 
     package mutating func number(_ value: Int) {

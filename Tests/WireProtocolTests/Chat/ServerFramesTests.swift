@@ -9,6 +9,7 @@ struct ServerFramesTests {
     private let room = Identifier(unchecked: "room \"1\"")
     private let user = Identifier(unchecked: "Zoë\\")
     private let position = Position(epoch: "e1", seq: 7)
+    private let history = HistoryHead(room: Identifier(unchecked: "room \"1\""), epoch: "e1")
 
     /// The written frame in a canonical form: a reference has read it and sorted its keys.
     private func canonical(_ write: (inout JSONWriter) -> Void) throws -> String {
@@ -47,33 +48,32 @@ struct ServerFramesTests {
                     let full = MessageFields(id: nil, content: content, messageType: type, replyTo: 3)
                     let least = MessageFields(id: nil, content: content, messageType: nil, replyTo: nil)
                     let head = MessageHead(
-                        id: id, user: user, device: Identifier(unchecked: "d"), position: position,
-                        time: 1_700_000_000_000)
-                    let http = MessageHead(id: id, user: user, device: nil, position: position, time: 5)
+                        id: id, user: user, device: Identifier(unchecked: "d"), time: 1_700_000_000_000)
+                    let http = MessageHead(id: id, user: user, device: nil, time: 5)
                     try expect(
                         """
                         {"type":"message","room":"room \\"1\\"","epoch":"e1","seq":7,"id":"i\\n1","user":"Zoë\\\\",\
                         "device":"d","message_type":"note","content":{"a":1},"ts":1700000000000,"reply_to":3}
                         """
-                    ) { $0.message(room: room, head, full) }
+                    ) { $0.message(in: history, seq: 7, head, full) }
                     try expect(
                         """
                         {"type":"message","room":"room \\"1\\"","epoch":"e1","seq":7,"id":"i\\n1","user":"Zoë\\\\",\
                         "message_type":"text","content":{"a":1},"ts":5}
                         """
-                    ) { $0.message(room: room, http, least) }
+                    ) { $0.message(in: history, seq: 7, http, least) }
                     try expect(
                         """
                         {"type":"direct","epoch":"e1","seq":7,"id":"i\\n1","from":"Zoë\\\\","to":"bob","device":"d",\
                         "message_type":"note","content":{"a":1},"ts":1700000000000,"reply_to":3}
                         """
-                    ) { $0.direct(to: Identifier(unchecked: "bob"), head, full) }
+                    ) { $0.direct(to: Identifier(unchecked: "bob"), at: position, head, full) }
                     try expect(
                         """
                         {"type":"direct","epoch":"e1","seq":7,"id":"i\\n1","from":"Zoë\\\\","to":"bob",\
                         "message_type":"text","content":{"a":1},"ts":5}
                         """
-                    ) { $0.direct(to: Identifier(unchecked: "bob"), http, least) }
+                    ) { $0.direct(to: Identifier(unchecked: "bob"), at: position, http, least) }
                 }
             }
         }
@@ -82,12 +82,13 @@ struct ServerFramesTests {
     @Test("ack")
     func acks() throws {
         try withBytes("i1") { id in
-            try expect(
-                "{\"type\":\"ack\",\"room\":\"room \\\"1\\\"\",\"id\":\"i1\",\"epoch\":\"e1\",\"seq\":7,\"ts\":9,\"durable\":\"memory\"}"
-            ) { $0.ack(.room(room), id: id, position: position, time: 9, isDuplicate: false) }
+            let room =
+                #"{"type":"ack","room":"room \"1\"","epoch":"e1","seq":7,"id":"i1","ts":9,"durable":"memory"}"#
+            try expect(room) { $0.ack(in: history, seq: 7, id: id, time: 9) }
+            try expect(room) { $0.ack(.room(self.room), id: id, position: position, time: 9, isDuplicate: false) }
             try expect(
                 """
-                {"type":"ack","to":"Zoë\\\\","id":"i1","epoch":"e1","seq":7,"ts":9,"durable":"memory","duplicate":true}
+                {"type":"ack","to":"Zoë\\\\","epoch":"e1","seq":7,"id":"i1","ts":9,"durable":"memory","duplicate":true}
                 """
             ) { $0.ack(.user(user), id: id, position: position, time: 9, isDuplicate: true) }
         }
@@ -164,7 +165,7 @@ struct ServerFramesTests {
     func welcome() throws {
         for lastActiveAt in [nil, 17] as [Int?] {
             let frame = WelcomeFrame(
-                node: "n", connection: "c", user: user, device: Identifier(unchecked: "d"),
+                node: "n", worker: 1, connection: 4_294_967_298, user: user, device: Identifier(unchecked: "d"),
                 heartbeatMilliseconds: 30000,
                 messageBytesMax: 65536, messagesPerSecond: 50,
                 session: .init(id: "s", isResumed: lastActiveAt != nil, messageCount: 3, lastActiveAt: lastActiveAt),
@@ -172,7 +173,7 @@ struct ServerFramesTests {
             let last = lastActiveAt.map { ",\"last_active_at\":\($0)" } ?? ""
             try expect(
                 """
-                {"type":"welcome","node":"n","connection":"c","user":"Zoë\\\\","device":"d","tier":"normal",\
+                {"type":"welcome","node":"n","connection":"n-1-4294967298","user":"Zoë\\\\","device":"d","tier":"normal",\
                 "mode":"single","heartbeat_ms":30000,"limits":{"message_bytes":65536,"messages_per_second":50},\
                 "session":{"id":"s","resumed":\(lastActiveAt != nil),"message_count":3\(last)},\
                 "inbox":{"epoch":"ie","seq":0,"pending":2},"reconnect":{"min_ms":100,"max_ms":2000}}
