@@ -34,7 +34,7 @@ final class RoomMembers: Named {
 
     /// Calls `body` with every connection. It must not make any come or go; sending does not.
     @inline(__always)
-    func forEach(_ body: (Connection) -> Void) {
+    func withEach(_ body: (Connection) -> Void) {
         for connection in connections { connection._withUnsafeGuaranteedRef(body) }
     }
 

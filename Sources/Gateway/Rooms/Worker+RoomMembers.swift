@@ -19,9 +19,9 @@ extension Worker {
         if let members {
             if isTurnEnding, batch.compressed.segments.isEmpty, batch.plain.segments.count == 1 {
                 let only = batch.plain.segments[0]
-                members.forEach { if $0.firstCut < 0 { $0.deliverLast(only) } }
+                members.withEach { if $0.firstCut < 0 { $0.deliverLast(only) } }
             } else if batch.compressed.segments.isEmpty {
-                members.forEach { connection in
+                members.withEach { connection in
                     guard connection.firstCut < 0 else { return }
                     for segment in batch.plain.segments { connection.deliver(segment) }
                 }
@@ -38,7 +38,7 @@ extension Worker {
     private func deliverOneMessage(_ batch: RoomBatch, to members: RoomMembers) {
         let whole = batch.plain.segments[0]
         let author = batch.cuts[0].worker == index ? findChatting(batch.cuts[0].socketKey) : nil
-        members.forEach { if $0 !== author { $0.deliverLast(whole) } }
+        members.withEach { if $0 !== author { $0.deliverLast(whole) } }
         counters.messagesOut.add(batch.messageCount * members.count)
         guard let author else { return }
         if author.isMember(of: members), let ack = batch.cuts[0].ack, batch.cuts[0].length == whole.length {
@@ -54,7 +54,7 @@ extension Worker {
     }
 
     private func deliverInTwoForms(_ batch: RoomBatch, to members: RoomMembers) {
-        members.forEach { connection in
+        members.withEach { connection in
             guard connection.firstCut < 0 else { return }
             if connection.isDeflateAgreed {
                 for segment in batch.compressed.segments { connection.deliver(segment) }
