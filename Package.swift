@@ -1,7 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Floors, top to bottom: sluice -> Gateway -> NetworkIO -> WireProtocol, Rooms -> Foundations.
+// Floors, top to bottom: sluice -> Gateway -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
 // Imports point down only; C is reached through the doors at the end.
 
 // Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
@@ -54,6 +54,7 @@ let package = Package(
         ),
         .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"], swiftSettings: unchecked),
         .target(name: "WireProtocol", dependencies: ["Foundations"], swiftSettings: unchecked),
+        .target(name: "ControlPlane", dependencies: ["Foundations"], swiftSettings: unchecked),
         .target(name: "Foundations", swiftSettings: unchecked),
         .systemLibrary(
             name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
@@ -82,6 +83,7 @@ let package = Package(
             dependencies: ["WireProtocol", "Foundations", "CAllocationCounter", "TestSupport"]
         ),
         .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Foundations", "TestSupport"]),
+        .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "Foundations", "TestSupport"]),
         .testTarget(
             name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
         ),

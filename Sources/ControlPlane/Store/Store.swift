@@ -1,0 +1,36 @@
+/// Why a store gave no reply.
+package enum StoreFault: Error, Equatable, Sendable {
+    /// Not sent: nothing happened.
+    case unavailable
+    /// Sent, and no answer came: it may have happened.
+    case uncertain
+    /// The store answered with an error. `code` is its first word (WRONGTYPE, NOSCRIPT, OOM …), `message` the rest.
+    case refused(code: String, message: String)
+}
+
+/// What a store answers: the five kinds of RESP 2, and null.
+package enum StoreReply: Equatable, Sendable {
+    case null
+    case integer(Int)
+    case bytes([UInt8])
+    case status(String)
+    case array([StoreReply])
+    case error(code: String, message: String)
+}
+
+/// The end of one operation. An error inside an array stays in the reply; at top level it is `.refused`.
+package typealias StoreResult = Result<StoreReply, StoreFault>
+
+/// The state that a cluster shares: Redis, or in single mode this process' own memory.
+///
+/// Belongs to one loop: every call and every completion is on its thread.
+package protocol Store: AnyObject {
+    /// Runs `operation`. Completions come in the order of the calls, on the owner's thread; exactly once each.
+    func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void)
+
+    /// Calls `received` with each payload that is published on `channel` from now on; one receiver per channel.
+    func subscribe(_ channel: [UInt8], _ received: @escaping ([UInt8]) -> Void)
+
+    /// Ends what `subscribe` began; without a subscription, nothing.
+    func unsubscribe(_ channel: [UInt8])
+}
