@@ -25,7 +25,8 @@ package typealias StoreResult = Result<StoreReply, StoreFault>
 ///
 /// Belongs to one loop: every call and every completion is on its thread.
 package protocol Store: AnyObject {
-    /// Runs `operation`. Completions come in the order of the calls, on the owner's thread; exactly once each.
+    /// Runs `operation`. Completions come in the order of the calls, on the owner's thread; exactly once each. One may
+    /// come before this call returns.
     func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void)
 
     /// Calls `received` with each payload that is published on `channel` from now on; one receiver per channel.

@@ -14,6 +14,7 @@ extension StoreOperation {
         case .streamAppend, .streamRange, .streamReverseRange, .streamLength, .streamTrim, .streamDelete: streamWords
         case .publish(let channel, let payload): command("PUBLISH", channel, payload)
         case .time: command("TIME")
+        case .serverInfo: command("INFO", word("server"))
         case .script(let script, let keys, let arguments):
             command("EVAL", script.lua, digits(keys.count)) + keys + arguments
         }

@@ -90,6 +90,8 @@ package enum StoreOperation: Sendable {
     case publish(channel: [UInt8], payload: [UInt8])
     /// TIME: seconds of the Unix epoch and microseconds within the second, both in decimal digits.
     case time
+    /// INFO server: lines of `name:value`, among them `run_id`, which no two runs of a server share.
+    case serverInfo
     /// EVALSHA, and EVAL when the store does not know the script yet: what the script returns.
     case script(StoreScript, keys: [[UInt8]], arguments: [[UInt8]])
 }

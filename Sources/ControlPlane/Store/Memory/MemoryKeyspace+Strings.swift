@@ -1,0 +1,53 @@
+extension MemoryKeyspace {
+    /// GET, SET, INCRBY.
+    func callString(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
+        switch operation {
+        case .get(let key):
+            return try find(key, MemoryString.self).map { .bytes($0.bytes) } ?? .null
+        case .set(let key, let value, let milliseconds, let onlyIfAbsent):
+            let expiry = milliseconds.flatMap { $0 > 0 ? self.expiry(in: $0) : nil }
+            if milliseconds != nil && expiry == nil { throw invalidExpiry(of: "set") }
+            if onlyIfAbsent && contains(key) { return .null }
+            let string = MemoryString()
+            string.bytes = value
+            replace(key, string, expiry: expiry)
+            return .status("OK")
+        case .increment(let key, let amount):
+            let found = try find(key, MemoryString.self)
+            guard let number = found.map({ integer($0.bytes) }) ?? 0 else {
+                throw .refused(code: "ERR", message: "value is not an integer or out of range")
+            }
+            let (sum, overflow) = number.addingReportingOverflow(amount)
+            if overflow { throw incrementOverflow }
+            try findOrMake(key, MemoryString.self).bytes = decimal(sum)
+            return .integer(sum)
+        default: preconditionFailure("no operation on strings")
+        }
+    }
+
+    /// DEL, EXISTS, PEXPIRE, PTTL, PERSIST.
+    func callKey(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
+        switch operation {
+        case .delete(let keys): return .integer(keys.reduce(0) { $0 + (remove($1) ? 1 : 0) })
+        case .exists(let keys): return .integer(keys.reduce(0) { $0 + (contains($1) ? 1 : 0) })
+        case .expire(let key, let milliseconds):
+            guard let expiry = self.expiry(in: milliseconds) else { throw invalidExpiry(of: "pexpire") }
+            guard contains(key) else { return .integer(0) }
+            if isPast(expiry) { return .integer(remove(key) ? 1 : 0) }
+            setExpiry(of: key, to: expiry)
+            return .integer(1)
+        case .timeToLive(let key):
+            guard contains(key) else { return .integer(-2) }
+            return .integer(expiry(of: key).map(millisecondsLeft) ?? -1)
+        case .persist(let key):
+            guard contains(key), expiry(of: key) != nil else { return .integer(0) }
+            setExpiry(of: key, to: nil)
+            return .integer(1)
+        default: preconditionFailure("no operation on keys")
+        }
+    }
+
+    private func invalidExpiry(of command: String) -> StoreFault {
+        .refused(code: "ERR", message: "invalid expire time in '\(command)' command")
+    }
+}
