@@ -31,7 +31,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Foundations", "WireProtocol", "Rooms", "NetworkIO",
+                "Foundations", "WireProtocol", "Rooms", "ControlPlane", "NetworkIO",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Web/Resources")],
@@ -54,7 +54,11 @@ let package = Package(
         ),
         .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"], swiftSettings: unchecked),
         .target(name: "WireProtocol", dependencies: ["Foundations"], swiftSettings: unchecked),
-        .target(name: "ControlPlane", dependencies: ["Foundations"], swiftSettings: unchecked),
+        .target(
+            name: "ControlPlane", dependencies: ["Foundations"],
+            resources: [.embedInCode("Log/Scripts")],
+            swiftSettings: unchecked
+        ),
         .target(name: "Foundations", swiftSettings: unchecked),
         .systemLibrary(
             name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
@@ -94,7 +98,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "NetworkIO", "Rooms", "WireProtocol", "Foundations", "CAllocationCounter", "TestSupport",
+                "Gateway", "NetworkIO", "Rooms", "ControlPlane", "WireProtocol", "Foundations", "CAllocationCounter",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -21,6 +21,14 @@ package enum StoreReply: Equatable, Sendable {
 /// The end of one operation. An error inside an array stays in the reply; at top level it is `.refused`.
 package typealias StoreResult = Result<StoreReply, StoreFault>
 
+/// What a subscriber is told.
+package enum StoreNotice: Equatable, Sendable {
+    /// The subscription stands: what is published from now on comes, in order. Said again after an interruption, in
+    /// which something may have been missed.
+    case live
+    case message([UInt8])
+}
+
 /// The state that a cluster shares: Redis, or in single mode this process' own memory.
 ///
 /// Belongs to one loop: every call and every completion is on its thread.
@@ -29,8 +37,8 @@ package protocol Store: AnyObject {
     /// come before this call returns.
     func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void)
 
-    /// Calls `received` with each payload that is published on `channel` from now on; one receiver per channel.
-    func subscribe(_ channel: [UInt8], _ received: @escaping ([UInt8]) -> Void)
+    /// Calls `received` with what happens on `channel`; one receiver per channel.
+    func subscribe(_ channel: [UInt8], _ received: @escaping (StoreNotice) -> Void)
 
     /// Ends what `subscribe` began; without a subscription, nothing.
     func unsubscribe(_ channel: [UInt8])

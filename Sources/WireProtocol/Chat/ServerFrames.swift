@@ -81,6 +81,12 @@ extension JSONWriter {
         removeAll()
         fragment(#"{"type":"message""#)
         place(history, seq)
+        body(head, fields)
+    }
+
+    /// What follows a message's place: its fields from the id on, to the end of the frame.
+    @inline(__always)
+    private mutating func body(_ head: MessageHead, _ fields: MessageFields) {
         fragment(#","id":"#)
         rawString(head.id)
         fragment(#","user":"#)
@@ -90,6 +96,29 @@ extension JSONWriter {
             string(device)
         }
         content(fields, head.time)
+    }
+
+    /// The body alone: what is kept of a message whose place is not known yet.
+    package mutating func messageBody(_ head: MessageHead, _ fields: MessageFields) {
+        removeAll()
+        body(head, fields)
+    }
+
+    /// A message of which only the body is known here, at its place.
+    package mutating func message(in history: HistoryHead, seq: UInt64, body: UnsafeRawBufferPointer) {
+        removeAll()
+        fragment(#"{"type":"message""#)
+        place(history, seq)
+        fragment(body)
+    }
+
+    /// A message that is delivered before it has a place.
+    package mutating func provisionalMessage(in room: Identifier, body: UnsafeRawBufferPointer) {
+        removeAll()
+        fragment(#"{"type":"message","room":"#)
+        string(room)
+        fragment(#","provisional":true"#)
+        fragment(body)
     }
 
     package mutating func direct(
@@ -116,8 +145,20 @@ extension JSONWriter {
         case user(Identifier)
     }
 
+    /// Who keeps an acked message.
+    package enum Durability: Sendable {
+        /// This node: there is no other.
+        case memory
+        /// Redis: every node.
+        case redis
+        /// This node, until Redis is back. The message has no place yet.
+        case local
+    }
+
+    /// - Parameter position: nil when the message has no place yet.
     package mutating func ack(
-        _ destination: Destination, id: UnsafeRawBufferPointer, position: Position, time: Int, isDuplicate: Bool
+        _ destination: Destination, id: UnsafeRawBufferPointer, position: Position?, time: Int, isDuplicate: Bool,
+        durable: Durability = .memory
     ) {
         removeAll()
         switch destination {
@@ -128,28 +169,58 @@ extension JSONWriter {
             fragment(#"{"type":"ack","to":"#)
             string(user)
         }
-        self.position(position)
-        ack(id, time)
+        if let position { self.position(position) }
+        ack(id, time, durable)
         if isDuplicate { fragment(#","duplicate":true"#) }
         endObject()
     }
 
     /// The ack of a message that a room took just now.
-    package mutating func ack(in history: HistoryHead, seq: UInt64, id: UnsafeRawBufferPointer, time: Int) {
+    package mutating func ack(
+        in history: HistoryHead, seq: UInt64, id: UnsafeRawBufferPointer, time: Int, durable: Durability = .memory
+    ) {
         removeAll()
         fragment(#"{"type":"ack""#)
         place(history, seq)
-        ack(id, time)
+        ack(id, time, durable)
         endObject()
     }
 
     @inline(__always)
-    private mutating func ack(_ id: UnsafeRawBufferPointer, _ time: Int) {
+    private mutating func ack(_ id: UnsafeRawBufferPointer, _ time: Int, _ durable: Durability) {
         fragment(#","id":"#)
         rawString(id)
         fragment(#","ts":"#)
         self.time(time)
-        fragment(#","durable":"memory""#)
+        switch durable {
+        case .memory: fragment(#","durable":"memory""#)
+        case .redis: fragment(#","durable":"redis""#)
+        case .local: fragment(#","durable":"local""#)
+        }
+    }
+
+    /// A provisional message has its place now.
+    /// - Parameter id: the inside of a JSON string, escaped.
+    package mutating func confirm(
+        room: Identifier, epoch: String, user: Identifier, id: UnsafeRawBufferPointer, seq: UInt64
+    ) {
+        begin("confirm")
+        name("room")
+        string(room)
+        name("epoch")
+        string(epoch)
+        name("entries")
+        beginArray()
+        beginObject()
+        name("user")
+        string(user)
+        name("id")
+        rawString(id)
+        name("seq")
+        number(seq)
+        endObject()
+        endArray()
+        endObject()
     }
 
     package mutating func joinedRoom(

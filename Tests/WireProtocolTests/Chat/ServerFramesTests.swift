@@ -94,6 +94,38 @@ struct ServerFramesTests {
         }
     }
 
+    @Test("ack of what Redis has, and of what waits for it; confirm; a message by its body")
+    func shared() throws {
+        try withBytes("i1") { id in
+            try expect(
+                #"{"type":"ack","room":"room \"1\"","epoch":"e1","seq":7,"id":"i1","ts":9,"durable":"redis"}"#
+            ) { $0.ack(in: history, seq: 7, id: id, time: 9, durable: .redis) }
+            try expect(#"{"type":"ack","room":"room \"1\"","id":"i1","ts":9,"durable":"local"}"#) {
+                $0.ack(.room(room), id: id, position: nil, time: 9, isDuplicate: false, durable: .local)
+            }
+            try expect(
+                #"{"type":"confirm","room":"room \"1\"","epoch":"e1","entries":[{"user":"Zoë\\","id":"i1","seq":7}]}"#
+            ) { $0.confirm(room: room, epoch: "e1", user: user, id: id, seq: 7) }
+            try withBytes("1") { content in
+                let fields = MessageFields(id: nil, content: content, messageType: nil, replyTo: nil)
+                let head = MessageHead(id: id, user: user, device: nil, time: 5)
+                var writer = JSONWriter()
+                writer.messageBody(head, fields)
+                let body = writer.array
+                let text = #","id":"i1","user":"Zoë\\","message_type":"text","content":1,"ts":5}"#
+                #expect(String(decoding: body, as: UTF8.self) == text)
+                try body.withUnsafeBytes { body in
+                    try expect(#"{"type":"message","room":"room \"1\"","epoch":"e1","seq":7"# + text) {
+                        $0.message(in: history, seq: 7, body: body)
+                    }
+                    try expect(#"{"type":"message","room":"room \"1\"","provisional":true"# + text) {
+                        $0.provisionalMessage(in: room, body: body)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("joined_room, left_room and gap")
     func rooms() throws {
         try expect(

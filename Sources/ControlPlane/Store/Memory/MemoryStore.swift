@@ -5,7 +5,7 @@
 package final class MemoryStore: Store {
     private let keyspace: MemoryKeyspace
     private let microseconds: () -> Int
-    private var receivers: [[UInt8]: ([UInt8]) -> Void] = [:]
+    private var receivers: [[UInt8]: (StoreNotice) -> Void] = [:]
     private var isDelivering = false
 
     /// An empty store.
@@ -26,9 +26,10 @@ package final class MemoryStore: Store {
         deliver()
     }
 
-    package func subscribe(_ channel: [UInt8], _ received: @escaping ([UInt8]) -> Void) {
+    package func subscribe(_ channel: [UInt8], _ received: @escaping (StoreNotice) -> Void) {
         receivers[channel] = received
         keyspace.channels.insert(channel)
+        received(.live)
     }
 
     package func unsubscribe(_ channel: [UInt8]) {
@@ -61,7 +62,7 @@ package final class MemoryStore: Store {
         while !keyspace.publications.isEmpty {
             let publications = keyspace.publications
             keyspace.publications.removeAll()
-            for publication in publications { receivers[publication.channel]?(publication.payload) }
+            for publication in publications { receivers[publication.channel]?(.message(publication.payload)) }
         }
     }
 }

@@ -1,0 +1,94 @@
+extension LogCommit {
+    /// The script `commit.lua`, and the same in Swift.
+    package static let script = StoreScript(name: "commit", lua: PackageResources.commit_lua) {
+        operations, keys, arguments throws(StoreFault) in
+        var twin = try Twin(operations, keys, arguments)
+        return try twin.run()
+    }
+
+    /// What the Lua says, step by step.
+    private struct Twin {
+        private let operations: any StoreOperations
+        private let keys: [[UInt8]]
+        private let arguments: [[UInt8]]
+        private var epoch: [UInt8]
+        private var seq: Int
+
+        init(
+            _ operations: any StoreOperations, _ keys: [[UInt8]], _ arguments: [[UInt8]]
+        ) throws(StoreFault) {
+            self.operations = operations
+            self.keys = keys
+            self.arguments = arguments
+            let names = ["epoch", "seq"].map { Array($0.utf8) }
+            guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: names)) else {
+                preconditionFailure("HMGET answers with an array")
+            }
+            let newest = Self.number(arguments[2])
+            seq = if case .bytes(let text) = place[1] { Self.number(text) } else { 0 }
+            if case .bytes(let known) = place[0], known != arguments[1] || newest <= seq {
+                epoch = known
+                return
+            }
+            let former: [UInt8]
+            if case .bytes(let known) = place[0] {
+                former = known
+            } else {
+                former = arguments[1]
+                seq = try Self.lastSeq(operations, keys[1])
+            }
+            seq = max(seq, newest)
+            epoch = arguments[3]
+            try set(["epoch": epoch, "seq": LogCommit.digits(seq), "former": former, "fork": LogCommit.digits(seq)])
+        }
+
+        /// The seq of the newest entry that has no place. A stream without entries goes, as it remembers its last id.
+        private static func lastSeq(
+            _ operations: any StoreOperations, _ key: [UInt8]
+        ) throws(StoreFault) -> Int {
+            let last = try operations.call(
+                .streamReverseRange(key: key, last: .highest, first: .lowest, limit: 1))
+            if let entry = LogCommit.entries(last)?.first { return Int(entry.seq) }
+            _ = try operations.call(.delete(keys: [key]))
+            return 0
+        }
+
+        mutating func run() throws(StoreFault) -> StoreReply {
+            let first = seq + 1
+            var results: [StoreReply] = []
+            var published = [epoch, LogCommit.digits(first)]
+            for index in keys.indices.dropFirst(2) {
+                let (time, body) = (arguments[2 * index + 3], arguments[2 * index + 4])
+                if case .bytes(let known) = try operations.call(.get(key: keys[index])) {
+                    results.append(.bytes(known))
+                    continue
+                }
+                seq += 1
+                let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time
+                _ = try operations.call(.set(key: keys[index], value: value, expiry: Self.number(arguments[4])))
+                _ = try operations.call(
+                    .streamAppend(
+                        key: keys[1], id: StreamID(UInt64(seq)), pairs: [StorePair(Array("m".utf8), body)]))
+                results.append(.integer(seq))
+                published += [LogCommit.digits(body.count), body]
+            }
+            if seq >= first {
+                try set(["seq": LogCommit.digits(seq)])
+                _ = try operations.call(.streamTrim(key: keys[1], lengthMax: Self.number(arguments[5])))
+                _ = try operations.call(
+                    .publish(channel: arguments[0], payload: Array(published.joined(separator: [0x0A]))))
+            }
+            for key in keys.prefix(2) {
+                _ = try operations.call(.expire(key: key, milliseconds: Self.number(arguments[6])))
+            }
+            return .array([.bytes(epoch), .integer(seq)] + results)
+        }
+
+        private func set(_ fields: KeyValuePairs<String, [UInt8]>) throws(StoreFault) {
+            let pairs = fields.map { StorePair(Array($0.key.utf8), $0.value) }
+            _ = try operations.call(.hashSet(key: keys[0], pairs: pairs))
+        }
+
+        private static func number(_ text: [UInt8]) -> Int { Int(String(decoding: text, as: UTF8.self)) ?? 0 }
+    }
+}

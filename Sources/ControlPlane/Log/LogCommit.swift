@@ -1,0 +1,159 @@
+import Foundations
+
+/// The commit of messages to a shared log: what is asked of the store, and what its answer and its publication say.
+package enum LogCommit {
+    /// What a node knows and wants of one log.
+    package struct Terms: Sendable {
+        /// The epoch that the node knows; empty for none.
+        package let epoch: String
+        /// The newest seq that it has seen in it.
+        package let newestSeq: UInt64
+        /// A name for a new epoch, should one begin; no other epoch has it.
+        package let newEpoch: String
+        package let dedupeMilliseconds: Int
+        package let entriesMax: Int
+        package let keptMilliseconds: Int
+
+        package init(
+            epoch: String, newestSeq: UInt64, newEpoch: String, dedupeMilliseconds: Int, entriesMax: Int,
+            keptMilliseconds: Int
+        ) {
+            self.epoch = epoch
+            self.newestSeq = newestSeq
+            self.newEpoch = newEpoch
+            self.dedupeMilliseconds = dedupeMilliseconds
+            self.entriesMax = entriesMax
+            self.keptMilliseconds = keptMilliseconds
+        }
+    }
+
+    /// One message.
+    package struct Message: Sendable {
+        /// `LogKeys.id`.
+        package let idKey: [UInt8]
+        /// Unix milliseconds.
+        package let time: Int
+        package let body: [UInt8]
+
+        package init(idKey: [UInt8], time: Int, body: [UInt8]) {
+            self.idKey = idKey
+            self.time = time
+            self.body = body
+        }
+    }
+
+    /// What became of one message.
+    package enum Result: Equatable, Sendable {
+        case committed(seq: UInt64)
+        /// It was committed before.
+        case known(Position, time: Int)
+    }
+
+    /// The store's answer.
+    package struct Answer: Equatable, Sendable {
+        package let epoch: String
+        /// The newest seq now.
+        package let newestSeq: UInt64
+        /// For each message, in the order of the request.
+        package let results: [Result]
+    }
+
+    /// New entries of one commit, in the order of their seqs.
+    package struct Publication: Equatable, Sendable {
+        package let epoch: String
+        package let firstSeq: UInt64
+        package let bodies: [[UInt8]]
+    }
+
+    /// The request. Without messages it says where the log stands, and makes it if it is not there.
+    package static func operation(_ keys: LogKeys, _ terms: Terms, _ messages: [Message]) -> StoreOperation {
+        var names = [keys.place, keys.entries]
+        var arguments = [
+            keys.channel, Array(terms.epoch.utf8), digits(terms.newestSeq), Array(terms.newEpoch.utf8),
+            digits(terms.dedupeMilliseconds), digits(terms.entriesMax), digits(terms.keptMilliseconds),
+        ]
+        names.reserveCapacity(2 + messages.count)
+        arguments.reserveCapacity(7 + 2 * messages.count)
+        for message in messages {
+            names.append(message.idKey)
+            arguments.append(digits(message.time))
+            arguments.append(message.body)
+        }
+        return .script(script, keys: names, arguments: arguments)
+    }
+
+    /// Reads the answer; nil when it is none that the script gives.
+    package static func answer(_ reply: StoreReply) -> Answer? {
+        guard case .array(let parts) = reply, parts.count >= 2, case .bytes(let epoch) = parts[0],
+            case .integer(let newest) = parts[1], newest >= 0
+        else { return nil }
+        var results: [Result] = []
+        for part in parts.dropFirst(2) {
+            switch part {
+            case .integer(let seq) where seq > 0: results.append(.committed(seq: UInt64(seq)))
+            case .bytes(let text):
+                guard let known = known(text) else { return nil }
+                results.append(known)
+            default: return nil
+            }
+        }
+        return Answer(
+            epoch: String(decoding: epoch, as: UTF8.self), newestSeq: UInt64(newest), results: results)
+    }
+
+    /// "epoch seq time"
+    private static func known(_ text: [UInt8]) -> Result? {
+        let parts = text.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+        guard parts.count == 3, let seq = UInt64(parts[1]), let time = Int(parts[2]) else { return nil }
+        return .known(Position(epoch: parts[0], seq: seq), time: time)
+    }
+
+    /// Reads a publication; nil when it is none that the script makes.
+    package static func publication(_ payload: [UInt8]) -> Publication? {
+        var rest = payload[...]
+        func line() -> ArraySlice<UInt8>? {
+            guard let end = rest.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+            defer { rest = rest[(end + 1)...] }
+            return rest[..<end]
+        }
+        guard let epoch = line(), let first = line().flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }) else {
+            return nil
+        }
+        var bodies: [[UInt8]] = []
+        while !rest.isEmpty {
+            guard let length = line().flatMap({ Int(String(decoding: $0, as: UTF8.self)) }), length >= 0,
+                length <= rest.count
+            else { return nil }
+            bodies.append(Array(rest.prefix(length)))
+            rest = rest.dropFirst(length)
+            if !rest.isEmpty {
+                guard rest.first == UInt8(ascii: "\n") else { return nil }
+                rest = rest.dropFirst()
+            }
+        }
+        return Publication(epoch: String(decoding: epoch, as: UTF8.self), firstSeq: first, bodies: bodies)
+    }
+
+    /// Entries above `seq`, in order, at most `limit`.
+    package static func range(_ keys: LogKeys, after seq: UInt64, limit: Int) -> StoreOperation {
+        .streamRange(key: keys.entries, first: StreamID(seq + 1), last: .highest, limit: limit)
+    }
+
+    /// Reads a range; nil when it is none of a log.
+    package static func entries(_ reply: StoreReply) -> [(seq: UInt64, body: [UInt8])]? {
+        guard case .array(let parts) = reply else { return nil }
+        var entries: [(seq: UInt64, body: [UInt8])] = []
+        entries.reserveCapacity(parts.count)
+        for part in parts {
+            guard case .array(let entry) = part, entry.count == 2, case .bytes(let id) = entry[0],
+                case .array(let pair) = entry[1], pair.count == 2, case .bytes(let body) = pair[1],
+                let dash = id.firstIndex(of: UInt8(ascii: "-")),
+                let seq = UInt64(String(decoding: id[..<dash], as: UTF8.self))
+            else { return nil }
+            entries.append((seq, body))
+        }
+        return entries
+    }
+
+    static func digits(_ number: some BinaryInteger) -> [UInt8] { Array(String(number).utf8) }
+}

@@ -1,0 +1,29 @@
+import Foundations
+
+/// Where a shared log lies in the store. All keys of one log share a hash tag, so that they stay together on one server
+/// of a Redis Cluster.
+package struct LogKeys: Sendable {
+    /// A hash: the epoch, the newest seq, and from where the epoch was forked.
+    package let place: [UInt8]
+    /// A stream: the entries under their seqs.
+    package let entries: [UInt8]
+    /// Where new entries are published.
+    package let channel: [UInt8]
+    private let tag: [UInt8]
+
+    /// A room's.
+    package init(room: Identifier) { self.init("room", room) }
+
+    private init(_ kind: String, _ name: Identifier) {
+        let tag = "sluice:{\(kind):\(name.text)}"
+        self.tag = Array(tag.utf8)
+        place = Array("\(tag):place".utf8)
+        entries = Array("\(tag):log".utf8)
+        channel = Array(tag.utf8)
+    }
+
+    /// Where a message's id is remembered. Neither users nor ids contain a zero byte, so no two pairs meet.
+    package func id(user: Identifier, id: [UInt8]) -> [UInt8] {
+        tag + Array(":id:".utf8) + Array(user.text.utf8) + [0] + id
+    }
+}

@@ -1,0 +1,63 @@
+-- Commits messages to a shared log, each at most once, and publishes those that are new. Without a message it only
+-- says where the log stands, and makes it if it is not there.
+--
+-- KEYS  1 the log's place, a hash: epoch, seq, and the former epoch with the seq at which this one forked from it
+--       2 its entries, a stream whose ids are the seqs
+--       3 … for each message the key that remembers its id
+-- ARGV  1 the channel
+--       2 the epoch that the caller knows, '' for none
+--       3 the newest seq that it knows
+--       4 a name for a new epoch
+--       5 how long ids are known, milliseconds
+--       6 entries kept
+--       7 how long a silent log is kept, milliseconds
+--       8 … for each message its time and its body
+-- Returns the epoch, the newest seq, and for each message its seq, or "epoch seq time" of its first commit.
+local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
+local epoch = place[1]
+local seq = tonumber(place[2] or '0')
+local newest = tonumber(ARGV[3])
+local text = function(number) return string.format('%.0f', number) end
+
+-- Without a place the log is new, or the store lost it. With less than the caller has seen of the same epoch, the store
+-- lost its end. Either way another history begins, above all that anybody saw.
+if not epoch or (epoch == ARGV[2] and newest > seq) then
+  local former = epoch or ARGV[2]
+  if not epoch then
+    -- The two keys need not go together: entries without a place keep their seqs, and so does what follows them.
+    local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+    if last then seq = tonumber(string.match(last[1], '^%d+')) else redis.call('DEL', KEYS[2]) end
+  end
+  seq = math.max(seq, newest)
+  epoch = ARGV[4]
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', text(seq), 'former', former, 'fork', text(seq))
+end
+
+local first = seq + 1
+local results = {}
+local published = { epoch, text(first) }
+for index = 3, #KEYS do
+  local time = ARGV[2 * index + 2]
+  local body = ARGV[2 * index + 3]
+  local known = redis.call('GET', KEYS[index])
+  if known then
+    results[#results + 1] = known
+  else
+    seq = seq + 1
+    redis.call('SET', KEYS[index], epoch .. ' ' .. text(seq) .. ' ' .. time, 'PX', ARGV[5])
+    redis.call('XADD', KEYS[2], text(seq) .. '-0', 'm', body)
+    results[#results + 1] = seq
+    published[#published + 1] = text(#body)
+    published[#published + 1] = body
+  end
+end
+if seq >= first then
+  redis.call('HSET', KEYS[1], 'seq', text(seq))
+  redis.call('XTRIM', KEYS[2], 'MAXLEN', ARGV[6])
+  redis.call('PUBLISH', ARGV[1], table.concat(published, '\n'))
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[7])
+redis.call('PEXPIRE', KEYS[2], ARGV[7])
+table.insert(results, 1, seq)
+table.insert(results, 1, epoch)
+return results

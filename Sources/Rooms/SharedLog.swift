@@ -1,0 +1,251 @@
+import Foundations
+
+/// A message that waits for its place in a room's shared log.
+package struct Submission: Sendable {
+    /// Who is to be told of the place.
+    package enum Author: Sendable {
+        case connection(ConnectionInfo)
+        /// A publishing request over HTTP, by the number that its node gave it.
+        case request(UInt64)
+        /// Nobody: it had a place in a history that the store has lost.
+        case former
+    }
+
+    package let user: Identifier
+    /// What the id means, the key of a repetition.
+    package let id: [UInt8]
+    /// The id as it stands in the frame, the inside of a JSON string.
+    package let rawID: [UInt8]
+    /// The frame from the id on: what is kept, and what every node makes its frame of.
+    package let body: [UInt8]
+    /// Unix milliseconds.
+    package let time: Int
+    package let author: Author
+    /// It was delivered without a place, because the store was away.
+    package fileprivate(set) var isProvisional = false
+
+    package init(user: Identifier, id: [UInt8], rawID: [UInt8], body: [UInt8], time: Int, author: Author) {
+        self.user = user
+        self.id = id
+        self.rawID = rawID
+        self.body = body
+        self.time = time
+        self.author = author
+    }
+}
+
+/// How this node follows the history of one room that all nodes share: what it has seen of it, and which of its own
+/// messages have no place in it yet.
+///
+/// The store is the truth. Whatever tells of an entry (the answer to our own commit, a publication, a range that was
+/// read) comes to `arrived`, in any order and any number of times; it says which entries are next. Pure: effects are
+/// results. Thread: the room's home's.
+package struct SharedLog {
+    package enum Standing: Sendable {
+        /// The room's state was asked for and has not come.
+        case opening
+        /// In step: what is submitted is committed in the store.
+        case following
+        /// The store can't be reached: what is submitted is delivered without a place and kept.
+        case away
+    }
+
+    /// Entries behind a hole that are kept; more are dropped, and read again with the hole.
+    package static let earlyMax = 1024
+    /// Messages that one commit carries, so that the store serves others in between.
+    package static let batchMax = 256
+
+    package private(set) var standing = Standing.opening
+    /// The newest entry that this node has; the epoch is empty before the room was opened for the first time.
+    package private(set) var epoch = ""
+    package private(set) var newestSeq: UInt64 = 0
+    /// A range is being read.
+    package var isReading = false
+
+    /// Messages without a place by their numbers, which rise by one; those that got theirs are nil. The first of them
+    /// has the number `firstNumber`.
+    private var submissions: ContiguousArray<Submission?> = []
+    private var firstNumber: UInt64 = 0
+    private var head = 0
+    /// The number from which on nothing was sent.
+    private var nextToSend: UInt64 = 0
+    /// Numbers by their bodies' hash, so that an entry is recognised as our own wherever it comes from.
+    private var numbers: [Int: UInt64] = [:]
+    /// Entries behind a hole, or that came before the room was opened.
+    private var early: [UInt64: (epoch: String, body: [UInt8])] = [:]
+    /// Bodies that this node's members have seen in a former history, and that have not been seen in this one.
+    private var former: Set<[UInt8]> = []
+
+    package init() {}
+
+    // MARK: Own messages
+
+    /// Messages without a place.
+    package var waitingCount: Int { numbers.count }
+
+    /// Takes a message in; its number. While `standing` is away it is provisional, and is to be delivered so.
+    package mutating func submitted(_ submission: Submission) -> UInt64 {
+        let number = firstNumber + UInt64(submissions.count)
+        submissions.append(submission)
+        submissions[submissions.count - 1]?.isProvisional = standing == .away
+        numbers[submission.body.hashValue] = number
+        return number
+    }
+
+    /// The message of that number, if it has no place yet.
+    package func submission(_ number: UInt64) -> Submission? {
+        guard number >= firstNumber, number - firstNumber < UInt64(submissions.count) else { return nil }
+        return submissions[Int(number - firstNumber)]
+    }
+
+    /// Whether a message of the same user and id waits; its number. Looked for among the latest ones only, where a hasty
+    /// repetition would be; the store finds the others.
+    package func waiting(_ user: Identifier, _ id: [UInt8]) -> UInt64? {
+        for index in submissions.indices.suffix(64).reversed() where index >= head {
+            if let submission = submissions[index], submission.id == id, submission.user == user {
+                return firstNumber + UInt64(index)
+            }
+        }
+        return nil
+    }
+
+    /// The next messages to be committed, with their numbers; empty when there is nothing to send or it can't be sent.
+    package mutating func takeUnsent() -> [(number: UInt64, submission: Submission)] {
+        guard standing == .following else { return [] }
+        var taken: [(number: UInt64, submission: Submission)] = []
+        while nextToSend - firstNumber < UInt64(submissions.count), taken.count < Self.batchMax {
+            if let submission = submissions[Int(nextToSend - firstNumber)] { taken.append((nextToSend, submission)) }
+            nextToSend += 1
+        }
+        return taken
+    }
+
+    /// Whether `takeUnsent` would give something.
+    package var hasUnsent: Bool {
+        standing == .following && nextToSend - firstNumber < UInt64(submissions.count)
+    }
+
+    /// A message was found to be a repetition: it waits no longer.
+    package mutating func removed(_ number: UInt64) -> Submission? {
+        guard let submission = submission(number) else { return nil }
+        let index = Int(number - firstNumber)
+        submissions[index] = nil
+        if numbers[submission.body.hashValue] == number { numbers[submission.body.hashValue] = nil }
+        while head < submissions.count, submissions[head] == nil { head += 1 }
+        if head == submissions.count || head >= 1024, head * 2 >= submissions.count {
+            submissions.removeFirst(head)
+            firstNumber += UInt64(head)
+            nextToSend = max(nextToSend, firstNumber)
+            head = 0
+        }
+        return submission
+    }
+
+    private mutating func takeOwn(_ body: [UInt8]) -> Submission? {
+        guard let number = numbers[body.hashValue], submission(number)?.body == body else { return nil }
+        return removed(number)
+    }
+
+    // MARK: The store
+
+    /// The store answered with the room's place: entries up to `seq` are to be read from it or are known.
+    package enum Opening: Equatable, Sendable {
+        /// The same history goes on: what lies behind `newestSeq` is missing here.
+        case goesOn
+        /// Another history than the one that was known, or the first.
+        case isNew
+    }
+
+    /// The room's state came: from now on the node follows. All of its messages that wait are to be sent (again).
+    /// - Parameter oldestBefore: the seq before the oldest entry that the store still has.
+    /// - Parameter seen: called when the history is new: the bodies that this node has of the former one.
+    package mutating func opened(epoch: String, oldestBefore: UInt64, seen: () -> [[UInt8]]) -> Opening {
+        standing = .following
+        isReading = false
+        nextToSend = firstNumber + UInt64(head)
+        early = early.filter { $0.value.epoch == epoch }
+        guard epoch != self.epoch else {
+            newestSeq = max(newestSeq, oldestBefore)
+            return .goesOn
+        }
+        if !self.epoch.isEmpty { former.formUnion(seen()) }
+        self.epoch = epoch
+        newestSeq = oldestBefore
+        return .isNew
+    }
+
+    /// The room's state is asked for.
+    package mutating func reopening() { standing = .opening }
+
+    /// The store can't be reached: all messages that wait are provisional from now on; the numbers of those that were
+    /// not before are returned, and they are to be delivered.
+    package mutating func storeLost() -> [UInt64] {
+        standing = .away
+        isReading = false
+        var fresh: [UInt64] = []
+        for index in head..<submissions.count where submissions[index]?.isProvisional == false {
+            submissions[index]?.isProvisional = true
+            fresh.append(firstNumber + UInt64(index))
+        }
+        return fresh
+    }
+
+    // MARK: Entries
+
+    package enum Arrival {
+        /// It was here before.
+        case known
+        /// It is the next: to be appended and delivered now. `own` is set when it came from this node; `isSeen` when the
+        /// members saw it in a former history, and are not to get it again.
+        case next(own: Submission?, isSeen: Bool)
+        /// It is kept until the entries before it were read; `mustRead` when that is not under way.
+        case early(mustRead: Bool)
+        /// It belongs to another history: the room must be opened anew.
+        case foreign
+    }
+
+    /// An entry of the log was heard of.
+    package mutating func arrived(epoch: String, seq: UInt64, body: [UInt8]) -> Arrival {
+        switch standing {
+        case .away: return .known
+        case .opening:
+            keepEarly(epoch, seq, body)
+            return .known
+        case .following: break
+        }
+        guard epoch == self.epoch else { return .foreign }
+        guard seq > newestSeq else { return .known }
+        guard seq == newestSeq + 1 else {
+            keepEarly(epoch, seq, body)
+            return .early(mustRead: !isReading)
+        }
+        newestSeq = seq
+        let isSeen = !former.isEmpty && former.remove(body) != nil
+        return .next(own: takeOwn(body), isSeen: isSeen)
+    }
+
+    private mutating func keepEarly(_ epoch: String, _ seq: UInt64, _ body: [UInt8]) {
+        if early.count < Self.earlyMax { early[seq] = (epoch, body) }
+    }
+
+    /// Whether a body was seen in a former history and is missing in this one.
+    package func isMissing(_ body: [UInt8]) -> Bool { former.contains(body) }
+
+    /// The entry that is next and came early, if there is one: it arrives now.
+    package mutating func takeEarly() -> (seq: UInt64, body: [UInt8])? {
+        guard !early.isEmpty else { return nil }
+        guard let next = early.removeValue(forKey: newestSeq + 1), next.epoch == epoch else {
+            early = early.filter { $0.key > newestSeq }
+            return nil
+        }
+        return (newestSeq + 1, next.body)
+    }
+
+    /// A range was read, and entries up to `oldestBefore` are no longer in the store: they can't come any more.
+    /// - Returns: whether something was skipped by that.
+    package mutating func trimmed(upTo oldestBefore: UInt64) -> Bool {
+        guard oldestBefore > newestSeq else { return false }
+        newestSeq = oldestBefore
+        return true
+    }
+}

@@ -1,0 +1,186 @@
+import ControlPlane
+import Foundations
+import Rooms
+import TestSupport
+import Testing
+
+@testable import Gateway
+
+@Suite("Nodes that follow one room's shared log")
+struct LogFollowerTests {
+    /// A room on one node, as its members see it.
+    private final class Room: LogFollowerDelegate {
+        let node: Int
+        var entries: [(seq: UInt64, body: [UInt8])] = []
+        var epoch = ""
+        /// The epoch and seq of the entry before the next one.
+        var reached: UInt64 = 0
+        var seen: [[UInt8]: Int] = [:]
+        var acked: [[UInt8]: Position] = [:]
+        var local: Set<[UInt8]> = []
+        var faults: [String] = []
+
+        init(node: Int) { self.node = node }
+
+        var seenBodies: [[UInt8]] { entries.map(\.body) }
+
+        func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
+            if isNew {
+                entries = []
+                reached = oldestBefore
+            }
+            self.epoch = epoch
+        }
+
+        func caughtUp() {}
+
+        func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
+            if seq != reached + 1 { faults.append("\(seq) follows \(reached) in \(epoch)") }
+            reached = seq
+            entries.append((seq, body))
+            if let own, case .request = own.author {
+                if acked.updateValue(Position(epoch: epoch, seq: seq), forKey: body) != nil {
+                    faults.append("acked twice: \(String(decoding: body, as: UTF8.self))")
+                }
+            }
+            if !isSeen, own?.isProvisional != true { deliver(body) }
+        }
+
+        func skipped(to seq: UInt64) { faults.append("skipped to \(seq)") }
+
+        func provisional(_ submission: Submission) {
+            if case .former = submission.author { return }
+            if !local.insert(submission.body).inserted { faults.append("provisional twice") }
+            deliver(submission.body)
+        }
+
+        func repeated(_ submission: Submission, first: Position, time: Int) {
+            acked[submission.body] = first
+        }
+
+        private func deliver(_ body: [UInt8]) {
+            seen[body, default: 0] += 1
+            if seen[body] != 1 { faults.append("delivered twice: \(String(decoding: body, as: UTF8.self))") }
+        }
+    }
+
+    private final class World {
+        let cluster: SimulatedCluster
+        var rooms: [Room] = []
+        var followers: [LogFollower] = []
+        var random: SplitMix64
+        var submitted: [[UInt8]: (node: Int, id: String)] = [:]
+        private var epochs = 0
+        private var messages = 0
+
+        init(seed: UInt64, nodes: Int) {
+            random = SplitMix64(seed: seed)
+            cluster = SimulatedCluster(nodes: nodes)
+            for node in 0..<nodes {
+                let room = Room(node: node)
+                rooms.append(room)
+                followers.append(
+                    LogFollower(
+                        Identifier(unchecked: "room"), store: cluster.links[node],
+                        rules: .init(dedupeMilliseconds: 1_000_000, keptMilliseconds: 1_000_000),
+                        entriesMax: { 100_000 },
+                        makeEpoch: { [unowned self] in
+                            epochs += 1
+                            return "e\(epochs)"
+                        }, delegate: room))
+                followers[node].begin(isStoreAway: false)
+            }
+        }
+
+        func submit(_ node: Int, repeating: Bool) {
+            messages += 1
+            var id = "i\(messages)"
+            if repeating, let former = submitted.values.filter({ $0.node == node }).randomElement(using: &random) {
+                id = former.id
+            }
+            let body = Array(#","id":"\#(id)","user":"u\#(node)","content":\#(messages)}"#.utf8)
+            submitted[body] = (node, id)
+            followers[node].submit(
+                Submission(
+                    user: Identifier(unchecked: "u\(node)"), id: Array(id.utf8), rawID: Array(id.utf8), body: body,
+                    time: messages, author: .request(UInt64(messages))))
+        }
+
+        func disconnect(_ node: Int) {
+            guard cluster.links[node].isConnected else { return }
+            cluster.links[node].disconnect(running: Int.random(in: 0...3, using: &random))
+            followers[node].storeLost()
+        }
+
+        func reconnect(_ node: Int) {
+            guard !cluster.links[node].isConnected else { return }
+            cluster.links[node].reconnect()
+            followers[node].storeReturned()
+        }
+
+        func step(wipes: Bool) {
+            let node = Int.random(in: 0..<rooms.count, using: &random)
+            let link = cluster.links[node]
+            switch Int.random(in: 0..<200, using: &random) {
+            case 0..<30: submit(node, repeating: false)
+            case 30..<33: submit(node, repeating: true)
+            case 33..<60: followers[node].flush()
+            case 60..<100: link.runNext()
+            case 100..<140: link.answerNext()
+            case 140..<180: link.noticeNext()
+            case 180..<188: followers[node].poll()
+            case 188..<191: link.interruptSubscriptions()
+            case 191..<193: disconnect(node)
+            case 193..<199: reconnect(node)
+            default:
+                guard wipes, Int.random(in: 0..<8, using: &random) == 0 else { return }
+                for node in rooms.indices { disconnect(node) }
+                cluster.restartEmpty()
+            }
+        }
+
+        /// Lets everything come to its end.
+        func settle() {
+            for node in rooms.indices { reconnect(node) }
+            for _ in 0..<20 {
+                for follower in followers {
+                    follower.poll()
+                    follower.flush()
+                }
+                while cluster.links.contains(where: { !$0.isIdle }) {
+                    for link in cluster.links {
+                        link.runNext()
+                        link.answerNext()
+                        link.noticeNext()
+                    }
+                    for follower in followers { follower.flush() }
+                }
+            }
+        }
+    }
+
+    @Test("all agree, whatever breaks", arguments: 1...60 as ClosedRange<UInt64>, [false, true])
+    func agreement(seed: UInt64, wipes: Bool) {
+        let world = World(seed: seed, nodes: 3)
+        for _ in 0..<3_000 { world.step(wipes: wipes) }
+        world.settle()
+        let first = world.rooms[0]
+        for room in world.rooms {
+            #expect(room.faults == [], "seed \(seed), wipes \(wipes), node \(room.node)")
+            #expect(room.epoch == first.epoch, "seed \(seed), wipes \(wipes)")
+            let (shorter, longer) = room.entries.count < first.entries.count ? (room, first) : (first, room)
+            #expect(
+                shorter.entries.map(\.body) == longer.entries.suffix(shorter.entries.count).map(\.body),
+                "seed \(seed), wipes \(wipes)")
+            #expect(world.followers[room.node].log.waitingCount == 0, "seed \(seed), wipes \(wipes)")
+        }
+        // Once each, none lost: of each id the first body, and whoever sent it was told.
+        let ids = first.entries.map { world.submitted[$0.body].map { "\($0.node) \($0.id)" } }
+        #expect(Set(ids).count == ids.count, "seed \(seed), wipes \(wipes): an id was committed twice")
+        let wanted = Set(world.submitted.values.map { "\($0.node) \($0.id)" })
+        #expect(Set(ids.compactMap { $0 }) == wanted, "seed \(seed), wipes \(wipes): something was lost")
+        for (body, sent) in world.submitted {
+            #expect(world.rooms[sent.node].acked[body] != nil, "seed \(seed), wipes \(wipes): \(sent) was not acked")
+        }
+    }
+}
