@@ -1,0 +1,27 @@
+/// How long to wait before the next try of what failed: a random part of a span that doubles with each failure ("full
+/// jitter": Brooker, "Exponential Backoff And Jitter", 2015). Nodes that lost one server together don't come back
+/// together.
+package struct Backoff: Equatable, Sendable {
+    /// The longest wait after the first failure. Short enough that a restart of the server passes unnoticed.
+    package static let firstMilliseconds = 250
+    /// The longest wait of all. A server that is back is found within it.
+    package static let lastMilliseconds = 5_000
+
+    /// The longest wait after the next failure.
+    private var ceiling = Self.firstMilliseconds
+
+    package init() {}
+
+    /// A try has failed.
+    /// - Parameter random: any number; all are equally likely.
+    /// - Returns: milliseconds until the next try, from 0.
+    package mutating func failed(random: UInt64) -> Int {
+        defer { ceiling = min(ceiling * 2, Self.lastMilliseconds) }
+        return Int(random % UInt64(ceiling + 1))
+    }
+
+    /// A try has succeeded: the next failure is a first one.
+    package mutating func succeeded() {
+        ceiling = Self.firstMilliseconds
+    }
+}
