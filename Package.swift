@@ -1,7 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Floors, top to bottom: sluice -> Gateway -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
+// Floors, top to bottom: sluice -> Gateway -> RedisLink -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
 // Imports point down only; C is reached through the doors at the end.
 
 // Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
@@ -23,7 +23,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Foundations", "Gateway", "NetworkIO",
+                "Foundations", "Gateway", "NetworkIO", "RedisLink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -31,7 +31,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Foundations", "WireProtocol", "Rooms", "ControlPlane", "NetworkIO",
+                "Foundations", "WireProtocol", "Rooms", "ControlPlane", "NetworkIO", "RedisLink",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Web/Resources")],
@@ -46,6 +46,10 @@ let package = Package(
             ],
             path: "LoadTest",
             exclude: ["many_connections.sh"],
+            swiftSettings: unchecked
+        ),
+        .target(
+            name: "RedisLink", dependencies: ["Foundations", "WireProtocol", "NetworkIO", "ControlPlane", "CHiredis"],
             swiftSettings: unchecked
         ),
         .target(
@@ -69,6 +73,10 @@ let package = Package(
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]
         ),
+        // Without pkgConfig: hiredis.pc names a flag that packages may not pass on.
+        .systemLibrary(
+            name: "CHiredis", providers: [.apt(["libhiredis-dev"])]
+        ),
         .executableTarget(
             name: "benchmarks",
             dependencies: [
@@ -90,6 +98,12 @@ let package = Package(
         .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "Foundations", "TestSupport"]),
         .testTarget(
             name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
+        ),
+        .testTarget(
+            name: "RedisLinkTests",
+            dependencies: [
+                "RedisLink", "ControlPlane", "NetworkIO", "WireProtocol", "Foundations", "CHiredis", "TestSupport",
+            ]
         ),
         .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks"]),
         .testTarget(

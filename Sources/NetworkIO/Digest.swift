@@ -8,6 +8,15 @@ package enum Digest {
         HandshakeDigest().accept(key: key, suffix: suffix)
     }
 
+    /// The SHA-1 of `bytes` in lower-case hexadecimal digits: 40 of them. Not for what somebody may forge.
+    package static func sha1Digits(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
+        let status = EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha1(), nil)
+        precondition(status == 1, "OpenSSL has no SHA-1")
+        let digits = Array("0123456789abcdef".utf8)
+        return digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }
+    }
+
     /// RFC 4648 §4.
     package static func base64(_ bytes: [UInt8]) -> String {
         // EVP_EncodeBlock ends its output with a zero byte.

@@ -72,7 +72,7 @@ open class Socket {
 
     /// Bytes arrived; they may be changed in place and are gone after the call.
     open func received(_ bytes: UnsafeMutableRawBufferPointer) {}
-    /// The socket is closed and will not be told anything more.
+    /// The socket is closed and will not be told anything more; `queuedBytes` are those that never went out.
     open func ended(_ end: SocketEnd) {}
     /// The time asked for by `EventLoop.schedule` has come.
     open func timerFired() {}
@@ -169,10 +169,10 @@ open class Socket {
         guard descriptor >= 0 else { return }
         CLibuv.close(descriptor)
         descriptor = -1
-        output = OutputQueue()
         loop.forgetTimer(of: self)
         loop.sockets.remove(self)
         ended(end)
+        output = OutputQueue()
     }
 
     // MARK: What the loop calls

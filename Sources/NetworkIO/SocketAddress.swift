@@ -24,6 +24,21 @@ public struct SocketAddress: Sendable {
         guard six == 0 else { throw SystemError(call: "address", number: -six) }
     }
 
+    /// The address that a look-up found, with `port`; nil when it is neither IPv4 nor IPv6.
+    init?(_ found: addrinfo, port: UInt16) {
+        let isKnown = found.ai_family == AF_INET || found.ai_family == AF_INET6
+        guard isKnown, let source = found.ai_addr, Int(found.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size else {
+            return nil
+        }
+        storage = sockaddr_storage()
+        length = found.ai_addrlen
+        withUnsafeMutableBytes(of: &storage) { target in
+            target.copyMemory(from: UnsafeRawBufferPointer(start: source, count: Int(found.ai_addrlen)))
+            // sin_port and sin6_port lie behind the family in both.
+            target.storeBytes(of: port.bigEndian, toByteOffset: MemoryLayout<sa_family_t>.size, as: UInt16.self)
+        }
+    }
+
     /// An address or a name, which is looked up: this waits, so it is for the start of a program, not for a loop.
     /// Returns nil when the name has no address.
     package static func resolve(host: String, port: UInt16) -> SocketAddress? {
@@ -71,6 +86,9 @@ public struct SocketAddress: Sendable {
         }
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    /// The address in digits with its port, as one writes it in a URL.
+    package var text: String { family == AF_INET6 ? "[\(hostText)]:\(port)" : "\(hostText):\(port)" }
 
     /// The port; 0 when there is none.
     package var port: UInt16 { PeerAddress(storage).port }

@@ -1,0 +1,25 @@
+// The door to hiredis (0.14 or newer): its reader of replies. Its contexts, which own sockets, are not used.
+#ifndef SLUICE_CHIREDIS_SHIM_H
+#define SLUICE_CHIREDIS_SHIM_H
+
+#include <stddef.h>
+#include <hiredis/hiredis.h>
+
+// The most elements that an array in a reply may have: the library allocates as many as its head says, before one came.
+static const int sluice_redis_elements_max = 1 << 20;
+
+// Called for each array's head. The reader's private data are the library's own functions.
+static inline void *sluice_redis_create_array(const redisReadTask *task, int elements) {
+    const redisReplyObjectFunctions *own = task->privdata;
+    // Without an object the reader stops with an error.
+    return elements <= sluice_redis_elements_max ? own->createArray(task, elements) : NULL;
+}
+
+// The library's own functions but for the bound on arrays; `reader` is one that redisReaderCreate made.
+static inline redisReplyObjectFunctions sluice_redis_bounded(const redisReader *reader) {
+    redisReplyObjectFunctions functions = *reader->fn;
+    functions.createArray = sluice_redis_create_array;
+    return functions;
+}
+
+#endif

@@ -1,0 +1,127 @@
+import ControlPlane
+import NetworkIO
+
+/// What a client tells its owner, on the loop's thread: what a `StoreHealth` and a log want to know.
+package protocol RedisClientDelegate: AnyObject {
+    /// Commands are taken. `runID` names the run of the server; nil when Redis does not let us ask.
+    func redisConnected(runID: String?)
+    /// There is no connection for commands: it was lost, or one more attempt has failed. Told before the commands are
+    /// that were under way.
+    func redisLost(_ loss: RedisLoss)
+    /// Redis answered a command with an error that says that it can't serve; see `RedisConnection.serverFaults`.
+    func redisFaultSeen(code: String)
+    /// At each tick, for how long the oldest reply has been due on either connection, in milliseconds; nil when none is.
+    func redisTicked(oldestOutstanding: Int?)
+    /// The subscriber's connection stands; each channel's receivers learn when theirs is live.
+    func redisSubscriberConnected()
+    /// The subscriber has no connection, or one more attempt has failed.
+    func redisSubscriberLost(_ loss: RedisLoss)
+    /// Redis does not let us have a channel; it is asked for again after the next reconnect.
+    func redisSubscriptionRefused(_ channel: RedisChannel, code: String, message: String)
+}
+
+/// A loop's way to Redis: a connection for commands and one for subscriptions, both kept up by themselves.
+///
+/// Thread: the loop's.
+package final class RedisClient: RedisLineDelegate {
+    package weak var delegate: (any RedisClientDelegate)?
+    /// Who listens on which channel.
+    package let subscriptions = RedisSubscriptions()
+
+    private let commandLine: RedisLine
+    private let subscriberLine: RedisLine
+
+    /// Begins with `start`.
+    /// - Parameter seed: for the waits between attempts: a random number, so that nodes do not come back together.
+    package init(_ options: RedisOptions, loop: EventLoop, seed: UInt64) {
+        commandLine = RedisLine(options: options, loop: loop, seed: seed) {
+            (address, delegate) throws(SystemError) in
+            try RedisConnection(to: address, options: options, loop: loop, delegate: delegate)
+        }
+        let subscriptions = subscriptions
+        subscriberLine = RedisLine(options: options, loop: loop, seed: ~seed) {
+            (address, delegate) throws(SystemError) in
+            try RedisSubscriber(to: address, options: options, loop: loop, delegate: delegate) {
+                subscriptions.published($0, $1)
+            }
+        }
+        commandLine.delegate = self
+        subscriberLine.delegate = self
+        subscriptions.refused = { [weak self] channel, code, message in
+            self?.delegate?.redisSubscriptionRefused(channel, code: code, message: message)
+        }
+    }
+
+    // MARK: Life
+
+    /// Begins to connect, both connections at once.
+    package func start() {
+        commandLine.start()
+        subscriberLine.start()
+    }
+
+    /// Ends both connections; what is under way gets its faults, and the delegate is told nothing more.
+    package func stop() {
+        delegate = nil
+        commandLine.stop()
+        subscriberLine.stop()
+        subscriptions.lost()
+    }
+
+    /// To be called at each tick of the loop: for signs of life, and for attempts whose time has come.
+    package func ticked() {
+        commandLine.ticked()
+        subscriberLine.ticked()
+        let ages = [commandLine, subscriberLine].compactMap { $0.connection?.oldestOutstanding }
+        delegate?.redisTicked(oldestOutstanding: ages.max())
+    }
+
+    /// Asks Redis for a sign of life now; without a connection, tries at once to get one.
+    package func probe() {
+        commandLine.probe()
+        subscriberLine.probe()
+    }
+
+    // MARK: Commands
+
+    /// Whether commands are taken.
+    package var isReady: Bool { commandLine.connection?.isReady ?? false }
+    /// Commands without a reply.
+    package var outstanding: Int { commandLine.connection?.outstanding ?? 0 }
+
+    /// Sends a command; see `RedisConnection.send`. Without a connection the outcome is `.unavailable` at once.
+    package func send(_ words: [[UInt8]], _ completion: RedisCompletion) {
+        guard let connection = commandLine.connection else { return completion.tell(.fault(.unavailable)) }
+        connection.send(words, completion)
+    }
+
+    /// As `send`, for a command that `fill` writes word by word.
+    package func send(
+        wordCount: Int, payloadBytes: Int, _ completion: RedisCompletion, _ fill: (inout RESPWriter) -> Void
+    ) {
+        guard let connection = commandLine.connection else { return completion.tell(.fault(.unavailable)) }
+        connection.send(wordCount: wordCount, payloadBytes: payloadBytes, completion, fill)
+    }
+
+    // MARK: What the lines say
+
+    func ready(_ line: RedisLine, _ connection: RedisConnection) {
+        if line === commandLine {
+            delegate?.redisConnected(runID: connection.runID)
+        } else {
+            delegate?.redisSubscriberConnected()
+            subscriptions.ready(connection)
+        }
+    }
+
+    func faultSeen(_ line: RedisLine, code: String) { delegate?.redisFaultSeen(code: code) }
+
+    func lost(_ line: RedisLine, _ loss: RedisLoss) {
+        if line === commandLine {
+            delegate?.redisLost(loss)
+        } else {
+            delegate?.redisSubscriberLost(loss)
+            subscriptions.lost()
+        }
+    }
+}

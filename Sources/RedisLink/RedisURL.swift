@@ -1,0 +1,147 @@
+import NetworkIO
+
+/// Where Redis is and how to get in: `redis://[[user]:password@]host[:port][/db]`, and `redis://password@host`.
+///
+/// User and password are percent-decoded; a host of colons stands in brackets. Nothing here shows a secret.
+package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
+    /// What is wrong with a text. No part of the text is shown: a slip of the pen may have put the password anywhere.
+    package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
+        case scheme, encryption, user, password, host, port, database, percent, surplus
+
+        package var description: String {
+            switch self {
+            case .scheme: "it does not begin with redis://"
+            case .encryption: "rediss:// asks for TLS, which this version does not speak with Redis"
+            case .user: "a user stands there without a password"
+            case .password: "a colon or an @ stands there, and no password"
+            case .host: "its host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets"
+            case .port: "its port is no number from 1 to 65535"
+            case .database: "its database is no number from 0 to \(RedisURL.databaseMax)"
+            case .percent: "a % in the user or password does not begin a percent-encoded byte"
+            case .surplus: "something follows behind the database, or a ? or # stands there"
+            }
+        }
+    }
+
+    /// What is allowed, as a sentence part.
+    package static let rule = "redis://[[user]:password@]host[:port][/db], with user and password percent-encoded"
+    package static let portDefault: UInt16 = 6379
+    /// Redis counts its databases in an int.
+    package static let databaseMax = Int(Int32.max)
+
+    /// Nil when only a password is given: Redis then takes the user `default`.
+    package let user: [UInt8]?
+    package let password: [UInt8]?
+    /// A name, or an address in digits, without brackets.
+    package let host: String
+    package let port: UInt16
+    package let database: Int
+
+    /// Reads a URL.
+    package init(_ text: String) throws(Fault) {
+        var rest = text[...]
+        guard let mark = rest.firstRange(of: "://") else { throw .scheme }
+        switch rest[..<mark.lowerBound].lowercased() {
+        case "redis": break
+        case "rediss": throw .encryption
+        default: throw .scheme
+        }
+        rest = rest[mark.upperBound...]
+        // A host has no @, and a password that was not encoded may.
+        if let at = rest.lastIndex(of: "@") {
+            (user, password) = try Self.credentials(rest[..<at])
+            rest = rest[rest.index(after: at)...]
+        } else {
+            (user, password) = (nil, nil)
+        }
+        guard !rest.contains(where: { $0 == "?" || $0 == "#" }) else { throw .surplus }
+        let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        (host, port) = try Self.place(parts[0])
+        database = try parts.count > 1 ? Self.database(parts[1]) : 0
+    }
+
+    /// As a URL, with the secrets left out.
+    package var description: String {
+        let place = host.contains(":") ? "[\(host)]" : host
+        return "redis://\(password == nil ? "" : "(hidden)@")\(place):\(port)/\(database)"
+    }
+
+    private static func credentials(_ text: Substring) throws(Fault) -> (user: [UInt8]?, password: [UInt8]) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else {
+            guard !text.isEmpty else { throw .password }
+            return (nil, try decoded(text))
+        }
+        guard !parts[1].isEmpty else { throw parts[0].isEmpty ? .password : .user }
+        return (parts[0].isEmpty ? nil : try decoded(parts[0]), try decoded(parts[1]))
+    }
+
+    private static func place(_ text: Substring) throws(Fault) -> (host: String, port: UInt16) {
+        var host = text
+        var port: Substring?
+        if text.first == "[" {
+            guard let end = text.lastIndex(of: "]") else { throw .host }
+            host = text[text.index(after: text.startIndex)..<end]
+            let behind = text[text.index(after: end)...]
+            guard behind.isEmpty || behind.first == ":" else { throw .host }
+            port = behind.isEmpty ? nil : behind.dropFirst()
+            guard host.contains(":"), (try? SocketAddress(numericHost: String(host), port: 0)) != nil else {
+                throw .host
+            }
+        } else {
+            if let colon = text.lastIndex(of: ":") {
+                host = text[..<colon]
+                port = text[text.index(after: colon)...]
+            }
+            guard isName(host) else { throw .host }
+        }
+        guard let port else { return (String(host), portDefault) }
+        guard let number = number(port), let port = UInt16(exactly: number), port > 0 else { throw .port }
+        return (String(host), port)
+    }
+
+    /// Letters, digits, `-`, `.` and `_` (a name of containers), at most 253 bytes (RFC 1035 §2.3.4).
+    private static func isName(_ text: Substring) -> Bool {
+        (1...253).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    private static func database(_ text: Substring) throws(Fault) -> Int {
+        guard !text.isEmpty else { return 0 }
+        guard !text.contains("/") else { throw .surplus }
+        guard let number = number(text), number <= databaseMax else { throw .database }
+        return number
+    }
+
+    /// ASCII digits alone (`Int` would take a sign).
+    private static func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int(text) : nil
+    }
+
+    private static func decoded(_ text: Substring) throws(Fault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
+                throw .percent
+            }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
+    }
+}
