@@ -86,6 +86,12 @@ package final class Room {
         if dedupe?.count == 0 { dedupe = nil }
     }
 
+    /// Goes on with a history whose entries up to `seq` are not held here.
+    package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
+        log = MemoryLog(epoch: epoch, capacity: settings.historySize, forkedAt: seq)
+        head = nil
+    }
+
     /// Begins a new history, as if the room had been made again.
     package func forgetHistory(newEpoch: String, at time: Int) {
         log = MemoryLog(epoch: newEpoch, capacity: settings.historySize)

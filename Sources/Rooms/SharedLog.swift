@@ -1,4 +1,5 @@
 import Foundations
+import WireProtocol
 
 /// A message that waits for its place in a room's shared log.
 package struct Submission: Sendable {
@@ -23,6 +24,8 @@ package struct Submission: Sendable {
     package let author: Author
     /// It was delivered without a place, because the store was away.
     package fileprivate(set) var isProvisional = false
+    /// Its number among the messages that this node submitted to the room.
+    package fileprivate(set) var number: UInt64 = 0
 
     package init(user: Identifier, id: [UInt8], rawID: [UInt8], body: [UInt8], time: Int, author: Author) {
         self.user = user
@@ -69,7 +72,8 @@ package struct SharedLog {
     private var head = 0
     /// The number from which on nothing was sent.
     private var nextToSend: UInt64 = 0
-    /// Numbers by their bodies' hash, so that an entry is recognised as our own wherever it comes from.
+    /// Numbers by the hash of what says which message it is, so that an entry is recognised as our own wherever it
+    /// comes from, even when another node committed the same message first.
     private var numbers: [Int: UInt64] = [:]
     /// Entries behind a hole, or that came before the room was opened.
     private var early: [UInt64: (epoch: String, body: [UInt8])] = [:]
@@ -80,17 +84,26 @@ package struct SharedLog {
 
     // MARK: Own messages
 
-    /// Messages without a place.
-    package var waitingCount: Int { numbers.count }
+    /// Messages without a place, and the bytes of their bodies.
+    package private(set) var waitingCount = 0
+    package private(set) var waitingByteCount = 0
 
     /// Takes a message in; its number. While `standing` is away it is provisional, and is to be delivered so.
     package mutating func submitted(_ submission: Submission) -> UInt64 {
         let number = firstNumber + UInt64(submissions.count)
         submissions.append(submission)
         submissions[submissions.count - 1]?.isProvisional = standing == .away
-        numbers[submission.body.hashValue] = number
+        submissions[submissions.count - 1]?.number = number
+        waitingCount += 1
+        waitingByteCount += submission.body.count
+        // Of repetitions the first one counts.
+        let key = Self.keyHash(submission.body)
+        if numbers[key] == nil { numbers[key] = number }
         return number
     }
+
+    /// The number that the next message gets.
+    package var nextNumber: UInt64 { firstNumber + UInt64(submissions.count) }
 
     /// The message of that number, if it has no place yet.
     package func submission(_ number: UInt64) -> Submission? {
@@ -98,15 +111,31 @@ package struct SharedLog {
         return submissions[Int(number - firstNumber)]
     }
 
-    /// Whether a message of the same user and id waits; its number. Looked for among the latest ones only, where a hasty
-    /// repetition would be; the store finds the others.
-    package func waiting(_ user: Identifier, _ id: [UInt8]) -> UInt64? {
-        for index in submissions.indices.suffix(64).reversed() where index >= head {
-            if let submission = submissions[index], submission.id == id, submission.user == user {
-                return firstNumber + UInt64(index)
+    /// The message of the same user and id that waits, if there is one.
+    package func waiting(like body: [UInt8]) -> Submission? {
+        guard let number = numbers[Self.keyHash(body)], let found = submission(number), Self.areSame(found.body, body)
+        else { return nil }
+        return found
+    }
+
+    private static func keyHash(_ body: [UInt8]) -> Int {
+        body.withUnsafeBytes { bytes in
+            var hasher = Hasher()
+            hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes.prefix(MessageBody.keyLength(bytes) ?? 0)))
+            return hasher.finalize()
+        }
+    }
+
+    /// Whether both bodies are of the same user and id.
+    package static func areSame(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        one.withUnsafeBytes { one in
+            other.withUnsafeBytes { other in
+                guard let length = MessageBody.keyLength(one), other.count >= length else { return false }
+                return ByteOrder.areEqual(
+                    UnsafeRawBufferPointer(rebasing: one.prefix(length)),
+                    UnsafeRawBufferPointer(rebasing: other.prefix(length)))
             }
         }
-        return nil
     }
 
     /// The next messages to be committed, with their numbers; empty when there is nothing to send or it can't be sent.
@@ -130,7 +159,10 @@ package struct SharedLog {
         guard let submission = submission(number) else { return nil }
         let index = Int(number - firstNumber)
         submissions[index] = nil
-        if numbers[submission.body.hashValue] == number { numbers[submission.body.hashValue] = nil }
+        waitingCount -= 1
+        waitingByteCount -= submission.body.count
+        let key = Self.keyHash(submission.body)
+        if numbers[key] == number { numbers[key] = nil }
         while head < submissions.count, submissions[head] == nil { head += 1 }
         if head == submissions.count || head >= 1024, head * 2 >= submissions.count {
             submissions.removeFirst(head)
@@ -142,7 +174,8 @@ package struct SharedLog {
     }
 
     private mutating func takeOwn(_ body: [UInt8]) -> Submission? {
-        guard let number = numbers[body.hashValue], submission(number)?.body == body else { return nil }
+        guard let number = numbers[Self.keyHash(body)], let found = submission(number), Self.areSame(found.body, body)
+        else { return nil }
         return removed(number)
     }
 

@@ -1,5 +1,6 @@
 import Foundations
 import Logging
+import RedisLink
 
 /// Everything that an operator may tune, checked: immutable for the life of the process.
 ///
@@ -14,6 +15,8 @@ package struct Configuration: Sendable {
     package let workers: Int
     /// NODE_ID; nil: the caller makes one.
     package let nodeID: Identifier?
+    /// REDIS_URL with REDIS_TIMEOUT; nil: single mode.
+    package let redis: RedisOptions?
 
     /// MAX_CONNECTIONS, before it is lowered to what the open-file limit allows.
     package let connectionsMax: Int
@@ -44,6 +47,10 @@ package struct Configuration: Sendable {
     package let sessionTTLMilliseconds: Int
     /// DEDUPE_WINDOW_SECONDS
     package let dedupeWindowMilliseconds: Int
+    /// OUTBOX_MESSAGES
+    package let outboxMessagesMax: Int
+    /// OUTBOX_BYTES
+    package let outboxBytesMax: Int
 
     /// PRESENCE_GRACE_SECONDS
     package let presenceGraceMilliseconds: Int
@@ -92,6 +99,9 @@ package struct Configuration: Sendable {
         host = try reader.value(.host) { $0 == "localhost" ? IPAddress(v4: 0x7F00_0001) : IPAddress($0) }
         workers = try reader.optionalInteger(.workers) ?? min(max(cores, 1), 256)
         nodeID = try reader.optionalValue(.nodeID) { Identifier(validating: $0) }
+        let redisTimeout = try reader.milliseconds(.redisTimeout)
+        redis = try reader.optionalValue(.redisURL) { try? RedisURL($0) }
+            .map { RedisOptions(url: $0, timeoutMilliseconds: redisTimeout) }
 
         connectionsMax = try reader.integer(.maxConnections)
         connectionsPerUserMax = try reader.optionalInteger(.maxConnectionsPerUser)
@@ -108,6 +118,8 @@ package struct Configuration: Sendable {
         inboxTTLMilliseconds = try reader.milliseconds(.inboxTTL)
         sessionTTLMilliseconds = try reader.milliseconds(.sessionTTL)
         dedupeWindowMilliseconds = try reader.milliseconds(.dedupeWindow)
+        outboxMessagesMax = try reader.integer(.outboxMessages)
+        outboxBytesMax = try reader.integer(.outboxBytes)
 
         presenceGraceMilliseconds = try reader.milliseconds(.presenceGrace)
         heartbeatIntervalMilliseconds = try reader.milliseconds(.heartbeatInterval)
@@ -126,6 +138,9 @@ package struct Configuration: Sendable {
         servesEcho = try reader.value(.echoEndpoint) { ["0": false, "1": true][$0] }
         procRoot = try reader.value(.procRoot) { $0.utf8.first == UInt8(ascii: "/") && !$0.utf8.contains(0) ? $0 : nil }
 
+        guard redisTimeout >= 100 else {
+            throw reader.bad(.redisTimeout, allowed: "a number of seconds from 0.1 to 60, with up to three decimals")
+        }
         guard heartbeatTimeoutMilliseconds > heartbeatIntervalMilliseconds else {
             throw reader.bad(
                 .heartbeatTimeout,

@@ -1,4 +1,5 @@
 import Foundations
+import RedisLink
 
 /// The rows, in the order of `.env.example` and the README.
 extension Setting {
@@ -15,6 +16,15 @@ extension Setting {
     static let nodeID = Setting(
         "NODE_ID", .text(rule: Identifier.rule), default: nil, note: "made at the start",
         "The node's name in answers, logs and metrics.")
+
+    // MARK: The cluster
+
+    static let redisURL = Setting(
+        "REDIS_URL", .text(rule: RedisURL.rule), default: nil, note: "a node on its own", secret: true,
+        "The Redis that makes nodes one cluster.")
+    static let redisTimeout = Setting(
+        "REDIS_TIMEOUT", .seconds(lower: 0, upper: 60, decimals: true), default: "5",
+        "How long connecting to Redis, and an answer of it, may take.")
 
     // MARK: How much one node takes
 
@@ -65,6 +75,13 @@ extension Setting {
         "DEDUPE_WINDOW_SECONDS", .seconds(lower: 1, upper: nil, decimals: false), default: "300",
         "How long a message id is known, so that sending it again commits nothing.")
 
+    static let outboxMessages = Setting(
+        "OUTBOX_MESSAGES", .integer(lower: 1, upper: nil), default: "100000",
+        "How many messages a node keeps for Redis while that is away; more are refused.")
+    static let outboxBytes = Setting(
+        "OUTBOX_BYTES", .integer(lower: 1024, upper: nil), default: "268435456",
+        "How many bytes these messages may have.")
+
     // MARK: Signs of life, and the end
 
     static let presenceGrace = Setting(
@@ -110,10 +127,11 @@ extension Setting {
     /// Every variable that this version knows, in order.
     package static let all: [Setting] = [
         port, host, workers, nodeID,
+        redisURL, redisTimeout,
         maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, maxRoomsPerConnection, maxMessageBytes,
         messagesPerSecond,
         sendQueueBytes, compression,
-        historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow,
+        historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow, outboxMessages, outboxBytes,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, allowedOrigins, trustedProxies,
         logLevel, logFormat, echoEndpoint, procRoot,

@@ -10,7 +10,6 @@ struct UnsupportedSetting: Sendable {
     let refusesStart: Bool
 
     static let all: [UnsupportedSetting] = [
-        UnsupportedSetting(name: "REDIS_URL", refusesStart: true),
         UnsupportedSetting(name: "JWT_SECRET", refusesStart: true),
         UnsupportedSetting(name: "JWT_PUBLIC_KEY_FILE", refusesStart: true),
         UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
@@ -18,9 +17,6 @@ struct UnsupportedSetting: Sendable {
         UnsupportedSetting(name: "PUSH_WEBHOOK_URL", refusesStart: true),
         UnsupportedSetting(name: "PUSH_WEBHOOK_SECRET", refusesStart: false),
         UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
-        UnsupportedSetting(name: "REDIS_TIMEOUT", refusesStart: false),
-        UnsupportedSetting(name: "OUTBOX_MESSAGES", refusesStart: false),
-        UnsupportedSetting(name: "OUTBOX_BYTES", refusesStart: false),
         UnsupportedSetting(name: "NODE_HEARTBEAT_SECONDS", refusesStart: false),
         UnsupportedSetting(name: "NODE_EXPIRY_SECONDS", refusesStart: false),
         UnsupportedSetting(name: "GOVERNOR_", isPrefix: true, refusesStart: false),

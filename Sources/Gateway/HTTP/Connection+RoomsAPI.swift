@@ -147,6 +147,12 @@ extension Connection {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
             let (user, fields, _) = try messageWish(call, author: .user)
+            if worker.store != nil {
+                let (key, origin) = (key, worker.index)
+                return worker.post(to: worker.context.home(of: id)) { home in
+                    fields.withFields { home.submit($0, user: user, in: id, for: key, of: origin) }
+                }
+            }
             answer(at: worker.context.home(of: id)) { home in
                 fields.withFields { fields in
                     let published = home.publish(fields, user: user, in: id)

@@ -12,7 +12,7 @@ extension Connection {
         writer.name("node")
         writer.string(worker.context.nodeID)
         writer.name("mode")
-        writer.string("single" as StaticString)
+        writer.string(worker.mode)
         writer.name("tier")
         writer.string("normal" as StaticString)
         writer.name("uptime_seconds")
@@ -36,7 +36,7 @@ extension Connection {
     func answerStatus() {
         let process = ProcessStatus.read(root: worker.configuration.procRoot, worker.context)
         var writer = JSONWriter()
-        StatusReport(context: worker.context, process: process, at: loop.unixNow).write(to: &writer)
+        StatusReport(context: worker.context, mode: worker.mode, process: process, at: loop.unixNow).write(to: &writer)
         answer(.json(200, writer.array))
     }
 }

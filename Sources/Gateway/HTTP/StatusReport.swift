@@ -5,12 +5,15 @@ import WireProtocol
 /// is seen instead of waited for.
 struct StatusReport {
     let context: NodeContext
+    /// How the node stands to a cluster.
+    let mode: StaticString
     let process: ProcessStatus
     /// Unix milliseconds.
     let time: Int
 
-    init(context: NodeContext, process: ProcessStatus, at time: Int) {
+    init(context: NodeContext, mode: StaticString, process: ProcessStatus, at time: Int) {
         self.context = context
+        self.mode = mode
         self.process = process
         self.time = time
     }
@@ -28,7 +31,7 @@ struct StatusReport {
         writer.name("uptime_seconds")
         writer.number((time - context.startedAt) / 1000)
         writer.name("mode")
-        writer.string("single" as StaticString)
+        writer.string(mode)
         writeWorkers(to: &writer)
         writeConnections(to: &writer)
         writer.name("rooms")
@@ -86,7 +89,7 @@ struct StatusReport {
         writer.name("delivered_total")
         writer.number(sum { $0.messagesOut.value })
         writer.name("provisional_total")
-        writer.number(0)
+        writer.number(sum { $0.provisional.value })
         writer.name("refused_total")
         writer.number(MessageRefusal.allCases.reduce(0) { total, reason in total + sum { $0.count(reason) } })
         writer.name("per_second_in")

@@ -17,13 +17,14 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
 
 /// Why a message was refused.
 package enum MessageRefusal: Int, CaseIterable, Sendable {
-    case badFrame, rateLimited, notInRoom
+    case badFrame, rateLimited, notInRoom, outboxFull
 
     package var name: StaticString {
         switch self {
         case .badFrame: "bad_frame"
         case .rateLimited: "rate_limited"
         case .notInRoom: "not_in_room"
+        case .outboxFull: "outbox_full"
         }
     }
 }
@@ -47,6 +48,7 @@ package final class WorkerCounters: Sendable {
     package let messagesIn = Counter()
     package let messagesOut = Counter()
     package let committed = Counter()
+    package let provisional = Counter()
     package let inPerSecond = Counter()
     package let outPerSecond = Counter()
     package let slowReadersClosed = Counter()
@@ -59,6 +61,7 @@ package final class WorkerCounters: Sendable {
     private let badFrame = Counter()
     private let rateLimited = Counter()
     private let notInRoom = Counter()
+    private let outboxFull = Counter()
 
     package init() {}
 
@@ -77,6 +80,7 @@ package final class WorkerCounters: Sendable {
         case .badFrame: badFrame.add(1)
         case .rateLimited: rateLimited.add(1)
         case .notInRoom: notInRoom.add(1)
+        case .outboxFull: outboxFull.add(1)
         }
     }
 
@@ -95,6 +99,7 @@ package final class WorkerCounters: Sendable {
         case .badFrame: badFrame.value
         case .rateLimited: rateLimited.value
         case .notInRoom: notInRoom.value
+        case .outboxFull: outboxFull.value
         }
     }
 }

@@ -9,6 +9,8 @@ final class RoomHome: Named {
     /// What happened since the last delivery; nil for nothing. Rooms take one of their worker's batches when they have
     /// something to say, so that those that are silent hold no memory for it, and those that talk allocate none.
     var batch: RoomBatch?
+    /// How the room follows its history in the cluster; nil in single mode.
+    var shared: SharedRoom?
     /// The members on this worker itself, if there are any.
     var localMembers: RoomMembers?
     /// In the worker's list of rooms that nobody is in.
@@ -45,6 +47,7 @@ final class RoomHome: Named {
 
     /// A connection is no longer in the room.
     func departed(_ info: ConnectionInfo) {
+        shared?.departed(info)
         guard replaying.remove(ObjectIdentifier(info)) == nil else { return }
         if !liveCounts.isEmpty { liveCounts[info.worker] -= 1 }
         if info.windowBits > 0 { compressedCount -= 1 }

@@ -20,6 +20,7 @@ extension Worker {
             id: id, settings: settings, isConfigured: isConfigured, epoch: makeName(), at: loop.unixNow)
         let home = RoomHome(room, workerCount: context.workerCount)
         rooms[id] = home
+        follow(home)
         return home
     }
 
@@ -59,6 +60,7 @@ extension Worker {
 
     /// Commits a member's message and acks it in its place in the room's order.
     func publish(_ fields: MessageFields, from info: ConnectionInfo, in home: RoomHome) {
+        if let shared = home.shared { return submit(fields, from: info, in: home, shared) }
         let published = commit(fields, user: info.user, device: info.device, in: home)
         let batch = openBatch(of: home)
         if let frame = published.frame {
@@ -122,6 +124,7 @@ extension Worker {
     /// A connection wants to come in.
     func join(_ id: Identifier, _ info: ConnectionInfo, from position: Position?) {
         let home = openRoom(id)
+        if home.shared?.delays(info, position) == true { return }
         let isFirst: Bool
         switch home.room.joined(info, at: loop.unixNow) {
         case .full:
@@ -147,6 +150,7 @@ extension Worker {
             writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
             frames.append(scratch.frame(.text, writer.bytes))
         }
+        home.shared?.joined(info)
         home.replayBegan(info)
         sendReplay(of: home, to: info, after: plan.replayAfter, behind: frames)
     }
@@ -189,7 +193,7 @@ extension Worker {
 
     /// A connection leaves at once.
     func leave(_ id: Identifier, _ info: ConnectionInfo, isAsked: Bool) {
-        guard let home = rooms[id] else { return }
+        guard let home = rooms[id], home.shared?.forgetArrival(info) != true else { return }
         flush(home)
         let wasIn = home.room.isIn(info)
         let departure = home.room.left(info, at: loop.unixNow)
@@ -200,7 +204,7 @@ extension Worker {
 
     /// A connection was lost or closed: others see its user until the grace is over.
     func lost(_ id: Identifier, _ info: ConnectionInfo) {
-        guard let home = rooms[id] else { return }
+        guard let home = rooms[id], home.shared?.forgetArrival(info) != true else { return }
         let graceEnd = loop.now + configuration.presenceGraceMilliseconds
         let departure = home.room.lost(info, graceEnd: graceEnd, at: loop.unixNow)
         guard case .inGrace = departure else { return }
@@ -232,6 +236,7 @@ extension Worker {
         guard let home = rooms[id] else { return false }
         flush(home)
         rooms[id] = nil
+        home.shared?.end()
         for info in home.room.connections {
             post(to: info.worker) { $0.roomDeleted(id, info) }
         }

@@ -41,7 +41,9 @@ extension Worker {
         members.withEach { if $0 !== author { $0.deliverLast(whole) } }
         counters.messagesOut.add(batch.messageCount * members.count)
         guard let author else { return }
-        if author.isMember(of: members), let ack = batch.cuts[0].ack, batch.cuts[0].length == whole.length {
+        if author.isMember(of: members), let ack = batch.cuts[0].ack, batch.cuts[0].length == whole.length,
+            !batch.cuts[0].isReplacement
+        {
             // Nothing but the author's own message.
             guard author.wantsEcho else {
                 counters.messagesOut.add(-1)
@@ -101,7 +103,7 @@ extension Worker {
             if isMember { deliver(run, position..<own.lowerBound, to: author) }
             let isMessage = batch.cuts[place].ack != nil
             if let ack = batch.cuts[place].ack { author.deliver(ack) }
-            let wantsOwn = isMessage && author.wantsEcho
+            let wantsOwn = isMessage && author.wantsEcho && !batch.cuts[place].isReplacement
             if isMember, isMessage, !wantsOwn, !own.isEmpty { counters.messagesOut.add(-1) }
             position = wantsOwn ? own.lowerBound : own.upperBound
             place = Int(nextCuts[place])

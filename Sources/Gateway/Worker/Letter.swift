@@ -114,6 +114,8 @@ package final class RoomBatch: @unchecked Sendable {
         var compressedRange = 0..<0
         /// Sent at `start`; nil for what is never acked.
         let ack: FrameSlice?
+        /// `ack` stands for the frame, whatever the connection asked for.
+        var isReplacement = false
 
         var range: Range<Int> { start..<(start + length) }
     }
@@ -144,5 +146,11 @@ package final class RoomBatch: @unchecked Sendable {
     func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {
         cuts.append(
             Cut(worker: info.worker, socketKey: info.socketKey, start: byteCount - length, length: length, ack: ack))
+    }
+
+    /// Makes a connection get another frame instead of the last `length` bytes.
+    func cut(for info: ConnectionInfo, length: Int, replacement: FrameSlice) {
+        cut(for: info, length: length, ack: replacement)
+        cuts[cuts.count - 1].isReplacement = true
     }
 }

@@ -30,9 +30,10 @@ extension Worker {
     }
 
     /// Rooms that nobody is in go HISTORY_TTL_SECONDS after their last message or visit, and earlier when there are
-    /// more than `emptyRoomsMax`.
+    /// more than `emptyRoomsMax`. What the store keeps need not be kept here: of that, this node only stops to follow.
     private func expireIdleRooms() {
-        let before = loop.unixNow - configuration.historyTTLMilliseconds
+        let kept = store == nil ? configuration.historyTTLMilliseconds : Self.sharedRoomLingerMilliseconds
+        let before = loop.unixNow - kept
         for _ in 0..<Self.expiriesPerSecond {
             guard let first = idleRooms.first, first.time <= before || idleRooms.count > Self.emptyRoomsMax else {
                 return
@@ -42,7 +43,14 @@ extension Worker {
             home.isListedAsIdle = false
             guard home.room.isEmpty else { continue }
             let isPressed = idleRooms.count >= Self.emptyRoomsMax
-            if home.room.lastActiveAt > first.time, !isPressed {
+            if let shared = home.shared {
+                if shared.isIdle {
+                    shared.end()
+                    rooms[first.element] = nil
+                } else {
+                    listIfIdle(home)
+                }
+            } else if home.room.lastActiveAt > first.time, !isPressed {
                 // Somebody was here since; it gets its turn by that time.
                 listIfIdle(home)
             } else if home.room.isConfigured, !isPressed {

@@ -1,3 +1,4 @@
+import ControlPlane
 import Foundations
 import Logging
 import NetworkIO
@@ -45,6 +46,18 @@ package final class Worker {
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
 
     private var acceptor: Acceptor?
+    /// The way to what the cluster shares; nil in single mode.
+    private(set) var storeLink: StoreLink?
+    var store: (any Store)? { storeLink?.store }
+    /// The store can't be reached.
+    var isStoreAway = false
+    /// Rooms with messages that are to be sent to the store at the end of this turn.
+    var roomsToCommit: ContiguousArray<SharedRoom> = []
+    /// What is kept for the store.
+    var outbox: Outbox
+    /// Publishing requests that wait for their message's place.
+    var publications: [UInt64: (worker: Int, key: UInt64)] = [:]
+    var nextPublication: UInt64 = 0
     /// Rooms that said something in this turn; one that was flushed early may stand here twice.
     private var dirtyRooms: ContiguousArray<RoomHome> = []
     /// Batches to be filled again.
@@ -73,6 +86,9 @@ package final class Worker {
         self.context = context
         self.finished = finished
         logger = context.logger
+        outbox = Outbox(
+            messagesMax: max(context.configuration.outboxMessagesMax / context.workerCount, 1),
+            bytesMax: max(context.configuration.outboxBytesMax / context.workerCount, 1))
         policy = RatePolicy(perSecond: context.configuration.messagesPerSecond)
         defaultSettings = RoomSettings(historySize: context.configuration.historySize)
         parcels = Array(repeating: [], count: context.workerCount)
@@ -81,6 +97,7 @@ package final class Worker {
         acceptor = try Acceptor(
             listener, loop: loop, refusal: RefusalResponse.tooManyOpenFiles, delegate: self)
         context.mailboxes[index].connect(to: loop.wakeHandle)
+        if let options = context.configuration.redis { storeLink = StoreLink(options, of: self) }
     }
 
     /// Serves until the drain is over.
@@ -146,6 +163,7 @@ package final class Worker {
     }
 
     private func endTurn() {
+        commitSubmitted()
         var position = 0
         while position < dirtyRooms.count {
             flush(dirtyRooms[position], isTurnEnding: true)
@@ -185,7 +203,7 @@ package final class Worker {
             drainPlan.removeLast()
             (loop.socket(next.key) as? Connection)?.closeForDrain()
         }
-        if drainPlan.isEmpty, loop.sockets.count == 0, !isFinished {
+        if drainPlan.isEmpty, !isFinished, !loop.sockets.all.contains(where: { $0 is Connection }) {
             isFinished = true
             finished(index)
         }
@@ -195,6 +213,7 @@ package final class Worker {
     package func stop() {
         acceptor?.close()
         acceptor = nil
+        storeLink?.stop()
         for socket in loop.sockets.all { socket.close() }
         loop.stop()
     }
@@ -219,6 +238,8 @@ extension Worker: EventLoopDelegate {
         acceptor?.ticked()
         endGraces()
         if ticks % 4 == 0 { expireIdle() }
+        storeLink?.ticked()
+        if storeLink != nil, ticks % 8 == 0 { pollSharedRooms() }
         continueDraining()
     }
 

@@ -7,4 +7,5 @@ package enum ErrorCode: String, Sendable {
     case notInRoom = "not_in_room"
     case roomFull = "room_full"
     case roomLimit = "room_limit"
+    case outboxFull = "outbox_full"
 }

@@ -31,9 +31,23 @@ package struct HistoryHead: Sendable {
         writer.position(Position(epoch: epoch, seq: 0))
         bytes = Array(writer.bytes.dropLast())
     }
+
+    /// The body of a message's frame: what follows its place.
+    package func body(of payload: UnsafeRawBufferPointer, seq: UInt64) -> UnsafeRawBufferPointer {
+        var rest = seq
+        var digits = 1
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        let offset = JSONWriter.messageBeginning.utf8CodeUnitCount + bytes.count + digits
+        return UnsafeRawBufferPointer(rebasing: payload[offset...])
+    }
 }
 
 extension JSONWriter {
+    fileprivate static let messageBeginning: StaticString = #"{"type":"message""#
+
     @inline(__always)
     mutating func begin(_ type: StaticString) {
         removeAll()
@@ -79,7 +93,7 @@ extension JSONWriter {
         in history: HistoryHead, seq: UInt64, _ head: MessageHead, _ fields: MessageFields
     ) {
         removeAll()
-        fragment(#"{"type":"message""#)
+        fragment(Self.messageBeginning)
         place(history, seq)
         body(head, fields)
     }
@@ -107,7 +121,7 @@ extension JSONWriter {
     /// A message of which only the body is known here, at its place.
     package mutating func message(in history: HistoryHead, seq: UInt64, body: UnsafeRawBufferPointer) {
         removeAll()
-        fragment(#"{"type":"message""#)
+        fragment(Self.messageBeginning)
         place(history, seq)
         fragment(body)
     }

@@ -8,6 +8,8 @@ package struct WelcomeFrame: Sendable {
     package let connection: UInt64
     package let user: Identifier
     package let device: Identifier
+    /// How the node stands to a cluster: "single", "cluster" or "degraded".
+    package let mode: StaticString
     package let heartbeatMilliseconds: Int
     package let messageBytesMax: Int
     package let messagesPerSecond: Int
@@ -40,8 +42,9 @@ package struct WelcomeFrame: Sendable {
     }
 
     package init(
-        node: String, worker: Int, connection: UInt64, user: Identifier, device: Identifier, heartbeatMilliseconds: Int,
-        messageBytesMax: Int, messagesPerSecond: Int, session: SessionState, inbox: InboxState,
+        node: String, worker: Int, connection: UInt64, user: Identifier, device: Identifier, mode: StaticString,
+        heartbeatMilliseconds: Int, messageBytesMax: Int, messagesPerSecond: Int, session: SessionState,
+        inbox: InboxState,
         reconnect: ClosedRange<Int>
     ) {
         self.node = node
@@ -49,6 +52,7 @@ package struct WelcomeFrame: Sendable {
         self.connection = connection
         self.user = user
         self.device = device
+        self.mode = mode
         self.heartbeatMilliseconds = heartbeatMilliseconds
         self.messageBytesMax = messageBytesMax
         self.messagesPerSecond = messagesPerSecond
@@ -69,7 +73,9 @@ extension JSONWriter {
         string(frame.user)
         fragment(#","device":"#)
         string(frame.device)
-        fragment(#","tier":"normal","mode":"single","heartbeat_ms":"#)
+        fragment(#","tier":"normal","mode":"#)
+        string(frame.mode)
+        fragment(#","heartbeat_ms":"#)
         number(frame.heartbeatMilliseconds)
         fragment(#","limits":{"message_bytes":"#)
         number(frame.messageBytesMax)

@@ -39,8 +39,8 @@ struct LogFollowerTests {
             reached = seq
             entries.append((seq, body))
             if let own, case .request = own.author {
-                if acked.updateValue(Position(epoch: epoch, seq: seq), forKey: body) != nil {
-                    faults.append("acked twice: \(String(decoding: body, as: UTF8.self))")
+                if acked.updateValue(Position(epoch: epoch, seq: seq), forKey: own.body) != nil {
+                    faults.append("acked twice: \(String(decoding: own.body, as: UTF8.self))")
                 }
             }
             if !isSeen, own?.isProvisional != true { deliver(body) }

@@ -198,7 +198,7 @@ struct ServerFramesTests {
         for lastActiveAt in [nil, 17] as [Int?] {
             let frame = WelcomeFrame(
                 node: "n", worker: 1, connection: 4_294_967_298, user: user, device: Identifier(unchecked: "d"),
-                heartbeatMilliseconds: 30000,
+                mode: "single", heartbeatMilliseconds: 30000,
                 messageBytesMax: 65536, messagesPerSecond: 50,
                 session: .init(id: "s", isResumed: lastActiveAt != nil, messageCount: 3, lastActiveAt: lastActiveAt),
                 inbox: .init(position: Position(epoch: "ie", seq: 0), pending: 2), reconnect: 100...2000)

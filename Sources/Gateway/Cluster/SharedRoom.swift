@@ -1,0 +1,263 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// A room of a cluster, at its home on this node: what its shared log says reaches the members here, and what they say
+/// goes there.
+///
+/// Thread: the home worker's.
+final class SharedRoom {
+    private unowned let worker: Worker
+    private unowned let home: RoomHome
+    private var follower: LogFollower?
+    /// Connections that came before the room had its place.
+    private var arrivals: [(info: ConnectionInfo, position: Position?)] = []
+    /// The room can take members: it has caught up with the store, or the store is away.
+    private(set) var isReady = false
+    /// The seq of the last entry that members were told of, and why the next is not the one behind it, if it is not.
+    private var toldSeq: UInt64 = 0
+    private var gapReason: GapReason?
+    /// In the worker's list of rooms with something to commit.
+    private var isListedForCommit = false
+    /// What the store has is being read for the first time: it is history, and not told.
+    private var isLoading = false
+    private var wasOpened = false
+    /// Members that came while provisional messages waited, and the number of the first that they saw.
+    private var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
+
+    init(_ home: RoomHome, of worker: Worker) {
+        self.home = home
+        self.worker = worker
+    }
+
+    /// Begins to follow the log; to be called once the room is in the worker's table.
+    func begin(_ store: any Store, isStoreAway: Bool) {
+        let configuration = worker.configuration
+        let follower = LogFollower(
+            home.room.id, store: store,
+            rules: LogFollower.Rules(
+                dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
+                keptMilliseconds: configuration.historyTTLMilliseconds),
+            entriesMax: { [unowned home] in home.room.settings.historySize },
+            makeEpoch: { [unowned worker] in worker.makeName() }, delegate: self)
+        self.follower = follower
+        follower.begin(isStoreAway: isStoreAway)
+        if isStoreAway { becameReady() }
+    }
+
+    /// Ends it; nobody is in and nothing waits.
+    func end() { follower?.close() }
+
+    // MARK: Members
+
+    /// Keeps an arrival until the room has its place; false when it has.
+    func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
+        guard !isReady else { return false }
+        arrivals.append((info, position))
+        return true
+    }
+
+    /// An arrival that was delayed has gone; false when there was none.
+    func forgetArrival(_ info: ConnectionInfo) -> Bool {
+        guard let index = arrivals.firstIndex(where: { $0.info === info }) else { return false }
+        arrivals.remove(at: index)
+        return true
+    }
+
+    /// A connection came in. It has not seen the provisional messages that wait.
+    func joined(_ info: ConnectionInfo) {
+        guard let log = follower?.log, log.standing == .away || !lateMembers.isEmpty, log.waitingCount > 0 else {
+            return
+        }
+        lateMembers.append((info, log.nextNumber))
+    }
+
+    /// A connection is no longer in.
+    func departed(_ info: ConnectionInfo) {
+        guard !lateMembers.isEmpty else { return }
+        lateMembers.removeAll { $0.info === info }
+    }
+
+    private func becameReady() {
+        isReady = true
+        let waiting = arrivals
+        arrivals = []
+        for arrival in waiting { worker.join(home.room.id, arrival.info, from: arrival.position) }
+    }
+
+    /// Whether the room can be dropped: nobody waits for anything here.
+    var isIdle: Bool { arrivals.isEmpty && (follower?.log.waitingCount ?? 0) == 0 }
+
+    // MARK: Messages
+
+    /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
+    func submit(_ submission: Submission) -> Bool {
+        guard let follower else { return false }
+        if follower.log.standing == .away {
+            if answerRepetition(submission, follower) { return true }
+            guard worker.outbox.hasRoom(for: submission) else { return false }
+        }
+        follower.submit(submission)
+        if follower.log.hasUnsent, !isListedForCommit {
+            isListedForCommit = true
+            worker.roomsToCommit.append(self)
+        }
+        return true
+    }
+
+    /// While the store is away, this node alone can tell a repetition.
+    private func answerRepetition(_ submission: Submission, _ follower: LogFollower) -> Bool {
+        if let waiting = follower.log.waiting(like: submission.body) {
+            tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
+            return true
+        }
+        guard let (seq, body) = home.room.findBody({ SharedLog.areSame($0, submission.body) }) else { return false }
+        let position = Position(epoch: home.room.log.epoch, seq: seq)
+        let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
+        tell(submission.author, submission, Place(position: position, time: time, isRepetition: true))
+        return true
+    }
+
+    /// At the end of a turn: sends what was submitted in it.
+    func commitSubmitted() {
+        isListedForCommit = false
+        follower?.flush()
+    }
+
+    func poll() { follower?.poll() }
+
+    // MARK: The store
+
+    func storeLost() {
+        follower?.storeLost()
+        if !isReady { becameReady() }
+    }
+
+    func storeReturned() { follower?.storeReturned() }
+
+    // MARK: Telling authors
+
+    /// What is known of a message's place.
+    private struct Place {
+        /// nil while it has none.
+        let position: Position?
+        let time: Int
+        var isRepetition = false
+    }
+
+    /// Tells an author of a message's place. `length` is that of the message's own frame, the last in the batch.
+    private func tell(_ author: Submission.Author, _ submission: Submission, _ place: Place, length: Int = 0) {
+        submission.rawID.withUnsafeBytes { id in
+            worker.writer.ack(
+                .room(home.room.id), id: id, position: place.position, time: place.time,
+                isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis)
+        }
+        switch author {
+        case .former: break
+        case .connection(let info):
+            worker.openBatch(of: home).cut(
+                for: info, length: length, ack: worker.scratch.frame(.text, worker.writer.bytes))
+        case .request(let number):
+            let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
+            worker.answerPublication(number, .json(status, worker.writer.array))
+        }
+    }
+}
+
+extension SharedRoom: LogFollowerDelegate {
+    var seenBodies: [[UInt8]] { home.room.bodies }
+
+    func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
+        guard isNew else { return }
+        home.room.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
+        if isReady { gapReason = .epochChanged }
+        toldSeq = oldestBefore
+        isLoading = !wasOpened
+        wasOpened = true
+    }
+
+    func caughtUp() {
+        isLoading = false
+        if !isReady { return becameReady() }
+        // With messages that wait, the next of them says so in its place.
+        if gapReason != nil, follower?.log.waitingCount == 0 { tellGap(before: home.room.log.newestSeq + 1) }
+    }
+
+    func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
+        body.withUnsafeBytes { worker.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
+        let frame = home.room.appendShared(worker.writer.bytes, at: worker.loop.unixNow)
+        // What was there before anybody came is history.
+        if own == nil, !isReady || isLoading {
+            toldSeq = seq
+            return
+        }
+        if isSeen {
+            if gapReason == nil { gapReason = .epochChanged }
+            return
+        }
+        tellGap(before: seq)
+        toldSeq = seq
+        if let own {
+            worker.counters.committed.add(1)
+            if case .connection(let info) = own.author { info.messageCommitted(at: own.time) }
+        }
+        if let own, own.isProvisional { return confirm(own, seq, frame) }
+        worker.openBatch(of: home).append(message: frame)
+        guard let own else { return }
+        let isFirst = own.body == body
+        let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
+        let position = Position(epoch: home.room.log.epoch, seq: seq)
+        tell(
+            own.author, own, Place(position: position, time: time, isRepetition: !isFirst), length: frame.length)
+    }
+
+    /// What members saw without a place has one. Who came later gets the message itself.
+    private func confirm(_ own: Submission, _ seq: UInt64, _ message: FrameSlice) {
+        worker.outbox.removed(own)
+        own.rawID.withUnsafeBytes { id in
+            worker.writer.confirm(room: home.room.id, epoch: home.room.log.epoch, user: own.user, id: id, seq: seq)
+        }
+        let confirm = worker.scratch.frame(.text, worker.writer.bytes)
+        let batch = worker.openBatch(of: home)
+        batch.append(confirm)
+        for late in lateMembers where own.number < late.firstSeen {
+            batch.cut(for: late.info, length: confirm.length, replacement: message)
+        }
+        if case .connection(let author) = own.author, !home.room.isIn(author) {
+            batch.cut(for: author, length: confirm.length, replacement: confirm)
+        }
+        if follower?.log.waitingCount == 0 { lateMembers = [] }
+    }
+
+    /// Says that what lies between the last entry that members were told of and `seq` does not come.
+    private func tellGap(before seq: UInt64) {
+        guard let reason = gapReason ?? (seq == toldSeq + 1 ? nil : .trimmed) else { return }
+        gapReason = nil
+        worker.writer.gap(
+            room: home.room.id, epoch: home.room.log.epoch, nextSeq: seq, reason: reason.rawValue)
+        worker.openBatch(of: home).append(worker.scratch.frame(.text, worker.writer.bytes))
+    }
+
+    func skipped(to seq: UInt64) {
+        home.room.replaceHistory(epoch: home.room.log.epoch, forkedAt: seq)
+        if gapReason == nil { gapReason = .trimmed }
+    }
+
+    func provisional(_ submission: Submission) {
+        if case .former = submission.author { return }
+        submission.body.withUnsafeBytes { worker.writer.provisionalMessage(in: home.room.id, body: $0) }
+        let frame = worker.scratch.frame(.text, worker.writer.bytes)
+        worker.openBatch(of: home).append(message: frame)
+        worker.counters.provisional.add(1)
+        worker.outbox.added(submission)
+        let place = Place(position: nil, time: submission.time)
+        tell(submission.author, submission, place, length: frame.length)
+    }
+
+    func repeated(_ submission: Submission, first: Position, time: Int) {
+        // One that was acked already, as kept here, is told no second time.
+        guard !submission.isProvisional else { return worker.outbox.removed(submission) }
+        tell(submission.author, submission, Place(position: first, time: time, isRepetition: true))
+    }
+}

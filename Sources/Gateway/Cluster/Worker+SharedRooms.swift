@@ -1,0 +1,103 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+// What a worker does for rooms whose history a cluster shares. On the home's thread.
+extension Worker {
+    /// How long a room that nobody is in is still followed, so that one who comes back at once finds it ready.
+    static let sharedRoomLingerMilliseconds = 30_000
+    /// How long ago a room must have been active to be looked after for a lost last message.
+    private static let pollWindowMilliseconds = 60_000
+
+    /// How this worker stands to the cluster.
+    var mode: StaticString { storeLink == nil ? "single" : isStoreAway ? "degraded" : "cluster" }
+
+    /// Has a new room follow its log.
+    func follow(_ home: RoomHome) {
+        guard let store else { return }
+        let shared = SharedRoom(home, of: self)
+        home.shared = shared
+        shared.begin(store, isStoreAway: isStoreAway)
+    }
+
+    /// Sends what was submitted in this turn.
+    func commitSubmitted() {
+        var position = 0
+        while position < roomsToCommit.count {
+            roomsToCommit[position].commitSubmitted()
+            position += 1
+        }
+        roomsToCommit.removeAll(keepingCapacity: true)
+    }
+
+    /// Takes a message to the shared log; false when it can't be kept.
+    func submit(
+        _ fields: MessageFields, user: Identifier, device: Identifier?, author: Submission.Author, to shared: SharedRoom
+    ) -> Bool {
+        let time = loop.unixNow
+        let rawID = fields.id?.raw ?? makeMessageID()
+        writer.messageBody(MessageHead(id: rawID, user: user, device: device, time: time), fields)
+        let id = fields.id.map { $0.withBytes { Array($0) } } ?? Array(rawID)
+        return shared.submit(
+            Submission(
+                user: user, id: id, rawID: Array(rawID), body: Array(writer.bytes), time: time, author: author))
+    }
+
+    /// Takes a member's message to the shared log.
+    func submit(_ fields: MessageFields, from info: ConnectionInfo, in home: RoomHome, _ shared: SharedRoom) {
+        let isTaken = submit(fields, user: info.user, device: info.device, author: .connection(info), to: shared)
+        guard !isTaken else { return }
+        counters.refused(.outboxFull)
+        writer.error(
+            .outboxFull, "Redis is away and this node keeps as many messages as it can", id: fields.id?.text,
+            room: home.room.id, retryMilliseconds: Self.outboxRetryMilliseconds)
+        answerWritten(info, behind: home)
+    }
+
+    private static let outboxRetryMilliseconds = 2_000
+
+    /// Publishes over HTTP; the connection with that key, of the worker `origin`, gets the answer.
+    func submit(
+        _ fields: MessageFields, user: Identifier, in id: Identifier, for key: UInt64, of origin: Int
+    ) {
+        guard let shared = openRoom(id).shared else { return }
+        nextPublication += 1
+        publications[nextPublication] = (origin, key)
+        let number = nextPublication
+        if !submit(fields, user: user, device: nil, author: .request(number), to: shared) {
+            counters.refused(.outboxFull)
+            answerPublication(
+                number,
+                .unavailable("Redis is away and this node keeps as many messages as it can", retrySeconds: 2))
+        }
+    }
+
+    /// Answers a publishing request, unless it was answered before.
+    func answerPublication(_ number: UInt64, _ response: HTTPResponse) {
+        guard let asked = publications.removeValue(forKey: number) else { return }
+        post(to: asked.worker) { $0.answer(response, to: asked.key) }
+    }
+
+    // MARK: The store
+
+    /// The store can't be reached: rooms go on with what they have.
+    func storeLost() {
+        guard !isStoreAway else { return }
+        isStoreAway = true
+        for home in rooms.all { home.shared?.storeLost() }
+    }
+
+    /// The store can be reached again, or was out of reach so shortly that nobody was told: what waits is sent again.
+    func storeReturned() {
+        isStoreAway = false
+        for home in rooms.all { home.shared?.storeReturned() }
+    }
+
+    /// Every two seconds: looks after rooms in which something was said lately.
+    func pollSharedRooms() {
+        guard !isStoreAway else { return }
+        let since = loop.unixNow - Self.pollWindowMilliseconds
+        for home in rooms.all where home.room.lastActiveAt >= since { home.shared?.poll() }
+    }
+}

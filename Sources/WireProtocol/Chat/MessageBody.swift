@@ -1,0 +1,43 @@
+/// What follows a message's place in its frame: `,"id":…,"user":…` to the end.
+package enum MessageBody {
+    /// How many bytes of a body say which message it is: the id and the user, as they are written. Nil when it does not
+    /// begin with them.
+    package static func keyLength(_ body: UnsafeRawBufferPointer) -> Int? {
+        guard let afterID = end(of: #","id":""#, in: body, from: 0) else { return nil }
+        return end(of: #","user":""#, in: body, from: afterID)
+    }
+
+    /// When the message was committed, in Unix milliseconds; nil when the body does not say it. The time stands behind
+    /// the content, so the last one is meant.
+    package static func time(_ body: UnsafeRawBufferPointer) -> Int? {
+        let name: StaticString = #","ts":"#
+        var start = body.count - name.utf8CodeUnitCount
+        while start >= 0 {
+            let slice = UnsafeRawBufferPointer(rebasing: body[start..<(start + name.utf8CodeUnitCount)])
+            if slice.equals(name) {
+                let digits = body[(start + name.utf8CodeUnitCount)...].prefix { $0 &- 0x30 < 10 }
+                return Int(String(decoding: digits, as: UTF8.self))
+            }
+            start -= 1
+        }
+        return nil
+    }
+
+    /// The place behind a string value, if `name` with its opening quote stands at `start`.
+    private static func end(of name: StaticString, in body: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        var index = start
+        guard body.count - start >= name.utf8CodeUnitCount else { return nil }
+        for offset in 0..<name.utf8CodeUnitCount {
+            guard body[index] == name.utf8Start[offset] else { return nil }
+            index += 1
+        }
+        while index < body.count {
+            switch body[index] {
+            case UInt8(ascii: "\""): return index + 1
+            case UInt8(ascii: "\\"): index += 2
+            default: index += 1
+            }
+        }
+        return nil
+    }
+}

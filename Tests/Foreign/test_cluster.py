@@ -1,0 +1,140 @@
+"""Several nodes that share rooms through a real Redis: one order, resume on any node, and what happens without it."""
+
+import contextlib
+
+import pytest
+from client import Client
+from node import Node, until
+from redis import Redis
+
+
+@pytest.fixture
+def redis():
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def nodes(redis):
+    with contextlib.ExitStack() as stack:
+        made = [Node(REDIS_URL=redis.url, NODE_ID=f"node-{number}") for number in range(3)]
+        for node in made:
+            stack.callback(node.stop)
+            node.start()
+        for node in made:
+            until(lambda: node.get("/health").json["mode"] == "cluster", what="the cluster")
+        yield made
+
+
+def texts(frames):
+    return [(frame["seq"], frame["content"]) for frame in frames if frame["type"] == "message"]
+
+
+def test_messages_reach_members_of_every_node_in_one_order(nodes, room):
+    clients = [Client(nodes[number % 3], room, f"user-{number}", echo=1) for number in range(6)]
+    for client in clients:
+        client.fence()
+    for turn in range(20):
+        for client in clients:
+            client.send("message", content=f"{client.user} {turn}", id=f"i{turn}")
+    seen = []
+    for client in clients:
+        got = []
+        while len(got) < 120:
+            frame = client.next()
+            if frame["type"] == "message":
+                got.append((frame["seq"], frame["user"], frame["content"]))
+            elif frame["type"] == "ack":
+                assert frame["durable"] == "redis"
+        seen.append(got)
+    assert [seq for seq, _, _ in seen[0]] == list(range(1, 121))
+    assert all(one == seen[0] for one in seen)
+    for client in clients:
+        own = [content for _, user, content in seen[0] if user == client.user]
+        assert own == [f"{client.user} {turn}" for turn in range(20)]
+
+
+def test_the_ack_stands_in_its_place_of_the_order(nodes, room):
+    one, two = Client(nodes[0], room, "one"), Client(nodes[1], room, "two")
+    one.fence(), two.fence()
+    for turn in range(50):
+        one.send("message", content=turn)
+        two.send("message", content=-turn)
+    for client in (one, two):
+        seqs = []
+        while len(seqs) < 100:
+            frame = client.next()
+            if frame["type"] in ("ack", "message"):
+                seqs.append(frame["seq"])
+        assert seqs == list(range(1, 101))
+
+
+def test_an_id_is_committed_once_on_whatever_node(nodes, room):
+    one, two = Client(nodes[0], room, "ann", device="a"), Client(nodes[1], room, "ann", device="b")
+    one.fence(), two.fence()
+    first = one.say("hello", id="x")
+    two.seek("message", content="hello")
+    again = two.say("other", id="x")
+    assert again["duplicate"] and (again["epoch"], again["seq"], again["ts"]) == (
+        first["epoch"], first["seq"], first["ts"],
+    )
+    assert one.fence() == []
+
+
+def test_resume_on_another_node(nodes, room):
+    one = Client(nodes[0], room, "ann")
+    two = Client(nodes[1], room, "bob")
+    one.fence()
+    position = one.say("first")
+    two.seek("message", content="first")
+    for number in range(30):
+        two.say(number)
+        two.fence()
+    one.close()
+    back = Client(nodes[2], room, "ann", since=position["seq"], epoch=position["epoch"])
+    assert back.joined["recovered"] and back.joined["missed"] == 30
+    assert texts(back.next() for _ in range(30)) == [(number + 2, number) for number in range(30)]
+    assert back.say("back")["seq"] == 32
+    two.seek("message", content="back")
+
+
+def test_history_and_publishing_over_http(nodes, room):
+    answer = nodes[0].post(f"/api/rooms/{room}/messages", {"user": "http", "content": 1, "id": "h"})
+    assert answer.status == 201 and answer.json["durable"] == "redis" and answer.json["seq"] == 1
+    again = nodes[1].post(f"/api/rooms/{room}/messages", {"user": "http", "content": 2, "id": "h"})
+    assert again.status == 200 and again.json["duplicate"] and again.json["seq"] == 1
+    with Client(nodes[2], room, "ann") as ann:
+        ann.send("history")
+        assert [message["content"] for message in ann.seek("history")["messages"]] == [1]
+
+
+def test_a_node_goes_on_without_redis_and_tells_when_it_is_back(redis, nodes, room):
+    here, there = Client(nodes[0], room, "here"), Client(nodes[0], room, "there")
+    elsewhere = Client(nodes[1], room, "elsewhere")
+    for client in (here, there, elsewhere):
+        client.fence()
+    here.say("before")
+    for client in (there, elsewhere):
+        client.seek("message", content="before")
+    redis.kill()
+    until(lambda: nodes[0].get("/health").json["mode"] == "degraded", 2, "degraded")
+    ack = here.say("alone", id="a1")
+    assert ack["durable"] == "local" and "seq" not in ack and "epoch" not in ack
+    frame = there.seek("message", content="alone")
+    assert frame["provisional"] and "seq" not in frame and "epoch" not in frame
+    assert here.say("alone again", id="a1")["durable"] == "local"
+    redis.restart(empty=True)
+    for node in nodes:
+        until(lambda: node.get("/health").json["mode"] == "cluster", 15, "the cluster")
+    for client in (here, there):
+        gap = client.seek("gap", bound=10, reason="epoch_changed")
+        confirm = client.seek("confirm", bound=10)
+        assert confirm["entries"] == [{"user": "here", "id": "a1", "seq": confirm["entries"][0]["seq"]}]
+        assert gap["epoch"] == confirm["epoch"]
+    message = elsewhere.seek("message", bound=10, content="alone")
+    assert message["seq"] == confirm["entries"][0]["seq"]
+    with Client(nodes[2], room, "late", since=0, epoch=message["epoch"]) as late:
+        # The history begins where the lost one ended.
+        late.take("gap", reason="trimmed")
+        contents = [late.next()["content"] for _ in range(late.joined["missed"])]
+        assert contents == ["before", "alone"]
