@@ -3,7 +3,7 @@
 # environment over .env beside this file, .env over the defaults.
 set -euo pipefail
 
-readonly LIBRARIES="libuv1-dev libssl-dev zlib1g-dev pkg-config"
+readonly LIBRARIES="libuv1-dev libssl-dev zlib1g-dev libhiredis-dev pkg-config"
 
 fail() { # exit code, words of one line
     local code=$1
@@ -37,7 +37,7 @@ within() { # text, lower, upper
 
 # Whether the compiler finds what the build needs.
 libraries_there() {
-    command -v pkg-config >/dev/null && pkg-config --exists libuv openssl zlib
+    command -v pkg-config >/dev/null && pkg-config --exists libuv openssl zlib hiredis
 }
 
 # Whether a program can be linked: the C library and a C++ library with their headers. Known of Debian only.
@@ -49,7 +49,7 @@ toolchain_there() {
 install_packages() { # names
     local sudo=""
     if ! command -v apt-get >/dev/null; then
-        fail 69 "missing: the development files of libuv, OpenSSL and zlib, and pkg-config (Debian's names: $*)." \
+        fail 69 "missing: the development files of libuv, OpenSSL, zlib and hiredis, and pkg-config (Debian's names: $*)." \
             "Install them with the package manager of this system."
     fi
     if [ "$(id -u)" != 0 ]; then

@@ -41,8 +41,11 @@ wants() { case " ${parts[*]} " in *" $1 "*) ;; *) return 1 ;; esac }
 
 install_packages() {
     local missing=() sudo=""
-    if ! { command -v pkg-config >/dev/null && pkg-config --exists libuv openssl zlib; }; then
-        missing+=(libuv1-dev libssl-dev zlib1g-dev pkg-config)
+    if ! { command -v pkg-config >/dev/null && pkg-config --exists libuv openssl zlib hiredis; }; then
+        missing+=(libuv1-dev libssl-dev zlib1g-dev libhiredis-dev pkg-config)
+    fi
+    if wants unit || wants foreign; then
+        command -v redis-server >/dev/null || missing+=(redis-server)
     fi
     if wants foreign || wants autobahn || wants browser; then
         python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

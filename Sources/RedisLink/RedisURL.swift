@@ -85,9 +85,8 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
             let behind = text[text.index(after: end)...]
             guard behind.isEmpty || behind.first == ":" else { throw .host }
             port = behind.isEmpty ? nil : behind.dropFirst()
-            guard host.contains(":"), (try? SocketAddress(numericHost: String(host), port: 0)) != nil else {
-                throw .host
-            }
+            let isAddress = (try? SocketAddress(numericHost: String(host), port: 0)) != nil
+            guard host.contains(":"), isAddress else { throw .host }
         } else {
             if let colon = text.lastIndex(of: ":") {
                 host = text[..<colon]

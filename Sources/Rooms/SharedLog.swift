@@ -77,7 +77,8 @@ package struct SharedLog {
     private var numbers: [Int: UInt64] = [:]
     /// Entries behind a hole, or that came before the room was opened.
     private var early: [UInt64: (epoch: String, body: [UInt8])] = [:]
-    /// Bodies that this node's members have seen in a former history, and that have not been seen in this one.
+    /// Messages, by what says which they are, that this node's members have seen in a former history and that have not
+    /// come in this one.
     private var former: Set<[UInt8]> = []
 
     package init() {}
@@ -116,6 +117,11 @@ package struct SharedLog {
         guard let number = numbers[Self.keyHash(body)], let found = submission(number), Self.areSame(found.body, body)
         else { return nil }
         return found
+    }
+
+    /// What says which message a body is of: its id and user.
+    private static func key(_ body: [UInt8]) -> [UInt8] {
+        body.withUnsafeBytes { Array($0.prefix(MessageBody.keyLength($0) ?? 0)) }
     }
 
     private static func keyHash(_ body: [UInt8]) -> Int {
@@ -201,7 +207,7 @@ package struct SharedLog {
             newestSeq = max(newestSeq, oldestBefore)
             return .goesOn
         }
-        if !self.epoch.isEmpty { former.formUnion(seen()) }
+        if !self.epoch.isEmpty { former.formUnion(seen().map(Self.key)) }
         self.epoch = epoch
         newestSeq = oldestBefore
         return .isNew
@@ -253,7 +259,7 @@ package struct SharedLog {
             return .early(mustRead: !isReading)
         }
         newestSeq = seq
-        let isSeen = !former.isEmpty && former.remove(body) != nil
+        let isSeen = !former.isEmpty && former.remove(Self.key(body)) != nil
         return .next(own: takeOwn(body), isSeen: isSeen)
     }
 
@@ -262,7 +268,7 @@ package struct SharedLog {
     }
 
     /// Whether a body was seen in a former history and is missing in this one.
-    package func isMissing(_ body: [UInt8]) -> Bool { former.contains(body) }
+    package func isMissing(_ body: [UInt8]) -> Bool { former.contains(Self.key(body)) }
 
     /// The entry that is next and came early, if there is one: it arrives now.
     package mutating func takeEarly() -> (seq: UInt64, body: [UInt8])? {

@@ -19,15 +19,7 @@ struct Serve: ParsableCommand {
     private static let systemFault: Int32 = 71
 
     func run() throws {
-        let configuration: Configuration
-        do {
-            configuration = try Configuration.load(
-                environment: ProcessEnvironment.variables, dotEnv: try DotEnvFile.read(),
-                cores: ProcessLimits.processors())
-        } catch {
-            Output.errorLine("sluice: \(error)")
-            throw ExitCode(ConfigurationError.exitStatus)
-        }
+        let configuration = try Configuration.ofProcess()
         let logger = Logger(label: "sluice", level: configuration.logLevel, format: configuration.logFormat)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         throw ExitCode(try node(configuration, logger).run())

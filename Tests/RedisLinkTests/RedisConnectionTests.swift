@@ -40,8 +40,8 @@ struct RedisConnectionTests {
         connection.send(words("RPUSH", "list", "a", ""), outcomes.completion)
         connection.send(words("LRANGE", "list", "0", "-1"), outcomes.completion)
         connection.send(words("INCR", "list"), outcomes.completion)
-        connection.send(
-            words("EVAL", "return {1, {redis.error_reply('MINE own'), false}, 'x'}", "0"), outcomes.completion)
+        let script = "return {1, {redis.error_reply('MINE own'), false}, 'x'}"
+        connection.send(words("EVAL", script, "0"), outcomes.completion)
         #expect(connection.outstanding == 7)
         driver.run(until: { outcomes.results.count == 8 })
         #expect(

@@ -100,8 +100,7 @@ package struct Configuration: Sendable {
         workers = try reader.optionalInteger(.workers) ?? min(max(cores, 1), 256)
         nodeID = try reader.optionalValue(.nodeID) { Identifier(validating: $0) }
         let redisTimeout = try reader.milliseconds(.redisTimeout)
-        redis = try reader.optionalValue(.redisURL) { try? RedisURL($0) }
-            .map { RedisOptions(url: $0, timeoutMilliseconds: redisTimeout) }
+        redis = try reader.redisURL().map { RedisOptions(url: $0, timeoutMilliseconds: redisTimeout) }
 
         connectionsMax = try reader.integer(.maxConnections)
         connectionsPerUserMax = try reader.optionalInteger(.maxConnectionsPerUser)
@@ -138,9 +137,6 @@ package struct Configuration: Sendable {
         servesEcho = try reader.value(.echoEndpoint) { ["0": false, "1": true][$0] }
         procRoot = try reader.value(.procRoot) { $0.utf8.first == UInt8(ascii: "/") && !$0.utf8.contains(0) ? $0 : nil }
 
-        guard redisTimeout >= 100 else {
-            throw reader.bad(.redisTimeout, allowed: "a number of seconds from 0.1 to 60, with up to three decimals")
-        }
         guard heartbeatTimeoutMilliseconds > heartbeatIntervalMilliseconds else {
             throw reader.bad(
                 .heartbeatTimeout,
@@ -153,6 +149,16 @@ package struct Configuration: Sendable {
                     + "a message that is larger than the queue closes slow readers at once")
         }
         self.warnings = warnings
+    }
+}
+
+extension SettingReader {
+    /// What REDIS_URL says; nil when it is not set.
+    fileprivate func redisURL() throws(ConfigurationError) -> RedisURL? {
+        guard let text = try optionalValue(.redisURL, { $0 }) else { return nil }
+        do throws(RedisURL.Fault) { return try RedisURL(text) } catch {
+            throw bad(.redisURL, fault: "\(error)", allowed: Setting.redisURL.rule)
+        }
     }
 }
 

@@ -20,11 +20,11 @@ extension Setting {
     // MARK: The cluster
 
     static let redisURL = Setting(
-        "REDIS_URL", .text(rule: RedisURL.rule), default: nil, note: "a node on its own", secret: true,
-        "The Redis that makes nodes one cluster.")
+        "REDIS_URL", .text(rule: RedisURL.rule), default: nil, secret: true,
+        "The Redis that makes nodes one cluster; unset, a node is on its own.")
     static let redisTimeout = Setting(
-        "REDIS_TIMEOUT", .seconds(lower: 0, upper: 60, decimals: true), default: "5",
-        "How long connecting to Redis, and an answer of it, may take.")
+        "REDIS_TIMEOUT", .fraction(lowerMilliseconds: 100, upperMilliseconds: 60_000), default: "5",
+        "How long Redis may take to connect, and to answer.")
 
     // MARK: How much one node takes
 

@@ -8,6 +8,8 @@ package struct Setting: Sendable {
         /// A duration in seconds, held in milliseconds; the bounds are in seconds. Decimals (at most three) where a
         /// fraction is of use.
         case seconds(lower: Int, upper: Int?, decimals: Bool)
+        /// A duration in seconds with decimals (at most three), whose bounds need not be whole seconds.
+        case fraction(lowerMilliseconds: Int, upperMilliseconds: Int)
         /// One of these words, in any case.
         case word([String])
         /// `1` or `0`.
@@ -59,6 +61,8 @@ package struct Setting: Sendable {
         case .seconds(let lower, let upper, decimals: false): "a whole number of seconds " + Self.range(lower, upper)
         case .seconds(let lower, let upper, decimals: true):
             "a number of seconds " + Self.range(lower, upper) + ", with up to three decimals"
+        case .fraction(let lower, let upper):
+            "a number of seconds from \(Self.seconds(lower)) to \(Self.seconds(upper)), with up to three decimals"
         case .word(let words): words.joined(separator: ", ").replacingLastComma() + " (in any case)"
         case .flag: "1 or 0"
         case .text(let rule): rule
@@ -72,10 +76,17 @@ package struct Setting: Sendable {
             "\(lower)–\(upper.map(String.init) ?? "")" + (canBeOff ? " or \(Self.off)" : "")
         case .seconds(let lower, let upper, let decimals):
             "\(lower)–\(upper.map(String.init) ?? "")" + (decimals ? " (decimals allowed)" : "")
+        case .fraction(let lower, let upper): "\(Self.seconds(lower))–\(Self.seconds(upper)) (decimals allowed)"
         case .word(let words): words.joined(separator: ", ")
         case .flag: "0, 1"
         case .text(let rule): rule
         }
+    }
+
+    /// Milliseconds as seconds: 100 is "0.1".
+    private static func seconds(_ milliseconds: Int) -> String {
+        let text = "\(Double(milliseconds) / 1000)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
     private static func range(_ lower: Int, _ upper: Int?) -> String {

@@ -49,10 +49,12 @@ struct SettingReader {
     // MARK: Messages
 
     /// The error for a value: which variable, from where, what it is (unless secret), and what is allowed.
-    func bad(_ setting: Setting, allowed: String) -> ConfigurationError {
-        ConfigurationError(
+    /// - Parameter fault: what is wrong with it, where that is not plain to see.
+    func bad(_ setting: Setting, fault: String? = nil, allowed: String) -> ConfigurationError {
+        let fault = fault.map { ", and \($0)" } ?? ""
+        return ConfigurationError(
             variable: setting.name,
-            "\(setting.name) is \(shown(setting))\(found(setting)?.origin ?? ""); allowed is \(allowed)")
+            "\(setting.name) is \(shown(setting))\(found(setting)?.origin ?? "")\(fault); allowed is \(allowed)")
     }
 
     /// The value that counts, for a message: quoted, or "(hidden)".
@@ -122,7 +124,13 @@ struct SettingReader {
     }
 
     private static func milliseconds(_ text: String, _ kind: Setting.Kind) -> Int? {
-        guard case .seconds(let lower, let upper, let decimals) = kind else { return nil }
+        let (lower, upper, decimals): (Int, Int, Bool)
+        switch kind {
+        case .seconds(let least, let most, let fractions):
+            (lower, upper, decimals) = (least * 1000, (most ?? Setting.openUpperBound) * 1000, fractions)
+        case .fraction(let least, let most): (lower, upper, decimals) = (least, most, true)
+        default: return nil
+        }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= (decimals ? 2 : 1), let whole = digits(parts[0]) else { return nil }
         var thousandths = 0
@@ -133,8 +141,7 @@ struct SettingReader {
         // Checked before it is multiplied, so that nothing overflows.
         guard whole <= Setting.openUpperBound else { return nil }
         let milliseconds = whole * 1000 + thousandths
-        return milliseconds >= lower * 1000 && milliseconds <= (upper ?? Setting.openUpperBound) * 1000
-            ? milliseconds : nil
+        return (lower...upper).contains(milliseconds) ? milliseconds : nil
     }
 
     /// A number of ASCII digits alone (`Int` would take a sign), not larger than fits.

@@ -8,7 +8,8 @@ package struct RESPFault: Error, Equatable, Sendable {
 
 /// Makes replies of a stream of bytes: hiredis' `redisReader`, which this file owns.
 ///
-/// An array of more than 1,048,576 elements, seven levels of arrays, and a reply of more than `replyBytesMax` are faults.
+/// An array of more than 1,048,576 elements, more than eight arrays within each other, and a reply of more than
+/// `replyBytesMax` are faults.
 /// Thread: its owner's.
 package final class RESPReader {
     /// Bytes handed to hiredis at a time. It moves what it has not read yet to the front of its memory after each

@@ -50,6 +50,6 @@ struct ConfigurationDocumentsTests {
                 !(setting.help + setting.rule + setting.rangeText).contains { "|\n`".contains($0) }, "\(setting.name)")
             #expect(setting.defaultText != nil || !setting.defaultNote.isEmpty, "\(setting.name)")
         }
-        #expect(Setting.all.filter(\.isSecret).map(\.name) == ["API_KEY"])
+        #expect(Setting.all.filter(\.isSecret).map(\.name) == ["REDIS_URL", "API_KEY"])
     }
 }

@@ -25,6 +25,8 @@ struct ConfigurationTests {
         let configuration = try load()
         #expect(configuration.port == 8000 && configuration.host.description == "0.0.0.0")
         #expect(configuration.nodeID == nil)
+        #expect(configuration.redis == nil)
+        #expect(configuration.outboxMessagesMax == 100_000 && configuration.outboxBytesMax == 268_435_456)
         #expect(configuration.connectionsMax == 100_000)
         #expect(configuration.connectionsPerUserMax == nil && configuration.connectionsPerAddressMax == nil)
         #expect(configuration.roomsPerConnectionMax == 32)
@@ -61,7 +63,8 @@ struct ConfigurationTests {
         "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
         "HEARTBEAT_TIMEOUT_SECONDS": "2.23", "DRAIN_SECONDS": "24", "API_KEY": "key", "ALLOWED_ORIGINS": "*",
         "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
-        "PROC_ROOT": "/fake/proc", "COMPRESSION": "On",
+        "PROC_ROOT": "/fake/proc", "COMPRESSION": "On", "REDIS_URL": "redis://redis/4", "REDIS_TIMEOUT": "0.125",
+        "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048",
     ]
 
     @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
@@ -71,6 +74,9 @@ struct ConfigurationTests {
         let configuration = try fromFile ? load(file: text) : load(Self.others)
         #expect(configuration.port == 9001 && configuration.host.description == "::1" && configuration.workers == 5)
         #expect(configuration.nodeID == Identifier(validating: "köln-1"))
+        #expect(configuration.redis?.url.description == "redis://redis:6379/4")
+        #expect(configuration.redis?.timeoutMilliseconds == 125)
+        #expect(configuration.outboxMessagesMax == 21 && configuration.outboxBytesMax == 2048)
         #expect(configuration.connectionsMax == 1234)
         #expect(configuration.connectionsPerUserMax == 11 && configuration.connectionsPerAddressMax == 12)
         #expect(configuration.roomsPerConnectionMax == 13 && configuration.messageBytesMax == 4001)
@@ -243,7 +249,7 @@ struct ConfigurationTests {
     @Test(
         "What this version can't do and must not ignore refuses the start, without showing the value",
         arguments: [
-            "REDIS_URL", "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "PUSH_WEBHOOK_URL",
+            "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "PUSH_WEBHOOK_URL",
         ])
     func unsupportedRefuses(name: String) throws {
         let fromEnvironment = try #require(refusal([name: "hush-hush"]))
@@ -253,6 +259,33 @@ struct ConfigurationTests {
         let fromFile = try #require(refusal([:], file: "\(name)=hush-hush"))
         #expect(fromFile.description.hasPrefix("\(name) is set (.env line 1), but is not supported"))
         #expect(refusal([name: ""]) == nil)
+    }
+
+    @Test("REDIS_URL is read; what is wrong with it is said without showing it")
+    func redis() throws {
+        let configuration = try load(["REDIS_URL": "redis://:hush@redis:7000"])
+        let redis = try #require(configuration.redis)
+        #expect(redis.url.password == Array("hush".utf8) && redis.timeoutMilliseconds == 5000)
+        #expect(configuration.warnings == [])
+        #expect(!"\(configuration)".contains("hush"))
+        for value in ["hush", "rediss://:hush@redis", "redis://:hush@redis:0", "redis://:hush@redis/hush"] {
+            let error = try #require(refusal(["REDIS_URL": value]))
+            #expect(error.variable == "REDIS_URL" && !error.description.contains("hush"))
+            #expect(error.description.contains("(hidden), and ") && error.description.contains("redis://[[user]:pass"))
+        }
+    }
+
+    @Test("A duration whose bounds are no whole seconds")
+    func fractions() throws {
+        for (value, milliseconds) in [("0.1", 100), ("0.100", 100), ("0.101", 101), ("60", 60_000), ("60.0", 60_000)] {
+            let configuration = try load(["REDIS_URL": "redis://h", "REDIS_TIMEOUT": value])
+            #expect(configuration.redis?.timeoutMilliseconds == milliseconds)
+        }
+        for value in ["0", "0.099", "0.0999", "60.001", "61", "-1", ".5", "1.", "5s", "99999999999999999999"] {
+            let message =
+                "REDIS_TIMEOUT is \"\(value)\"; allowed is a number of seconds from 0.1 to 60, with up to three decimals"
+            #expect(refusal(["REDIS_TIMEOUT": value])?.description == message)
+        }
     }
 
     @Test("Compression is off or on, in any case")
@@ -266,7 +299,7 @@ struct ConfigurationTests {
     @Test("What has no effect is warned of, by name")
     func unsupportedWarns() throws {
         for name in [
-            "REDIS_TIMEOUT", "PUSH_WEBHOOK_SECRET", "LINK_ALLOWED_HOSTS", "OUTBOX_MESSAGES", "OUTBOX_BYTES",
+            "PUSH_WEBHOOK_SECRET", "LINK_ALLOWED_HOSTS",
             "NODE_HEARTBEAT_SECONDS", "NODE_EXPIRY_SECONDS", "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
         ] {
             #expect(try load([name: "hush"]).warnings == ["\(name) is set, but has no effect in this version"])

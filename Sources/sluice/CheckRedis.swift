@@ -1,0 +1,31 @@
+import ArgumentParser
+import Gateway
+import NetworkIO
+import RedisLink
+
+/// `sluice check-redis`
+struct CheckRedis: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check-redis",
+        abstract: "Try out the Redis of REDIS_URL, step by step.",
+        discussion: """
+            One line for each step: resolve, connect, TLS, auth, ping, scripts, pub/sub. Each may take REDIS_TIMEOUT.
+
+            Exit status: 0 when all of it works, 69 when a step fails, 78 when the configuration is wrong or \
+            REDIS_URL is not set.
+            """)
+
+    /// sysexits(3)
+    private static let unavailable: Int32 = 69
+
+    func run() throws {
+        let configuration = try Configuration.ofProcess()
+        guard let options = configuration.redis else {
+            Output.errorLine("sluice: REDIS_URL is not set; it is to be \(RedisURL.rule)")
+            throw ExitCode(ConfigurationError.exitStatus)
+        }
+        let check = try RedisCheck(options) { Output.line($0.description) }
+        // Not by returning: a look-up that is still under way would be waited for.
+        ProcessEnd.now(check.run() ? 0 : Self.unavailable)
+    }
+}
