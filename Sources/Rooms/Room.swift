@@ -173,15 +173,21 @@ package final class Room {
         }
     }
 
-    /// Users above `cursor`, by id ascending, at most `limit`, and whether there are more.
+    /// Users above `cursor`, by id ascending, at most `limit`, and whether there are no more.
+    /// - Parameter others: users who are in without a connection here.
     package func users(
-        after cursor: Identifier?, limit: Int
-    ) -> (users: [(id: Identifier, attendance: Attendance)], isComplete: Bool) {
-        let wanted = users.all.compactMap { attendance in attendance.user.map { ($0, attendance) } }
-            .filter { user, _ in cursor.map { $0 < user } ?? true }
-            .sorted { $0.0 < $1.0 }
-        return (wanted.prefix(limit).map { (id: $0.0, attendance: $0.1) }, wanted.count <= limit)
+        after cursor: Identifier?, limit: Int, with others: Set<Identifier> = []
+    ) -> (users: [Identifier], isComplete: Bool) {
+        let wanted = (users.all.compactMap(\.user) + others)
+            .filter { user in cursor.map { $0 < user } ?? true }
+            .sorted()
+        return (Array(wanted.prefix(limit)), wanted.count <= limit)
     }
+
+    /// A user's connections.
+    package func attendance(of user: Identifier) -> Attendance { users[user] }
+    /// All users with their connections.
+    package var attendances: ContiguousArray<Attendance> { users.all }
 
     /// Whether a connection is in and living.
     package func isIn(_ info: ConnectionInfo) -> Bool { users[info.user].isLiving(info) }

@@ -8,8 +8,6 @@ package struct Submission: Sendable {
         case connection(ConnectionInfo)
         /// A publishing request over HTTP, by the number that its node gave it.
         case request(UInt64)
-        /// Nobody: it had a place in a history that the store has lost.
-        case former
     }
 
     package let user: Identifier

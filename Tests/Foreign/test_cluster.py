@@ -138,3 +138,51 @@ def test_a_node_goes_on_without_redis_and_tells_when_it_is_back(redis, nodes, ro
         late.take("gap", reason="trimmed")
         contents = [late.next()["content"] for _ in range(late.joined["missed"])]
         assert contents == ["before", "alone"]
+
+
+def names(client):
+    client.send("users")
+    frame = client.seek("users")
+    assert frame["count"] == len(frame["users"])
+    return {user["user"]: sorted(device["node"] for device in user["devices"]) for user in frame["users"]}
+
+
+def test_presence_over_nodes(nodes, room):
+    one = Client(nodes[0], room, "one")
+    assert one.joined["users"] == 1
+    two = Client(nodes[1], room, "two")
+    assert one.take("joined", user="two")["users"] == 2
+    until(lambda: names(two) == {"one": ["node-0"], "two": ["node-1"]}, what="both in the list")
+    # The same user on a second node is nobody new, and has not left while one connection lives.
+    again = Client(nodes[2], room, "one", device="tablet")
+    until(lambda: names(two) == {"one": ["node-0", "node-2"], "two": ["node-1"]}, what="two devices")
+    assert all(frame["type"] != "joined" for frame in two.fence())
+    one.send("leave", room=room)
+    one.seek("left_room")
+    until(lambda: names(two) == {"one": ["node-2"], "two": ["node-1"]}, what="one device")
+    assert all(frame["type"] != "left" for frame in two.fence())
+    again.send("leave", room=room)
+    assert two.seek("left", user="one")["users"] == 1
+    over_http = nodes[0].get(f"/api/rooms/{room}/users")
+    assert over_http.status == 404 or [user["user"] for user in over_http.json["users"]] == ["two"]
+
+
+def test_who_is_in_comes_back_with_an_emptied_redis(redis, nodes, room):
+    clients = [Client(node, room, f"user-{number}") for number, node in enumerate(nodes)]
+    wanted = {f"user-{number}": [f"node-{number}"] for number in range(3)}
+    for client in clients:
+        until(lambda: names(client) == wanted, what="all three")
+        client.fence()
+    redis.kill()
+    for node in nodes:
+        until(lambda: node.get("/health").json["mode"] == "degraded", 3, "degraded")
+    assert names(clients[0]) == wanted
+    redis.restart(empty=True)
+    for node in nodes:
+        until(lambda: node.get("/health").json["mode"] == "cluster", 15, "the cluster")
+    late = Client(nodes[0], room, "late")
+    wanted["late"] = ["node-0"]
+    for client in [*clients, late]:
+        until(lambda: names(client) == wanted, 10, "all four")
+    for client in clients:
+        assert all(frame["type"] != "left" for frame in client.fence())

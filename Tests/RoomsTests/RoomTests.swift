@@ -109,10 +109,13 @@ struct RoomTests {
         let room = room()
         for name in ["c", "a", "e", "b", "d"] { _ = room.joined(sampleConnection(name), at: 1001) }
         let first = room.users(after: nil, limit: 3)
-        #expect(first.users.map(\.id.text) == ["a", "b", "c"] && !first.isComplete)
-        let second = room.users(after: first.users.last?.id, limit: 2)
-        #expect(second.users.map(\.id.text) == ["d", "e"] && second.isComplete)
+        #expect(first.users.map(\.text) == ["a", "b", "c"] && !first.isComplete)
+        let second = room.users(after: first.users.last, limit: 2)
+        #expect(second.users.map(\.text) == ["d", "e"] && second.isComplete)
         #expect(room.users(after: Identifier(unchecked: "e"), limit: 1).users.isEmpty)
+        let others: Set = [Identifier(unchecked: "bb"), Identifier(unchecked: "f")]
+        let both = room.users(after: Identifier(unchecked: "b"), limit: 4, with: others)
+        #expect(both.users.map(\.text) == ["bb", "c", "d", "e"] && !both.isComplete)
     }
 
     /// Crosses the length at which a roster gets an index, both ways.
@@ -159,7 +162,7 @@ struct RoomTests {
             let isSame =
                 room.userCount == users.count && room.connectionCount == model.living.count
                 && Set(room.connections.map(ObjectIdentifier.init)) == Set(model.living.map(ObjectIdentifier.init))
-                && listed.map(\.id) == users.sorted()
+                && listed == users.sorted()
                 && model.living.allSatisfy(room.isIn)
             #expect(isSame, "seed \(seed), step \(step)")
             guard isSame else { return }

@@ -7,7 +7,9 @@ package struct LogKeys: Sendable {
     package let place: [UInt8]
     /// A stream: the entries under their seqs.
     package let entries: [UInt8]
-    /// Where new entries are published.
+    /// A hash: who is in the room on which node.
+    package let members: [UInt8]
+    /// Where new entries, and who comes and goes, are published.
     package let channel: [UInt8]
     private let tag: [UInt8]
 
@@ -19,6 +21,7 @@ package struct LogKeys: Sendable {
         self.tag = Array(tag.utf8)
         place = Array("\(tag):place".utf8)
         entries = Array("\(tag):log".utf8)
+        members = Array("\(tag):members".utf8)
         channel = Array(tag.utf8)
     }
 

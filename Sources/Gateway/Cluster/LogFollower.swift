@@ -17,6 +17,10 @@ protocol LogFollowerDelegate: AnyObject {
     func skipped(to seq: UInt64)
     /// A message is to be delivered without a place, because the store is away.
     func provisional(_ submission: Submission)
+    /// Another node, or this one, said who is in the room with what.
+    func presenceTold(_ change: RoomPresence.Change)
+    /// All that the store knows of who is in the room; nil when it gave no answer.
+    func presenceRead(_ entries: [RoomPresence.Change]?)
     /// A message was committed before.
     func repeated(_ submission: Submission, first: Position, time: Int)
 }
@@ -52,7 +56,7 @@ final class LogFollower {
     private var repetitions: [(number: UInt64, first: Position, time: Int)] = []
     /// What the last look at the store's place found, when it was ahead of what had come.
     private var missedSeq: UInt64 = 0
-    /// Between the opening of another history and the end of its reading: the bodies of the former one, in its order.
+    /// Bodies of a history that the store lost, in its order, as long as some of them are missing in the present one.
     private var former: [[UInt8]] = []
     /// Looks that found the follower still catching up.
     private var idlePolls = 0
@@ -109,6 +113,9 @@ final class LogFollower {
         open()
     }
 
+    /// Nothing of this node waits for a place, nor anything that it has to restore.
+    var isQuiet: Bool { log.waitingCount == 0 && !former.contains(where: log.isMissing) }
+
     /// Looks how far the log is, as the last publication of all may have been lost: what a look finds must be here by
     /// the next one. To be called every second or two.
     func poll() {
@@ -136,6 +143,32 @@ final class LogFollower {
         missedSeq = seq
     }
 
+    // MARK: Presence
+
+    /// Says what a user is in the room with on this node; an empty record: with nothing any more.
+    func tellPresence(of user: Identifier, boot: String, record: [UInt8]) {
+        guard log.standing != .away else { return }
+        store.perform(RoomPresence.operation(keys, boot: boot, user: user, record: record)) { _ in }
+    }
+
+    /// Asks who is in the room on all nodes.
+    func readPresence() {
+        guard log.standing != .away else { return }
+        store.perform(RoomPresence.all(keys)) { [weak self] result in
+            guard let self, !isClosed, log.standing != .away else { return }
+            switch result {
+            case .success(let reply): delegate.presenceRead(RoomPresence.entries(reply))
+            case .failure: delegate.presenceRead(nil)
+            }
+        }
+    }
+
+    /// Takes away what nodes said that are gone.
+    func removePresence(_ gone: [RoomPresence.Change]) {
+        guard log.standing != .away, !gone.isEmpty else { return }
+        store.perform(RoomPresence.removal(keys, gone)) { _ in }
+    }
+
     // MARK: Opening
 
     private func noticed(_ notice: StoreNotice) {
@@ -143,6 +176,7 @@ final class LogFollower {
         switch notice {
         case .live: open()
         case .message(let payload):
+            if let change = RoomPresence.publication(payload) { return delegate.presenceTold(change) }
             guard let publication = LogCommit.publication(payload) else { return }
             arrived(publication.epoch, publication.firstSeq, publication.bodies)
         }
@@ -209,12 +243,30 @@ final class LogFollower {
         }
     }
 
-    /// What the members saw of a history that the store lost is committed again, in its order.
+    /// What the members saw of a history that the store lost is committed again, in its order, and before what waits.
     private func restoreFormer() {
-        for body in former where log.isMissing(body) {
-            if let submission = Submission(former: body) { _ = log.submitted(submission) }
+        former = former.filter(log.isMissing)
+        var rest = former[...]
+        while !rest.isEmpty {
+            restore(Array(rest.prefix(SharedLog.batchMax)))
+            rest = rest.dropFirst(SharedLog.batchMax)
         }
-        former = []
+    }
+
+    private func restore(_ bodies: [[UInt8]]) {
+        let known = bodies.compactMap { body in FormerMessage(body).map { (body: body, message: $0) } }
+        let messages = known.map { body, message in
+            LogCommit.Message(
+                idKey: keys.id(user: message.user, id: message.id), time: message.time, body: body)
+        }
+        let opening = opening
+        store.perform(LogCommit.operation(keys, terms, messages)) { [weak self] result in
+            guard let self, self.opening == opening, !isClosed else { return }
+            guard case .success(let reply) = result, let answer = LogCommit.answer(reply) else { return }
+            for (entry, result) in zip(known, answer.results) {
+                if case .committed(let seq) = result { arrived(answer.epoch, seq, entry.body) }
+            }
+        }
     }
 
     // MARK: Entries

@@ -8,9 +8,15 @@ import WireProtocol
 ///
 /// Thread: the home worker's.
 final class SharedRoom {
-    private unowned let worker: Worker
-    private unowned let home: RoomHome
-    private var follower: LogFollower?
+    unowned let worker: Worker
+    unowned let home: RoomHome
+    private(set) var follower: LogFollower?
+    /// Who is in on other nodes, and those of them who are not in here.
+    var roster = RemoteRoster()
+    var elsewhere: Set<Identifier> = []
+    /// Until `settledAt` (loop milliseconds) nobody is missed.
+    var isSettling = false
+    var settledAt = 0
     /// Connections that came before the room had its place.
     private var arrivals: [(info: ConnectionInfo, position: Position?)] = []
     /// The room can take members: it has caught up with the store, or the store is away.
@@ -79,7 +85,8 @@ final class SharedRoom {
         lateMembers.removeAll { $0.info === info }
     }
 
-    private func becameReady() {
+    /// Lets those in who wait.
+    func becameReady() {
         isReady = true
         let waiting = arrivals
         arrivals = []
@@ -154,7 +161,6 @@ final class SharedRoom {
                 isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis)
         }
         switch author {
-        case .former: break
         case .connection(let info):
             worker.openBatch(of: home).cut(
                 for: info, length: length, ack: worker.scratch.frame(.text, worker.writer.bytes))
@@ -179,9 +185,10 @@ extension SharedRoom: LogFollowerDelegate {
 
     func caughtUp() {
         isLoading = false
-        if !isReady { return becameReady() }
+        // The first arrivals wait for that, too: they are told how many users there are.
+        readPresence()
         // With messages that wait, the next of them says so in its place.
-        if gapReason != nil, follower?.log.waitingCount == 0 { tellGap(before: home.room.log.newestSeq + 1) }
+        if gapReason != nil, follower?.isQuiet == true { tellGap(before: home.room.log.newestSeq + 1) }
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -245,7 +252,6 @@ extension SharedRoom: LogFollowerDelegate {
     }
 
     func provisional(_ submission: Submission) {
-        if case .former = submission.author { return }
         submission.body.withUnsafeBytes { worker.writer.provisionalMessage(in: home.room.id, body: $0) }
         let frame = worker.scratch.frame(.text, worker.writer.bytes)
         worker.openBatch(of: home).append(message: frame)

@@ -77,6 +77,7 @@ final class StoreLink {
 extension StoreLink: RedisClientDelegate {
     func redisConnected(runID: String?) {
         store.load(LogCommit.script)
+        store.load(RoomPresence.script)
         switch health.connected(at: worker.loop.now) {
         case .online:
             worker.logger.notice("Redis is there", metadata: ["worker": "\(worker.index)"])

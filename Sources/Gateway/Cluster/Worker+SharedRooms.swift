@@ -79,6 +79,14 @@ extension Worker {
         post(to: asked.worker) { $0.answer(response, to: asked.key) }
     }
 
+    /// Gives up waiting for what other nodes may have to say of who is in.
+    func settleRooms() {
+        while let first = roomsToSettle.first, first.time <= loop.now {
+            roomsToSettle.removeFirst()
+            first.element.settle()
+        }
+    }
+
     // MARK: The store
 
     /// The store can't be reached: rooms go on with what they have.

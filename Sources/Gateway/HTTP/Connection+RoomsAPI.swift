@@ -44,7 +44,7 @@ extension Connection {
                 }
                 let made = home.createRoom(id, settings, isConfigured: true)
                 home.listIfIdle(made)
-                return .json(201, home.describe(made.room))
+                return .json(201, home.describe(made))
             }
         }
     }
@@ -85,7 +85,7 @@ extension Connection {
             let id = try call.identifier("room_id", path[0])
             answer(at: worker.context.home(of: id)) { home in
                 guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
-                return .json(200, home.describe(found.room))
+                return .json(200, home.describe(found))
             }
         }
     }
@@ -109,7 +109,7 @@ extension Connection {
                 guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
                 home.writer.removeAll()
                 home.writer.beginObject()
-                if let next = home.writeUsers(of: id, found.room, after: cursor, limit: limit) {
+                if let next = home.writeUsers(of: id, found, after: cursor, limit: limit) {
                     home.writer.name("next_cursor")
                     home.writer.string(next)
                 }
@@ -190,12 +190,12 @@ extension Worker {
     /// Rooms at home here, above `cursor` by id, one more than `limit` so that it shows whether there are more.
     fileprivate func describeRooms(after cursor: Identifier?, limit: Int) -> [(id: Identifier, json: [UInt8])] {
         let found = rooms.all.filter { home in cursor.map { $0 < home.id } ?? true }.sorted { $0.id < $1.id }
-        return found.prefix(limit + 1).map { ($0.id, describe($0.room)) }
+        return found.prefix(limit + 1).map { ($0.id, describe($0)) }
     }
 
-    fileprivate func describe(_ room: Room) -> [UInt8] {
+    fileprivate func describe(_ home: RoomHome) -> [UInt8] {
         writer.removeAll()
-        writeRoom(room)
+        writeRoom(home)
         return writer.array
     }
 }

@@ -9,6 +9,8 @@ package final class NodeContext: Sendable {
     package let configuration: Configuration
     /// The node's name in the cluster and for clients.
     package let nodeID: String
+    /// Names this run of the node, which no other run has.
+    package let boot: String
     package let startedAt: Int
     package let logger: Logger
     package let mailboxes: [Mailbox<Letter>]
@@ -33,6 +35,7 @@ package final class NodeContext: Sendable {
         self.connectionsMax = connectionsMax
         self.openFilesMax = openFilesMax
         self.startedAt = startedAt
+        boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))

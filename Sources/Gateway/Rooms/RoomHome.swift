@@ -32,6 +32,20 @@ final class RoomHome: Named {
         liveCounts = workerCount > 1 ? ContiguousArray(repeating: 0, count: workerCount) : []
     }
 
+    /// Distinct users on all nodes.
+    var userCount: Int { room.userCount + (shared?.elsewhere.count ?? 0) }
+
+    /// As `Room.users`, on all nodes.
+    func users(after cursor: Identifier?, limit: Int) -> (users: [Identifier], isComplete: Bool) {
+        room.users(after: cursor, limit: limit, with: shared?.elsewhere ?? [])
+    }
+
+    /// Whether other nodes' users leave no place for one more user.
+    func isFull(for user: Identifier) -> Bool {
+        guard let shared, let most = room.settings.usersMax, userCount >= most else { return false }
+        return room.attendance(of: user).isEmpty && !shared.isElsewhere(user)
+    }
+
     /// A connection came into the room and has to catch up first.
     func replayBegan(_ info: ConnectionInfo) { replaying.insert(ObjectIdentifier(info)) }
 

@@ -27,7 +27,7 @@ extension Worker {
     // MARK: Delivery
 
     /// Takes the frame in `writer` for all members; nobody gets it later.
-    private func broadcastWritten(in home: RoomHome) {
+    func broadcastWritten(in home: RoomHome) {
         openBatch(of: home).append(scratch.frame(.text, writer.bytes))
     }
 
@@ -125,6 +125,10 @@ extension Worker {
     func join(_ id: Identifier, _ info: ConnectionInfo, from position: Position?) {
         let home = openRoom(id)
         if home.shared?.delays(info, position) == true { return }
+        if home.isFull(for: info.user) {
+            post(to: info.worker) { $0.joinRefused(id, info) }
+            return
+        }
         let isFirst: Bool
         switch home.room.joined(info, at: loop.unixNow) {
         case .full:
@@ -134,17 +138,18 @@ extension Worker {
             isFirst = first
         }
         // What the room said before, and that somebody came, is for those who were in before.
-        if isFirst {
-            writer.presenceChange("joined", room: id, user: info.user, users: home.room.userCount)
+        if isFirst, home.shared?.isElsewhere(info.user) != true {
+            writer.presenceChange("joined", room: id, user: info.user, users: home.userCount)
             broadcastWritten(in: home)
         }
+        home.shared?.presenceChanged(info.user)
         flush(home)
 
         let room = home.room
         let plan = ResumePlan(from: position, in: room.log)
         writer.joinedRoom(
             id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isRecovered: plan.isRecovered,
-            missed: plan.missed, users: room.userCount, readMark: room.readMark(of: info.user))
+            missed: plan.missed, users: home.userCount, readMark: room.readMark(of: info.user))
         var frames = [scratch.frame(.text, writer.bytes)]
         if let gap = plan.gap {
             writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
@@ -162,7 +167,7 @@ extension Worker {
         let log = home.room.log
         writer.joinedRoom(
             id, position: Position(epoch: log.epoch, seq: log.newestSeq), isRecovered: false, missed: 0,
-            users: home.room.userCount, readMark: home.room.readMark(of: info.user))
+            users: home.userCount, readMark: home.room.readMark(of: info.user))
         let frame = scratch.frame(.text, writer.bytes)
         post(to: info.worker) { $0.described(frame, info) }
     }
@@ -198,6 +203,7 @@ extension Worker {
         let wasIn = home.room.isIn(info)
         let departure = home.room.left(info, at: loop.unixNow)
         if wasIn { home.departed(info) }
+        home.shared?.presenceChanged(info.user)
         if isAsked { post(to: info.worker) { $0.leftRoom(id, info, reason: "left") } }
         departed(departure, info.user, home)
     }
@@ -214,7 +220,9 @@ extension Worker {
 
     func roomGraceEnded(_ id: Identifier, _ user: Identifier) {
         guard let home = rooms[id] else { return }
-        departed(home.room.graceEnded(user, at: loop.now), user, home)
+        let departure = home.room.graceEnded(user, at: loop.now)
+        home.shared?.presenceChanged(user)
+        departed(departure, user, home)
     }
 
     private func departed(_ departure: Room.Departure, _ user: Identifier, _ home: RoomHome) {
@@ -225,8 +233,10 @@ extension Worker {
             let due = loop.now + configuration.presenceGraceMilliseconds
             graces.append(.room(room: home.room.id, user: user), at: due)
         case .userLeft:
-            writer.presenceChange("left", room: home.room.id, user: user, users: home.room.userCount)
-            broadcastWritten(in: home)
+            if home.shared?.isElsewhere(user) != true {
+                writer.presenceChange("left", room: home.room.id, user: user, users: home.userCount)
+                broadcastWritten(in: home)
+            }
             listIfIdle(home)
         }
     }

@@ -85,67 +85,82 @@ extension Worker {
             writer.name("id")
             writer.string(requestID)
         }
-        _ = writeUsers(of: id, home?.room, after: nil, limit: 1000)
+        _ = writeUsers(of: id, home, after: nil, limit: 1000)
         writer.endObject()
         answerWritten(info, behind: home)
     }
 
-    /// Writes who is in a room, as members of an open object; returns the last user if there are more.
-    func writeUsers(of id: Identifier, _ room: Room?, after cursor: Identifier?, limit: Int) -> Identifier? {
-        let page = room?.users(after: cursor, limit: limit) ?? (users: [], isComplete: true)
+    /// Writes who is in a room on all nodes, as members of an open object; returns the last user if there are more.
+    func writeUsers(of id: Identifier, _ home: RoomHome?, after cursor: Identifier?, limit: Int) -> Identifier? {
+        let page = home?.users(after: cursor, limit: limit) ?? (users: [], isComplete: true)
         writer.name("room")
         writer.string(id)
         writer.name("count")
-        writer.number(room?.userCount ?? 0)
+        writer.number(home?.userCount ?? 0)
         writer.name("complete")
         writer.bool(page.isComplete)
         writer.name("users")
         writer.beginArray()
-        for (user, attendance) in page.users {
+        for user in page.users {
             writer.beginObject()
             writer.name("user")
             writer.string(user)
-            if let mark = room?.readMark(of: user) {
+            if let mark = home?.room.readMark(of: user) {
                 writer.name("read_seq")
                 writer.number(mark)
             }
             writer.name("devices")
             writer.beginArray()
-            for entry in attendance.entries {
+            for entry in home?.room.attendance(of: user).entries ?? [] {
                 writer.beginObject()
                 writeDevice(entry.info)
                 writer.endObject()
             }
+            for remote in home?.shared?.roster.attendances(of: user) ?? [] { writeDevices(remote) }
             writer.endArray()
             writer.endObject()
         }
         writer.endArray()
-        return page.isComplete ? nil : page.users.last?.id
+        return page.isComplete ? nil : page.users.last
     }
 
-    /// Writes a connection's device as members of an open object.
-    func writeDevice(_ info: ConnectionInfo) {
+    /// Writes a user's devices on another node.
+    private func writeDevices(_ remote: RemoteAttendance) {
+        for device in remote.devices {
+            writer.beginObject()
+            writeDevice(device.device, type: device.deviceType, node: remote.node, connectedAt: device.connectedAt)
+            writer.endObject()
+        }
+    }
+
+    private func writeDevice(_ device: Identifier, type: String?, node: String, connectedAt: Int) {
         writer.name("device")
-        writer.string(info.device)
-        if let type = info.deviceType {
+        writer.string(device)
+        if let type {
             writer.name("device_type")
             writer.string(type)
         }
         writer.name("node")
-        writer.string(context.nodeID)
+        writer.string(node)
         writer.name("since_at")
-        writer.number(info.connectedAt)
+        writer.number(connectedAt)
+    }
+
+    /// Writes a connection's device as members of an open object.
+    func writeDevice(_ info: ConnectionInfo) {
+        writeDevice(info.device, type: info.deviceType, node: context.nodeID, connectedAt: info.connectedAt)
     }
 
     /// Writes a room as the HTTP API shows it.
-    func writeRoom(_ room: Room) {
+    func writeRoom(_ home: RoomHome) {
+        let room = home.room
         writer.beginObject()
         writer.name("id")
         writer.string(room.id)
         writer.name("name")
         writer.string(room.settings.name ?? room.id.text)
         writer.name("users")
-        writer.number(room.userCount)
+        writer.number(home.userCount)
         writer.name("connections")
         writer.number(room.connectionCount)
         if let most = room.settings.usersMax {

@@ -53,6 +53,8 @@ package final class Worker {
     var isStoreAway = false
     /// Rooms with messages that are to be sent to the store at the end of this turn.
     var roomsToCommit: ContiguousArray<SharedRoom> = []
+    /// Rooms in which other nodes have until then to say who is in.
+    var roomsToSettle = TimedQueue<SharedRoom>()
     /// What is kept for the store.
     var outbox: Outbox
     /// Publishing requests that wait for their message's place.
@@ -239,6 +241,7 @@ extension Worker: EventLoopDelegate {
         endGraces()
         if ticks % 4 == 0 { expireIdle() }
         storeLink?.ticked()
+        settleRooms()
         if storeLink != nil, ticks % 8 == 0 { pollSharedRooms() }
         continueDraining()
     }

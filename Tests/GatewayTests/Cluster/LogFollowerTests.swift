@@ -49,10 +49,12 @@ struct LogFollowerTests {
         func skipped(to seq: UInt64) { faults.append("skipped to \(seq)") }
 
         func provisional(_ submission: Submission) {
-            if case .former = submission.author { return }
             if !local.insert(submission.body).inserted { faults.append("provisional twice") }
             deliver(submission.body)
         }
+
+        func presenceTold(_ change: RoomPresence.Change) { faults.append("nobody tells presence here") }
+        func presenceRead(_ entries: [RoomPresence.Change]?) { faults.append("nobody asks for presence here") }
 
         func repeated(_ submission: Submission, first: Position, time: Int) {
             acked[submission.body] = first
@@ -98,7 +100,7 @@ struct LogFollowerTests {
             if repeating, let former = submitted.values.filter({ $0.node == node }).randomElement(using: &random) {
                 id = former.id
             }
-            let body = Array(#","id":"\#(id)","user":"u\#(node)","content":\#(messages)}"#.utf8)
+            let body = Array(#","id":"\#(id)","user":"u\#(node)","content":\#(messages),"ts":\#(messages)}"#.utf8)
             submitted[body] = (node, id)
             followers[node].submit(
                 Submission(

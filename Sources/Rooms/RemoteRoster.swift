@@ -1,0 +1,88 @@
+import Foundations
+
+/// A user's devices in a room on one other node.
+package struct RemoteAttendance: Equatable, Sendable {
+    package struct Device: Equatable, Sendable {
+        package let device: Identifier
+        package let deviceType: String?
+        /// Unix milliseconds.
+        package let connectedAt: Int
+
+        package init(device: Identifier, deviceType: String?, connectedAt: Int) {
+            self.device = device
+            self.deviceType = deviceType
+            self.connectedAt = connectedAt
+        }
+    }
+
+    package let node: String
+    package let devices: [Device]
+
+    package init(node: String, devices: [Device]) {
+        self.node = node
+        self.devices = devices
+    }
+
+    /// As nodes tell it to each other: the node, and three lines for each device. None of the parts has a line break.
+    package var record: [UInt8] {
+        var lines = [node]
+        for device in devices {
+            lines += [device.device.text, device.deviceType ?? "", String(device.connectedAt)]
+        }
+        return Array(lines.joined(separator: "\n").utf8)
+    }
+
+    /// Reads a record; nil when it is none.
+    package init?(record: [UInt8]) {
+        let lines = String(decoding: record, as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        guard lines.count % 3 == 1, !lines[0].isEmpty else { return nil }
+        var devices: [Device] = []
+        for start in stride(from: 1, to: lines.count, by: 3) {
+            guard let device = Identifier(validating: lines[start]), let time = Int(lines[start + 2]) else {
+                return nil
+            }
+            devices.append(
+                Device(
+                    device: device, deviceType: lines[start + 1].isEmpty ? nil : lines[start + 1], connectedAt: time))
+        }
+        self.init(node: lines[0], devices: devices)
+    }
+}
+
+/// Who is in a room on the other nodes of a cluster. Pure; thread: the room's home's.
+package struct RemoteRoster: Sendable {
+    /// By user, then by the run of the node.
+    private var users: [Identifier: [String: RemoteAttendance]] = [:]
+
+    package init() {}
+
+    package func contains(_ user: Identifier) -> Bool { users[user] != nil }
+    package var all: [Identifier] { Array(users.keys) }
+    package func attendances(of user: Identifier) -> [RemoteAttendance] {
+        (users[user] ?? [:]).values.sorted { $0.node < $1.node }
+    }
+
+    /// What a change means for those who see the other nodes only.
+    package enum Change: Equatable, Sendable {
+        case came, went, unchanged
+    }
+
+    /// A node said what a user is in the room with; nil: with nothing any more.
+    package mutating func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) -> Change {
+        let wasIn = contains(user)
+        users[user, default: [:]][boot] = attendance
+        if users[user]?.isEmpty == true { users[user] = nil }
+        return wasIn == contains(user) ? .unchanged : wasIn ? .went : .came
+    }
+
+    /// The users whom a node has told of.
+    package func users(of boot: String) -> [Identifier] {
+        users.compactMap { $0.value[boot] == nil ? nil : $0.key }
+    }
+
+    /// All that was told, by node and user.
+    package var entries: [(boot: String, user: Identifier)] {
+        users.flatMap { user, boots in boots.keys.map { ($0, user) } }
+    }
+}

@@ -1,0 +1,50 @@
+import Foundations
+import Rooms
+import TestSupport
+import Testing
+
+@Suite("Who is in a room on other nodes")
+struct RemoteRosterTests {
+    private func attendance(_ node: String, _ devices: String...) -> RemoteAttendance {
+        RemoteAttendance(
+            node: node,
+            devices: devices.map {
+                .init(device: Identifier(unchecked: $0), deviceType: $0 == "tv" ? "tv set" : nil, connectedAt: 7)
+            })
+    }
+
+    @Test("a record says the same when it is read; what is none is refused")
+    func records() {
+        for value in [attendance("n"), attendance("n", "a"), attendance("n", "tv", "ä b")] {
+            #expect(RemoteAttendance(record: value.record) == value)
+        }
+        for text in ["", "\n", "n\na", "n\na\n\nx", "n\n\n\n1", "n\na/b\n\n1"] {
+            #expect(RemoteAttendance(record: Array(text.utf8)) == nil, "\(text)")
+        }
+    }
+
+    @Test("random tellings against a set of pairs", arguments: [1, 2] as [UInt64])
+    func random(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        var roster = RemoteRoster()
+        var model: Set<[String]> = []
+        for step in 0..<2000 {
+            let (boot, name) = (
+                "b\(Int.random(in: 0..<3, using: &random))", "u\(Int.random(in: 0..<6, using: &random))"
+            )
+            let user = Identifier(unchecked: name)
+            let wasIn = model.contains { $0[1] == name }
+            let isIn = Bool.random(using: &random)
+            let change = roster.told(user, by: boot, isIn ? attendance("n-\(boot)", "a") : nil)
+            if isIn { model.insert([boot, name]) } else { model.remove([boot, name]) }
+            let isInNow = model.contains { $0[1] == name }
+            let expected: RemoteRoster.Change = wasIn == isInNow ? .unchanged : wasIn ? .went : .came
+            #expect(change == expected, "seed \(seed), step \(step)")
+            #expect(roster.contains(user) == isInNow && Set(roster.entries.map { [$0.boot, $0.user.text] }) == model)
+            #expect(Set(roster.users(of: boot).map(\.text)) == Set(model.filter { $0[0] == boot }.map { $0[1] }))
+            #expect(
+                roster.attendances(of: user).map(\.node) == model.filter { $0[1] == name }.map { "n-" + $0[0] }.sorted()
+            )
+        }
+    }
+}
