@@ -60,7 +60,7 @@ let package = Package(
         .target(name: "WireProtocol", dependencies: ["Foundations"], swiftSettings: unchecked),
         .target(
             name: "ControlPlane", dependencies: ["Foundations"],
-            resources: [.embedInCode("Log/Scripts")],
+            resources: [.embedInCode("Log/Scripts"), .embedInCode("Locks/Scripts")],
             swiftSettings: unchecked
         ),
         .target(name: "Foundations", swiftSettings: unchecked),

@@ -21,7 +21,7 @@ struct DifferentialTests {
         let server = try #require(RedisServer())
         let redis = try #require(RedisDialogue(path: server.path))
         let clock = Clock()
-        clock.microseconds = try time(of: redis)
+        clock.microseconds = try redis.time()
         let memory = MemoryStore(runID: "0") { clock.microseconds }
         var operations = RandomOperations(random: SplitMix64(seed: seed))
         var random = SplitMix64(seed: ~seed)
@@ -44,21 +44,12 @@ struct DifferentialTests {
         _ operations: inout RandomOperations, _ redis: RedisDialogue, _ memory: MemoryStore, _ clock: Clock
     ) throws {
         let key = operations.next().words[1]
-        clock.microseconds = try time(of: redis)
+        clock.microseconds = try redis.time()
         let operation = StoreOperation.expire(key: key, milliseconds: 1)
         #expect(try #require(redis.perform(operation)) == perform(memory, operation))
-        let given = try time(of: redis)
-        while try time(of: redis) < given + 3_000 {}
+        let given = try redis.time()
+        while try redis.time() < given + 3_000 {}
         clock.microseconds = given + 3_000_000
-    }
-
-    private func time(of redis: RedisDialogue) throws -> Int {
-        guard case .success(.array(let parts)) = redis.perform(.time), parts.count == 2 else { return 0 }
-        let numbers = try parts.map { part in
-            guard case .bytes(let digits) = part else { return 0 }
-            return try #require(Int(String(decoding: digits, as: UTF8.self)))
-        }
-        return numbers[0] * 1_000_000 + numbers[1]
     }
 
     private func perform(_ memory: MemoryStore, _ operation: StoreOperation) -> StoreResult {

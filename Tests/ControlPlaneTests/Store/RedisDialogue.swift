@@ -1,5 +1,6 @@
 import ControlPlane
 import Glibc
+import Testing
 
 /// A connection to a real Redis that asks and waits for the reply: what the memory store is compared with.
 final class RedisDialogue {
@@ -43,7 +44,18 @@ final class RedisDialogue {
         return .success(reply)
     }
 
-    private func readReply() -> StoreReply? {
+    /// Its clock: microseconds of the Unix epoch.
+    func time() throws -> Int {
+        guard case .success(.array(let parts)) = perform(.time) else { return 0 }
+        let numbers = try parts.map { part in
+            guard case .bytes(let digits) = part else { return 0 }
+            return try #require(Int(String(decoding: digits, as: UTF8.self)))
+        }
+        return numbers[0] * 1_000_000 + numbers[1]
+    }
+
+    /// The next reply, or publication; nil when the connection has ended.
+    func readReply() -> StoreReply? {
         guard let line = readLine(), let kind = line.first else { return nil }
         let text = String(decoding: line.dropFirst(), as: UTF8.self)
         switch kind {
