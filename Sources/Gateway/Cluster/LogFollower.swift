@@ -15,6 +15,8 @@ protocol LogFollowerDelegate: AnyObject {
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool)
     /// Entries up to `seq` will not come: the store has them no longer.
     func skipped(to seq: UInt64)
+    /// Whether a message that can only be kept here was sent before, as far as this node knows; then its author is told.
+    func isRepetition(_ submission: Submission) -> Bool
     /// A message is to be delivered without a place, because the store is away.
     func provisional(_ submission: Submission)
     /// Another node, or this one, said who is in the room with what.
@@ -89,6 +91,7 @@ final class LogFollower {
 
     /// Takes a message in. It is told at once when it can only be provisional.
     func submit(_ submission: Submission) {
+        if log.standing == .away, delegate.isRepetition(submission) { return }
         let number = log.submitted(submission)
         if log.standing == .away, let kept = log.submission(number) { delegate.provisional(kept) }
     }
@@ -103,7 +106,12 @@ final class LogFollower {
         opening += 1
         isCatchingUp = false
         for number in log.storeLost() {
-            if let submission = log.submission(number) { delegate.provisional(submission) }
+            guard let submission = log.submission(number) else { continue }
+            if delegate.isRepetition(submission) {
+                _ = log.removed(number)
+            } else {
+                delegate.provisional(submission)
+            }
         }
     }
 

@@ -26,9 +26,9 @@ final class SharedRoom {
     private var gapReason: GapReason?
     /// In the worker's list of rooms with something to commit.
     private var isListedForCommit = false
-    /// What the store has is being read for the first time: it is history, and not told.
-    private var isLoading = false
     private var wasOpened = false
+    /// Members that came while the room had no place yet, because the store was away, and what they had.
+    private var unplaced: [(info: ConnectionInfo, position: Position?)] = []
     /// Members that came while provisional messages waited, and the number of the first that they saw.
     private var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
 
@@ -72,7 +72,8 @@ final class SharedRoom {
     }
 
     /// A connection came in. It has not seen the provisional messages that wait.
-    func joined(_ info: ConnectionInfo) {
+    func joined(_ info: ConnectionInfo, from position: Position?) {
+        if !wasOpened { unplaced.append((info, position)) }
         guard let log = follower?.log, log.standing == .away || !lateMembers.isEmpty, log.waitingCount > 0 else {
             return
         }
@@ -81,8 +82,8 @@ final class SharedRoom {
 
     /// A connection is no longer in.
     func departed(_ info: ConnectionInfo) {
-        guard !lateMembers.isEmpty else { return }
-        lateMembers.removeAll { $0.info === info }
+        if !unplaced.isEmpty { unplaced.removeAll { $0.info === info } }
+        if !lateMembers.isEmpty { lateMembers.removeAll { $0.info === info } }
     }
 
     /// Lets those in who wait.
@@ -101,28 +102,14 @@ final class SharedRoom {
     /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        if follower.log.standing == .away {
-            if answerRepetition(submission, follower) { return true }
-            guard worker.outbox.hasRoom(for: submission) else { return false }
+        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
+            return isRepetition(submission)
         }
         follower.submit(submission)
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             worker.roomsToCommit.append(self)
         }
-        return true
-    }
-
-    /// While the store is away, this node alone can tell a repetition.
-    private func answerRepetition(_ submission: Submission, _ follower: LogFollower) -> Bool {
-        if let waiting = follower.log.waiting(like: submission.body) {
-            tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
-            return true
-        }
-        guard let (seq, body) = home.room.findBody({ SharedLog.areSame($0, submission.body) }) else { return false }
-        let position = Position(epoch: home.room.log.epoch, seq: seq)
-        let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
-        tell(submission.author, submission, Place(position: position, time: time, isRepetition: true))
         return true
     }
 
@@ -177,14 +164,18 @@ extension SharedRoom: LogFollowerDelegate {
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else { return }
         home.room.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
-        if isReady { gapReason = .epochChanged }
         toldSeq = oldestBefore
-        isLoading = !wasOpened
-        wasOpened = true
+        if wasOpened {
+            gapReason = .epochChanged
+        } else {
+            // What is read now is history; who comes meanwhile waits for it, and who is in gets what it missed.
+            isReady = false
+            wasOpened = true
+        }
     }
 
     func caughtUp() {
-        isLoading = false
+        placeMembers()
         // The first arrivals wait for that, too: they are told how many users there are.
         readPresence()
         // With messages that wait, the next of them says so in its place.
@@ -195,7 +186,7 @@ extension SharedRoom: LogFollowerDelegate {
         body.withUnsafeBytes { worker.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(worker.writer.bytes, at: worker.loop.unixNow)
         // What was there before anybody came is history.
-        if own == nil, !isReady || isLoading {
+        if own == nil, !isReady {
             toldSeq = seq
             return
         }
@@ -219,15 +210,29 @@ extension SharedRoom: LogFollowerDelegate {
             own.author, own, Place(position: position, time: time, isRepetition: !isFirst), length: frame.length)
     }
 
+    /// The room has its place and its history: members that came before get what they missed of it.
+    private func placeMembers() {
+        let members = unplaced
+        unplaced = []
+        for (info, position) in members {
+            let log = home.room.log
+            // For them the epoch is another one than they were told, whatever they had.
+            let plan = ResumePlan(from: position, in: log)
+            worker.writer.gap(
+                room: home.room.id, epoch: log.epoch, nextSeq: plan.replayAfter + 1,
+                reason: GapReason.epochChanged.rawValue)
+            let gap = worker.scratch.frame(.text, worker.writer.bytes)
+            let missed = log.entries(after: plan.replayAfter, countMax: .max, byteCountMax: .max).map(\.frame)
+            worker.flush(home)
+            worker.post(to: info.worker) { $0.deliver([gap] + missed, to: info) }
+        }
+    }
+
     /// What members saw without a place has one. Who came later gets the message itself.
     private func confirm(_ own: Submission, _ seq: UInt64, _ message: FrameSlice) {
         worker.outbox.removed(own)
-        own.rawID.withUnsafeBytes { id in
-            worker.writer.confirm(room: home.room.id, epoch: home.room.log.epoch, user: own.user, id: id, seq: seq)
-        }
-        let confirm = worker.scratch.frame(.text, worker.writer.bytes)
+        let confirm = tellConfirm(own, epoch: home.room.log.epoch, seq: seq)
         let batch = worker.openBatch(of: home)
-        batch.append(confirm)
         for late in lateMembers where own.number < late.firstSeen {
             batch.cut(for: late.info, length: confirm.length, replacement: message)
         }
@@ -235,6 +240,16 @@ extension SharedRoom: LogFollowerDelegate {
             batch.cut(for: author, length: confirm.length, replacement: confirm)
         }
         if follower?.log.waitingCount == 0 { lateMembers = [] }
+    }
+
+    @discardableResult
+    private func tellConfirm(_ own: Submission, epoch: String, seq: UInt64) -> FrameSlice {
+        own.rawID.withUnsafeBytes { id in
+            worker.writer.confirm(room: home.room.id, epoch: epoch, user: own.user, id: id, seq: seq)
+        }
+        let confirm = worker.scratch.frame(.text, worker.writer.bytes)
+        worker.openBatch(of: home).append(confirm)
+        return confirm
     }
 
     /// Says that what lies between the last entry that members were told of and `seq` does not come.
@@ -251,6 +266,20 @@ extension SharedRoom: LogFollowerDelegate {
         if gapReason == nil { gapReason = .trimmed }
     }
 
+    func isRepetition(_ submission: Submission) -> Bool {
+        if let (seq, body) = home.room.findBody({ SharedLog.areSame($0, submission.body) }) {
+            let position = Position(epoch: home.room.log.epoch, seq: seq)
+            let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
+            tell(submission.author, submission, Place(position: position, time: time, isRepetition: true))
+            return true
+        }
+        guard let waiting = follower?.log.waiting(like: submission.body), waiting.body != submission.body else {
+            return false
+        }
+        tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
+        return true
+    }
+
     func provisional(_ submission: Submission) {
         submission.body.withUnsafeBytes { worker.writer.provisionalMessage(in: home.room.id, body: $0) }
         let frame = worker.scratch.frame(.text, worker.writer.bytes)
@@ -263,7 +292,12 @@ extension SharedRoom: LogFollowerDelegate {
 
     func repeated(_ submission: Submission, first: Position, time: Int) {
         // One that was acked already, as kept here, is told no second time.
-        guard !submission.isProvisional else { return worker.outbox.removed(submission) }
+        guard !submission.isProvisional else {
+            // It was committed elsewhere, and this node never saw where.
+            worker.outbox.removed(submission)
+            tellConfirm(submission, epoch: first.epoch, seq: first.seq)
+            return
+        }
         tell(submission.author, submission, Place(position: first, time: time, isRepetition: true))
     }
 }

@@ -155,7 +155,7 @@ extension Worker {
             writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
             frames.append(scratch.frame(.text, writer.bytes))
         }
-        home.shared?.joined(info)
+        home.shared?.joined(info, from: position)
         home.replayBegan(info)
         sendReplay(of: home, to: info, after: plan.replayAfter, behind: frames)
     }

@@ -48,6 +48,16 @@ struct LogFollowerTests {
 
         func skipped(to seq: UInt64) { faults.append("skipped to \(seq)") }
 
+        func isRepetition(_ submission: Submission) -> Bool {
+            if let entry = entries.last(where: { SharedLog.areSame($0.body, submission.body) }) {
+                acked[submission.body] = Position(epoch: epoch, seq: entry.seq)
+                return true
+            }
+            guard let first = local.first(where: { SharedLog.areSame($0, submission.body) }) else { return false }
+            if first != submission.body { acked[submission.body] = Position(epoch: "", seq: 0) }
+            return true
+        }
+
         func provisional(_ submission: Submission) {
             if !local.insert(submission.body).inserted { faults.append("provisional twice") }
             deliver(submission.body)
