@@ -106,10 +106,14 @@ class Redis:
         """kill -9 and a new start: with what was on the disk, or empty."""
         self.kill()
         if empty:
-            for path in sorted(pathlib.Path(self.folder.name).rglob("*"), reverse=True):
-                if path != self.log_path:
-                    path.rmdir() if path.is_dir() else path.unlink()
+            self.forget()
         return self.start()
+
+    def forget(self):
+        """Takes from the disk what a killed one left there."""
+        for path in sorted(pathlib.Path(self.folder.name).rglob("*"), reverse=True):
+            if path != self.log_path:
+                path.rmdir() if path.is_dir() else path.unlink()
 
     def close(self):
         if self.process and self.process.poll() is None:

@@ -1,0 +1,197 @@
+"""One chaos run: members talk on a cluster while a script breaks it; in the end all is healed, and everything is checked."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import dataclasses
+import random
+import time
+
+from chaos_checker import Checker, Record
+from chaos_cluster import Cluster
+from chaos_member import Member
+from chaos_script import play, script
+from node import seconds
+
+SETTINGS = {
+    "MESSAGES_PER_SECOND": 100_000,
+    # Nothing is trimmed and no id is forgotten within a run: whatever is missing has another reason.
+    "HISTORY_SIZE": 100_000,
+    "DEDUPE_WINDOW_SECONDS": 3600,
+}
+HEAL_SECONDS = 40
+QUIET_SECONDS = 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    seed: int
+    length: float  # of the time with faults, in seconds
+    members: int = 20
+    rooms: int = 4
+    nodes: int = 3
+    rate: float = 2.0  # messages per second of each member
+    kinds: tuple = ()  # of faults; all when empty
+
+
+class Run:
+    """After `go`: `checker` with what was found, `members`, `cluster`, and `said`, the times of all faults."""
+
+    def __init__(self, options, out=print):
+        self.options, self.out = options, out
+        self.cluster = Cluster(options.nodes, **SETTINGS)
+        self.said = []
+        self.notes = []
+        self.faults = script(options.seed, options.length, options.nodes, options.kinds)
+
+    def say(self, text):
+        self.said.append((time.monotonic(), text))
+        self.out(f"[{time.monotonic() - self.began:6.1f} s] {text}")
+
+    def go(self, logs_into=None):
+        """Runs it all, and checks. `logs_into`: a folder for the logs of the processes when something is wrong."""
+        self.began = time.monotonic()
+        try:
+            self.cluster.start()
+            histories = asyncio.run(self.play())
+        finally:
+            self.cluster.close()
+        self.checker = Checker(
+            Record(
+                members=self.members,
+                lives=self.cluster.lives(),
+                wipes=self.cluster.wipes,
+                clear_air=self.cluster.clear_air,
+                histories=histories,
+                faults=self.notes + [fault for host in self.cluster.hosts for fault in host.faults],
+            )
+        ).check()
+        if logs_into and self.checker.violations:
+            self.cluster.logs_into(logs_into)
+        return self
+
+    def make_members(self):
+        options = self.options
+        generator = random.Random(options.seed + 1)
+        rooms = [f"chaos-{number}" for number in range(options.rooms)]
+        self.members = []
+        for number in range(options.members):
+            # One in five shares its user with the one before; one in three is in a second room.
+            user = f"user-{number - 1 if number % 5 == 4 else number}"
+            mine = [rooms[number % len(rooms)]]
+            if number % 3 == 0 and len(rooms) > 1:
+                mine.append(rooms[(number + 1) % len(rooms)])
+            drops_after = None if number % 5 < 2 else generator.uniform(4, 20)
+            own = random.Random(generator.random())
+            self.members.append(Member(self.cluster, number, user, mine, own, options.rate, drops_after))
+
+    async def play(self):
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(64))
+        self.make_members()
+        late = [member for number, member in enumerate(self.members) if number % 8 == 7]
+        early = [member for member in self.members if member not in late]
+        tasks = [asyncio.ensure_future(member.run()) for member in early]
+        try:
+            await asyncio.wait_for(asyncio.gather(*(member.ready.wait() for member in early)), seconds(30))
+            start, length = loop.time(), self.options.length
+            speaking = [asyncio.ensure_future(member.speak(start + length + 3)) for member in self.members]
+            for member in late:
+                delay = member.generator.uniform(0, length * 0.7)
+                tasks.append(asyncio.ensure_future(self.come_later(member, delay)))
+            await play(self.cluster, self.faults, self.say)
+            self.say("healed")
+            healed = loop.time()
+            await self.until(lambda: self.all_joined(), HEAL_SECONDS, "not all nodes came back to the cluster")
+            self.say(f"all nodes are in the cluster, after {loop.time() - healed:.1f} s")
+            await asyncio.gather(*speaking)
+            await self.until(lambda: self.is_quiet(), QUIET_SECONDS, "not everything was answered and confirmed")
+            await self.last_words()
+            histories = await asyncio.to_thread(self.read_histories)
+            await asyncio.gather(*(member.leave() for member in self.members))
+            await asyncio.wait(tasks, timeout=seconds(5))
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(*tasks, return_exceptions=True)
+        return histories
+
+    async def come_later(self, member, delay):
+        await asyncio.sleep(delay)
+        await member.run()
+
+    async def until(self, condition, bound, complaint):
+        """Looks again and again; what does not come true is noted, and the run goes on."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds(bound)
+        while True:
+            result = condition()
+            if asyncio.iscoroutine(result):
+                result = await result
+            if result:
+                return
+            if loop.time() > deadline:
+                self.notes.append(f"{complaint} within {seconds(bound):g} s")
+                self.say(self.notes[-1])
+                return
+            await asyncio.sleep(0.1)
+
+    async def all_joined(self):
+        return all([await asyncio.to_thread(self.cluster.is_joined, host) for host in self.cluster.hosts])
+
+    def is_quiet(self):
+        return all(
+            len(member.inside) == len(member.rooms)
+            and not any(member.pending.values())
+            and not any(member.unconfirmed.values())
+            for member in self.members
+        )
+
+    async def last_words(self):
+        """A last message in each room; whoever has it, has what was before it."""
+        for member in self.members:
+            member.drops_after = None
+        speakers = {room: member for member in self.members for room in member.rooms}
+        keys = {room: (member.user, await member.say(room, f"last-{room}")) for room, member in speakers.items()}
+
+        def position(member, room):
+            return member.positions.get(room)
+
+        def all_there():
+            return all(not member.pending[room] for room, member in speakers.items()) and all(
+                len({position(member, room) for member in self.members if room in member.rooms}) == 1
+                for room in keys
+            )
+
+        await self.until(all_there, QUIET_SECONDS, "not all members came to the same position")
+
+    def read_histories(self):
+        """room → node → what it says of the room's history."""
+        histories = {}
+        for room in {room for member in self.members for room in member.rooms}:
+            histories[room] = {}
+            for host in self.cluster.hosts:
+                history = read_history(host.node, room)
+                if history:
+                    histories[room][f"node-{host.number}"] = history
+        return histories
+
+
+def read_history(node, room):
+    """(epoch, newest seq, [(seq, user, id)]), or None where the node does not have the room."""
+    answer = node.get(f"/api/rooms/{room}")
+    if answer.status == 404:
+        return None
+    place = answer.json
+    entries, before = [], None
+    while True:
+        query = "?limit=500" + (f"&before={before}" if before else "")
+        page = node.get(f"/api/rooms/{room}/messages{query}").json
+        entries[:0] = [(message["seq"], message["user"], message["id"]) for message in page["messages"]]
+        if page["complete"] or not page["messages"]:
+            return place["epoch"], place["seq"], entries
+        before = page["messages"][0]["seq"]

@@ -1,0 +1,67 @@
+"""What is done to a cluster, and when: made from a seed."""
+
+import asyncio
+import dataclasses
+import random
+
+# What can be done, by the name of the method, with the shortest and the longest time that it lasts, in seconds.
+KINDS = {
+    "kill_node": (0.0, 3.0),
+    "restart_node": (0.0, 2.0),
+    "freeze_node": (0.5, 4.0),
+    "restart_redis": (0.0, 4.0),
+    "empty_redis": (0.0, 4.0),
+    "empty_redis_twice": (0.0, 3.0),
+    "freeze_redis": (1.0, 8.0),
+    "cut": (0.0, 3.0),
+    "refuse": (0.5, 6.0),
+    "black_hole": (1.0, 8.0),
+    "restart_everything": (0.0, 4.0),
+}
+# Rare, as they leave little of what was there: once in so many rounds through all kinds.
+RARE = {"restart_everything": 2, "empty_redis_twice": 2}
+FREEZE_LONG = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    at: float  # seconds after the start
+    kind: str
+    host: int
+    span: float
+
+    def __str__(self):
+        return f"{self.at:6.1f} s  {self.kind} node-{self.host} for {self.span:.1f} s"
+
+
+def script(seed, length, hosts, kinds=None):
+    """Faults over `length` seconds: all kinds in a random order, then again; some begin while others last."""
+    generator = random.Random(seed)
+    faults, bag, at, rounds = [], [], generator.uniform(1, 2), 0
+    while at < length:
+        if not bag:
+            rounds += 1
+            bag = [kind for kind in kinds or KINDS if kinds or rounds % RARE.get(kind, 1) == 0]
+            generator.shuffle(bag)
+        kind = bag.pop()
+        low, high = KINDS[kind]
+        span = generator.uniform(low, high)
+        if kind == "freeze_redis" and length > 100 and rounds == 2:
+            span = FREEZE_LONG
+        faults.append(Fault(at, kind, generator.randrange(hosts), span))
+        # Mostly after the last one, sometimes on top of it.
+        at += generator.uniform(0.3, 2) if generator.random() < 0.4 else span + generator.uniform(0.5, 5)
+    return faults
+
+
+async def play(cluster, faults, say):
+    """Does it all; returns when the last is over."""
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    async def one(fault):
+        await asyncio.sleep(max(0, start + fault.at - loop.time()))
+        say(str(fault))
+        await asyncio.to_thread(getattr(cluster, fault.kind), fault.host, fault.span)
+
+    await asyncio.gather(*(one(fault) for fault in faults))
