@@ -105,7 +105,7 @@ class Run:
             await self.until(lambda: self.all_joined(), HEAL_SECONDS, "not all nodes came back to the cluster")
             self.say(f"all nodes are in the cluster, after {loop.time() - healed:.1f} s")
             await asyncio.gather(*speaking)
-            await self.until(lambda: self.is_quiet(), QUIET_SECONDS, "not everything was answered and confirmed")
+            await self.until(lambda: not self.unsettled(), QUIET_SECONDS, "not everything was answered and confirmed")
             await self.last_words()
             histories = await asyncio.to_thread(self.read_histories)
             await asyncio.gather(*(member.leave() for member in self.members))
@@ -135,7 +135,8 @@ class Run:
             if result:
                 return
             if loop.time() > deadline:
-                self.notes.append(f"{complaint} within {seconds(bound):g} s")
+                waiting = self.unsettled()
+                self.notes.append(f"{complaint} within {seconds(bound):g} s; {len(waiting)} wait: {waiting[:10]}")
                 self.say(self.notes[-1])
                 return
             await asyncio.sleep(0.1)
@@ -143,13 +144,15 @@ class Run:
     async def all_joined(self):
         return all([await asyncio.to_thread(self.cluster.is_joined, host) for host in self.cluster.hosts])
 
-    def is_quiet(self):
-        return all(
-            len(member.inside) == len(member.rooms)
-            and not any(member.pending.values())
-            and not any(member.unconfirmed.values())
-            for member in self.members
-        )
+    def unsettled(self):
+        """What members still wait for, in words."""
+        waiting = []
+        for member in self.members:
+            waiting += [f"{member.name} to be in {room}" for room in member.rooms if room not in member.inside]
+            for room in member.rooms:
+                waiting += [f"{member.name} for an answer to {id} in {room}" for id in member.pending[room]]
+                waiting += [f"{member.name} for the confirm of {key} in {room}" for key in member.unconfirmed[room]]
+        return waiting
 
     async def last_words(self):
         """A last message in each room; whoever has it, has what was before it."""
