@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Support"))
-from chaos_report import offence, table  # noqa: E402
+from chaos_report import offences, table  # noqa: E402
 from chaos_run import Options, Run  # noqa: E402
 from chaos_script import KINDS  # noqa: E402
 
@@ -26,8 +26,9 @@ def main():
     parser.add_argument("--rooms", type=int, default=10)
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--rate", type=float, default=2, help="messages per second of each client")
+    parser.add_argument("--repeats", type=float, default=0.03, help="share of messages that are said a second time")
     parser.add_argument("--only", nargs="*", choices=list(KINDS), default=[], help="kinds of faults")
-    parser.add_argument("--show", type=int, default=1, help="offences whose traces are shown")
+    parser.add_argument("--show", type=int, default=1, help="offences of each rule whose traces are shown")
     parser.add_argument("--logs", help="a folder for the logs of the processes when something is wrong")
     options = parser.parse_args()
     print(f"seed {options.seed}: --seed {options.seed} to run it again", flush=True)
@@ -39,13 +40,14 @@ def main():
             rooms=options.rooms,
             nodes=options.nodes,
             rate=options.rate,
+            repeats=options.repeats,
             kinds=tuple(options.only),
         ),
         out=lambda text: print(text, flush=True),
     ).go(options.logs)
     print("\n".join(table(run)))
-    for violation in run.checker.violations[: options.show]:
-        print("\n".join(["", *offence(run, violation)]))
+    for text in offences(run, options.show):
+        print(f"\n{text}")
     print(f"\nseed {options.seed}: {len(run.checker.violations)} violations")
     return 1 if run.checker.violations else 0
 

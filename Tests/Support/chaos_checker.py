@@ -49,6 +49,7 @@ class Checker:
         self.answered()
         self.kept_order()
         self.nothing_lost()
+        self.confirmed()
         self.violations.sort(key=lambda violation: violation.time)
         return self
 
@@ -157,6 +158,18 @@ class Checker:
                 if (room, (member.user, id)) in self.final and (room, id) not in member.answered:
                     self.counts["refused, and committed all the same"] += 1
 
+    def confirmed(self):
+        """What was shown without a place on a connection that lived to the end has got its confirm there."""
+        for walks in self.by_member.values():
+            if not walks or walks[-1].trace.end != "over":
+                continue
+            for key, index in walks[-1].provisional.items():
+                if key not in walks[-1].confirmed and key not in walks[-1].placed:
+                    text = "shown without a place, and not confirmed up to the end"
+                    self.violations.append(
+                        Violation("unconfirmed", text, walks[-1].trace, index, walks[-1].room, key)
+                    )
+
     # Nothing lost
 
     def nothing_lost(self):
@@ -242,14 +255,10 @@ class Checker:
 
     def missed(self, room, key, member, walks):
         """A member never saw a message. Where: at the first of its frames that are behind it in the same epoch."""
-        shown = [walk for walk in walks if key in walk.provisional]
-        if shown and shown[-1] is walks[-1]:
-            walk = shown[-1]
-            text = f"{member.name} saw it without a place, and got no confirm"
-            self.violations.append(Violation("unconfirmed", text, walk.trace, walk.provisional[key], room, key))
-            return
+        if key in walks[-1].provisional:
+            return  # `confirmed` says so.
         spots = {(seen.epoch, seen.seq) for seen in self.sightings[room, key]}
-        behind_gap, spot = None, None
+        spot = None
         for walk in walks:
             for _, seen in walk.sightings:
                 if seen.kind != "repetition" and any(seen.epoch == epoch and seen.seq > seq for epoch, seq in spots):
@@ -257,10 +266,9 @@ class Checker:
             if spot:
                 break
         walk, index = spot or (walks[-1], None)
-        before = [reason for at, reason in walk.gaps if index is None or at <= index]
-        behind_gap = before[-1] if before else None
-        if behind_gap:
-            rule, text = "lost behind a gap", f"{member.name} never saw it; a gap says {behind_gap}; the history holds it"
+        gaps = [reason for at, reason in walk.gaps if index is None or at <= index]
+        if gaps:
+            rule, text = "lost behind a gap", f"{member.name} never saw it; a gap says {gaps[-1]}; the history holds it"
         else:
             rule, text = "lost in silence", f"{member.name} never saw it, and no gap says so"
         self.violations.append(Violation(rule, text, walk.trace, index, room, key))

@@ -45,8 +45,8 @@ def content(user, id):
 class Member:
     """One client. `drops_after` is the mean time after which it drops a connection, None for never."""
 
-    def __init__(self, cluster, number, user, rooms, generator, rate, drops_after):
-        self.cluster, self.generator, self.rate = cluster, generator, rate
+    def __init__(self, cluster, number, user, rooms, generator, options, drops_after):
+        self.cluster, self.generator, self.options = cluster, generator, options
         self.name, self.user, self.rooms = f"c{number}", user, rooms
         self.drops_after = drops_after
         self.traces = []
@@ -252,10 +252,10 @@ class Member:
         """Sends at a random pace; now and then again what was answered already."""
         said = []
         while (loop := asyncio.get_running_loop()).time() < until:
-            await asyncio.sleep(self.generator.expovariate(self.rate))
+            await asyncio.sleep(self.generator.expovariate(self.options.rate))
             if not self.ready.is_set() or loop.time() >= until:
                 continue
-            if said and self.generator.random() < 0.03:
+            if said and self.generator.random() < self.options.repeats:
                 room, id = self.generator.choice(said[-50:])
                 if id not in self.pending[room]:
                     self.passed.get(room, set()).discard(id)

@@ -106,3 +106,12 @@ def way(run, room, key):
                     yield when, f"{trace}: {short(frame)}"
                 elif kind == "confirm" and any((entry["user"], entry["id"]) == key for entry in frame["entries"]):
                     yield when, f"{trace}: {short(frame)}"
+
+
+def offences(run, of_each):
+    """The first violation, and up to so many of each rule, with what is known of them."""
+    shown = collections.Counter()
+    for violation in run.checker.violations:
+        shown[violation.rule] += 1
+        if shown[violation.rule] <= of_each:
+            yield "\n".join(offence(run, violation))

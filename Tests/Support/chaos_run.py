@@ -20,7 +20,7 @@ SETTINGS = {
     "DEDUPE_WINDOW_SECONDS": 3600,
 }
 HEAL_SECONDS = 40
-QUIET_SECONDS = 40
+QUIET_SECONDS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Options:
     rooms: int = 4
     nodes: int = 3
     rate: float = 2.0  # messages per second of each member
+    repeats: float = 0.03  # share of them that are said a second time, though they were answered
     kinds: tuple = ()  # of faults; all when empty
 
 
@@ -83,7 +84,7 @@ class Run:
                 mine.append(rooms[(number + 1) % len(rooms)])
             drops_after = None if number % 5 < 2 else generator.uniform(4, 20)
             own = random.Random(generator.random())
-            self.members.append(Member(self.cluster, number, user, mine, own, options.rate, drops_after))
+            self.members.append(Member(self.cluster, number, user, mine, own, options, drops_after))
 
     async def play(self):
         loop = asyncio.get_running_loop()
