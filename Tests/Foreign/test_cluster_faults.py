@@ -108,3 +108,19 @@ def test_a_node_that_starts_without_redis_brings_what_was_missed_when_it_is_ther
     # "one" may come again: a gap has said so.
     assert [content for content in contents if content != "one"] == ["two", "three", "four"]
     assert missed["seq"] == position["seq"] + 1
+
+
+def test_one_who_comes_while_messages_are_sent_to_redis_gets_them_whole(cluster, room):
+    node = cluster.nodes[0]
+    ann = Client(node, room, "ann")
+    ann.fence()
+    cluster.proxies[0].refuse()
+    cluster.mode(0, "degraded")
+    assert say(ann, "kept", id="x")["durable"] == "local"
+    # The way to Redis is open and long: what waits is on its way for a while.
+    cluster.proxies[0].delay = 0.7
+    cluster.proxies[0].accept_again()
+    cluster.mode(0, "cluster")
+    bob = Client(node, room, "bob")
+    assert bob.seek("message", bound=15, id="x")["content"] == "kept"
+    assert ann.seek("confirm", bound=10)["entries"][0]["id"] == "x"

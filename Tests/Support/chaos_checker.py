@@ -111,27 +111,29 @@ class Checker:
                     self.violations.append(Violation("history", text, room=room, key=(user, id)))
 
     def once_over_connections(self):
-        """What had a place on an earlier connection comes again only behind a gap."""
+        """What had a place on an earlier connection comes again only when a gap has come since."""
         for (_, room), walks in self.by_member.items():
-            before = set()
+            gaps, since = 0, {}  # gaps so far; key → gaps up to where it had its place
             for walk in walks:
-                first_gap = min((index for index, _ in walk.gaps), default=float("inf"))
-                shown = [(seen.index, key) for key, seen in walk.sightings if seen.kind == "message"]
-                own = {walk.trace.member.user}
-                shown += [
-                    (index, key)
+                steps = [(index, "gap", None) for index, _ in walk.gaps]
+                steps += [(seen.index, seen.kind, key) for key, seen in walk.sightings]
+                steps += [
+                    (index, "message", key)
                     for key, index in walk.provisional.items()
                     if walk.trace.events[index][2]["type"] == "message"
                 ]
-                for index, key in shown:
-                    if key not in before:
-                        continue
-                    if index > first_gap:
+                placed = {}
+                for index, kind, key in sorted(steps, key=lambda step: step[0]):
+                    if kind == "gap":
+                        gaps += 1
+                    elif kind == "message" and key in since and since[key] < gaps:
                         self.counts["repeated behind a gap"] += 1
-                    else:
+                    elif kind == "message" and key in since:
                         text = "seen on an earlier connection, and no gap allows it again"
                         self.violations.append(Violation("once", text, walk.trace, index, room, key))
-                before |= {key for key, seen in walk.sightings if seen.kind != "repetition" or key[0] not in own}
+                    if key in walk.placed and kind in {"message", "ack", "confirm"}:
+                        placed[key] = gaps
+                since |= placed
 
     def kept_order(self):
         """What one connection sent, and was acked there, has its places in that order."""
