@@ -22,8 +22,8 @@ package struct Submission: Sendable {
     package let author: Author
     /// It was delivered without a place, because the store was away.
     package fileprivate(set) var isProvisional = false
-    /// Its number among the messages that this node submitted to the room.
-    package fileprivate(set) var number: UInt64 = 0
+    /// Its number among the messages that this node submitted to the room; nil before that.
+    package fileprivate(set) var number: UInt64?
 
     package init(user: Identifier, id: [UInt8], rawID: [UInt8], body: [UInt8], time: Int, author: Author) {
         self.user = user

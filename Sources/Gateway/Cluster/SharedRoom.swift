@@ -29,6 +29,10 @@ final class SharedRoom {
     private var wasOpened = false
     /// Members that came while the room had no place yet, because the store was away, and what they had.
     private var unplaced: [(info: ConnectionInfo, position: Position?)] = []
+    /// Our own messages among what is read at the first opening, by seq: who is in has seen them without a place.
+    private var placed: [UInt64: Submission] = [:]
+    /// Messages that were delivered without a place and have none yet.
+    private var provisionalCount = 0
     /// Members that came while provisional messages waited, and the number of the first that they saw.
     private var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
 
@@ -74,10 +78,8 @@ final class SharedRoom {
     /// A connection came in. It has not seen the provisional messages that wait.
     func joined(_ info: ConnectionInfo, from position: Position?) {
         if !wasOpened { unplaced.append((info, position)) }
-        guard let log = follower?.log, log.standing == .away || !lateMembers.isEmpty, log.waitingCount > 0 else {
-            return
-        }
-        lateMembers.append((info, log.nextNumber))
+        guard let follower, provisionalCount > 0 else { return }
+        lateMembers.append((info, follower.log.nextNumber))
     }
 
     /// A connection is no longer in.
@@ -186,8 +188,9 @@ extension SharedRoom: LogFollowerDelegate {
         body.withUnsafeBytes { worker.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(worker.writer.bytes, at: worker.loop.unixNow)
         // What was there before anybody came is history.
-        if own == nil, !isReady {
+        guard isReady else {
             toldSeq = seq
+            if let own { ownIsHistory(own, seq, body) }
             return
         }
         if isSeen {
@@ -221,35 +224,65 @@ extension SharedRoom: LogFollowerDelegate {
             worker.writer.gap(
                 room: home.room.id, epoch: log.epoch, nextSeq: plan.replayAfter + 1,
                 reason: GapReason.epochChanged.rawValue)
-            let gap = worker.scratch.frame(.text, worker.writer.bytes)
-            let missed = log.entries(after: plan.replayAfter, countMax: .max, byteCountMax: .max).map(\.frame)
+            var frames = [worker.scratch.frame(.text, worker.writer.bytes)]
+            for entry in log.entries(after: plan.replayAfter, countMax: .max, byteCountMax: .max) {
+                if let own = placed[entry.seq], own.isProvisional, hasSeen(own, info) {
+                    frames.append(confirmFrame(own, epoch: log.epoch, seq: entry.seq))
+                } else {
+                    frames.append(entry.frame)
+                }
+            }
             worker.flush(home)
-            worker.post(to: info.worker) { $0.deliver([gap] + missed, to: info) }
+            worker.post(to: info.worker) { [frames] in $0.deliver(frames, to: info) }
         }
+        placed = [:]
+        forgetLateMembers()
+    }
+
+    /// A message of this node was in the history that is read at the first opening.
+    private func ownIsHistory(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) {
+        placed[seq] = own
+        guard !own.isProvisional else { return provisionalEnded(own) }
+        let position = Position(epoch: home.room.log.epoch, seq: seq)
+        let time = body.withUnsafeBytes(MessageBody.time) ?? own.time
+        tell(own.author, own, Place(position: position, time: time, isRepetition: own.body != body))
+    }
+
+    /// Whether a member was there when a provisional message was delivered.
+    private func hasSeen(_ own: Submission, _ info: ConnectionInfo) -> Bool {
+        guard let number = own.number else { return false }
+        return !lateMembers.contains { $0.info === info && number < $0.firstSeen }
+    }
+
+    private func provisionalEnded(_ own: Submission) {
+        provisionalCount -= 1
+        worker.outbox.removed(own)
+    }
+
+    private func forgetLateMembers() {
+        if provisionalCount == 0 { lateMembers = [] }
     }
 
     /// What members saw without a place has one. Who came later gets the message itself.
     private func confirm(_ own: Submission, _ seq: UInt64, _ message: FrameSlice) {
-        worker.outbox.removed(own)
-        let confirm = tellConfirm(own, epoch: home.room.log.epoch, seq: seq)
+        provisionalEnded(own)
+        let confirm = confirmFrame(own, epoch: home.room.log.epoch, seq: seq)
         let batch = worker.openBatch(of: home)
-        for late in lateMembers where own.number < late.firstSeen {
+        batch.append(confirm)
+        for late in lateMembers where !hasSeen(own, late.info) {
             batch.cut(for: late.info, length: confirm.length, replacement: message)
         }
         if case .connection(let author) = own.author, !home.room.isIn(author) {
             batch.cut(for: author, length: confirm.length, replacement: confirm)
         }
-        if follower?.log.waitingCount == 0 { lateMembers = [] }
+        forgetLateMembers()
     }
 
-    @discardableResult
-    private func tellConfirm(_ own: Submission, epoch: String, seq: UInt64) -> FrameSlice {
+    private func confirmFrame(_ own: Submission, epoch: String, seq: UInt64) -> FrameSlice {
         own.rawID.withUnsafeBytes { id in
             worker.writer.confirm(room: home.room.id, epoch: epoch, user: own.user, id: id, seq: seq)
         }
-        let confirm = worker.scratch.frame(.text, worker.writer.bytes)
-        worker.openBatch(of: home).append(confirm)
-        return confirm
+        return worker.scratch.frame(.text, worker.writer.bytes)
     }
 
     /// Says that what lies between the last entry that members were told of and `seq` does not come.
@@ -273,7 +306,7 @@ extension SharedRoom: LogFollowerDelegate {
             tell(submission.author, submission, Place(position: position, time: time, isRepetition: true))
             return true
         }
-        guard let waiting = follower?.log.waiting(like: submission.body), waiting.body != submission.body else {
+        guard let waiting = follower?.log.waiting(like: submission.body), waiting.number != submission.number else {
             return false
         }
         tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
@@ -286,6 +319,7 @@ extension SharedRoom: LogFollowerDelegate {
         worker.openBatch(of: home).append(message: frame)
         worker.counters.provisional.add(1)
         worker.outbox.added(submission)
+        provisionalCount += 1
         let place = Place(position: nil, time: submission.time)
         tell(submission.author, submission, place, length: frame.length)
     }
@@ -294,9 +328,9 @@ extension SharedRoom: LogFollowerDelegate {
         // One that was acked already, as kept here, is told no second time.
         guard !submission.isProvisional else {
             // It was committed elsewhere, and this node never saw where.
-            worker.outbox.removed(submission)
-            tellConfirm(submission, epoch: first.epoch, seq: first.seq)
-            return
+            provisionalEnded(submission)
+            worker.openBatch(of: home).append(confirmFrame(submission, epoch: first.epoch, seq: first.seq))
+            return forgetLateMembers()
         }
         tell(submission.author, submission, Place(position: first, time: time, isRepetition: true))
     }
