@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Gateway", "NetworkIO", "Rooms", "WireProtocol", "Foundations", "CAllocationCounter",
+                "Gateway", "RedisLink", "NetworkIO", "Rooms", "WireProtocol", "Foundations", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

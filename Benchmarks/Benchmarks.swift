@@ -6,7 +6,7 @@ import Foundation
 struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmarks", abstract: "Measures what the gateway is made to be fast at.",
-        subcommands: [Parts.self, Nodes.self], defaultSubcommand: Parts.self)
+        subcommands: [Parts.self, Nodes.self, RedisSpeed.self], defaultSubcommand: Parts.self)
 }
 
 /// Measures the parts one by one, and compares counts with the baseline.

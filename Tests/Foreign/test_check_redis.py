@@ -40,11 +40,11 @@ def test_all_is_well(redis):
 
 @pytest.mark.parametrize("user", [None, "ann"])
 def test_password(user):
-    with Redis(user=user, password="p@ss:/%word") as redis:
+    with Redis(user=user, password="p@ss:/%hush") as redis:
         place = f"127.0.0.1:{redis.port}"
-        right = "p%40ss%3A%2F%25word"
+        right = "p%40ss%3A%2F%25hush"
         code, lines, log = check(f"redis://{user or ''}:{right}@{place}")
-        assert code == 0 and lines[3][1] == "ok" and "word" not in log, log
+        assert code == 0 and lines[3][1] == "ok" and "hush" not in log, log
         if not user:
             assert check(f"redis://{right}@{place}")[0] == 0
             code, lines, log = check(f"redis://{place}")
