@@ -106,7 +106,8 @@ final class RedisLine: RedisConnectionDelegate {
         }
     }
 
-    private func resolved(_ result: Result<[SocketAddress], NameResolver.Failure>) {
+    /// The look-up has ended.
+    func resolved(_ result: Result<[SocketAddress], NameResolver.Failure>) {
         guard case .resolving = state else { return }
         switch result {
         case .success(let addresses): dial(addresses[...])
