@@ -7,12 +7,24 @@
 
 // The most elements that an array in a reply may have: the library allocates as many as its head says, before one came.
 static const int sluice_redis_elements_max = 1 << 20;
+// The most arrays within each other. 0.14 has this bound itself; later versions have none, and free replies recursively.
+static const int sluice_redis_depth_max = 8;
+
+// How the library counts elements.
+#if HIREDIS_MAJOR >= 1
+typedef size_t sluice_redis_count;
+#else
+typedef int sluice_redis_count;
+#endif
 
 // Called for each array's head. The reader's private data are the library's own functions.
-static inline void *sluice_redis_create_array(const redisReadTask *task, int elements) {
+static inline void *sluice_redis_create_array(const redisReadTask *task, sluice_redis_count elements) {
     const redisReplyObjectFunctions *own = task->privdata;
+    int depth = 1;
+    for (const redisReadTask *outer = task->parent; outer != NULL; outer = outer->parent) depth++;
     // Without an object the reader stops with an error.
-    return elements <= sluice_redis_elements_max ? own->createArray(task, elements) : NULL;
+    if (elements > (sluice_redis_count)sluice_redis_elements_max || depth > sluice_redis_depth_max) return NULL;
+    return own->createArray(task, elements);
 }
 
 // The library's own functions but for the bound on arrays; `reader` is one that redisReaderCreate made.

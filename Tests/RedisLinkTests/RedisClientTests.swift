@@ -226,6 +226,21 @@ struct RedisClientTests {
         client.stop()
     }
 
+    @Test("channels wait for room on a connection that takes little")
+    func littleRoom() throws {
+        let (server, driver) = (try RedisProcess(), try LinkDriver())
+        let (record, listener) = (Record(), Listener())
+        var limits = RedisLimits()
+        limits.outstandingMax = 2
+        let client = start(driver, try RedisOptions(port: server.port, limits: limits), record)
+        driver.run(until: { record.subscriberConnects == 1 })
+        client.probe()
+        for number in 0..<50 { subscribe(client, "channel-\(number)", listener) }
+        driver.run(until: { listener.events.count == 50 })
+        #expect(Set(listener.events) == Set((0..<50).map { "live channel-\($0)" }))
+        client.stop()
+    }
+
     @Test("a channel that Redis does not let us have is told; the others live")
     func forbiddenChannel() throws {
         let server = try RedisProcess(["--user", "ann", "on", ">pw", "~*", "resetchannels", "&ok*", "+@all"])

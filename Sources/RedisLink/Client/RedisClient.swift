@@ -26,7 +26,7 @@ package protocol RedisClientDelegate: AnyObject {
 package final class RedisClient: RedisLineDelegate {
     package weak var delegate: (any RedisClientDelegate)?
     /// Who listens on which channel.
-    package let subscriptions = RedisSubscriptions()
+    package let subscriptions: RedisSubscriptions
 
     private let commandLine: RedisLine
     private let subscriberLine: RedisLine
@@ -38,7 +38,8 @@ package final class RedisClient: RedisLineDelegate {
             (address, delegate) throws(SystemError) in
             try RedisConnection(to: address, options: options, loop: loop, delegate: delegate)
         }
-        let subscriptions = subscriptions
+        let subscriptions = RedisSubscriptions(options.limits)
+        self.subscriptions = subscriptions
         subscriberLine = RedisLine(options: options, loop: loop, seed: ~seed) {
             (address, delegate) throws(SystemError) in
             try RedisSubscriber(to: address, options: options, loop: loop, delegate: delegate) {

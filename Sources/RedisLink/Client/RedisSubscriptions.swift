@@ -8,7 +8,7 @@ import ControlPlane
 /// Thread: the loop's.
 package final class RedisSubscriptions {
     /// Requests without an answer at most; the others follow as these are answered. Redis answers each in microseconds.
-    private static let unansweredMax = 4096
+    package static let unansweredMax = 4096
 
     /// Told of a channel that Redis does not let us have.
     var refused: (_ channel: RedisChannel, _ code: String, _ message: String) -> Void = { _, _, _ in }
@@ -18,9 +18,13 @@ package final class RedisSubscriptions {
     /// Channels for which a request may be due.
     private var listed: ContiguousArray<RedisChannel> = []
     private var unanswered = 0
+    private let unansweredMax: Int
     private var isAsking = false
 
-    package init() {}
+    /// For connections with these limits: there has to be room for a PING, too.
+    init(_ limits: RedisLimits) {
+        unansweredMax = max(1, min(Self.unansweredMax, limits.outstandingMax - 1))
+    }
 
     /// Channels that somebody listens on, or that Redis has not confirmed to have let go.
     package var count: Int { channels.count }
@@ -99,7 +103,7 @@ package final class RedisSubscriptions {
         guard !isAsking, let connection, connection.isReady else { return }
         isAsking = true
         defer { isAsking = false }
-        while unanswered < Self.unansweredMax, let channel = listed.popLast() {
+        while unanswered < unansweredMax, let channel = listed.popLast() {
             channel.isListed = false
             guard channel.isWanted != channel.isAsked else {
                 settle(channel)
