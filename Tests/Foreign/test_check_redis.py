@@ -6,7 +6,7 @@ import time
 
 import pytest
 from fault_proxy import FaultProxy
-from node import Node, seconds
+from node import Node
 from redis import Redis
 
 STEPS = ["resolve", "connect", "TLS", "auth", "ping", "scripts", "pub/sub"]
@@ -150,13 +150,9 @@ def test_bad_timeout(redis):
 def test_dotenv(redis, tmp_path):
     (tmp_path / ".env").write_text(f"REDIS_URL={redis.url}\n")
     assert check(None, cwd=str(tmp_path))[0] == 0
-    # What keeps serve from starting does so from the file as well.
-    node = Node(cwd=str(tmp_path)).launch()
-    assert node.wait(seconds(10)) == 78 and ".env line 1" in node.log and "REDIS_URL" in node.log
-    node.folder.cleanup()
 
 
-def test_restarts(tmp_path):
+def test_restarts():
     """Of the server's own means, which other tests rest upon."""
     with Redis(append_only=True) as redis:
         redis.command("SET", "key", "value")
