@@ -60,7 +60,9 @@ let package = Package(
         .target(name: "WireProtocol", dependencies: ["Foundations"], swiftSettings: unchecked),
         .target(
             name: "ControlPlane", dependencies: ["Foundations"],
-            resources: [.embedInCode("Log/Scripts"), .embedInCode("Locks/Scripts")],
+            resources: [
+                .embedInCode("Log/Scripts"), .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"),
+            ],
             swiftSettings: unchecked
         ),
         .target(name: "Foundations", swiftSettings: unchecked),

@@ -1,0 +1,68 @@
+/// A node's sign of life: what is asked of the store, and what its answer says.
+package enum Beat {
+    /// A hash: the nodes by their boots.
+    package static let nodesKey = Array("sluice:{nodes}:beats".utf8)
+    /// Where a node tells the others that they should look; the payload is its boot.
+    package static let channel = Array("sluice:{nodes}".utf8)
+
+    /// What the store has of another node.
+    package struct Sighting: Equatable, Sendable {
+        package let boot: String
+        /// The time of its last beat, by the store's clock.
+        package let time: Int
+        /// nil when the node has left in order.
+        package let record: NodeRecord?
+    }
+
+    /// The store's answer.
+    package struct Answer: Equatable, Sendable {
+        /// Unix milliseconds by the store's clock.
+        package let time: Int
+        /// The store had a former beat of this node.
+        package let wasKnown: Bool
+        /// All other nodes, in no order.
+        package let others: [Sighting]
+
+        package init(time: Int, wasKnown: Bool, others: [Sighting]) {
+            self.time = time
+            self.wasKnown = wasKnown
+            self.others = others
+        }
+    }
+
+    /// The request.
+    /// - Parameters:
+    ///   - record: what the node says of itself; nil when it leaves.
+    ///   - isTold: the others are to look at once.
+    package static func operation(
+        boot: String, record: NodeRecord?, isTold: Bool, expiryMilliseconds: Int
+    ) -> StoreOperation {
+        let arguments = [
+            isTold ? channel : [], Array(boot.utf8), record?.text ?? [], Array(String(expiryMilliseconds).utf8),
+        ]
+        return .script(script, keys: [nodesKey], arguments: arguments)
+    }
+
+    /// Reads the answer; nil when it is none that the script gives. A record that can't be read, of a version to come,
+    /// is passed over.
+    package static func answer(_ reply: StoreReply) -> Answer? {
+        guard case .array(let parts) = reply, parts.count >= 2, parts.count % 2 == 0,
+            case .integer(let time) = parts[0], case .integer(let wasKnown) = parts[1]
+        else { return nil }
+        var others: [Sighting] = []
+        for index in stride(from: 2, to: parts.count, by: 2) {
+            guard case .bytes(let boot) = parts[index], case .bytes(let value) = parts[index + 1] else { return nil }
+            if let sighting = sighting(String(decoding: boot, as: UTF8.self), value) { others.append(sighting) }
+        }
+        return Answer(time: time, wasKnown: wasKnown == 1, others: others)
+    }
+
+    private static func sighting(_ boot: String, _ value: [UInt8]) -> Sighting? {
+        guard let blank = value.firstIndex(of: UInt8(ascii: " ")),
+            let time = Int(String(decoding: value[..<blank], as: UTF8.self))
+        else { return nil }
+        let text = value[(blank + 1)...]
+        guard !text.isEmpty else { return Sighting(boot: boot, time: time, record: nil) }
+        return NodeRecord(text, boot: boot).map { Sighting(boot: boot, time: time, record: $0) }
+    }
+}

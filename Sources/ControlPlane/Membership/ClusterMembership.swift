@@ -1,0 +1,201 @@
+/// What a node knows of the other nodes of its cluster: who is up, who is silent, who has gone.
+///
+/// A state machine. Times are milliseconds of one monotonic clock and never go back. Its driver calls `ticked` some
+/// times per second, sends the beat that `ticked` asks for, and reports how that went. A node is told from its former
+/// lives, and from a namesake, by its boot.
+///
+/// Nobody is declared gone for what the store did. Silence is counted on this node's clock, from when a beat was new
+/// here, and only while the store answers; and it takes two answers, as the first one after a stall may have overtaken
+/// the beats that waited with it.
+package struct ClusterMembership: Sendable {
+    /// A beat may be so early, so that a tick that comes a little early itself does not put it off to the next.
+    private static let earlyMilliseconds = 100
+
+    package enum Departure: String, Sendable {
+        /// It ended in order.
+        case left
+        /// It gave no sign of life for NODE_EXPIRY_SECONDS.
+        case silent
+    }
+
+    package enum Event: Equatable, Sendable {
+        /// A node has come, or is heard of again.
+        case up(NodeRecord)
+        /// It has missed more than two beats.
+        case suspect(NodeRecord)
+        /// It has begun to drain.
+        case draining(NodeRecord)
+        /// It counts no more. Told once of each life.
+        case gone(NodeRecord, Departure)
+        /// Another living node has this node's NODE_ID. Told once of each.
+        case sameName(NodeRecord)
+        /// The store, and so the other nodes, had forgotten this node: what they knew of it has to be told anew.
+        case forgotten
+    }
+
+    private struct Member {
+        var record: NodeRecord
+        /// The time of the last beat, by the store's clock.
+        var beat: Int
+        /// When it was, by this node's.
+        var seenAt: Int
+        /// An answer found it silent for too long; the next one decides.
+        var isDoubted = false
+        var isNamesake = false
+    }
+
+    private let node: String
+    private let boot: String
+    private let heartbeat: Int
+    private let expiry: Int
+    private var members: [String: Member] = [:]
+    /// The last beats of those who went, as long as the store still has them.
+    private var departed: [String: Int] = [:]
+    private var dueAt: Int
+    private var isAsking = false
+    /// When the present, or the last, beat was sent.
+    private var askedAt: Int
+    /// When the last beat was sent that was answered; nil before the first. What that answer did not have is newer.
+    private var answeredBeatAt: Int?
+    /// Silence from before this time does not count.
+    private var countsFrom: Int
+    /// How this node stands, as the others were told.
+    private var toldState: NodeRecord.State?
+    private var askedState: NodeRecord.State?
+
+    /// What is known may be out of date: the store is away, or has not answered yet.
+    package private(set) var isStale = true
+
+    /// - Parameters:
+    ///   - node, boot: this node's.
+    ///   - heartbeatMilliseconds: between two beats.
+    ///   - expiryMilliseconds: more than two heartbeats.
+    package init(node: String, boot: String, heartbeatMilliseconds: Int, expiryMilliseconds: Int, at now: Int) {
+        self.node = node
+        self.boot = boot
+        heartbeat = heartbeatMilliseconds
+        expiry = expiryMilliseconds
+        dueAt = now
+        countsFrom = now
+        askedAt = now
+    }
+
+    /// The other nodes, by name and start.
+    package var nodes: [NodeRecord] {
+        members.values.map(\.record).sorted { ($0.node, $0.startedAt, $0.boot) < ($1.node, $1.startedAt, $1.boot) }
+    }
+
+    /// How long after the store's return nobody is declared gone: an expiry, and no less than nodes may take that
+    /// lost their connections to it.
+    private var graceMilliseconds: Int { max(expiry, Backoff.lastMilliseconds + heartbeat) }
+
+    // MARK: Beats
+
+    /// Time has passed; whether a beat is to be sent now.
+    package func ticked(at now: Int) -> Bool {
+        guard !isAsking else { return false }
+        if now + Self.earlyMilliseconds >= dueAt { return true }
+        // One that has been silent for too long is asked after without waiting for the next beat.
+        return !isStale && members.values.contains { !$0.isDoubted && silence(of: $0, at: now) > expiry }
+    }
+
+    /// The beat to be sent, whose end is to be reported by `beatAnswered` or `beatFailed`. One at a time.
+    /// - Parameter record: this node's.
+    package mutating func beat(_ record: NodeRecord, at now: Int) -> StoreOperation {
+        isAsking = true
+        askedAt = now
+        askedState = record.state
+        // A beat between two regular ones does not put off the next of these.
+        if now + Self.earlyMilliseconds >= dueAt { dueAt = (now - dueAt < heartbeat ? dueAt : now) + heartbeat }
+        return Beat.operation(
+            boot: boot, record: record, isTold: record.state != toldState, expiryMilliseconds: expiry)
+    }
+
+    /// Something is to be seen or told: the next beat is due.
+    package mutating func hinted(at now: Int) {
+        dueAt = min(dueAt, now)
+    }
+
+    /// A beat was not answered, or not by an answer.
+    package mutating func beatFailed() {
+        isAsking = false
+        storeLost()
+    }
+
+    /// The store can't be reached. A beat that is under way may still be answered.
+    package mutating func storeLost() {
+        isStale = true
+        toldState = nil
+    }
+
+    /// A beat was answered.
+    /// - Parameter unixNow: Unix milliseconds by this node's clock.
+    package mutating func beatAnswered(_ answer: Beat.Answer, at now: Int, unixNow: Int) -> [Event] {
+        isAsking = false
+        toldState = askedState
+        if isStale, answeredBeatAt != nil { countsFrom = now + graceMilliseconds - expiry }
+        var events: [Event] = answeredBeatAt != nil && !answer.wasKnown ? [.forgotten] : []
+        isStale = false
+        var stillThere: [String: Int] = [:]
+        for sighting in answer.others where sighting.boot != boot {
+            stillThere[sighting.boot] = departed[sighting.boot]
+            // Its end was told, and it has not been heard of since.
+            guard departed[sighting.boot] != sighting.time else { continue }
+            stillThere[sighting.boot] = nil
+            // The store's clock may jump; it does not make a beat older than an answer that did not have it.
+            let age = min(max(0, answer.time - sighting.time), now - (answeredBeatAt ?? .min / 2))
+            seen(sighting, at: now - age, unixTime: unixNow - age, &events)
+        }
+        departed = stillThere
+        answeredBeatAt = askedAt
+        count(at: now, &events)
+        return events
+    }
+
+    // MARK: What an answer says
+
+    private mutating func seen(_ sighting: Beat.Sighting, at seenAt: Int, unixTime: Int, _ events: inout [Event]) {
+        let former = members[sighting.boot]
+        guard var record = sighting.record else {
+            if let former {
+                members[sighting.boot] = nil
+                events.append(.gone(former.record, .left))
+            }
+            return
+        }
+        guard former?.beat != sighting.time else { return }
+        record.lastSeenAt = unixTime
+        var member = Member(record: record, beat: sighting.time, seenAt: max(seenAt, former?.seenAt ?? seenAt))
+        member.isNamesake = former?.isNamesake ?? false
+        if former?.record.state != record.state {
+            events.append(record.state == .draining ? .draining(record) : .up(record))
+        }
+        // A former life of this node may be in the store still; it gives no second sign.
+        if former != nil, record.node == node, record.state != .draining, !member.isNamesake {
+            member.isNamesake = true
+            events.append(.sameName(record))
+        }
+        members[sighting.boot] = member
+    }
+
+    /// For how long a member has been silent, as far as that counts.
+    private func silence(of member: Member, at now: Int) -> Int { now - max(member.seenAt, countsFrom) }
+
+    private mutating func count(at now: Int, _ events: inout [Event]) {
+        for (boot, member) in members.sorted(by: { $0.key < $1.key }) {
+            let silence = silence(of: member, at: now)
+            if silence > expiry, member.isDoubted {
+                members[boot] = nil
+                departed[boot] = member.beat
+                events.append(.gone(member.record, .silent))
+                continue
+            }
+            members[boot]?.isDoubted = silence > expiry
+            if silence > expiry { dueAt = min(dueAt, now) }
+            if silence > 2 * heartbeat, member.record.state != .suspect {
+                members[boot]?.record.state = .suspect
+                if let record = members[boot]?.record { events.append(.suspect(record)) }
+            }
+        }
+    }
+}
