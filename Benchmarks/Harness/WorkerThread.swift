@@ -31,8 +31,9 @@ final class WorkerThread {
         let listener = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: 1)[0]
         port = listener.port
         let context = NodeContext(
-            configuration: configuration, nodeID: "n", logger: Logger(label: "bench", level: .error, format: .text),
-            connectionsMax: 100_000, openFilesMax: ProcessLimits.raiseOpenFiles(), startedAt: 1_700_000_000_000)
+            configuration: configuration, nodeID: "n", port: port,
+            logger: Logger(label: "bench", level: .error, format: .text), connectionsMax: 100_000,
+            openFilesMax: ProcessLimits.raiseOpenFiles(), startedAt: 1_700_000_000_000)
         self.context = context
         thread = try NetworkIO.Thread(name: "measured") {
             do {

@@ -15,6 +15,17 @@ package enum ProcessEnvironment {
     }
 }
 
+/// The machine that this process is on.
+package enum Machine {
+    /// Its name, as gethostname(2) has it.
+    package static var hostName: String {
+        // HOST_NAME_MAX is 64.
+        var name = [CChar](repeating: 0, count: 65)
+        guard gethostname(&name, 64) == 0 else { return "localhost" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
 /// Lines for the person at the terminal, as opposed to the log.
 package enum Output {
     package static func line(_ text: String) { write(text, to: STDOUT_FILENO) }

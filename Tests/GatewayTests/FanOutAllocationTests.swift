@@ -98,8 +98,9 @@
             let listener = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: 1)[0]
             port = listener.port
             let context = NodeContext(
-                configuration: configuration, nodeID: "n", logger: Logger(label: "test", level: .error, format: .text),
-                connectionsMax: 1000, openFilesMax: 1024, startedAt: 1_700_000_000_000)
+                configuration: configuration, nodeID: "n", port: port,
+                logger: Logger(label: "test", level: .error, format: .text), connectionsMax: 1000, openFilesMax: 1024,
+                startedAt: 1_700_000_000_000)
             self.context = context
             thread = try NetworkIO.Thread(name: "counted") {
                 do {

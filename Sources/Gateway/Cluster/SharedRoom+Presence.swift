@@ -54,12 +54,20 @@ extension SharedRoom {
     func presenceRead(_ entries: [RoomPresence.Change]?) {
         defer { if !isReady { becameReady() } }
         guard let entries else { return }
+        let living = Set(worker.otherNodes.map(\.boot))
         var known: Set<[String]> = []
+        var gone: [RoomPresence.Change] = []
         for entry in entries where entry.boot != worker.context.boot {
+            // While the room settles a node may be alive and not have beaten yet.
+            if !isSettling, !living.contains(entry.boot) {
+                gone.append(entry)
+                continue
+            }
             known.insert([entry.boot, entry.user.text])
             told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
         }
         guard !isSettling else { return }
+        follower?.removePresence(gone)
         for entry in roster.entries where !known.contains([entry.boot, entry.user.text]) {
             told(entry.user, by: entry.boot, nil)
         }

@@ -4,24 +4,53 @@ import Logging
 import NetworkIO
 import RedisLink
 
-/// A worker's way to Redis, and what it thinks of it: tells the worker when the store is lost and when it is back.
+/// What a loop's owner is told of its way to Redis, on the loop's thread.
+protocol StoreLinkOwner: AnyObject {
+    /// Messages that are kept until the store has them.
+    var messagesKept: Int { get }
+    /// The store can't be reached.
+    func storeLost()
+    /// The store can be reached for the first time, or again: what was kept is to be sent.
+    func storeReturned()
+}
+
+/// A loop's way to Redis, and what it thinks of it: tells its owner when the store is lost and when it is back.
 ///
-/// Thread: the worker's.
+/// Thread: the loop's.
 final class StoreLink {
     let store: RedisStore
     private(set) var health: StoreHealth
     private let client: RedisClient
-    private unowned let worker: Worker
+    private let scripts: [StoreScript]
+    private let counters: StoreCounters
+    private let loop: EventLoop
+    private let logger: Logger
+    private unowned let owner: any StoreLinkOwner
     private var random: FastRandom
     /// For how long the oldest reply has been due, as of the last tick.
     private var oldestOutstanding: Int?
+    private var connections = 0
+    /// What the present resync began with.
+    private var resync: (since: Int, messages: Int)?
 
-    init(_ options: RedisOptions, of worker: Worker) {
-        self.worker = worker
-        random = FastRandom(seed: worker.random.next())
-        client = RedisClient(options, loop: worker.loop, seed: worker.random.next())
+    /// Begins to connect; the owner may be told before this returns.
+    /// - Parameters:
+    ///   - scripts: what the owner will call.
+    ///   - logger: names the loop.
+    ///   - seed: for the waits between attempts: a random number.
+    init(
+        _ options: RedisOptions, scripts: [StoreScript], loop: EventLoop, logger: Logger, seed: UInt64,
+        counters: StoreCounters, owner: any StoreLinkOwner
+    ) {
+        self.scripts = scripts
+        self.loop = loop
+        self.logger = logger
+        self.counters = counters
+        self.owner = owner
+        random = FastRandom(seed: seed)
+        client = RedisClient(options, loop: loop, seed: random.next())
         store = RedisStore(client)
-        health = StoreHealth(at: worker.loop.now)
+        health = StoreHealth(at: loop.now)
         client.delegate = self
         client.start()
     }
@@ -31,10 +60,9 @@ final class StoreLink {
     /// At each tick of the loop.
     func ticked() {
         client.ticked()
-        switch health.ticked(oldestOutstanding: oldestOutstanding, at: worker.loop.now, random: random.next()) {
+        switch health.ticked(oldestOutstanding: oldestOutstanding, at: loop.now, random: random.next()) {
         case .unchanged: break
-        case .suspect:
-            worker.logger.notice("Redis does not answer", metadata: ["worker": "\(worker.index)"])
+        case .suspect: logger.notice("Redis does not answer")
         case .degraded(let reason): degraded(reason)
         case .probe:
             client.probe()
@@ -43,46 +71,53 @@ final class StoreLink {
                 returned { self.health.answered(at: $0) }
             }
         }
-        if health.state == .resyncing, worker.outbox.messages == 0,
-            health.resynced(at: worker.loop.now) == .online
-        {
-            worker.logger.notice("Redis has all that was kept for it", metadata: ["worker": "\(worker.index)"])
-        }
+        if health.state == .resyncing, owner.messagesKept == 0 { endResync() }
+        counters.state = health.state
+        counters.latencyMicroseconds.set(client.latencyMicroseconds ?? 0)
     }
 
     private func degraded(_ reason: StoreHealth.Reason) {
-        worker.logger.warning(
-            "Redis is away: this node goes on with what it has",
-            metadata: ["worker": "\(worker.index)", "reason": "\(reason)"])
-        worker.storeLost()
+        counters.state = health.state
+        logger.warning("Redis is away: this node goes on with what it has", metadata: ["reason": "\(reason)"])
+        owner.storeLost()
     }
 
     /// The store can be reached: `event` is what health is told.
     private func returned(_ event: (Int) -> StoreHealth.AnsweredResult) {
-        switch event(worker.loop.now) {
-        case .online: worker.logger.notice("Redis answers again", metadata: ["worker": "\(worker.index)"])
-        case .resync: resync()
+        switch event(loop.now) {
+        case .online: logger.notice("Redis answers again")
+        case .resync: beginResync()
         case .unchanged: break
         }
     }
 
-    private func resync() {
-        worker.logger.notice(
-            "Redis is back: what was kept for it is sent",
-            metadata: ["worker": "\(worker.index)", "messages": "\(worker.outbox.messages)"])
-        worker.storeReturned()
+    private func beginResync() {
+        resync = (loop.now, owner.messagesKept)
+        logger.notice("Redis is back: what was kept for it is sent", metadata: ["messages": "\(owner.messagesKept)"])
+        owner.storeReturned()
+    }
+
+    private func endResync() {
+        guard health.resynced(at: loop.now) == .online else { return }
+        logger.notice("Redis has all that was kept for it")
+        guard let resync else { return }
+        counters.resyncMessages.set(resync.messages)
+        counters.resyncMilliseconds.set(loop.now - resync.since)
+        counters.resyncedAt.set(loop.unixNow)
+        self.resync = nil
     }
 }
 
 extension StoreLink: RedisClientDelegate {
     func redisConnected(runID: String?) {
-        store.load(LogCommit.script)
-        store.load(RoomPresence.script)
-        switch health.connected(at: worker.loop.now) {
+        if connections > 0 { counters.reconnects.add(1) }
+        connections += 1
+        for script in scripts { store.load(script) }
+        switch health.connected(at: loop.now) {
         case .online:
-            worker.logger.notice("Redis is there", metadata: ["worker": "\(worker.index)"])
-            worker.storeReturned()
-        case .resync: resync()
+            logger.notice("Redis is there")
+            owner.storeReturned()
+        case .resync: beginResync()
         case .unchanged: break
         }
     }
@@ -94,12 +129,12 @@ extension StoreLink: RedisClientDelegate {
         case .timedOut: reason = .silent
         case .violation, .closed, .stopped: reason = .closed
         }
-        if case .degraded = health.failed(reason, at: worker.loop.now, random: random.next()) { degraded(reason) }
-        worker.logger.debug("no connection to Redis", metadata: ["worker": "\(worker.index)", "why": "\(loss)"])
+        if case .degraded = health.failed(reason, at: loop.now, random: random.next()) { degraded(reason) }
+        logger.debug("no connection to Redis", metadata: ["why": "\(loss)"])
     }
 
     func redisFaultSeen(code: String) {
-        if case .degraded(let reason) = health.refused(code: code, at: worker.loop.now, random: random.next()) {
+        if case .degraded(let reason) = health.refused(code: code, at: loop.now, random: random.next()) {
             degraded(reason)
         }
     }
@@ -112,11 +147,10 @@ extension StoreLink: RedisClientDelegate {
 
     func redisSubscriberConnected() {}
     func redisSubscriberLost(_ loss: RedisLoss) {
-        worker.logger.debug(
-            "no subscription at Redis", metadata: ["worker": "\(worker.index)", "why": "\(loss)"])
+        logger.debug("no subscription at Redis", metadata: ["why": "\(loss)"])
     }
     func redisSubscriptionRefused(_ channel: RedisChannel, code: String, message: String) {
-        worker.logger.error(
+        logger.error(
             "Redis refuses a subscription; allow this user all channels that begin with sluice",
             metadata: ["code": "\(code)", "message": "\(message)"])
     }

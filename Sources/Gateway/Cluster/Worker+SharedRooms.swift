@@ -87,7 +87,16 @@ extension Worker {
         }
     }
 
-    // MARK: The store
+    /// Every two seconds: looks after rooms in which something was said lately.
+    func pollSharedRooms() {
+        guard !isStoreAway else { return }
+        let since = loop.unixNow - Self.pollWindowMilliseconds
+        for home in rooms.all where home.room.lastActiveAt >= since { home.shared?.poll() }
+    }
+}
+
+extension Worker: StoreLinkOwner {
+    var messagesKept: Int { outbox.messages }
 
     /// The store can't be reached: rooms go on with what they have.
     func storeLost() {
@@ -100,12 +109,5 @@ extension Worker {
     func storeReturned() {
         isStoreAway = false
         for home in rooms.all { home.shared?.storeReturned() }
-    }
-
-    /// Every two seconds: looks after rooms in which something was said lately.
-    func pollSharedRooms() {
-        guard !isStoreAway else { return }
-        let since = loop.unixNow - Self.pollWindowMilliseconds
-        for home in rooms.all where home.room.lastActiveAt >= since { home.shared?.poll() }
     }
 }

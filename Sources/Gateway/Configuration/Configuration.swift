@@ -17,6 +17,10 @@ package struct Configuration: Sendable {
     package let nodeID: Identifier?
     /// REDIS_URL with REDIS_TIMEOUT; nil: single mode.
     package let redis: RedisOptions?
+    /// NODE_HEARTBEAT_SECONDS
+    package let nodeHeartbeatMilliseconds: Int
+    /// NODE_EXPIRY_SECONDS; more than twice the heartbeat.
+    package let nodeExpiryMilliseconds: Int
 
     /// MAX_CONNECTIONS, before it is lowered to what the open-file limit allows.
     package let connectionsMax: Int
@@ -101,6 +105,8 @@ package struct Configuration: Sendable {
         nodeID = try reader.optionalValue(.nodeID) { Identifier(validating: $0) }
         let redisTimeout = try reader.milliseconds(.redisTimeout)
         redis = try reader.redisURL().map { RedisOptions(url: $0, timeoutMilliseconds: redisTimeout) }
+        nodeHeartbeatMilliseconds = try reader.milliseconds(.nodeHeartbeat)
+        nodeExpiryMilliseconds = try reader.milliseconds(.nodeExpiry)
 
         connectionsMax = try reader.integer(.maxConnections)
         connectionsPerUserMax = try reader.optionalInteger(.maxConnectionsPerUser)
@@ -141,6 +147,11 @@ package struct Configuration: Sendable {
             throw reader.bad(
                 .heartbeatTimeout,
                 allowed: "more than HEARTBEAT_INTERVAL_SECONDS, which is \(reader.shown(.heartbeatInterval))")
+        }
+        guard nodeExpiryMilliseconds > 2 * nodeHeartbeatMilliseconds else {
+            throw reader.bad(
+                .nodeExpiry,
+                allowed: "more than twice NODE_HEARTBEAT_SECONDS, which is \(reader.shown(.nodeHeartbeat))")
         }
         var warnings = unsupported + reader.unknownWarnings()
         if sendQueueBytesMax < messageBytesMax {

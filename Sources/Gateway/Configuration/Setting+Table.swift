@@ -25,6 +25,12 @@ extension Setting {
     static let redisTimeout = Setting(
         "REDIS_TIMEOUT", .fraction(lowerMilliseconds: 100, upperMilliseconds: 60_000), default: "5",
         "How long Redis may take to connect, and to answer.")
+    static let nodeHeartbeat = Setting(
+        "NODE_HEARTBEAT_SECONDS", .seconds(lower: 1, upper: nil, decimals: true), default: "3",
+        "How often a node of a cluster gives the others a sign of life.")
+    static let nodeExpiry = Setting(
+        "NODE_EXPIRY_SECONDS", .seconds(lower: 2, upper: nil, decimals: true), default: "9",
+        "How long a node may be silent before the others take it for gone; over twice the heartbeat.")
 
     // MARK: How much one node takes
 
@@ -127,7 +133,7 @@ extension Setting {
     /// Every variable that this version knows, in order.
     package static let all: [Setting] = [
         port, host, workers, nodeID,
-        redisURL, redisTimeout,
+        redisURL, redisTimeout, nodeHeartbeat, nodeExpiry,
         maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, maxRoomsPerConnection, maxMessageBytes,
         messagesPerSecond,
         sendQueueBytes, compression,

@@ -17,8 +17,6 @@ struct UnsupportedSetting: Sendable {
         UnsupportedSetting(name: "PUSH_WEBHOOK_URL", refusesStart: true),
         UnsupportedSetting(name: "PUSH_WEBHOOK_SECRET", refusesStart: false),
         UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
-        UnsupportedSetting(name: "NODE_HEARTBEAT_SECONDS", refusesStart: false),
-        UnsupportedSetting(name: "NODE_EXPIRY_SECONDS", refusesStart: false),
         UnsupportedSetting(name: "GOVERNOR_", isPrefix: true, refusesStart: false),
         UnsupportedSetting(name: "CGROUP_ROOT", refusesStart: false),
     ]

@@ -94,6 +94,7 @@ struct Route: Sendable {
         Route(.delete, "/api/users/{user_id}/connections") { connection, call, path in
             connection.removeUser(call, path)
         },
+        Route(.get, "/api/nodes") { connection, _, _ in connection.listNodes() },
         Route(.get, "/api/system/status") { connection, _, _ in connection.answerStatus() },
         Route(.get, "/") { connection, _, _ in connection.answerFile("home.html") },
         Route(.get, "/chat/{room_id}") { connection, call, path in connection.answerChatPage(path) },

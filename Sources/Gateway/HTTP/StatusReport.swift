@@ -7,13 +7,16 @@ struct StatusReport {
     let context: NodeContext
     /// How the node stands to a cluster.
     let mode: StaticString
+    /// Nodes of the cluster that are known here, this one included.
+    let nodeCount: Int
     let process: ProcessStatus
     /// Unix milliseconds.
     let time: Int
 
-    init(context: NodeContext, mode: StaticString, process: ProcessStatus, at time: Int) {
+    init(context: NodeContext, mode: StaticString, nodeCount: Int, process: ProcessStatus, at time: Int) {
         self.context = context
         self.mode = mode
+        self.nodeCount = nodeCount
         self.process = process
         self.time = time
     }
@@ -37,7 +40,8 @@ struct StatusReport {
         writer.name("rooms")
         writer.number(sum { $0.rooms.value })
         writeMessages(to: &writer)
-        writeSingleMode(to: &writer)
+        StoreReport(context: context).write(to: &writer)
+        writeCluster(to: &writer)
         process.write(to: &writer)
         writer.endObject()
     }
@@ -99,17 +103,11 @@ struct StatusReport {
         writer.endObject()
     }
 
-    /// What a node on its own has to say of the parts that clusters have.
-    private func writeSingleMode(to writer: inout JSONWriter) {
-        writer.name("redis")
-        writer.beginObject()
-        writer.name("state")
-        writer.string("off" as StaticString)
-        writer.endObject()
+    private func writeCluster(to writer: inout JSONWriter) {
         writer.name("cluster")
         writer.beginObject()
         writer.name("nodes")
-        writer.number(1)
+        writer.number(nodeCount)
         writer.endObject()
     }
 }

@@ -19,6 +19,8 @@ package final class Node {
     private static let reservedDescriptors = 64
     /// How long connections have to take their close frame once the drain's time is over.
     private static let lingerMilliseconds = 3_000
+    /// How long Redis has for taking this node's record away; without that it goes by its age.
+    private static let leaveMilliseconds = 1_000
 
     private let context: NodeContext
     private let loop: EventLoop
@@ -27,8 +29,11 @@ package final class Node {
     private let mail = Mailbox<Notice>()
     private var workers: [Thread] = []
     private var signals: SignalWatcher?
+    /// nil in single mode.
+    private var registry: NodeRegistry?
     private var drained = 0
     private var drainEnd: Int?
+    private var leaveEnd: Int?
     private var exitStatus: Int32 = 0
 
     /// What workers tell the control loop.
@@ -60,12 +65,14 @@ package final class Node {
         let random = Digest.random(count: 4).reduce(0 as UInt32) { $0 << 8 | UInt32($1) }
         context = NodeContext(
             configuration: configuration, nodeID: configuration.nodeID?.text ?? "n-" + String(random, radix: 36),
-            logger: logger, connectionsMax: most, openFilesMax: openFiles, startedAt: Clock.unixMilliseconds())
+            port: port, logger: logger, connectionsMax: most, openFilesMax: openFiles,
+            startedAt: Clock.unixMilliseconds())
         do throws(SystemError) {
             loop = try EventLoop()
             loop.delegate = self
             mail.connect(to: loop.wakeHandle)
             try start(listeners)
+            registry = configuration.redis.map { NodeRegistry($0, context: context, loop: loop) }
         } catch {
             throw .system(error)
         }
@@ -129,7 +136,7 @@ package final class Node {
         if drainEnd != nil {
             logger.warning("a second signal: ending at once", metadata: ["signal": "\(signal)"])
             exitStatus = 128 + signal
-            loop.stop()
+            stop()
             return
         }
         let duration = configuration.drainMilliseconds
@@ -141,18 +148,34 @@ package final class Node {
             ])
         drainEnd = loop.now + duration + Self.lingerMilliseconds
         context.beginDraining()
+        registry?.changed()
         for mailbox in context.mailboxes { mailbox.post([.run { $0.beginDraining(within: duration) }]) }
+    }
+
+    /// Nobody is here any more, or nobody is waited for: takes the node's record away, then ends.
+    private func end() {
+        guard leaveEnd == nil else { return }
+        leaveEnd = loop.now + Self.leaveMilliseconds
+        guard let registry else { return stop() }
+        registry.leave { [unowned self] in stop() }
+    }
+
+    private func stop() {
+        registry?.stop()
+        loop.stop()
     }
 }
 
 extension Node: EventLoopDelegate {
     package func loopWoken() {
         drained += mail.takeAll().count
-        if drained >= workers.count { loop.stop() }
+        if drained >= workers.count { end() }
     }
 
     package func loopTicked() {
-        if let drainEnd, loop.now >= drainEnd { loop.stop() }
+        registry?.ticked()
+        if let leaveEnd, loop.now >= leaveEnd { return stop() }
+        if let drainEnd, loop.now >= drainEnd { end() }
     }
 
     package func loopTurnEnding() {}

@@ -9,12 +9,16 @@ package final class NodeContext: Sendable {
     package let configuration: Configuration
     /// The node's name in the cluster and for clients.
     package let nodeID: String
-    /// Names this run of the node, which no other run has.
+    /// Names this process among all that were ever called `nodeID`; random.
     package let boot: String
+    /// Where others reach it: host and port.
+    package let address: String
     package let startedAt: Int
     package let logger: Logger
     package let mailboxes: [Mailbox<Letter>]
     package let counters: [WorkerCounters]
+    /// Of the control loop's way to Redis.
+    package let controlStore = StoreCounters()
     /// The cap on connections that the open-file limit leaves.
     package let connectionsMax: Int
     package let openFilesMax: Int
@@ -26,11 +30,12 @@ package final class NodeContext: Sendable {
     private let draining = Atomic<Bool>(false)
 
     package init(
-        configuration: Configuration, nodeID: String, logger: Logger, connectionsMax: Int, openFilesMax: Int,
-        startedAt: Int
+        configuration: Configuration, nodeID: String, port: UInt16, logger: Logger, connectionsMax: Int,
+        openFilesMax: Int, startedAt: Int
     ) {
         self.configuration = configuration
         self.nodeID = nodeID
+        address = Self.address(configuration, port: port)
         self.logger = logger
         self.connectionsMax = connectionsMax
         self.openFilesMax = openFilesMax

@@ -52,6 +52,8 @@ package final class WorkerCounters: Sendable {
     package let inPerSecond = Counter()
     package let outPerSecond = Counter()
     package let slowReadersClosed = Counter()
+    /// Of the worker's way to Redis.
+    package let store = StoreCounters()
 
     private let nodeFull = Counter()
     private let userLimit = Counter()

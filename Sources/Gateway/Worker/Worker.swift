@@ -51,6 +51,8 @@ package final class Worker {
     var store: (any Store)? { storeLink?.store }
     /// The store can't be reached.
     var isStoreAway = false
+    /// The other nodes of the cluster, as last known.
+    var otherNodes: [NodeRecord] = []
     /// Rooms with messages that are to be sent to the store at the end of this turn.
     var roomsToCommit: ContiguousArray<SharedRoom> = []
     /// Rooms in which other nodes have until then to say who is in.
@@ -99,7 +101,14 @@ package final class Worker {
         acceptor = try Acceptor(
             listener, loop: loop, refusal: RefusalResponse.tooManyOpenFiles, delegate: self)
         context.mailboxes[index].connect(to: loop.wakeHandle)
-        if let options = context.configuration.redis { storeLink = StoreLink(options, of: self) }
+        if let options = context.configuration.redis {
+            var linkLogger = logger
+            linkLogger[metadataKey: "worker"] = "\(index)"
+            storeLink = StoreLink(
+                options, scripts: [LogCommit.script, RoomPresence.script], loop: loop, logger: linkLogger,
+                seed: random.next(),
+                counters: counters.store, owner: self)
+        }
     }
 
     /// Serves until the drain is over.
@@ -223,6 +232,8 @@ package final class Worker {
     private func publishCounters() {
         counters.lagMilliseconds.set(loop.takeLag())
         counters.rooms.set(rooms.count)
+        counters.store.outboxMessages.set(outbox.messages)
+        counters.store.outboxBytes.set(outbox.bytes)
         guard ticks % 4 == 0 else { return }
         counters.queuedBytes.set(loop.sockets.all.reduce(0) { $0 + $1.queuedBytes })
         rates.sample(counters, at: loop.now)

@@ -87,6 +87,8 @@ package final class RedisClient: RedisLineDelegate {
 
     /// Whether commands are taken.
     package var isReady: Bool { commandLine.connection?.isReady ?? false }
+    /// How long a reply took lately, in microseconds; nil without a connection.
+    package var latencyMicroseconds: Int? { commandLine.connection?.latencyMicroseconds }
     /// Commands without a reply.
     package var outstanding: Int { commandLine.connection?.outstanding ?? 0 }
 

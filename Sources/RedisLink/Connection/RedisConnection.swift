@@ -60,6 +60,11 @@ package class RedisConnection: Socket {
     /// Bytes of all commands so far.
     private var writtenBytes = 0
     private var lastHeardAt: Int
+    /// How long the reply to the command took that was measured last, in microseconds; nil before the first.
+    package private(set) var latencyMicroseconds: Int?
+    /// The command that is being measured: its end, and when it was queued in nanoseconds. The first after each tick.
+    private var measured: (end: Int, since: Int)?
+    private var mayMeasure = true
     /// The end of a command whose time was found to be over once already.
     private var overdueEnd = -1
     private var loss: RedisLoss?
@@ -107,6 +112,7 @@ package class RedisConnection: Socket {
 
     /// To be called at each tick: asks for a sign of life when there was none for a second and none is due.
     package func ticked() {
+        mayMeasure = measured == nil
         guard phase == .ready, pending.count == 0, loop.now - lastHeardAt >= Self.silenceMilliseconds else { return }
         probe()
     }
@@ -190,6 +196,10 @@ package class RedisConnection: Socket {
         fill(&writer)
         let command = writer.end()
         writtenBytes += command.length
+        if mayMeasure {
+            mayMeasure = false
+            measured = (writtenBytes, Clock.monotonicNanoseconds())
+        }
         if pending.count == 0 { loop.schedule(self, at: loop.now + options.timeoutMilliseconds) }
         pending.append(PendingReplies.Entry(completion: completion, end: writtenBytes, sentAt: loop.now))
         send(command)
@@ -219,6 +229,10 @@ package class RedisConnection: Socket {
     private func take(_ reply: RedisReply) {
         if takePush(reply) { return }
         guard let entry = pending.popFirst() else { return drop(.violation("a reply to no command")) }
+        if let measured, measured.end == entry.end {
+            latencyMicroseconds = (Clock.monotonicNanoseconds() - measured.since) / 1000
+            self.measured = nil
+        }
         if reply.kind == .error { noteFault(reply) }
         if case .step(let step) = entry.completion {
             stepEnded(step, reply)

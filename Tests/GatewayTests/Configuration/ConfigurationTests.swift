@@ -64,7 +64,8 @@ struct ConfigurationTests {
         "HEARTBEAT_TIMEOUT_SECONDS": "2.23", "DRAIN_SECONDS": "24", "API_KEY": "key", "ALLOWED_ORIGINS": "*",
         "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
         "PROC_ROOT": "/fake/proc", "COMPRESSION": "On", "REDIS_URL": "redis://redis/4", "REDIS_TIMEOUT": "0.125",
-        "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048",
+        "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048", "NODE_HEARTBEAT_SECONDS": "1.5",
+        "NODE_EXPIRY_SECONDS": "3.001",
     ]
 
     @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
@@ -77,6 +78,7 @@ struct ConfigurationTests {
         #expect(configuration.redis?.url.description == "redis://redis:6379/4")
         #expect(configuration.redis?.timeoutMilliseconds == 125)
         #expect(configuration.outboxMessagesMax == 21 && configuration.outboxBytesMax == 2048)
+        #expect(configuration.nodeHeartbeatMilliseconds == 1500 && configuration.nodeExpiryMilliseconds == 3001)
         #expect(configuration.connectionsMax == 1234)
         #expect(configuration.connectionsPerUserMax == 11 && configuration.connectionsPerAddressMax == 12)
         #expect(configuration.roomsPerConnectionMax == 13 && configuration.messageBytesMax == 4001)
@@ -116,15 +118,24 @@ struct ConfigurationTests {
                 limits = (lower, upper ?? Setting.openUpperBound, decimals)
             default: continue
             }
-            // The heartbeat's two must stay in order while one of them goes to its bounds.
-            let others = ["HEARTBEAT_INTERVAL_SECONDS": "1", "HEARTBEAT_TIMEOUT_SECONDS": "\(Setting.openUpperBound)"]
+            // The heartbeats' pairs must stay in order while one of each goes to its bounds.
+            let most = "\(Setting.openUpperBound)"
+            let others = [
+                "HEARTBEAT_INTERVAL_SECONDS": "1", "HEARTBEAT_TIMEOUT_SECONDS": most,
+                "NODE_HEARTBEAT_SECONDS": "1", "NODE_EXPIRY_SECONDS": most,
+            ]
             func error(_ value: String) -> ConfigurationError? {
                 refusal(others.merging([setting.name: value]) { _, new in new })
             }
-            let lower = setting.name == "HEARTBEAT_INTERVAL_SECONDS" ? 1 : limits.lower
-            let upper = setting.name == "HEARTBEAT_INTERVAL_SECONDS" ? limits.upper - 1 : limits.upper
-            #expect(error("\(lower)") == nil, "\(setting.name)")
-            #expect(error("\(upper)") == nil, "\(setting.name)")
+            let (lower, upper) =
+                switch setting.name {
+                case "HEARTBEAT_INTERVAL_SECONDS": ("1", "\(limits.upper - 1)")
+                case "NODE_HEARTBEAT_SECONDS": ("1", "\(limits.upper / 2 - 1)")
+                case "NODE_EXPIRY_SECONDS": ("2.001", "\(limits.upper)")
+                default: ("\(limits.lower)", "\(limits.upper)")
+                }
+            #expect(error(lower) == nil, "\(setting.name)")
+            #expect(error(upper) == nil, "\(setting.name)")
             for value in [
                 "\(limits.lower - 1)", "\(limits.upper + 1)", "-1", "+5", " 5", "5 ", "5x", "0x10", "1e3", "٥", "1_000",
                 ".",
@@ -219,6 +230,11 @@ struct ConfigurationTests {
             refusal(["HEARTBEAT_TIMEOUT_SECONDS": "30"])?.description
                 == "HEARTBEAT_TIMEOUT_SECONDS is \"30\"; "
                 + "allowed is more than HEARTBEAT_INTERVAL_SECONDS, which is 30 (default)")
+        #expect(refusal(["NODE_HEARTBEAT_SECONDS": "2", "NODE_EXPIRY_SECONDS": "4.001"]) == nil)
+        #expect(
+            refusal(["NODE_EXPIRY_SECONDS": "6"])?.description
+                == "NODE_EXPIRY_SECONDS is \"6\"; "
+                + "allowed is more than twice NODE_HEARTBEAT_SECONDS, which is 3 (default)")
     }
 
     @Test("An error is one line: variable, value, place and what is allowed")
@@ -300,7 +316,7 @@ struct ConfigurationTests {
     func unsupportedWarns() throws {
         for name in [
             "PUSH_WEBHOOK_SECRET", "LINK_ALLOWED_HOSTS",
-            "NODE_HEARTBEAT_SECONDS", "NODE_EXPIRY_SECONDS", "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
+            "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
         ] {
             #expect(try load([name: "hush"]).warnings == ["\(name) is set, but has no effect in this version"])
             #expect(

@@ -1,0 +1,138 @@
+import ControlPlane
+import Foundations
+import Logging
+import NetworkIO
+import RedisLink
+
+/// Makes this node known to its cluster and tells its workers who else is there. What is decided is decided by
+/// `ClusterMembership`.
+///
+/// Thread: the control loop's.
+final class NodeRegistry {
+    private let context: NodeContext
+    private let loop: EventLoop
+    private let logger: Logger
+    private var membership: ClusterMembership
+    private var link: StoreLink?
+    /// The mode that was logged last; nil before the first answer of Redis, or its absence.
+    private var mode: Mode?
+    /// Called when the record is away; set once the node leaves.
+    private var left: (() -> Void)?
+
+    private enum Mode: String { case cluster, degraded }
+
+    /// Begins to connect.
+    init(_ options: RedisOptions, context: NodeContext, loop: EventLoop) {
+        self.context = context
+        self.loop = loop
+        var logger = context.logger
+        logger[metadataKey: "node"] = "\(context.nodeID)"
+        self.logger = logger
+        membership = ClusterMembership(
+            node: context.nodeID, boot: context.boot,
+            heartbeatMilliseconds: context.configuration.nodeHeartbeatMilliseconds,
+            expiryMilliseconds: context.configuration.nodeExpiryMilliseconds, at: loop.now)
+        var linkLogger = context.logger
+        linkLogger[metadataKey: "worker"] = "control"
+        let seed = Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let link = StoreLink(
+            options, scripts: [Beat.script], loop: loop, logger: linkLogger, seed: seed,
+            counters: context.controlStore, owner: self)
+        self.link = link
+        link.store.subscribe(Beat.channel) { [weak self] notice in self?.noticed(notice) }
+    }
+
+    /// At each tick of the loop.
+    func ticked() {
+        link?.ticked()
+        if left == nil, membership.ticked(at: loop.now) { beat() }
+    }
+
+    /// Has the others know at the next tick how this node stands now.
+    func changed() { membership.hinted(at: loop.now) }
+
+    /// Takes this node's record away; `done` is called when that has happened, or can't.
+    func leave(_ done: @escaping () -> Void) {
+        guard left == nil, let link else { return done() }
+        left = done
+        let last = Beat.operation(
+            boot: context.boot, record: nil, isTold: true,
+            expiryMilliseconds: context.configuration.nodeExpiryMilliseconds)
+        link.store.perform(last) { [weak self] _ in self?.left?() }
+    }
+
+    /// Ends the connections to Redis.
+    func stop() {
+        left = {}
+        link?.stop()
+    }
+
+    // MARK: Beats
+
+    private func noticed(_ notice: StoreNotice) {
+        // Another node, or the subscription stands: what was told before that was not heard.
+        if notice != .message(Array(context.boot.utf8)) { membership.hinted(at: loop.now) }
+    }
+
+    private func beat() {
+        let operation = membership.beat(context.record(at: loop.unixNow), at: loop.now)
+        link?.store.perform(operation) { [weak self] result in self?.beatEnded(result) }
+    }
+
+    private func beatEnded(_ result: StoreResult) {
+        guard left == nil else { return }
+        guard case .success(let reply) = result, let answer = Beat.answer(reply) else {
+            logger.debug("a beat has failed", metadata: ["result": "\(result)"])
+            return membership.beatFailed()
+        }
+        let events = membership.beatAnswered(answer, at: loop.now, unixNow: loop.unixNow)
+        let nodes = membership.nodes
+        tellWorkers { $0.nodesChanged(nodes) }
+        for event in events { happened(event) }
+    }
+
+    private func happened(_ event: ClusterMembership.Event) {
+        switch event {
+        case .up(let node): logger.notice("a node is up", metadata: metadata(node))
+        case .suspect(let node): logger.notice("a node is silent", metadata: metadata(node))
+        case .draining(let node): logger.notice("a node drains", metadata: metadata(node))
+        case .gone(let node, let departure):
+            let fields = metadata(node).merging(["why": "\(departure.rawValue)"]) { _, new in new }
+            logger.notice("a node has gone", metadata: fields)
+            tellWorkers { $0.nodeGone(boot: node.boot) }
+        case .sameName(let node):
+            logger.error("another node has the same NODE_ID; give each its own", metadata: metadata(node))
+        case .forgotten: logger.notice("the cluster had forgotten this node; it is known again")
+        }
+    }
+
+    private func metadata(_ node: NodeRecord) -> Logger.Metadata {
+        ["other": "\(node.node)", "boot": "\(node.boot)", "address": "\(node.address)"]
+    }
+
+    private func tellWorkers(_ work: @escaping @Sendable (Worker) -> Void) {
+        for mailbox in context.mailboxes { mailbox.post([.run(work)]) }
+    }
+
+    private func enter(_ next: Mode) {
+        guard next != mode else { return }
+        logger.notice(
+            "the node's mode has changed",
+            metadata: ["from": "\(mode?.rawValue ?? "starting")", "to": "\(next.rawValue)"])
+        mode = next
+    }
+}
+
+extension NodeRegistry: StoreLinkOwner {
+    var messagesKept: Int { 0 }
+
+    func storeLost() {
+        membership.storeLost()
+        enter(.degraded)
+    }
+
+    func storeReturned() {
+        membership.hinted(at: loop.now)
+        enter(.cluster)
+    }
+}

@@ -1,0 +1,29 @@
+import ControlPlane
+
+/// What one loop counts of its way to Redis. The loop writes, anybody reads, as with `WorkerCounters`.
+package final class StoreCounters: Sendable {
+    package typealias Counter = WorkerCounters.Counter
+
+    /// The states in the order in which the loops of a node are summed up: the node stands as its worst loop does.
+    static let states: [StoreHealth.State] = [.online, .resyncing, .connecting, .suspect, .degraded]
+
+    /// An index of `states`.
+    private let stateIndex = Counter()
+    /// The last round trip that was measured; 0 when there is none.
+    let latencyMicroseconds = Counter()
+    let outboxMessages = Counter()
+    let outboxBytes = Counter()
+    /// Connections that were made after the first.
+    let reconnects = Counter()
+    /// When what was kept had last been sent, Unix milliseconds; 0: never.
+    let resyncedAt = Counter()
+    let resyncMessages = Counter()
+    let resyncMilliseconds = Counter()
+
+    package init() { state = .connecting }
+
+    var state: StoreHealth.State {
+        get { Self.states[stateIndex.value] }
+        set { stateIndex.set(Self.states.firstIndex(of: newValue) ?? 0) }
+    }
+}

@@ -1,0 +1,19 @@
+import ControlPlane
+import NetworkIO
+
+extension NodeContext {
+    /// What this node says of itself now.
+    /// - Parameter time: Unix milliseconds.
+    func record(at time: Int) -> NodeRecord {
+        NodeRecord(
+            node: nodeID, boot: boot, address: address, state: isDraining ? .draining : .up, startedAt: startedAt,
+            connections: connectionCount.load(ordering: .relaxed), tier: "normal", lastSeenAt: time)
+    }
+
+    /// How others of the network call it: HOST, or the machine's name where that is every interface, and the port.
+    static func address(_ configuration: Configuration, port: UInt16) -> String {
+        let host = configuration.host
+        if ["0.0.0.0", "::"].contains(host.description) { return "\(Machine.hostName):\(port)" }
+        return host.isV4 ? "\(host):\(port)" : "[\(host)]:\(port)"
+    }
+}
