@@ -30,19 +30,18 @@ final class RedisProcess {
         }
     }
 
-    deinit {
-        end()
-        rmdir(folder)
-    }
+    deinit { end() }
 
     /// Begins again after `kill`, empty, on the same port.
     func start() throws {
         let script = """
             redis-server "$@" 2>&1 & server=$!; echo "pid $server"; exec >&- 2>/dev/null
-            read -r _; kill -9 $server; wait $server
+            read -r _; kill -9 $server; wait $server; rm -rf "$0"
             """
+        // The former shell has removed it.
+        mkdir(folder, 0o700)
         let words =
-            ["/bin/sh", "-c", script, "sh", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly"]
+            ["/bin/sh", "-c", script, folder, "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly"]
             + ["no", "--dir", folder] + arguments
         var (input, output): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
         // Closed on exec from the start: a sibling would keep the lifeline.
