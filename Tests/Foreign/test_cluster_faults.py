@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from client import Client
 from fault_proxy import FaultProxy
-from node import Node, until
+from node import Node, elapse, until
 from redis import Redis
 
 
@@ -124,3 +124,50 @@ def test_one_who_comes_while_messages_are_sent_to_redis_gets_them_whole(cluster,
     bob = Client(node, room, "bob")
     assert bob.seek("message", bound=15, id="x")["content"] == "kept"
     assert ann.seek("confirm", bound=10)["entries"][0]["id"] == "x"
+
+
+def test_what_is_said_while_a_node_comes_to_its_rooms_reaches_who_is_in(cluster, room):
+    here = Client(cluster.nodes[0], room, "here")
+    here.fence()
+    position = say(here, "first")
+    cluster.restart_without_redis(1)
+    there = Client(cluster.nodes[1], room, "there", since=position["seq"], epoch=position["epoch"])
+    cluster.proxies[1].delay = 0.3
+    cluster.proxies[1].accept_again()
+    last = 1
+
+    def is_joined():
+        nonlocal last
+        last += 1
+        say(here, last)
+        return cluster.nodes[1].get("/health").json["mode"] == "cluster"
+
+    until(is_joined, 20, "the cluster")
+    # The room is opened, its history read, its members counted: each takes a round trip.
+    for _ in range(100):
+        last += 1
+        say(here, last)
+        elapse(0.03)
+    next_seq, contents = None, []
+    while last not in contents:
+        frame = there.next(10)
+        if frame["type"] == "gap":
+            next_seq = frame["next_seq"]
+        elif frame["type"] == "message":
+            assert frame["seq"] == next_seq
+            next_seq += 1
+            contents.append(frame["content"])
+    assert contents[-(last - 1) :] == list(range(2, last + 1))
+
+
+def test_who_came_without_a_position_gets_what_was_said_since(cluster, room):
+    here = Client(cluster.nodes[0], room, "here")
+    here.fence()
+    say(here, "before")
+    cluster.restart_without_redis(1)
+    there = Client(cluster.nodes[1], room, "there")
+    there.fence()
+    say(here, "after")
+    cluster.proxies[1].accept_again()
+    cluster.mode(1, "cluster")
+    assert there.seek("message", bound=5, content="after")
