@@ -52,7 +52,12 @@ extension SharedRoom {
     }
 
     func presenceRead(_ entries: [RoomPresence.Change]?) {
-        defer { if !isReady { becameReady() } }
+        defer {
+            if !isReady {
+                placeMembers()
+                becameReady()
+            }
+        }
         guard let entries else { return }
         let living = Set(worker.otherNodes.map(\.boot))
         var known: Set<[String]> = []

@@ -28,7 +28,9 @@ final class SharedRoom {
     private var isListedForCommit = false
     private var wasOpened = false
     /// Members that came while the room had no place yet, because the store was away, and what they had.
-    private var unplaced: [(info: ConnectionInfo, position: Position?)] = []
+    private var unplaced: [(info: ConnectionInfo, position: Position?, at: Int)] = []
+    /// Members that sent a provisional message of theirs again: that counts as having seen it.
+    private var repeaters: [(info: ConnectionInfo, number: UInt64)] = []
     /// Our own messages among what is read at the first opening, by seq: who is in has seen them without a place.
     private var placed: [UInt64: Submission] = [:]
     /// Messages that were delivered without a place and have none yet.
@@ -77,7 +79,7 @@ final class SharedRoom {
 
     /// A connection came in. It has not seen the provisional messages that wait.
     func joined(_ info: ConnectionInfo, from position: Position?) {
-        if !wasOpened { unplaced.append((info, position)) }
+        if !wasOpened { unplaced.append((info, position, worker.loop.unixNow)) }
         guard let follower, provisionalCount > 0 else { return }
         lateMembers.append((info, follower.log.nextNumber))
     }
@@ -86,6 +88,7 @@ final class SharedRoom {
     func departed(_ info: ConnectionInfo) {
         if !unplaced.isEmpty { unplaced.removeAll { $0.info === info } }
         if !lateMembers.isEmpty { lateMembers.removeAll { $0.info === info } }
+        if !repeaters.isEmpty { repeaters.removeAll { $0.info === info } }
     }
 
     /// Lets those in who wait.
@@ -177,7 +180,6 @@ extension SharedRoom: LogFollowerDelegate {
     }
 
     func caughtUp() {
-        placeMembers()
         // The first arrivals wait for that, too: they are told how many users there are.
         readPresence()
         // With messages that wait, the next of them says so in its place.
@@ -214,18 +216,18 @@ extension SharedRoom: LogFollowerDelegate {
     }
 
     /// The room has its place and its history: members that came before get what they missed of it.
-    private func placeMembers() {
+    func placeMembers() {
         let members = unplaced
         unplaced = []
-        for (info, position) in members {
+        for (info, position, time) in members {
             let log = home.room.log
             // For them the epoch is another one than they were told, whatever they had.
-            let plan = ResumePlan(from: position, in: log)
+            let replayAfter = position.map { ResumePlan(from: $0, in: log).replayAfter } ?? lastSeq(before: time)
             worker.writer.gap(
-                room: home.room.id, epoch: log.epoch, nextSeq: plan.replayAfter + 1,
+                room: home.room.id, epoch: log.epoch, nextSeq: replayAfter + 1,
                 reason: GapReason.epochChanged.rawValue)
             var frames = [worker.scratch.frame(.text, worker.writer.bytes)]
-            for entry in log.entries(after: plan.replayAfter, countMax: .max, byteCountMax: .max) {
+            for entry in log.entries(after: replayAfter, countMax: .max, byteCountMax: .max) {
                 if let own = placed[entry.seq], own.isProvisional, hasSeen(own, info) {
                     frames.append(confirmFrame(own, epoch: log.epoch, seq: entry.seq))
                 } else {
@@ -237,6 +239,16 @@ extension SharedRoom: LogFollowerDelegate {
         }
         placed = [:]
         forgetLateMembers()
+    }
+
+    /// Clocks of nodes may differ by so much.
+    private static let clockToleranceMilliseconds = 5_000
+
+    /// The newest entry that is older than a moment: who came then without a position has seen nothing behind it.
+    private func lastSeq(before time: Int) -> UInt64 {
+        let oldest = time - Self.clockToleranceMilliseconds
+        let last = home.room.findBody { body in body.withUnsafeBytes(MessageBody.time).map { $0 < oldest } ?? false }
+        return last?.seq ?? home.room.log.oldestSeq - 1
     }
 
     /// A message of this node was in the history that is read at the first opening.
@@ -251,6 +263,7 @@ extension SharedRoom: LogFollowerDelegate {
     /// Whether a member was there when a provisional message was delivered.
     private func hasSeen(_ own: Submission, _ info: ConnectionInfo) -> Bool {
         guard let number = own.number else { return false }
+        if repeaters.contains(where: { $0.info === info && $0.number == number }) { return true }
         return !lateMembers.contains { $0.info === info && number < $0.firstSeen }
     }
 
@@ -260,7 +273,9 @@ extension SharedRoom: LogFollowerDelegate {
     }
 
     private func forgetLateMembers() {
-        if provisionalCount == 0 { lateMembers = [] }
+        guard provisionalCount == 0 else { return }
+        lateMembers = []
+        repeaters = []
     }
 
     /// What members saw without a place has one. Who came later gets the message itself.
@@ -308,6 +323,9 @@ extension SharedRoom: LogFollowerDelegate {
         }
         guard let waiting = follower?.log.waiting(like: submission.body), waiting.number != submission.number else {
             return false
+        }
+        if case .connection(let info) = submission.author, let number = waiting.number {
+            repeaters.append((info, number))
         }
         tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
         return true

@@ -120,6 +120,7 @@ extension StoreLink: RedisClientDelegate {
         case .resync: beginResync()
         case .unchanged: break
         }
+        counters.state = health.state
     }
 
     func redisLost(_ loss: RedisLoss) {
