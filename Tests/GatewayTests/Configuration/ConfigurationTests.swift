@@ -39,6 +39,7 @@ struct ConfigurationTests {
         #expect(configuration.heartbeatIntervalMilliseconds == 30_000)
         #expect(configuration.heartbeatTimeoutMilliseconds == 90_000)
         #expect(configuration.drainMilliseconds == 10_000)
+        #expect(configuration.nodeHeartbeatMilliseconds == 3_000 && configuration.nodeExpiryMilliseconds == 9_000)
         #expect(configuration.apiKey == nil && configuration.originPolicy == .ownHost)
         #expect(configuration.trustedProxies == .loopback)
         #expect(configuration.logLevel == .info && configuration.logFormat == .text)
