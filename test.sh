@@ -138,13 +138,14 @@ part_release() {
 # Only what is counted, which is the same on a busy machine.
 part_bench() { ./bench.sh --counts-only; }
 
-suite() { # folder
+suite() { # folder, how many tests at a time
     SLUICE_BIN=$products/sluice LOAD_TEST_BIN=$products/load_test PYTHONDONTWRITEBYTECODE=1 \
-        timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 "$1"
+        timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 -n "$2" "$1"
 }
-part_foreign() { suite Tests/Foreign; }
-part_autobahn() { suite Tests/Autobahn; }
-part_browser() { suite Tests/Browser; }
+# Most tests wait most of the time: for an expiry, a timeout, a browser.
+part_foreign() { suite Tests/Foreign 3; }
+part_autobahn() { suite Tests/Autobahn 0; }
+part_browser() { suite Tests/Browser 2; }
 
 # Counting: from what the tools say of themselves, never less than one failure when a tool failed
 
