@@ -77,9 +77,16 @@ final class SharedRoom {
         return true
     }
 
-    /// A connection came in. It has not seen the provisional messages that wait.
+    /// A connection came in.
     func joined(_ info: ConnectionInfo, from position: Position?) {
-        if !wasOpened { unplaced.append((info, position, worker.loop.unixNow)) }
+        guard !wasOpened || !unplaced.isEmpty else { return }
+        let log = home.room.log
+        let had = wasOpened ? Position(epoch: log.epoch, seq: log.newestSeq) : position
+        unplaced.append((info, had, worker.loop.unixNow))
+    }
+
+    /// A connection has caught up. It has not seen the provisional messages that wait.
+    func wentLive(_ info: ConnectionInfo) {
         guard let follower, provisionalCount > 0 else { return }
         lateMembers.append((info, follower.log.nextNumber))
     }
@@ -167,7 +174,11 @@ extension SharedRoom: LogFollowerDelegate {
     var seenBodies: [[UInt8]] { home.room.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
-        guard isNew else { return }
+        guard isNew else {
+            // The store went before the members had their place.
+            if !unplaced.isEmpty { isReady = false }
+            return
+        }
         home.room.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
         toldSeq = oldestBefore
         if wasOpened {
@@ -183,7 +194,10 @@ extension SharedRoom: LogFollowerDelegate {
         // The first arrivals wait for that, too: they are told how many users there are.
         readPresence()
         // With messages that wait, the next of them says so in its place.
-        if gapReason != nil, follower?.isQuiet == true { tellGap(before: home.room.log.newestSeq + 1) }
+        if gapReason != nil, follower?.isQuiet == true {
+            tellGap(before: home.room.log.newestSeq + 1)
+            toldSeq = home.room.log.newestSeq
+        }
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -195,7 +209,7 @@ extension SharedRoom: LogFollowerDelegate {
             if let own { ownIsHistory(own, seq, body) }
             return
         }
-        if isSeen {
+        if isSeen, own == nil {
             if gapReason == nil { gapReason = .epochChanged }
             return
         }
@@ -206,13 +220,15 @@ extension SharedRoom: LogFollowerDelegate {
             if case .connection(let info) = own.author { info.messageCommitted(at: own.time) }
         }
         if let own, own.isProvisional { return confirm(own, seq, frame) }
-        worker.openBatch(of: home).append(message: frame)
+        // Who is in has seen it in the former history; only its author waits for its place.
+        if !isSeen { worker.openBatch(of: home).append(message: frame) }
         guard let own else { return }
         let isFirst = own.body == body
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
         let position = Position(epoch: home.room.log.epoch, seq: seq)
         tell(
-            own.author, own, Place(position: position, time: time, isRepetition: !isFirst), length: frame.length)
+            own.author, own, Place(position: position, time: time, isRepetition: !isFirst),
+            length: isSeen ? 0 : frame.length)
     }
 
     /// The room has its place and its history: members that came before get what they missed of it.

@@ -24,8 +24,9 @@ final class RoomHome: Named {
     /// Connections on each worker that are told live, when there is more than one worker. Those that still replay are
     /// not among them.
     private var liveCounts: ContiguousArray<Int32>
-    /// Connections that still replay: they are in the room, and go live when they have caught up.
-    private var replaying: Set<ObjectIdentifier> = []
+    /// Connections that still replay, with the epoch that they replay: they are in the room, and go live when they have
+    /// caught up.
+    private var replaying: [ObjectIdentifier: String] = [:]
 
     init(_ room: Room, workerCount: Int) {
         self.room = room
@@ -47,11 +48,17 @@ final class RoomHome: Named {
     }
 
     /// A connection came into the room and has to catch up first.
-    func replayBegan(_ info: ConnectionInfo) { replaying.insert(ObjectIdentifier(info)) }
+    func replayBegan(_ info: ConnectionInfo) { replaying[ObjectIdentifier(info)] = room.log.epoch }
+
+    /// A connection goes on catching up; whether it began with another history.
+    func replayGoesOn(_ info: ConnectionInfo) -> Bool {
+        replaying.updateValue(room.log.epoch, forKey: ObjectIdentifier(info)) != room.log.epoch
+    }
 
     /// A connection has caught up, or had nothing to catch up with.
     func wentLive(_ info: ConnectionInfo) {
-        replaying.remove(ObjectIdentifier(info))
+        replaying[ObjectIdentifier(info)] = nil
+        shared?.wentLive(info)
         if !liveCounts.isEmpty { liveCounts[info.worker] += 1 }
         guard info.windowBits > 0 else { return }
         let bits = UInt8(info.windowBits)
@@ -62,7 +69,7 @@ final class RoomHome: Named {
     /// A connection is no longer in the room.
     func departed(_ info: ConnectionInfo) {
         shared?.departed(info)
-        guard replaying.remove(ObjectIdentifier(info)) == nil else { return }
+        guard replaying.removeValue(forKey: ObjectIdentifier(info)) == nil else { return }
         if !liveCounts.isEmpty { liveCounts[info.worker] -= 1 }
         if info.windowBits > 0 { compressedCount -= 1 }
     }
@@ -74,5 +81,5 @@ final class RoomHome: Named {
     /// nobody did.
     var windowBits: Int? { compressedCount > 0 ? Int(narrowestWindowBits) : nil }
 
-    func isReplaying(_ info: ConnectionInfo) -> Bool { replaying.contains(ObjectIdentifier(info)) }
+    func isReplaying(_ info: ConnectionInfo) -> Bool { replaying[ObjectIdentifier(info)] != nil }
 }

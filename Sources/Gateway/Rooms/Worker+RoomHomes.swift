@@ -178,12 +178,15 @@ extension Worker {
         guard let home = rooms[id], home.isReplaying(info) else { return }
         flush(home)
         var frames: [FrameSlice] = []
-        if home.room.log.oldestSeq > seq + 1 {
+        let isOtherHistory = home.replayGoesOn(info)
+        if home.room.log.oldestSeq > seq + 1 || isOtherHistory {
             let log = home.room.log
-            writer.gap(room: id, epoch: log.epoch, nextSeq: log.oldestSeq, reason: GapReason.trimmed.rawValue)
+            let reason: GapReason = isOtherHistory ? .epochChanged : .trimmed
+            writer.gap(room: id, epoch: log.epoch, nextSeq: log.oldestSeq, reason: reason.rawValue)
             frames.append(scratch.frame(.text, writer.bytes))
         }
-        sendReplay(of: home, to: info, after: seq, behind: frames)
+        let replayAfter = isOtherHistory ? home.room.log.oldestSeq - 1 : seq
+        sendReplay(of: home, to: info, after: replayAfter, behind: frames)
     }
 
     private func sendReplay(of home: RoomHome, to info: ConnectionInfo, after seq: UInt64, behind first: [FrameSlice]) {
