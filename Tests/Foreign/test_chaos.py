@@ -7,7 +7,7 @@ import os
 
 import pytest
 from chaos_checker import Checker, Record
-from chaos_cluster import Life
+from chaos_cluster import Life, Wipe
 from chaos_member import Member, Trace
 from chaos_report import offences, table
 from chaos_run import Options, Run
@@ -32,12 +32,12 @@ def test_nothing_is_lost_doubled_or_reordered_in_chaos(seed):
 ROOM = "r"
 
 
-def member(user, *connections, sent=("a1", "b1"), pending=()):
+def member(user, *connections, sent=("a1", "b1"), pending=(), life=None):
     """A member whose connections are (given position, [frames]); each frame is a second after the last."""
     made = Member(None, 0, user, [ROOM], None, None, None)
     made.first_sent = {(ROOM, id): 100.0 for id in sent if id[0] == user}
     made.pending[ROOM] = dict.fromkeys(pending)
-    life = Life(0, 0, 0.0)
+    life = life or Life(0, 0, 0.0)
     at = 10.0
     for number, (given, frames) in enumerate(connections):
         trace = Trace(made, number, life, {ROOM: given}, at)
@@ -79,15 +79,15 @@ def gap(next_seq, reason, epoch="E"):
     return {"type": "gap", "room": ROOM, "epoch": epoch, "next_seq": next_seq, "reason": reason}
 
 
-def rules(*members, history=((1, "a1"), (2, "b1")), epoch="E", wipes=()):
+def rules(*members, history=((1, "a1"), (2, "b1")), epoch="E", wipes=(), clear_air=lambda life, since: 1000.0):
     """The rules that the checker says are broken."""
     entries = [(seq, id[0], id) for seq, id in history]
     newest = entries[-1][0] if entries else 0
     record = Record(
         members=list(members),
-        lives=[],
+        lives=list({trace.life: None for one in members for trace in one.traces}),
         wipes=list(wipes),
-        clear_air=lambda life, since: 1000.0,
+        clear_air=clear_air,
         histories={ROOM: {"node-0": (epoch, newest, entries)}},
         faults=[],
     )
@@ -168,3 +168,24 @@ def test_what_was_acked_and_is_gone_is_found():
 def test_a_history_with_a_message_twice_is_found():
     found = rules(author(), other(message(1, "a1"), ack(2, "b1")), history=((1, "a1"), (2, "b1"), (3, "a1")))
     assert found == ["history"]
+
+
+@pytest.mark.parametrize(
+    "ended, clear, broken",
+    [
+        # The node that held b1 lives: it had to bring it back.
+        (None, 0, ["lost"]),
+        # It was killed before the wipe, or too soon after it; or long after it.
+        (150.0, 0, []),
+        (205.0, 1, []),
+        (260.0, 50, ["lost"]),
+    ],
+)
+def test_what_a_wiped_redis_took_is_left_out_only_when_no_node_held_it(ended, clear, broken):
+    holder = Life(1, 0, 0.0, ended)
+    one = author(ack(1, "a1"), gap(2, "epoch_changed", "F"))
+    two = member("b", (None, [joined(), message(1, "a1"), ack(2, "b1")]), life=holder)
+    found = rules(
+        one, two, history=((1, "a1"),), epoch="F", wipes=[Wipe(120.0, 121.0)], clear_air=lambda life, since: clear
+    )
+    assert found == broken

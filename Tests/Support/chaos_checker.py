@@ -1,5 +1,6 @@
 """Holds what all members of a chaos run saw to the contract: nothing lost, doubled or reordered, one order for all."""
 
+import bisect
 import collections
 import dataclasses
 
@@ -180,7 +181,7 @@ class Checker:
             for id, index in walk.local:
                 key = (walk.trace.member.user, id)
                 locals_[walk.room, key].append((walk.trace.life, walk.trace.events[index][0]))
-        self.holders = self.find_holders()
+        self.heights = self.find_heights()
         for (room, key), member in self.authors.items():
             seen = self.sightings.get((room, key), [])
             in_final = (room, key) in self.final
@@ -199,14 +200,42 @@ class Checker:
                 continue
             self.seen_by_all(room, key, member)
 
-    def find_holders(self):
-        """(room, key) → {life: when it first told a member of the message}, and how long each life served a room."""
-        holders = collections.defaultdict(dict)
-        for (room, key), seen in self.sightings.items():
-            for sighting in seen:
-                if sighting.kind != "repetition":
-                    holders[room, key].setdefault(sighting.trace.life, sighting.time)
-        return holders
+    def find_heights(self):
+        """(room, life) → epoch → [(seq, when the life was first known to be so far)], both rising.
+
+        A node that follows a history has read all of it: what stands below is held, whether members were told of it or
+        came with a position behind it.
+        """
+        steps = collections.defaultdict(lambda: collections.defaultdict(list))
+        for walk in self.walks:
+            told = steps[walk.room, walk.trace.life]
+            for _, seen in walk.sightings:
+                if seen.kind != "repetition":
+                    told[seen.epoch].append((seen.time, seen.seq))
+            if walk.after_join:
+                told[walk.after_join["epoch"]].append((walk.trace.joined_at[walk.room], walk.after_join["seq"]))
+        heights = {}
+        for place, epochs in steps.items():
+            heights[place] = {}
+            for epoch, told in epochs.items():
+                rising = heights[place][epoch] = []
+                for at, seq in sorted(told):
+                    if not rising or seq > rising[-1][0]:
+                        rising.append((seq, at))
+        return heights
+
+    def holders(self, room, seen):
+        """Lives that held a message, with the time from which it is known."""
+        places = {(sighting.epoch, sighting.seq) for sighting in seen}
+        for life in self.record.lives:
+            epochs = self.heights.get((room, life), {})
+            since = [
+                epochs[epoch][at][1]
+                for epoch, seq in places
+                if epoch in epochs and (at := bisect.bisect_left(epochs[epoch], (seq,))) < len(epochs[epoch])
+            ]
+            if since:
+                yield life, min(since)
 
     def serves(self, life, room, at):
         """Whether a life had members in the room shortly before `at`, and so holds what it told them."""
@@ -222,13 +251,13 @@ class Checker:
         for wipe in self.record.wipes:
             if wipe.until < first:
                 continue
-            # A node that told of it, held it at the wipe, and then had the time to commit it again.
+            # A node that held it at the wipe, and then had the time to commit it again.
             if not any(
                 since <= wipe.until
                 and (life.ended is None or life.ended > wipe.at)
                 and self.serves(life, room, wipe.at)
                 and (life.ended is None or self.record.clear_air(life, wipe.until) >= SETTLED_SECONDS)
-                for life, since in self.holders[room, key].items()
+                for life, since in self.holders(room, seen)
             ):
                 return True
         return False
