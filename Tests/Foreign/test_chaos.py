@@ -126,6 +126,7 @@ def test_a_new_epoch_with_its_gap_is_right():
         ([message(1, "a1"), gap(3, "trimmed"), ack(3, "b1")], ["agreement"]),
         ([gap(2, "trimmed"), ack(2, "b1")], ["lost behind a gap"]),
         ([message(1, "a1"), gap(1, "ahead"), ack(2, "b1")], ["gap", "order"]),
+        ([message(1, "a1"), gap(2, "trimmed"), ack(2, "b1")], ["gap"]),
         ([ack(1, "b1"), message(2, "a1")], ["agreement", "history"]),
         ([shown("a1"), ack(2, "b1")], ["order", "unconfirmed"]),
         ([confirm(1, "a1"), ack(2, "b1")], ["confirm"]),

@@ -105,7 +105,10 @@ class Walk:
             }.get(reason, False)
             if not fits or joined["epoch"] != epoch or joined["seq"] != seq - 1 + joined["missed"]:
                 self.broken("gap", f"{frame} for the position {self.epoch} {self.next_seq - 1}, {joined}", index)
-        elif reason == "ahead" or same and seq < self.next_seq or reason == "trimmed" and not same:
+        elif not {
+            "epoch_changed": not same or seq >= self.next_seq,
+            "trimmed": same and seq > self.next_seq,
+        }.get(reason, False):
             self.broken("gap", f"{frame} where {self.epoch} {self.next_seq} is next", index)
         self.epoch, self.next_seq = epoch, seq
         self.gaps.append((index, reason))
