@@ -190,3 +190,20 @@ def test_what_a_wiped_redis_took_is_left_out_only_when_no_node_held_it(ended, cl
         one, two, history=((1, "a1"),), epoch="F", wipes=[Wipe(120.0, 121.0)], clear_air=lambda life, since: clear
     )
     assert found == broken
+
+
+@pytest.mark.parametrize("overtaken, broken", [(False, []), (True, ["lost"])])
+def test_what_a_killed_node_kept_is_left_out_only_when_it_was_not_overtaken(overtaken, broken):
+    holder = Life(1, 0, 0.0, 150.0)
+    frames = [joined(), message(1, "a1"), {"type": "sent", "id": "b1"}, local("b1")]
+    history = ((1, "a1"),)
+    if overtaken:
+        frames += [{"type": "sent", "id": "b2"}, ack(2, "b2")]
+        history = ((1, "a1"), (2, "b2"))
+    two = member("b", (None, frames), (("E", 1), [joined(1, recovered=True)]), sent=("b1", "b2"), life=holder)
+    one = author(ack(1, "a1"), *([message(2, "b2")] if overtaken else []))
+    two.first_sent = {place: at for place, at in two.first_sent.items() if overtaken or place[1] == "b1"}
+    if overtaken:
+        two.traces[1].given = {ROOM: ("E", 2)}
+        two.traces[1].events = [(at, room, joined(2, recovered=True)) for at, room, _ in two.traces[1].events]
+    assert rules(one, two, history=history, clear_air=lambda life, since: 1.0) == broken

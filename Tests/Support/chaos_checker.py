@@ -182,6 +182,7 @@ class Checker:
                 key = (walk.trace.member.user, id)
                 locals_[walk.room, key].append((walk.trace.life, walk.trace.events[index][0]))
         self.heights = self.find_heights()
+        self.latest_committed = self.find_latest_committed()
         for (room, key), member in self.authors.items():
             seen = self.sightings.get((room, key), [])
             in_final = (room, key) in self.final
@@ -193,12 +194,35 @@ class Checker:
                     self.lost(room, key, seen, "it had a place, and is not in the history")
                 elif (room, key) in locals_:
                     holders = locals_[room, key]
-                    if all(life.ended and self.record.clear_air(life, at) < SETTLED_SECONDS for life, at in holders):
+                    if all(self.took_along(room, life, at) for life, at in holders):
                         self.counts["left out: only with a node that ended"] += 1
                         continue
                     self.lost(room, key, seen, f"acked local by {', '.join(str(life) for life, _ in holders)}, not committed")
                 continue
             self.seen_by_all(room, key, member)
+
+    def took_along(self, room, life, at):
+        """Whether a node may have ended with what it kept since `at`: it had no time to commit it, and committed
+        nothing that was sent to it later, as nothing overtakes what waits.
+        """
+        return (
+            life.ended is not None
+            and self.record.clear_air(life, at) < SETTLED_SECONDS
+            and self.latest_committed.get((room, life), 0) <= at
+        )
+
+    def find_latest_committed(self):
+        """(room, life) → when the latest of those messages was sent that this life has acked as committed."""
+        latest = {}
+        for walk in self.walks:
+            sent = {}
+            for at, room, frame in walk.trace.events:
+                if room == walk.room and frame["type"] == "sent":
+                    sent.setdefault(frame["id"], at)
+            place = (walk.room, walk.trace.life)
+            for id, _, _ in walk.acks:
+                latest[place] = max(latest.get(place, 0), sent.get(id, 0))
+        return latest
 
     def find_heights(self):
         """(room, life) → epoch → [(seq, when the life was first known to be so far)], both rising.
