@@ -11,6 +11,8 @@ from chaos_walk import Violation, Walk
 SETTLED_SECONDS = 12.0
 # A node follows a room for 30 s after its last member; what it held is counted for a little less.
 HELD_SECONDS = 25.0
+# How connections may end: by the client, with their node, or because it is stopped.
+ENDS = ("dropped", "over", "lost", "closed with 1012", "closed with 1006", "closed with None")
 
 
 @dataclasses.dataclass
@@ -57,7 +59,7 @@ class Checker:
     def walk(self):
         for member in self.record.members:
             for trace in member.traces:
-                if not trace.end.startswith(("dropped", "over", "lost", "closed with 1012", "closed with 1006", "closed with None")):
+                if not trace.end.startswith(ENDS):
                     self.violations.append(Violation("close", trace.end, trace))
                 for room in member.rooms:
                     walk = Walk(trace, room).go()
@@ -98,9 +100,11 @@ class Checker:
                 continue
             epoch, newest, entries = longest
             for node, (its_epoch, its_newest, its_entries) in histories.items():
-                if (its_epoch, its_newest) != (epoch, newest) or its_entries != entries[len(entries) - len(its_entries) :]:
-                    text = f"{node} has {its_epoch} up to {its_newest}, {len(its_entries)} entries; another {epoch} {newest}"
-                    self.violations.append(Violation("history", f"{text}, {len(entries)}", room=room))
+                same_end = entries[len(entries) - len(its_entries) :]
+                if (its_epoch, its_newest) != (epoch, newest) or its_entries != same_end:
+                    mine, other = f"{its_epoch} {its_newest}", f"{epoch} {newest}"
+                    text = f"{node} has {mine}, {len(its_entries)} entries; another {other}, {len(entries)}"
+                    self.violations.append(Violation("history", text, room=room))
             keys = collections.Counter((user, id) for _, user, id in entries)
             for key, count in keys.items():
                 if count > 1:
@@ -197,7 +201,8 @@ class Checker:
                     if all(self.took_along(room, life, at) for life, at in holders):
                         self.counts["left out: only with a node that ended"] += 1
                         continue
-                    self.lost(room, key, seen, f"acked local by {', '.join(str(life) for life, _ in holders)}, not committed")
+                    names = ", ".join(str(life) for life, _ in holders)
+                    self.lost(room, key, seen, f"acked local by {names}, not committed")
                 continue
             self.seen_by_all(room, key, member)
 

@@ -28,6 +28,7 @@ def table(run):
                 frames[kind] += 1
     resumes = [resume for member in members for resume in member.resumes]
     faults = collections.Counter(fault.kind for fault in run.faults)
+    times = percentile(resumes, 0.5), percentile(resumes, 0.99), max(resumes, default=0)
     rows = [
         ("messages", sum(len(member.first_sent) for member in members)),
         ("sent, repetitions and retries included", frames["sent"]),
@@ -40,9 +41,7 @@ def table(run):
         *((kind, count) for kind, count in sorted(checker.counts.items()) if kind.startswith(("left out", "refused,"))),
         ("connections", sum(len(member.traces) for member in members)),
         ("reconnects", len(resumes)),
-        ("time to resume, p50 / p99 / longest, ms", " / ".join(
-            f"{value * 1000:.0f}" for value in (percentile(resumes, 0.5), percentile(resumes, 0.99), max(resumes, default=0))
-        )),
+        ("time to resume, p50 / p99 / longest, ms", " / ".join(f"{time * 1000:.0f}" for time in times)),
         ("processes of nodes", len(run.cluster.lives())),
         ("Redis wiped", len(run.cluster.wipes)),
         *((f"fault {kind}", count) for kind, count in sorted(faults.items())),
@@ -84,10 +83,14 @@ def offence(run, violation):
     if times:
         lines.append("  what was done meanwhile:")
         low, high = min(times) - 12, max(times) + 2
-        done = [(start, f"{what} {'' if host is None else f'node-{host}'} until {end - began:.3f}")
-                for start, end, what, host in run.cluster.troubles if end >= low and start <= high]
-        done += [(life.started, f"{life} started") for life in run.cluster.lives() if low <= life.started <= high]
-        done += [(life.ended, f"{life} {life.how}") for life in run.cluster.lives() if life.ended and low <= life.ended <= high]
+        done = [
+            (start, f"{what}{'' if host is None else f' node-{host}'} until {end - began:.3f}")
+            for start, end, what, host in run.cluster.troubles
+            if end >= low and start <= high
+        ]
+        lives = run.cluster.lives()
+        done += [(life.started, f"{life} started") for life in lives if low <= life.started <= high]
+        done += [(life.ended, f"{life} {life.how}") for life in lives if life.ended and low <= life.ended <= high]
         lines += [f"    {when - began:8.3f} {text}" for when, text in sorted(done)]
     return lines
 
