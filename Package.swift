@@ -61,7 +61,8 @@ let package = Package(
         .target(
             name: "ControlPlane", dependencies: ["Foundations"],
             resources: [
-                .embedInCode("Log/Scripts"), .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"),
+                .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
+                .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"),
             ],
             swiftSettings: unchecked
         ),

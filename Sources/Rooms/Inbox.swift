@@ -9,9 +9,11 @@ package final class Inbox {
     package static let cursorsMax = 64
 
     package let user: Identifier
-    package let log: MemoryLog
+    package private(set) var log: MemoryLog
     private let dedupe = DedupeTable()
     private var cursors: [(device: Identifier, seq: UInt64)] = []
+    /// Of a history that is no more: the last body that each device had processed, as long as it has not come again.
+    var processed: [(device: Identifier, body: [UInt8])] = []
     /// Connections that still replay: what is committed meanwhile reaches them by that.
     private var replaying: Set<ObjectIdentifier> = []
     /// In its home's list of inboxes with something to expire.
@@ -21,6 +23,8 @@ package final class Inbox {
         self.user = user
         self.log = log
     }
+
+    func replaceLog(with other: MemoryLog) { log = other }
 
     package func replayBegan(_ info: ConnectionInfo) { replaying.insert(ObjectIdentifier(info)) }
     package func replayEnded(_ info: ConnectionInfo) { replaying.remove(ObjectIdentifier(info)) }
@@ -43,7 +47,11 @@ package final class Inbox {
     /// A device has processed the inbox up to a position. Another epoch's is ignored, one beyond the newest clamped.
     package func acknowledged(_ position: Position, device: Identifier) {
         guard position.epoch == log.epoch else { return }
-        let seq = min(position.seq, log.newestSeq)
+        raiseCursor(of: device, to: min(position.seq, log.newestSeq))
+    }
+
+    /// A device is known to have processed the inbox up to `seq`, which need not be here yet.
+    package func raiseCursor(of device: Identifier, to seq: UInt64) {
         if let index = cursors.firstIndex(where: { $0.device == device }) {
             let old = cursors.remove(at: index)
             cursors.append((device, max(old.seq, seq)))
@@ -52,6 +60,9 @@ package final class Inbox {
             if cursors.count > Self.cursorsMax { cursors.removeFirst() }
         }
     }
+
+    /// What is known of all devices.
+    package var acknowledged: [(device: Identifier, seq: UInt64)] { cursors }
 
     /// Entries that no device has acked, the user's own copies not counted.
     package var pendingCount: Int {

@@ -57,23 +57,28 @@ package struct RemoteRoster: Sendable {
 
     package init() {}
 
+    package var isEmpty: Bool { users.isEmpty }
     package func contains(_ user: Identifier) -> Bool { users[user] != nil }
     package var all: [Identifier] { Array(users.keys) }
     package func attendances(of user: Identifier) -> [RemoteAttendance] {
-        (users[user] ?? [:]).values.sorted { $0.node < $1.node }
+        told(of: user).map(\.attendance)
     }
 
-    /// What a change means for those who see the other nodes only.
-    package enum Change: Equatable, Sendable {
-        case came, went, unchanged
-    }
+    /// Devices of all users on all nodes.
+    package var deviceCount: Int { users.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.devices.count } } }
 
-    /// A node said what a user is in the room with; nil: with nothing any more.
-    package mutating func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) -> Change {
-        let wasIn = contains(user)
+    /// What a node said of a user; nil: that the user is not in on it.
+    package func attendance(of user: Identifier, by boot: String) -> RemoteAttendance? { users[user]?[boot] }
+
+    /// A node said what a user is in with; nil: with nothing any more.
+    package mutating func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {
         users[user, default: [:]][boot] = attendance
         if users[user]?.isEmpty == true { users[user] = nil }
-        return wasIn == contains(user) ? .unchanged : wasIn ? .went : .came
+    }
+
+    /// What each node has told of a user, by its run.
+    package func told(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
+        (users[user] ?? [:]).map { ($0.key, $0.value) }.sorted { $0.attendance.node < $1.attendance.node }
     }
 
     /// The users whom a node has told of.

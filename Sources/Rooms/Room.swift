@@ -24,11 +24,11 @@ package final class Room {
     package static let readMarksMax = 10_000
 
     package let id: Identifier
-    package let settings: RoomSettings
+    package private(set) var settings: RoomSettings
     /// Made by an operator: it stays when it is empty, and only its history expires.
-    package let isConfigured: Bool
+    package private(set) var isConfigured: Bool
     /// Unix milliseconds.
-    package let createdAt: Int
+    package private(set) var createdAt: Int
     package private(set) var log: MemoryLog
     package private(set) var connectionCount = 0
     /// The last join, leave or message, in Unix milliseconds.
@@ -197,11 +197,14 @@ package final class Room {
 
     // MARK: Read marks
 
+    package var allReadMarks: [(user: Identifier, seq: UInt64)] { readMarks.map { ($0.key, $0.value) } }
+
     package func readMark(of user: Identifier) -> UInt64? { readMarks[user] }
 
     /// Raises a user's mark; the new mark, or nil when it did not rise.
-    package func read(_ user: Identifier, upTo seq: UInt64) -> UInt64? {
-        let mark = min(seq, log.newestSeq)
+    package func read(_ user: Identifier, upTo seq: UInt64) -> UInt64? { mark(user, min(seq, log.newestSeq)) }
+
+    private func mark(_ user: Identifier, _ mark: UInt64) -> UInt64? {
         guard mark > readMarks[user] ?? 0 else { return nil }
         if readMarks.count >= Self.readMarksMax, readMarks[user] == nil {
             // The one that is furthest behind tells least.
@@ -209,5 +212,18 @@ package final class Room {
         }
         readMarks[user] = mark
         return mark
+    }
+
+    /// As `read`, by another node, which may know entries that have not come here yet.
+    package func readElsewhere(_ user: Identifier, upTo seq: UInt64) -> UInt64? { mark(user, seq) }
+
+    // MARK: Settings
+
+    /// What an operator set, somewhere in the cluster.
+    package func set(_ settings: RoomSettings, isConfigured: Bool, createdAt: Int) {
+        self.settings = settings
+        self.isConfigured = isConfigured
+        self.createdAt = createdAt
+        log.capacity = settings.historySize
     }
 }

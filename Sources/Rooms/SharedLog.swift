@@ -8,6 +8,7 @@ package struct Submission: Sendable {
         case connection(ConnectionInfo)
         /// A publishing request over HTTP, by the number that its node gave it.
         case request(UInt64)
+        case nobody
     }
 
     package let user: Identifier
@@ -175,6 +176,12 @@ package struct SharedLog {
             head = 0
         }
         return submission
+    }
+
+    /// Takes back all messages that wait.
+    package mutating func withdrawAll() -> [Submission] {
+        let numbers = firstNumber..<nextNumber
+        return numbers.compactMap { removed($0) }
     }
 
     private mutating func takeOwn(_ body: [UInt8]) -> Submission? {

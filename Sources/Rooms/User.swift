@@ -54,9 +54,8 @@ package final class User {
             sessionNumber &+= 1
             formerCommits = 0
         }
-        let count = attendance.living.reduce(Int(formerCommits)) { $0 + $1.commitCount }
         return Session(
-            id: Self.sessionID(number, sessionNumber), isResumed: isAlive, messageCount: count,
+            id: Self.sessionID(number, sessionNumber), isResumed: isAlive, messageCount: commitCount,
             lastActiveAt: isAlive ? lastActiveAt : nil)
     }
 
@@ -75,6 +74,9 @@ package final class User {
     }
 
     package var lastActiveAt: Int { attendance.living.reduce(formerActiveAt) { max($0, $1.lastActiveAt) } }
+
+    /// Messages committed by all connections so far.
+    package var commitCount: Int { attendance.living.reduce(Int(formerCommits)) { $0 + $1.commitCount } }
 
     private func closed(_ info: ConnectionInfo, at time: Int) {
         formerCommits &+= UInt32(info.commitCount)

@@ -4,7 +4,8 @@ import contextlib
 import itertools
 
 import pytest
-from node import Node
+from node import Node, until
+from redis import Redis
 
 numbers = itertools.count(1)
 
@@ -15,6 +16,39 @@ def gateway():
     node = Node().start()
     yield node
     node.stop()
+
+
+def start_cluster(redis, **settings):
+    """Three nodes that share a Redis and know of each other; ended after the block."""
+    with contextlib.ExitStack() as stack:
+        made = [Node(REDIS_URL=redis.url, NODE_ID=f"node-{number}", **settings) for number in range(3)]
+        for node in made:
+            stack.callback(node.stop)
+            node.start()
+        for node in made:
+            until(lambda: node.get("/health").json["mode"] == "cluster", what="the cluster")
+            until(lambda: len(node.get("/api/nodes").json["nodes"]) == 3, what="all nodes")
+        yield made
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Three nodes with a Redis, for tests in which nothing breaks."""
+    with Redis() as redis:
+        yield from start_cluster(redis)
+
+
+@pytest.fixture
+def redis():
+    """A Redis of the test's own."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def nodes(redis):
+    """Three nodes of the test's own, with its Redis."""
+    yield from start_cluster(redis, PRESENCE_GRACE_SECONDS=0)
 
 
 @pytest.fixture

@@ -1,29 +1,7 @@
 """Several nodes that share rooms through a real Redis: one order, resume on any node, and what happens without it."""
 
-import contextlib
-
-import pytest
 from client import Client
-from node import Node, until
-from redis import Redis
-
-
-@pytest.fixture
-def redis():
-    with Redis() as server:
-        yield server
-
-
-@pytest.fixture
-def nodes(redis):
-    with contextlib.ExitStack() as stack:
-        made = [Node(REDIS_URL=redis.url, NODE_ID=f"node-{number}") for number in range(3)]
-        for node in made:
-            stack.callback(node.stop)
-            node.start()
-        for node in made:
-            until(lambda: node.get("/health").json["mode"] == "cluster", what="the cluster")
-        yield made
+from node import until
 
 
 def say(client, content, **fields):

@@ -114,6 +114,8 @@ def test_one_who_comes_while_messages_are_sent_to_redis_gets_them_whole(cluster,
     node = cluster.nodes[0]
     ann = Client(node, room, "ann")
     ann.fence()
+    # The node knows bob already: what he waits for is the room.
+    Client(node, room + "-other", "bob")
     cluster.proxies[0].refuse()
     cluster.mode(0, "degraded")
     assert say(ann, "kept", id="x")["durable"] == "local"

@@ -33,13 +33,12 @@ struct RemoteRosterTests {
                 "b\(Int.random(in: 0..<3, using: &random))", "u\(Int.random(in: 0..<6, using: &random))"
             )
             let user = Identifier(unchecked: name)
-            let wasIn = model.contains { $0[1] == name }
             let isIn = Bool.random(using: &random)
-            let change = roster.told(user, by: boot, isIn ? attendance("n-\(boot)", "a") : nil)
+            let told = isIn ? attendance("n-\(boot)", "a") : nil
+            roster.told(user, by: boot, told)
             if isIn { model.insert([boot, name]) } else { model.remove([boot, name]) }
             let isInNow = model.contains { $0[1] == name }
-            let expected: RemoteRoster.Change = wasIn == isInNow ? .unchanged : wasIn ? .went : .came
-            #expect(change == expected, "seed \(seed), step \(step)")
+            #expect(roster.attendance(of: user, by: boot) == told, "seed \(seed), step \(step)")
             #expect(roster.contains(user) == isInNow && Set(roster.entries.map { [$0.boot, $0.user.text] }) == model)
             #expect(Set(roster.users(of: boot).map(\.text)) == Set(model.filter { $0[0] == boot }.map { $0[1] }))
             #expect(

@@ -24,8 +24,8 @@ extension LogCommit {
             guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: names)) else {
                 preconditionFailure("HMGET answers with an array")
             }
-            let newest = Self.number(arguments[2])
-            seq = if case .bytes(let text) = place[1] { Self.number(text) } else { 0 }
+            let newest = LogCommit.number(arguments[2])
+            seq = if case .bytes(let text) = place[1] { LogCommit.number(text) } else { 0 }
             if case .bytes(let known) = place[0], known != arguments[1] || newest <= seq {
                 epoch = known
                 return
@@ -53,7 +53,17 @@ extension LogCommit {
             return 0
         }
 
+        /// Whether the caller's history was deleted.
+        private var isDeleted: Bool {
+            get throws(StoreFault) {
+                guard !arguments[1].isEmpty, epoch != arguments[1] else { return false }
+                let deleted = try operations.call(.hashGet(key: keys[0], field: Array("deleted".utf8)))
+                return RoomDeletion.names(String(decoding: arguments[1], as: UTF8.self), in: deleted)
+            }
+        }
+
         mutating func run() throws(StoreFault) -> StoreReply {
+            if try isDeleted { return .array([.bytes(epoch), .integer(seq)]) }
             let first = seq + 1
             var results: [StoreReply] = []
             var published = [epoch, LogCommit.digits(first)]
@@ -65,7 +75,7 @@ extension LogCommit {
                 }
                 seq += 1
                 let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time
-                _ = try operations.call(.set(key: keys[index], value: value, expiry: Self.number(arguments[4])))
+                _ = try operations.call(.set(key: keys[index], value: value, expiry: LogCommit.number(arguments[4])))
                 _ = try operations.call(
                     .streamAppend(
                         key: keys[1], id: StreamID(UInt64(seq)), pairs: [StorePair(Array("m".utf8), body)]))
@@ -74,12 +84,12 @@ extension LogCommit {
             }
             if seq >= first {
                 try set(["seq": LogCommit.digits(seq)])
-                _ = try operations.call(.streamTrim(key: keys[1], lengthMax: Self.number(arguments[5])))
+                _ = try operations.call(.streamTrim(key: keys[1], lengthMax: LogCommit.number(arguments[5])))
                 _ = try operations.call(
                     .publish(channel: arguments[0], payload: Array(published.joined(separator: [0x0A]))))
             }
             for key in keys.prefix(2) {
-                _ = try operations.call(.expire(key: key, milliseconds: Self.number(arguments[6])))
+                _ = try operations.call(.expire(key: key, milliseconds: LogCommit.number(arguments[6])))
             }
             return .array([.bytes(epoch), .integer(seq)] + results)
         }
@@ -88,7 +98,5 @@ extension LogCommit {
             let pairs = fields.map { StorePair(Array($0.key.utf8), $0.value) }
             _ = try operations.call(.hashSet(key: keys[0], pairs: pairs))
         }
-
-        private static func number(_ text: [UInt8]) -> Int { Int(String(decoding: text, as: UTF8.self)) ?? 0 }
     }
 }

@@ -54,7 +54,7 @@ package enum LogCommit {
         package let epoch: String
         /// The newest seq now.
         package let newestSeq: UInt64
-        /// For each message, in the order of the request.
+        /// For each message, in the order of the request; empty when the history that was meant was deleted.
         package let results: [Result]
     }
 
@@ -154,6 +154,9 @@ package enum LogCommit {
         }
         return entries
     }
+
+    /// What decimal digits say; 0 when these are none.
+    static func number(_ text: [UInt8]) -> Int { Int(String(decoding: text, as: UTF8.self)) ?? 0 }
 
     static func digits(_ number: some BinaryInteger) -> [UInt8] { Array(String(number).utf8) }
 }

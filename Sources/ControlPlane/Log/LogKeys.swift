@@ -7,14 +7,17 @@ package struct LogKeys: Sendable {
     package let place: [UInt8]
     /// A stream: the entries under their seqs.
     package let entries: [UInt8]
-    /// A hash: who is in the room on which node.
+    /// A hash: who is in the room, or connected as the user, on which node.
     package let members: [UInt8]
-    /// Where new entries, and who comes and goes, are published.
+    /// Where new entries, who comes and goes, and what is told and not kept are published.
     package let channel: [UInt8]
     private let tag: [UInt8]
 
     /// A room's.
     package init(room: Identifier) { self.init("room", room) }
+
+    /// A user's inbox.
+    package init(user: Identifier) { self.init("user", user) }
 
     private init(_ kind: String, _ name: Identifier) {
         let tag = "sluice:{\(kind):\(name.text)}"
@@ -25,6 +28,14 @@ package struct LogKeys: Sendable {
         channel = Array(tag.utf8)
     }
 
+    /// A hash: what an operator set of a room.
+    package var settings: [UInt8] { tag + Array(":settings".utf8) }
+    /// A sorted set: users by their read marks in a room.
+    package var marks: [UInt8] { tag + Array(":marks".utf8) }
+    /// A hash: a user's session.
+    package var session: [UInt8] { tag + Array(":session".utf8) }
+    /// A hash: how far each of a user's devices has processed the inbox.
+    package var cursors: [UInt8] { tag + Array(":cursors".utf8) }
     /// Where a message's id is remembered. Neither users nor ids contain a zero byte, so no two pairs meet.
     package func id(user: Identifier, id: [UInt8]) -> [UInt8] {
         tag + Array(":id:".utf8) + Array(user.text.utf8) + [0] + id

@@ -8,8 +8,8 @@ extension StoreOperation {
         case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete, .hashIncrement: hashWords
         case .listAppend, .listRemoveFirst, .listRange, .listRemove, .listLength: listWords
         case .setAdd, .setRemove, .setMembers, .setContains, .setCount: setWords
-        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByScore, .sortedSetRemoveByScore,
-            .sortedSetScore, .sortedSetCount:
+        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByScore, .sortedSetRangeByMember,
+            .sortedSetRemoveByScore, .sortedSetScore, .sortedSetCount:
             sortedSetWords
         case .streamAppend, .streamRange, .streamReverseRange, .streamLength, .streamTrim, .streamDelete: streamWords
         case .publish(let channel, let payload): command("PUBLISH", channel, payload)
@@ -90,6 +90,9 @@ extension StoreOperation {
             if let limit { words += [word("LIMIT"), digits(0), digits(limit)] }
             if withScores { words.append(word("WITHSCORES")) }
             return words
+        case .sortedSetRangeByMember(let key, let after, let limit):
+            let lower = after.map { word("(") + $0 } ?? word("-")
+            return command("ZRANGE", key, lower, word("+"), word("BYLEX"), word("LIMIT"), digits(0), digits(limit))
         case .sortedSetRemoveByScore(let key, let scores):
             return command("ZREMRANGEBYSCORE", key, scores.lowerWord, scores.upperWord)
         case .sortedSetScore(let key, let member): return command("ZSCORE", key, member)

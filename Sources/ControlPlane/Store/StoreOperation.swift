@@ -65,6 +65,8 @@ package enum StoreOperation: Sendable {
     case sortedSetRange(key: [UInt8], start: Int, stop: Int, withScores: Bool = false)
     /// ZRANGE BYSCORE: the first `limit` members of `scores`, or all of them.
     case sortedSetRangeByScore(key: [UInt8], scores: ScoreRange, limit: Int? = nil, withScores: Bool = false)
+    /// ZRANGE BYLEX: members above `after`, or all, at most `limit`. All scores must be the same.
+    case sortedSetRangeByMember(key: [UInt8], after: [UInt8]?, limit: Int)
     /// ZREMRANGEBYSCORE: how many were removed.
     case sortedSetRemoveByScore(key: [UInt8], scores: ScoreRange)
     /// ZSCORE: the score in decimal digits, or null.

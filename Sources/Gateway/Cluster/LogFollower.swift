@@ -2,10 +2,12 @@ import ControlPlane
 import Foundations
 import Rooms
 
-/// What a room learns of its shared log. On the home's thread.
+/// What a room, or a user, learns of its shared log. On the home's thread.
 protocol LogFollowerDelegate: AnyObject {
     /// The bodies that members have seen of the history so far, in its order.
     var seenBodies: [[UInt8]] { get }
+    /// The history that was followed was deleted: nothing of it is to be restored.
+    func deleted()
     /// The room has a place in the store. `isNew`: it is another history than before, or the first; entries up to
     /// `oldestBefore` are not in the store.
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64)
@@ -23,11 +25,13 @@ protocol LogFollowerDelegate: AnyObject {
     func presenceTold(_ change: RoomPresence.Change)
     /// All that the store knows of who is in the room; nil when it gave no answer.
     func presenceRead(_ entries: [RoomPresence.Change]?)
+    /// Another node, or this one, says something that nobody keeps.
+    func noticed(_ notice: ClusterNotice)
     /// A message was committed before.
     func repeated(_ submission: Submission, first: Position, time: Int)
 }
 
-/// Keeps one room in step with its log in the store: asks, listens, commits and repairs, and tells the room what came
+/// Keeps one room, or one user's inbox, in step with its log in the store: asks, listens, commits and repairs, and tells the room what came
 /// of it. What is decided is decided by `SharedLog`.
 ///
 /// Thread: the room's home's; the store's completions come on it.
@@ -44,7 +48,7 @@ final class LogFollower {
     private static let idlePollsMax = 3
 
     private(set) var log = SharedLog()
-    private let keys: LogKeys
+    let keys: LogKeys
     private let store: any Store
     private let rules: Rules
     private let entriesMax: () -> Int
@@ -64,10 +68,10 @@ final class LogFollower {
     private var idlePolls = 0
 
     init(
-        _ room: Identifier, store: any Store, rules: Rules, entriesMax: @escaping () -> Int,
+        _ keys: LogKeys, store: any Store, rules: Rules, entriesMax: @escaping () -> Int,
         makeEpoch: @escaping () -> String, delegate: any LogFollowerDelegate
     ) {
-        keys = LogKeys(room: room)
+        self.keys = keys
         self.store = store
         self.rules = rules
         self.entriesMax = entriesMax
@@ -95,6 +99,9 @@ final class LogFollower {
         let number = log.submitted(submission)
         if log.standing == .away, let kept = log.submission(number) { delegate.provisional(kept) }
     }
+
+    /// Gives back all messages that wait for a place; they get none any more.
+    func withdrawAll() -> [Submission] { log.withdrawAll() }
 
     /// Sends what was submitted since the last time; to be called at the end of a turn.
     func flush() {
@@ -177,6 +184,18 @@ final class LogFollower {
         store.perform(RoomPresence.removal(keys, gone)) { _ in }
     }
 
+    /// Says something to the other nodes that nobody keeps.
+    func tell(_ notice: ClusterNotice) { ask(ClusterNotice.operation(keys, notice)) { _ in } }
+
+    /// Asks the store for something else about the room or user; without an answer when the store is away, or when the
+    /// follower was closed meanwhile.
+    func ask(_ operation: StoreOperation, _ answered: @escaping (StoreReply) -> Void) {
+        guard log.standing != .away else { return }
+        store.perform(operation) { [weak self] result in
+            if let self, !isClosed, case .success(let reply) = result { answered(reply) }
+        }
+    }
+
     // MARK: Opening
 
     private func noticed(_ notice: StoreNotice) {
@@ -185,6 +204,7 @@ final class LogFollower {
         case .live: open()
         case .message(let payload):
             if let change = RoomPresence.publication(payload) { return delegate.presenceTold(change) }
+            if let notice = ClusterNotice(payload) { return delegate.noticed(notice) }
             guard let publication = LogCommit.publication(payload) else { return }
             arrived(publication.epoch, publication.firstSeq, publication.bodies)
         }
@@ -208,6 +228,19 @@ final class LogFollower {
         store.perform(LogCommit.operation(keys, terms, [])) { [weak self] result in
             guard let self, self.opening == opening, !isClosed else { return }
             guard case .success(let reply) = result, let answer = LogCommit.answer(reply) else { return }
+            if log.epoch.isEmpty || answer.epoch == log.epoch {
+                readOldest(answer, opening)
+            } else {
+                askDeleted(answer, opening)
+            }
+        }
+    }
+
+    /// Another history than the one that was followed: was that deleted, or did the store lose it?
+    private func askDeleted(_ answer: LogCommit.Answer, _ opening: Int) {
+        store.perform(RoomDeletion.question(keys)) { [weak self] result in
+            guard let self, self.opening == opening, !isClosed, case .success(let reply) = result else { return }
+            if RoomDeletion.names(log.epoch, in: reply) { return delegate.deleted() }
             readOldest(answer, opening)
         }
     }
@@ -262,7 +295,7 @@ final class LogFollower {
     }
 
     private func restore(_ bodies: [[UInt8]]) {
-        let known = bodies.compactMap { body in FormerMessage(body).map { (body: body, message: $0) } }
+        let known = bodies.compactMap { body in KeptMessage(body).map { (body: body, message: $0) } }
         let messages = known.map { body, message in
             LogCommit.Message(
                 idKey: keys.id(user: message.user, id: message.id), time: message.time, body: body)
@@ -341,6 +374,7 @@ final class LogFollower {
     }
 
     private func answered(_ answer: LogCommit.Answer, _ batch: [(number: UInt64, submission: Submission)]) {
+        if answer.results.isEmpty { return open() }
         for (entry, result) in zip(batch, answer.results) {
             switch result {
             case .committed(let seq): arrived(answer.epoch, seq, entry.submission.body)

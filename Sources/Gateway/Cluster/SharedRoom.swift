@@ -12,11 +12,12 @@ final class SharedRoom {
     unowned let home: RoomHome
     private(set) var follower: LogFollower?
     /// Who is in on other nodes, and those of them who are not in here.
-    var roster = RemoteRoster()
+    private(set) var presence: ClusterPresence?
     var elsewhere: Set<Identifier> = []
-    /// Until `settledAt` (loop milliseconds) nobody is missed.
-    var isSettling = false
-    var settledAt = 0
+    /// An operator set something while the store was away.
+    var settingsToTell = false
+    /// What waits for the room to be ready, besides the arrivals.
+    private var waiting: [() -> Void] = []
     /// Connections that came before the room had its place.
     private var arrivals: [(info: ConnectionInfo, position: Position?)] = []
     /// The room can take members: it has caught up with the store, or the store is away.
@@ -47,19 +48,23 @@ final class SharedRoom {
     func begin(_ store: any Store, isStoreAway: Bool) {
         let configuration = worker.configuration
         let follower = LogFollower(
-            home.room.id, store: store,
+            LogKeys(room: home.room.id), store: store,
             rules: LogFollower.Rules(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
             entriesMax: { [unowned home] in home.room.settings.historySize },
             makeEpoch: { [unowned worker] in worker.makeName() }, delegate: self)
         self.follower = follower
+        presence = ClusterPresence(follower, of: worker, delegate: self)
         follower.begin(isStoreAway: isStoreAway)
         if isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is in and nothing waits.
-    func end() { follower?.close() }
+    func end() {
+        follower?.close()
+        presence?.end()
+    }
 
     // MARK: Members
 
@@ -101,13 +106,25 @@ final class SharedRoom {
     /// Lets those in who wait.
     func becameReady() {
         isReady = true
-        let waiting = arrivals
-        arrivals = []
-        for arrival in waiting { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        for arrival in takeArrivals() { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        let works = waiting
+        waiting = []
+        for work in works { work() }
+    }
+
+    /// Does something once the room is as the store has it; at once when it is.
+    func whenReady(_ work: @escaping () -> Void) {
+        if isReady { work() } else { waiting.append(work) }
+    }
+
+    /// Takes those out who wait to be let in.
+    func takeArrivals() -> [(info: ConnectionInfo, position: Position?)] {
+        defer { arrivals = [] }
+        return arrivals
     }
 
     /// Whether the room can be dropped: nobody waits for anything here.
-    var isIdle: Bool { arrivals.isEmpty && (follower?.log.waitingCount ?? 0) == 0 }
+    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && (follower?.log.waitingCount ?? 0) == 0 }
 
     // MARK: Messages
 
@@ -166,6 +183,7 @@ final class SharedRoom {
         case .request(let number):
             let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
             worker.answerPublication(number, .json(status, worker.writer.array))
+        case .nobody: break
         }
     }
 }
@@ -191,8 +209,9 @@ extension SharedRoom: LogFollowerDelegate {
     }
 
     func caughtUp() {
-        // The first arrivals wait for that, too: they are told how many users there are.
-        readPresence()
+        // The first arrivals wait for that, too: they are told their marks, and how many users there are.
+        readFacts()
+        presence?.read()
         // With messages that wait, the next of them says so in its place.
         if gapReason != nil, follower?.isQuiet == true {
             tellGap(before: home.room.log.newestSeq + 1)

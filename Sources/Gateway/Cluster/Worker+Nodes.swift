@@ -7,6 +7,8 @@ extension Worker {
 
     /// A node's life has ended: what it held for the cluster counts no more. After `nodesChanged`.
     func nodeGone(boot: String) {
-        for home in rooms.all { home.shared?.nodeGone(boot) }
+        goneNodes.insert(boot)
+        for home in rooms.all { home.shared?.presence?.nodeGone(boot) }
+        for shared in sharedUsers.values { shared.presence?.nodeGone(boot) }
     }
 }

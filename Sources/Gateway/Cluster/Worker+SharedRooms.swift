@@ -30,6 +30,12 @@ extension Worker {
         shared.begin(store, isStoreAway: isStoreAway)
     }
 
+    /// What the scripts of rooms and users are.
+    static let scripts = [
+        LogCommit.script, RoomPresence.script, RoomFacts.script, RoomFacts.settingsScript, RoomInfo.script,
+        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursor.script,
+    ]
+
     /// Sends what was submitted in this turn.
     func commitSubmitted() {
         var position = 0
@@ -38,6 +44,8 @@ extension Worker {
             position += 1
         }
         roomsToCommit.removeAll(keepingCapacity: true)
+        for shared in usersToCommit { shared.commitSubmitted() }
+        usersToCommit.removeAll(keepingCapacity: true)
     }
 
     /// Takes a message to the shared log; false when it can't be kept.
@@ -59,27 +67,31 @@ extension Worker {
         guard !isTaken else { return }
         counters.refused(.outboxFull)
         writer.error(
-            .outboxFull, "Redis is away and this node keeps as many messages as it can", id: fields.id?.text,
+            .outboxFull, Self.outboxFullText, id: fields.id?.text,
             room: home.room.id, retryMilliseconds: Self.outboxRetryMilliseconds)
         answerWritten(info, behind: home)
     }
 
-    private static let outboxRetryMilliseconds = 2_000
+    static let outboxRetryMilliseconds = 2_000
+    static let outboxFullText = "Redis is away and this node keeps as many messages as it can"
 
     /// Publishes over HTTP; the connection with that key, of the worker `origin`, gets the answer.
     func submit(
         _ fields: MessageFields, user: Identifier, in id: Identifier, for key: UInt64, of origin: Int
     ) {
         guard let shared = openRoom(id).shared else { return }
-        nextPublication += 1
-        publications[nextPublication] = (origin, key)
-        let number = nextPublication
+        let number = publicationNumber(for: key, of: origin)
         if !submit(fields, user: user, device: nil, author: .request(number), to: shared) {
             counters.refused(.outboxFull)
-            answerPublication(
-                number,
-                .unavailable("Redis is away and this node keeps as many messages as it can", retrySeconds: 2))
+            answerPublication(number, .unavailable(Self.outboxFullText, retrySeconds: 2))
         }
+    }
+
+    /// A number under which a publishing request is answered later.
+    func publicationNumber(for key: UInt64, of origin: Int) -> UInt64 {
+        nextPublication += 1
+        publications[nextPublication] = (origin, key)
+        return nextPublication
     }
 
     /// Answers a publishing request, unless it was answered before.
@@ -89,16 +101,17 @@ extension Worker {
     }
 
     /// Gives up waiting for what other nodes may have to say of who is in.
-    func settleRooms() {
-        while let first = roomsToSettle.first, first.time <= loop.now {
-            roomsToSettle.removeFirst()
+    func settlePresence() {
+        while let first = toSettle.first, first.time <= loop.now {
+            toSettle.removeFirst()
             first.element.settle()
         }
     }
 
-    /// Every two seconds: looks after rooms in which something was said lately.
-    func pollSharedRooms() {
+    /// Every two seconds: looks after rooms in which something was said lately, and after users.
+    func pollShared() {
         guard !isStoreAway else { return }
+        pollSharedUsers()
         let since = loop.unixNow - Self.pollWindowMilliseconds
         for home in rooms.all where home.room.lastActiveAt >= since { home.shared?.poll() }
     }
@@ -112,11 +125,13 @@ extension Worker: StoreLinkOwner {
         guard !isStoreAway else { return }
         isStoreAway = true
         for home in rooms.all { home.shared?.storeLost() }
+        for shared in sharedUsers.values { shared.storeLost() }
     }
 
     /// The store can be reached again, or was out of reach so shortly that nobody was told: what waits is sent again.
     func storeReturned() {
         isStoreAway = false
         for home in rooms.all { home.shared?.storeReturned() }
+        for shared in sharedUsers.values { shared.storeReturned() }
     }
 }

@@ -14,6 +14,16 @@ extension Connection {
         }
     }
 
+    /// Has a home answer the current request when it can.
+    func answerLater(
+        at home: Int, _ work: @escaping @Sendable (Worker, _ completion: @escaping (HTTPResponse) -> Void) -> Void
+    ) {
+        let (key, origin) = (key, worker.index)
+        worker.post(to: home) { home in
+            work(home) { [weak home] response in home?.post(to: origin) { $0.answer(response, to: key) } }
+        }
+    }
+
     /// Runs a handler whose errors are answers.
     func answering(_ work: () throws(APIFault) -> Void) {
         do throws(APIFault) {

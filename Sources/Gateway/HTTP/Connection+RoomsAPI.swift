@@ -5,11 +5,17 @@ import WireProtocol
 
 // `/api/rooms`
 extension Connection {
-    /// `GET /api/rooms`: rooms of all workers by id.
+    /// `GET /api/rooms`: rooms of all workers, and of all nodes, by id.
     func listRooms(_ call: HTTPCall) {
         answering { () throws(APIFault) in
             let (limit, cursor) = (try call.limit(), try call.cursor())
             let (key, worker) = (key, worker)
+            if let store = worker.store, !worker.isStoreAway {
+                return worker.listSharedRooms(after: cursor, limit: limit, store) { [weak worker] rooms in
+                    let response = rooms.map { Self.roomList($0, limit: limit) }
+                    worker?.answer(response ?? .unavailable(Worker.storeAwayText, retrySeconds: 1), to: key)
+                }
+            }
             worker.gather {
                 $0.describeRooms(after: cursor, limit: limit)
             } finish: { [weak worker] parts in
@@ -18,13 +24,13 @@ extension Connection {
         }
     }
 
-    private static func roomList(_ rooms: [(id: Identifier, json: [UInt8])], limit: Int) -> HTTPResponse {
+    private static func roomList(_ rooms: [RoomDescription], limit: Int) -> HTTPResponse {
         let page = rooms.sorted { $0.id < $1.id }.prefix(limit)
         var writer = JSONWriter()
         writer.beginObject()
         writer.name("rooms")
         writer.beginArray()
-        for room in page { room.json.withUnsafeBytes { writer.raw($0) } }
+        for room in page { room.write(to: &writer) }
         writer.endArray()
         if rooms.count > limit, let last = page.last {
             writer.name("next_cursor")
@@ -34,17 +40,33 @@ extension Connection {
         return .json(200, writer.array)
     }
 
+    /// Has a room's home answer; 404 when there is no such room on any node.
+    private func answer(from id: Identifier, _ work: @escaping @Sendable (Worker, RoomHome) -> HTTPResponse) {
+        answerLater(at: worker.context.home(of: id)) { home, completion in
+            home.findRoom(id) { [weak home] search in
+                guard let home else { return }
+                switch search {
+                case .found(let room): completion(work(home, room))
+                case .none: completion(APIFault.noSuchRoom(id))
+                case .unavailable: completion(.unavailable(Worker.storeAwayText, retrySeconds: 1))
+                }
+            }
+        }
+    }
+
     /// `POST /api/rooms`
     func createRoom(_ call: HTTPCall) {
         answering { () throws(APIFault) in
             let (id, settings) = try roomWish(call)
-            answer(at: worker.context.home(of: id)) { home in
-                guard home.rooms[id] == nil else {
-                    return .error(409, "room_exists", "there is a room \(id.text) already")
+            answerLater(at: worker.context.home(of: id)) { home, completion in
+                home.createRoom(id, settings) { search in
+                    switch search {
+                    case .found(let made): completion(RoomDescription(made).response(201))
+                    case .none:
+                        completion(.error(409, "room_exists", "there is a room \(id.text) already"))
+                    case .unavailable: completion(.unavailable(Worker.storeAwayText, retrySeconds: 1))
+                    }
                 }
-                let made = home.createRoom(id, settings, isConfigured: true)
-                home.listIfIdle(made)
-                return .json(201, home.describe(made))
             }
         }
     }
@@ -83,10 +105,7 @@ extension Connection {
     func showRoom(_ call: HTTPCall, _ path: [String]) {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
-            answer(at: worker.context.home(of: id)) { home in
-                guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
-                return .json(200, home.describe(found))
-            }
+            answer(from: id) { _, found in RoomDescription(found).response(200) }
         }
     }
 
@@ -94,8 +113,14 @@ extension Connection {
     func deleteRoom(_ call: HTTPCall, _ path: [String]) {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
-            answer(at: worker.context.home(of: id)) { home in
-                home.deleteRoom(id) ? HTTPResponse(status: 204) : APIFault.noSuchRoom(id)
+            answerLater(at: worker.context.home(of: id)) { home, completion in
+                home.deleteRoom(id) { wasThere in
+                    switch wasThere {
+                    case true?: completion(HTTPResponse(status: 204))
+                    case false?: completion(APIFault.noSuchRoom(id))
+                    case nil: completion(.unavailable(Worker.storeAwayText, retrySeconds: 1))
+                    }
+                }
             }
         }
     }
@@ -105,8 +130,7 @@ extension Connection {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
             let (limit, cursor) = (try call.limit(), try call.cursor())
-            answer(at: worker.context.home(of: id)) { home in
-                guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
+            answer(from: id) { home, found in
                 home.writer.removeAll()
                 home.writer.beginObject()
                 if let next = home.writeUsers(of: id, found, after: cursor, limit: limit) {
@@ -133,8 +157,7 @@ extension Connection {
             case (nil, let seq?): query = HistoryQuery(anchor: .before(seq), limit: limit)
             default: throw .bad("after and before exclude each other")
             }
-            answer(at: worker.context.home(of: id)) { home in
-                guard let found = home.rooms[id] else { return APIFault.noSuchRoom(id) }
+            answer(from: id) { home, found in
                 home.writer.removeAll()
                 home.writeHistory(query, of: id, found.room, requestID: nil, type: nil)
                 return .json(200, home.writer.array)
@@ -188,14 +211,24 @@ extension Connection {
 
 extension Worker {
     /// Rooms at home here, above `cursor` by id, one more than `limit` so that it shows whether there are more.
-    fileprivate func describeRooms(after cursor: Identifier?, limit: Int) -> [(id: Identifier, json: [UInt8])] {
+    fileprivate func describeRooms(after cursor: Identifier?, limit: Int) -> [RoomDescription] {
         let found = rooms.all.filter { home in cursor.map { $0 < home.id } ?? true }.sorted { $0.id < $1.id }
-        return found.prefix(limit + 1).map { ($0.id, describe($0)) }
+        return found.prefix(limit + 1).map { RoomDescription($0) }
     }
 
-    fileprivate func describe(_ home: RoomHome) -> [UInt8] {
-        writer.removeAll()
-        writeRoom(home)
-        return writer.array
+    fileprivate func createRoom(
+        _ id: Identifier, _ settings: RoomSettings, _ completion: @escaping (RoomSearch) -> Void
+    ) {
+        if let store { return createSharedRoom(id, settings, store, completion) }
+        guard rooms[id] == nil else { return completion(.none) }
+        let made = createRoom(id, settings, isConfigured: true)
+        listIfIdle(made)
+        completion(.found(made))
+    }
+
+    /// `completion` gets whether there was such a room, or nil when that can't be said.
+    fileprivate func deleteRoom(_ id: Identifier, _ completion: @escaping (Bool?) -> Void) {
+        if let store { return deleteSharedRoom(id, store, completion) }
+        completion(dropRoom(id))
     }
 }

@@ -36,6 +36,9 @@ final class RoomHome: Named {
     /// Distinct users on all nodes.
     var userCount: Int { room.userCount + (shared?.elsewhere.count ?? 0) }
 
+    /// Living connections on this node, and on the others those that they tell of.
+    var connectionCount: Int { room.connectionCount + (shared?.presence?.roster.deviceCount ?? 0) }
+
     /// As `Room.users`, on all nodes.
     func users(after cursor: Identifier?, limit: Int) -> (users: [Identifier], isComplete: Bool) {
         room.users(after: cursor, limit: limit, with: shared?.elsewhere ?? [])

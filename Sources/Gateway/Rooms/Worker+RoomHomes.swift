@@ -244,8 +244,8 @@ extension Worker {
         }
     }
 
-    /// Deletes a room: its members are told, its history goes. False when there is none.
-    func deleteRoom(_ id: Identifier) -> Bool {
+    /// Ends a room on this node: its members are told, its history goes. False when there is none.
+    func dropRoom(_ id: Identifier) -> Bool {
         guard let home = rooms[id] else { return false }
         flush(home)
         rooms[id] = nil
@@ -261,12 +261,14 @@ extension Worker {
     func typing(_ isTyping: Bool, _ info: ConnectionInfo, in home: RoomHome) {
         writer.typing(room: home.room.id, user: info.user, isTyping: isTyping)
         tellOthers(than: info, in: home)
+        home.shared?.tellTyping(info.user, isTyping)
     }
 
     func read(upTo seq: UInt64, _ info: ConnectionInfo, in home: RoomHome) {
         guard let mark = home.room.read(info.user, upTo: seq) else { return }
         writer.read(room: home.room.id, user: info.user, seq: mark)
         tellOthers(than: info, in: home)
+        home.shared?.tellMark(of: info.user, mark)
     }
 
     /// Takes the frame in `writer` for all members but one connection.

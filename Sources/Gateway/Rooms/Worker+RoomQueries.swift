@@ -116,7 +116,7 @@ extension Worker {
                 writeDevice(entry.info)
                 writer.endObject()
             }
-            for remote in home?.shared?.roster.attendances(of: user) ?? [] { writeDevices(remote) }
+            for remote in home?.shared?.presence?.roster.attendances(of: user) ?? [] { writeDevices(remote) }
             writer.endArray()
             writer.endObject()
         }
@@ -128,7 +128,7 @@ extension Worker {
     private func writeDevices(_ remote: RemoteAttendance) {
         for device in remote.devices {
             writer.beginObject()
-            writeDevice(device.device, type: device.deviceType, node: remote.node, connectedAt: device.connectedAt)
+            writeDevice(device, on: remote.node)
             writer.endObject()
         }
     }
@@ -146,35 +146,13 @@ extension Worker {
         writer.number(connectedAt)
     }
 
+    /// Writes a device of another node as members of an open object.
+    func writeDevice(_ device: RemoteAttendance.Device, on node: String) {
+        writeDevice(device.device, type: device.deviceType, node: node, connectedAt: device.connectedAt)
+    }
+
     /// Writes a connection's device as members of an open object.
     func writeDevice(_ info: ConnectionInfo) {
         writeDevice(info.device, type: info.deviceType, node: context.nodeID, connectedAt: info.connectedAt)
-    }
-
-    /// Writes a room as the HTTP API shows it.
-    func writeRoom(_ home: RoomHome) {
-        let room = home.room
-        writer.beginObject()
-        writer.name("id")
-        writer.string(room.id)
-        writer.name("name")
-        writer.string(room.settings.name ?? room.id.text)
-        writer.name("users")
-        writer.number(home.userCount)
-        writer.name("connections")
-        writer.number(room.connectionCount)
-        if let most = room.settings.usersMax {
-            writer.name("max_users")
-            writer.number(most)
-        }
-        writer.name("history_size")
-        writer.number(room.settings.historySize)
-        writer.name("epoch")
-        writer.string(room.log.epoch)
-        writer.name("seq")
-        writer.number(room.log.newestSeq)
-        writer.name("created_at")
-        writer.number(room.createdAt)
-        writer.endObject()
     }
 }

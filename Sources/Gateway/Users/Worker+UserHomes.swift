@@ -19,6 +19,7 @@ extension Worker {
 
     /// A connection wants to be one of its user's.
     func attach(_ arrival: Arrival) {
+        if let store { return attach(arrival, store) }
         guard users.contains(arrival.user) else { return attachFirst(arrival) }
         let user = openUser(arrival.user)
         let isReplacing = user.attendance.living.contains { $0.device == arrival.device }
@@ -28,12 +29,7 @@ extension Worker {
         }
         let session = user.openSession(notBefore: loop.unixNow - configuration.sessionTTLMilliseconds)
         let info = makeInfo(arrival)
-        let change = user.connected(info)
-        if let replaced = change.replaced {
-            post(to: replaced.worker) { $0.find(replaced)?.closeAsReplaced() }
-        }
-        if change.isNewDevice { tellDevices(of: user, about: info, isOnline: true) }
-
+        admit(info, to: user, tellsDevices: true)
         let sessionState = WelcomeFrame.SessionState(
             id: session.id, isResumed: session.isResumed, messageCount: session.messageCount,
             lastActiveAt: session.lastActiveAt)
@@ -41,6 +37,17 @@ extension Worker {
             position: user.inboxPosition(of: namePrefix), pending: user.openedInbox?.pendingCount ?? 0)
         let replay = beginInboxReplay(of: user, to: info)
         post(to: info.worker) { $0.attached(info, sessionState, inboxState, replay) }
+    }
+
+    /// Takes a connection in; the one of the same device is replaced, the other devices are told of a new one.
+    func admit(_ info: ConnectionInfo, to user: User, tellsDevices: Bool) {
+        let change = user.connected(info)
+        if let replaced = change.replaced {
+            post(to: replaced.worker) { $0.find(replaced)?.closeAsReplaced() }
+        }
+        if change.isNewDevice, tellsDevices {
+            tellDevices(of: user, about: info.device, type: info.deviceType, isOnline: true, except: info)
+        }
     }
 
     /// The first connection of a user that is not known: there is nothing to tell and nobody to tell it to.
@@ -56,7 +63,7 @@ extension Worker {
         post(to: info.worker) { $0.attached(info, sessionState, inbox, InboxReplay(frames: [], nextAfter: nil)) }
     }
 
-    private func makeInfo(_ arrival: Arrival) -> ConnectionInfo {
+    func makeInfo(_ arrival: Arrival) -> ConnectionInfo {
         ConnectionInfo(
             user: arrival.user, device: arrival.device ?? Identifier(unchecked: makeName(after: "d-")),
             deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
@@ -70,7 +77,7 @@ extension Worker {
         let nextAfter: UInt64?
     }
 
-    private func beginInboxReplay(of user: User, to info: ConnectionInfo) -> InboxReplay {
+    func beginInboxReplay(of user: User, to info: ConnectionInfo) -> InboxReplay {
         guard let inbox = user.openedInbox else { return InboxReplay(frames: [], nextAfter: nil) }
         inbox.replayBegan(info)
         return replay(inbox, to: info, after: inbox.cursor(of: info.device))
@@ -122,16 +129,23 @@ extension Worker {
     }
 
     private func wentOffline(_ gone: [ConnectionInfo], _ user: User) {
+        let shared = sharedUsers[user.id]
         for info in gone where !user.attendance.entries.contains(where: { $0.info.device == info.device }) {
-            tellDevices(of: user, about: info, isOnline: false)
+            guard shared?.isElsewhere(info.device) != true else { continue }
+            tellDevices(of: user, about: info.device, type: info.deviceType, isOnline: false)
         }
-        if let id = gone.first?.user { listIfIdle(user, id) }
+        guard !gone.isEmpty else { return }
+        shared?.disconnected(gone)
+        listIfIdle(user, user.id)
     }
 
-    private func tellDevices(of user: User, about info: ConnectionInfo, isOnline: Bool) {
+    /// Tells a user's connections here that a device came or went.
+    func tellDevices(
+        of user: User, about device: Identifier, type: String?, isOnline: Bool, except info: ConnectionInfo? = nil
+    ) {
         let others = user.attendance.living.filter { $0 !== info }
         guard !others.isEmpty else { return }
-        writer.device(info.device, type: info.deviceType, isOnline: isOnline)
+        writer.device(device, type: type, isOnline: isOnline)
         let frame = scratch.frame(.text, writer.bytes)
         for other in others { post(to: other.worker) { $0.deliver([frame], to: other) } }
     }
@@ -217,6 +231,7 @@ extension Worker {
 
     /// Commits a direct message of a connection and acks it.
     func sendDirect(_ direct: Direct, from info: ConnectionInfo) {
+        if let store { return submit(direct, author: .connection(info), store) }
         let commit = commit(direct)
         commit.id.withUnsafeBytes {
             writer.ack(
@@ -227,6 +242,7 @@ extension Worker {
     }
 
     func acknowledgeInbox(_ position: Position, _ info: ConnectionInfo) {
+        if let shared = sharedUsers[info.user] { return shared.acknowledged(position, by: info.device) }
         users.find(info.user)?.openedInbox?.acknowledged(position, device: info.device)
     }
 

@@ -64,7 +64,8 @@ extension Worker {
 
     /// Users that are away go when their inbox is empty and their session over.
     private func expireIdleUsers() {
-        let before = loop.unixNow - configuration.sessionTTLMilliseconds
+        let kept = store == nil ? configuration.sessionTTLMilliseconds : Self.sharedUserLingerMilliseconds
+        let before = loop.unixNow - kept
         for _ in 0..<Self.expiriesPerSecond {
             guard let first = idleUsers.first, first.time <= before || idleUsers.count > Self.absentUsersMax else {
                 return
@@ -73,6 +74,10 @@ extension Worker {
             guard let user = users.find(first.element) else { continue }
             user.isListedAsIdle = false
             guard user.attendance.isEmpty else { continue }
+            if let shared = sharedUsers[first.element] {
+                if !closeIfIdle(shared) { listIfIdle(user, first.element) }
+                continue
+            }
             let isPressed = idleUsers.count >= Self.absentUsersMax
             if let inbox = user.openedInbox { expire(inbox) }
             let isRecent = user.lastActiveAt > before

@@ -55,8 +55,15 @@ package final class Worker {
     var otherNodes: [NodeRecord] = []
     /// Rooms with messages that are to be sent to the store at the end of this turn.
     var roomsToCommit: ContiguousArray<SharedRoom> = []
-    /// Rooms in which other nodes have until then to say who is in.
-    var roomsToSettle = TimedQueue<SharedRoom>()
+    /// Nodes that have gone, by their runs.
+    var goneNodes: Set<String> = []
+    /// Users at home here whose inbox and devices the cluster shares.
+    var sharedUsers: [Identifier: SharedUser] = [:]
+    var usersToCommit: ContiguousArray<SharedUser> = []
+    /// What other nodes are asked about users.
+    let whereabouts: WhereaboutsDesk
+    /// Where other nodes have until then to say who is in.
+    var toSettle = TimedQueue<ClusterPresence>()
     /// What is kept for the store.
     var outbox: Outbox
     /// Publishing requests that wait for their message's place.
@@ -96,6 +103,7 @@ package final class Worker {
         policy = RatePolicy(perSecond: context.configuration.messagesPerSecond)
         defaultSettings = RoomSettings(historySize: context.configuration.historySize)
         parcels = Array(repeating: [], count: context.workerCount)
+        whereabouts = WhereaboutsDesk(boot: context.boot, worker: index)
         loop = try EventLoop()
         loop.delegate = self
         acceptor = try Acceptor(
@@ -105,7 +113,7 @@ package final class Worker {
             var linkLogger = logger
             linkLogger[metadataKey: "worker"] = "\(index)"
             storeLink = StoreLink(
-                options, scripts: [LogCommit.script, RoomPresence.script], loop: loop, logger: linkLogger,
+                options, scripts: Self.scripts, loop: loop, logger: linkLogger,
                 seed: random.next(),
                 counters: counters.store, owner: self)
         }
@@ -252,8 +260,9 @@ extension Worker: EventLoopDelegate {
         endGraces()
         if ticks % 4 == 0 { expireIdle() }
         storeLink?.ticked()
-        settleRooms()
-        if storeLink != nil, ticks % 8 == 0 { pollSharedRooms() }
+        settlePresence()
+        whereabouts.ticked(at: loop.now)
+        if storeLink != nil, ticks % 8 == 0 { pollShared() }
         continueDraining()
     }
 

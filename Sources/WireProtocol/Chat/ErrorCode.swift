@@ -8,4 +8,5 @@ package enum ErrorCode: String, Sendable {
     case roomFull = "room_full"
     case roomLimit = "room_limit"
     case outboxFull = "outbox_full"
+    case unavailable
 }

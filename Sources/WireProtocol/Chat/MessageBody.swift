@@ -1,10 +1,13 @@
-/// What follows a message's place in its frame: `,"id":…,"user":…` to the end.
+/// What follows a message's place in its frame: `,"id":…,"user":…` to the end, or `,"id":…,"from":…,"to":…` of a direct
+/// message, behind which stands for whom it is (`DirectBody`).
 package enum MessageBody {
-    /// How many bytes of a body say which message it is: the id and the user, as they are written. Nil when it does not
-    /// begin with them.
+    /// How many bytes of a body say which message it is: the id and the user, as they are written; of a direct message
+    /// also the receiver. Nil when it does not begin with them.
     package static func keyLength(_ body: UnsafeRawBufferPointer) -> Int? {
         guard let afterID = end(of: #","id":""#, in: body, from: 0) else { return nil }
-        return end(of: #","user":""#, in: body, from: afterID)
+        if let afterUser = end(of: #","user":""#, in: body, from: afterID) { return afterUser }
+        guard let afterSender = end(of: #","from":""#, in: body, from: afterID) else { return nil }
+        return end(of: #","to":""#, in: body, from: afterSender)
     }
 
     /// When the message was committed, in Unix milliseconds; nil when the body does not say it. The time stands behind

@@ -140,17 +140,52 @@ extension JSONWriter {
     ) {
         begin("direct")
         self.position(position)
-        name("id")
+        body(to: receiver, head, fields)
+    }
+
+    /// What follows a direct message's place.
+    private mutating func body(to receiver: Identifier, _ head: MessageHead, _ fields: MessageFields) {
+        fragment(#","id":"#)
         rawString(head.id)
-        name("from")
+        fragment(#","from":"#)
         string(head.user)
-        name("to")
+        fragment(#","to":"#)
         string(receiver)
         if let device = head.device {
-            name("device")
+            fragment(#","device":"#)
             string(device)
         }
         content(fields, head.time)
+    }
+
+    /// The body alone: what is kept of a direct message whose place is not known yet.
+    package mutating func directBody(to receiver: Identifier, _ head: MessageHead, _ fields: MessageFields) {
+        removeAll()
+        body(to: receiver, head, fields)
+    }
+
+    /// A direct message of which only the body is known here, at its place.
+    package mutating func direct(at position: Position, body: UnsafeRawBufferPointer) {
+        begin("direct")
+        self.position(position)
+        fragment(body)
+    }
+
+    /// A direct message that is delivered before it has a place.
+    package mutating func provisionalDirect(body: UnsafeRawBufferPointer) {
+        removeAll()
+        fragment(#"{"type":"direct","provisional":true"#)
+        fragment(body)
+    }
+
+    /// The body of a direct message's frame in an inbox of that epoch.
+    package static func directBody(
+        of payload: UnsafeRawBufferPointer, at position: Position
+    ) -> UnsafeRawBufferPointer {
+        var writer = JSONWriter()
+        writer.begin("direct")
+        writer.position(position)
+        return UnsafeRawBufferPointer(rebasing: payload[writer.bytes.count...])
     }
 
     /// Where an acked message went.
@@ -214,13 +249,14 @@ extension JSONWriter {
     }
 
     /// A provisional message has its place now.
-    /// - Parameter id: the inside of a JSON string, escaped.
+    /// - Parameters:
+    ///   - room: nil for the inbox.
+    ///   - id: the inside of a JSON string, escaped.
     package mutating func confirm(
-        room: Identifier, epoch: String, user: Identifier, id: UnsafeRawBufferPointer, seq: UInt64
+        room: Identifier?, epoch: String, user: Identifier, id: UnsafeRawBufferPointer, seq: UInt64
     ) {
         begin("confirm")
-        name("room")
-        string(room)
+        roomOrInbox(room)
         name("epoch")
         string(epoch)
         name("entries")
@@ -235,6 +271,16 @@ extension JSONWriter {
         endObject()
         endArray()
         endObject()
+    }
+
+    private mutating func roomOrInbox(_ room: Identifier?) {
+        if let room {
+            name("room")
+            string(room)
+        } else {
+            name("inbox")
+            bool(true)
+        }
     }
 
     package mutating func joinedRoom(
@@ -269,13 +315,7 @@ extension JSONWriter {
     /// - Parameter room: nil for the inbox.
     package mutating func gap(room: Identifier?, epoch: String, nextSeq: UInt64, reason: String) {
         begin("gap")
-        if let room {
-            name("room")
-            string(room)
-        } else {
-            name("inbox")
-            bool(true)
-        }
+        roomOrInbox(room)
         name("epoch")
         string(epoch)
         name("next_seq")

@@ -72,9 +72,9 @@ struct RandomOperations {
     }
 
     private mutating func sortedSet() -> StoreOperation {
-        let key = key(of: "sorted")
+        let (key, sameScores) = (key(of: "sorted"), key(of: "index"))
         let withScores = Bool.random(using: &random)
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<11, using: &random) {
         case 0, 1, 2: return .sortedSetAdd(key: key, entries: some { StoreEntry($0.value(), score: $0.score()) })
         case 3: return .sortedSetRemove(key: key, members: some { $0.value() })
         case 4: return .sortedSetRange(key: key, start: index(), stop: index(), withScores: withScores)
@@ -83,6 +83,10 @@ struct RandomOperations {
             return .sortedSetRangeByScore(key: key, scores: scores(), limit: limit, withScores: withScores)
         case 6: return .sortedSetRemoveByScore(key: key, scores: scores())
         case 7: return .sortedSetScore(key: key, member: value())
+        case 8: return .sortedSetAdd(key: sameScores, entries: some { StoreEntry($0.value(), score: 0) })
+        case 9:
+            return .sortedSetRangeByMember(
+                key: sameScores, after: pick([nil, value()]), limit: pick([0, 1, 3, -1]))
         default: return .sortedSetCount(key: key)
         }
     }

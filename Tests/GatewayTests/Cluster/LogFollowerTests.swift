@@ -63,6 +63,8 @@ struct LogFollowerTests {
             deliver(submission.body)
         }
 
+        func deleted() { faults.append("nobody deletes here") }
+        func noticed(_ notice: ClusterNotice) { faults.append("nobody tells anything here") }
         func presenceTold(_ change: RoomPresence.Change) { faults.append("nobody tells presence here") }
         func presenceRead(_ entries: [RoomPresence.Change]?) { faults.append("nobody asks for presence here") }
 
@@ -93,7 +95,7 @@ struct LogFollowerTests {
                 rooms.append(room)
                 followers.append(
                     LogFollower(
-                        Identifier(unchecked: "room"), store: cluster.links[node],
+                        LogKeys(room: Identifier(unchecked: "room")), store: cluster.links[node],
                         rules: .init(dedupeMilliseconds: 1_000_000, keptMilliseconds: 1_000_000),
                         entriesMax: { 100_000 },
                         makeEpoch: { [unowned self] in

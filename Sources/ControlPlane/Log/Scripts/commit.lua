@@ -12,7 +12,8 @@
 --       6 entries kept
 --       7 how long a silent log is kept, milliseconds
 --       8 … for each message its time and its body
--- Returns the epoch, the newest seq, and for each message its seq, or "epoch seq time" of its first commit.
+-- Returns the epoch, the newest seq, and for each message its seq, or "epoch seq time" of its first commit. Messages for
+-- a history that was deleted are not committed: nothing is returned for them.
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
 local epoch = place[1]
 local seq = tonumber(place[2] or '0')
@@ -31,6 +32,11 @@ if not epoch or (epoch == ARGV[2] and newest > seq) then
   seq = math.max(seq, newest)
   epoch = ARGV[4]
   redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', text(seq), 'former', former, 'fork', text(seq))
+end
+
+if ARGV[2] ~= '' and epoch ~= ARGV[2] then
+  local deleted = ' ' .. (redis.call('HGET', KEYS[1], 'deleted') or '') .. ' '
+  if string.find(deleted, ' ' .. ARGV[2] .. ' ', 1, true) then return { epoch, seq } end
 end
 
 local first = seq + 1

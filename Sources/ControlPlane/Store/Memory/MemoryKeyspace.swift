@@ -36,8 +36,8 @@ final class MemoryKeyspace: StoreOperations {
         case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete, .hashIncrement: return try callHash(operation)
         case .listAppend, .listRemoveFirst, .listRange, .listRemove, .listLength: return try callList(operation)
         case .setAdd, .setRemove, .setMembers, .setContains, .setCount: return try callSet(operation)
-        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByScore, .sortedSetRemoveByScore,
-            .sortedSetScore, .sortedSetCount:
+        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByScore, .sortedSetRangeByMember,
+            .sortedSetRemoveByScore, .sortedSetScore, .sortedSetCount:
             return try callSortedSet(operation)
         case .streamAppend, .streamRange, .streamReverseRange, .streamLength, .streamTrim, .streamDelete:
             return try callStream(operation)

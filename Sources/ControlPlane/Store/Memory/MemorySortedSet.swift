@@ -74,6 +74,12 @@ extension MemoryKeyspace {
             guard let set = try find(key, MemorySortedSet.self) else { return .array([]) }
             let found = set.ordered[set.places(of: scores)]
             return list(limit.map { $0 < 0 ? found : found.prefix($0) } ?? found, withScores)
+        case .sortedSetRangeByMember(let key, let after, let limit):
+            guard let set = try find(key, MemorySortedSet.self) else { return .array([]) }
+            let found = set.ordered.drop { entry in
+                after.map { !$0.lexicographicallyPrecedes(entry.member) } ?? false
+            }
+            return list(limit < 0 ? found : found.prefix(limit), false)
         case .sortedSetRemoveByScore(let key, let scores):
             guard let set = try find(key, MemorySortedSet.self) else { return .integer(0) }
             let places = set.places(of: scores)

@@ -19,7 +19,7 @@
  *   `state`    {state: "connecting" | "online" | "waiting" | "closed", delayMs?, attempt?, code?, reason?}
  *   `message`  a message of a room, in order and once; `provisional: true` until a `confirm` names it
  *   `ack`      the answer to one of my messages (the promise of `send` gets the same object)
- *   `confirm`  {room, epoch, entries}: messages seen before now have this place
+ *   `confirm`  {room | inbox, epoch, entries}: messages seen before now have this place
  *   `gap`      {room | inbox, epoch, next_seq, reason, previous}: what lies between can't be replayed; on “ahead” reload
  *   `direct`   a message to me alone; confirmed to the server once every listener has returned
  *   `error`    {code, message, ...}: an error that belongs to no promise
@@ -708,6 +708,10 @@ export class SluiceClient {
   }
 
   #gotConfirm(frame) {
+    if (frame.inbox) {
+      for (const { seq } of frame.entries) this.#ackInbox(frame.epoch, seq);
+      return this.#emit("confirm", frame);
+    }
     const record = this.#rooms.get(frame.room);
     if (!record) return;
     for (const { user, id, seq } of frame.entries) {
@@ -732,8 +736,13 @@ export class SluiceClient {
     const heard = this.#listeners.get("direct")?.size > 0;
     this.#emit("direct", frame);
     if (!heard) return; // nobody has it: it stays pending for this device
-    this.#inbox = { epoch: frame.epoch, seq: frame.seq };
-    this.#write({ type: "inbox_ack", epoch: frame.epoch, seq: frame.seq });
+    if (frame.provisional) return; // its place comes with a confirm
+    this.#ackInbox(frame.epoch, frame.seq);
+  }
+
+  #ackInbox(epoch, seq) {
+    this.#inbox = { epoch, seq };
+    this.#write({ type: "inbox_ack", epoch, seq });
   }
 
   #gotAnswer(frame) {

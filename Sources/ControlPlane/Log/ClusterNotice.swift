@@ -1,0 +1,50 @@
+/// What nodes tell each other of a room or a user in passing: who listens hears it, nobody keeps it.
+package struct ClusterNotice: Equatable, Sendable {
+    package enum Kind: String, Sendable {
+        /// Somebody in a room types, or has stopped: the user, and 1 or 0.
+        case typing
+        /// A read mark has risen: the user and the seq.
+        case read
+        /// A room was deleted: the epoch of the history that is no more.
+        case deleted
+        /// What an operator set of a room has changed: read it.
+        case settings
+        /// All connections of a user are to be closed.
+        case kick
+        /// In which rooms is the user with which device? The channel on which to answer, and the question's number.
+        case whereabouts
+    }
+
+    /// The first byte of a publication; neither an epoch nor a presence begins with it.
+    private static let mark = UInt8(ascii: "~")
+
+    package let kind: Kind
+    /// The run of the node that says it.
+    package let boot: String
+    /// None of them contains a line break.
+    package let values: [String]
+
+    package init(_ kind: Kind, boot: String, _ values: [String] = []) {
+        self.kind = kind
+        self.boot = boot
+        self.values = values
+    }
+
+    /// Says it to all nodes that follow the room or user.
+    package static func operation(_ keys: LogKeys, _ notice: ClusterNotice) -> StoreOperation {
+        .publish(channel: keys.channel, payload: notice.payload)
+    }
+
+    package var payload: [UInt8] {
+        [Self.mark] + Array(([kind.rawValue, boot] + values).joined(separator: "\n").utf8)
+    }
+
+    /// Reads a publication; nil when it is none of these.
+    package init?(_ payload: [UInt8]) {
+        guard payload.first == Self.mark else { return nil }
+        let lines = String(decoding: payload.dropFirst(), as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        guard lines.count >= 2, let kind = Kind(rawValue: lines[0]) else { return nil }
+        self.init(kind, boot: lines[1], Array(lines.dropFirst(2)))
+    }
+}

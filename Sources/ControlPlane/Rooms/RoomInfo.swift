@@ -1,0 +1,84 @@
+import Foundations
+
+/// A room as the store knows it, for nodes that do not follow it.
+package struct RoomInfo: Equatable, Sendable {
+    package let epoch: String
+    package let seq: UInt64
+    /// Unix milliseconds.
+    package let createdAt: Int
+    package let settings: RoomFacts.Settings?
+    package let users: Int
+    package let connections: Int
+
+    /// Asks for it: null when there is no such room.
+    package static func operation(_ keys: LogKeys) -> StoreOperation {
+        .script(script, keys: [keys.place, keys.settings, keys.members], arguments: [])
+    }
+
+    /// Reads the store's answer; nil when there is no such room.
+    package init?(_ reply: StoreReply) {
+        guard case .array(let parts) = reply, parts.count == 6, case .bytes(let epoch) = parts[0],
+            case .bytes(let seq) = parts[1], case .bytes(let created) = parts[2], case .array(let settings) = parts[3],
+            case .integer(let users) = parts[4], case .integer(let connections) = parts[5]
+        else { return nil }
+        self.epoch = String(decoding: epoch, as: UTF8.self)
+        self.seq = UInt64(String(decoding: seq, as: UTF8.self)) ?? 0
+        createdAt = LogCommit.number(created)
+        self.settings = RoomFacts.Settings(settings)
+        self.users = users
+        self.connections = connections
+    }
+
+    /// The script `room_info.lua`, and the same in Swift.
+    package static let script = StoreScript(name: "room_info", lua: PackageResources.room_info_lua) {
+        operations, keys, _ throws(StoreFault) in
+        let fields = ["epoch", "seq", "created", "gone"].map { Array($0.utf8) }
+        guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: fields)),
+            case .array(let settings) = try operations.call(.hashGetAll(key: keys[1])),
+            case .array(let members) = try operations.call(.hashGetAll(key: keys[2]))
+        else { preconditionFailure("hashes answer with arrays") }
+        let isThere = try operations.call(.exists(keys: [keys[0]])) == .integer(1)
+        if settings.isEmpty, place[3] != .null || !isThere { return .null }
+        var users: Set<[UInt8]> = []
+        var connections = 0
+        for index in stride(from: 0, to: members.count - 1, by: 2) {
+            guard case .bytes(let field) = members[index], case .bytes(let record) = members[index + 1] else {
+                continue
+            }
+            users.insert(Array(field.drop { $0 != 0x0A }.dropFirst()))
+            connections += record.count { $0 == 0x0A } / 3
+        }
+        return .array([
+            place[0] == .null ? .bytes([]) : place[0], place[1] == .null ? .bytes(Array("0".utf8)) : place[1],
+            place[2] == .null ? .bytes(Array("0".utf8)) : place[2], .array(settings), .integer(users.count),
+            .integer(connections),
+        ])
+    }
+}
+
+/// All rooms of a cluster by id. A hint: a room that it names may be gone.
+package enum RoomIndex {
+    private static let key = Array("sluice:rooms".utf8)
+
+    package static func adding(_ rooms: [Identifier]) -> StoreOperation {
+        .sortedSetAdd(key: key, entries: rooms.map { StoreEntry(Array($0.text.utf8), score: 0) })
+    }
+
+    package static func removing(_ rooms: [Identifier]) -> StoreOperation {
+        .sortedSetRemove(key: key, members: rooms.map { Array($0.text.utf8) })
+    }
+
+    /// Asks for rooms above `cursor`, ascending.
+    package static func page(after cursor: Identifier?, limit: Int) -> StoreOperation {
+        .sortedSetRangeByMember(key: key, after: cursor.map { Array($0.text.utf8) }, limit: limit)
+    }
+
+    /// Reads what `page` brought; nil when it is something else.
+    package static func rooms(_ reply: StoreReply) -> [Identifier]? {
+        guard case .array(let parts) = reply else { return nil }
+        return parts.compactMap { part in
+            guard case .bytes(let name) = part else { return nil }
+            return name.withUnsafeBytes { Identifier(validating: $0) }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import ControlPlane
+import Foundations
+import Rooms
+
+/// Whom presence is about: a room, or a user. On the home's thread.
+protocol ClusterPresenceDelegate: AnyObject {
+    /// Who is in on this node.
+    var attendances: [Attendance] { get }
+    /// A node says something else of a user than before; nil: that the user is not in on it.
+    func presenceMoved(_ user: Identifier, from old: RemoteAttendance?, to new: RemoteAttendance?)
+    /// What this node said of a user has its place in the order of what all nodes say.
+    func presenceAnnounced(_ user: Identifier, _ own: RemoteAttendance?)
+}
+
+/// Who is in a room, or connected as a user, on the other nodes. Every node says who is in on it, and keeps what the
+/// others said.
+///
+/// Thread: the home worker's.
+final class ClusterPresence {
+    /// Between reading who is in and believing that all living nodes have said so: time enough for each of them to
+    /// notice that the store is back, and for the dead ones' leases to end.
+    private static let settlingMilliseconds = 5_000
+
+    private(set) var roster = RemoteRoster()
+    private unowned let worker: Worker
+    private unowned let follower: LogFollower
+    private unowned let delegate: any ClusterPresenceDelegate
+    /// Until `settledAt` (loop milliseconds) nobody is missed.
+    private var isSettling = false
+    private var settledAt = 0
+
+    init(_ follower: LogFollower, of worker: Worker, delegate: any ClusterPresenceDelegate) {
+        self.follower = follower
+        self.worker = worker
+        self.delegate = delegate
+    }
+
+    /// A user came or went on this node: the others are told.
+    func tell(_ user: Identifier, _ attendance: Attendance) {
+        let devices = attendance.entries.map { entry in
+            RemoteAttendance.Device(
+                device: entry.info.device, deviceType: entry.info.deviceType, connectedAt: entry.info.connectedAt)
+        }
+        let record = devices.isEmpty ? [] : RemoteAttendance(node: worker.context.nodeID, devices: devices).record
+        follower.tellPresence(of: user, boot: worker.context.boot, record: record)
+    }
+
+    /// The log was opened, or opened again: says who is in here, and asks who is in elsewhere. What the store may have
+    /// lost comes back in time; only then is somebody missed.
+    func read() {
+        for attendance in delegate.attendances {
+            if let user = attendance.user { tell(user, attendance) }
+        }
+        isSettling = true
+        settledAt = worker.loop.now + Self.settlingMilliseconds
+        follower.readPresence()
+        worker.toSettle.append(self, at: settledAt)
+    }
+
+    /// Nobody is to be missed any more.
+    func end() { isSettling = false }
+
+    /// The time has come to miss those whom nobody told of.
+    func settle() {
+        guard isSettling, worker.loop.now >= settledAt else { return }
+        isSettling = false
+        follower.readPresence()
+    }
+
+    /// A node said something.
+    func told(_ change: RoomPresence.Change) {
+        let attendance = RemoteAttendance(record: change.record)
+        if change.boot == worker.context.boot { return delegate.presenceAnnounced(change.user, attendance) }
+        told(change.user, by: change.boot, attendance)
+    }
+
+    /// All that the store knows has come.
+    func wasRead(_ entries: [RoomPresence.Change]) {
+        let living = Set(worker.otherNodes.map(\.boot))
+        var known: Set<[String]> = []
+        var gone: [RoomPresence.Change] = []
+        for entry in entries where entry.boot != worker.context.boot {
+            // While this settles a node may be alive and not have beaten yet.
+            if worker.goneNodes.contains(entry.boot) || !isSettling && !living.contains(entry.boot) {
+                gone.append(entry)
+                continue
+            }
+            known.insert([entry.boot, entry.user.text])
+            told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
+        }
+        follower.removePresence(gone)
+        guard !isSettling else { return }
+        for entry in roster.entries where !known.contains([entry.boot, entry.user.text]) {
+            told(entry.user, by: entry.boot, nil)
+        }
+    }
+
+    /// A node is gone, and with it all who were in on it.
+    func nodeGone(_ boot: String) {
+        let users = roster.users(of: boot)
+        for user in users { told(user, by: boot, nil) }
+        follower.removePresence(users.map { RoomPresence.Change(boot: boot, user: $0, record: []) })
+    }
+
+    private func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {
+        let old = roster.attendance(of: user, by: boot)
+        guard old != attendance else { return }
+        roster.told(user, by: boot, attendance)
+        delegate.presenceMoved(user, from: old, to: attendance)
+    }
+}

@@ -1,0 +1,250 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// A user of a cluster, at its home on this node: the inbox that all nodes share, the devices on other nodes, and the
+/// session.
+///
+/// Thread: the home worker's.
+final class SharedUser {
+    unowned let worker: Worker
+    let user: User
+    private(set) var follower: LogFollower?
+    private(set) var presence: ClusterPresence?
+    let keys: LogKeys
+    /// The inbox, once there is something in it or to be put there.
+    let inbox: Inbox
+    /// The inbox has caught up with the store, or the store is away.
+    var isReady = false
+    /// What waits for that.
+    var waiting: [() -> Void] = []
+    var wasOpened = false
+    /// Our own messages that had their place before the first opening was done, and the bodies that are there.
+    var placed: [(own: Submission, body: [UInt8], position: Position)] = []
+    /// Why the next entry does not follow the one that the devices were told of last.
+    var gapReason: GapReason?
+    /// Who has seen the messages that were delivered without a place and have none yet, by their numbers.
+    var seen: [UInt64: Set<ObjectIdentifier>] = [:]
+    /// Connections that came while the store could be told of it: whether that was published yet.
+    var orders: [ObjectIdentifier: Announcement] = [:]
+    private var isListedForCommit = false
+    private var session = SessionState()
+    /// When it was last needed, loop milliseconds.
+    private(set) var usedAt: Int
+
+    enum Announcement { case asked, told }
+
+    /// What this node knows of the session.
+    private struct SessionState {
+        var id: String?
+        /// As the store last had it.
+        var messageCount = 0
+        var lastActiveAt: Int?
+        /// How many of the user's commits the store was told of.
+        var toldCommits = 0
+        /// Who waits for an answer of the store.
+        var asking: [Int: (Answer) -> Void] = [:]
+        var nextAsking = 0
+    }
+
+    /// What a connection is told of its session.
+    typealias Answer = WelcomeFrame.SessionState
+
+    init(_ user: User, of worker: Worker) {
+        self.user = user
+        self.worker = worker
+        keys = LogKeys(user: user.id)
+        usedAt = worker.loop.now
+        inbox = user.openInbox(of: user.id, epoch: worker.namePrefix, size: worker.configuration.inboxSize)
+    }
+
+    /// Begins to follow the inbox; to be called once it is in the worker's table.
+    func begin(_ store: any Store, isStoreAway: Bool) {
+        let configuration = worker.configuration
+        let follower = LogFollower(
+            keys, store: store,
+            rules: LogFollower.Rules(
+                dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
+                keptMilliseconds: configuration.inboxTTLMilliseconds),
+            entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned worker] in worker.makeName() },
+            delegate: self)
+        self.follower = follower
+        presence = ClusterPresence(follower, of: worker, delegate: self)
+        follower.begin(isStoreAway: isStoreAway)
+        if isStoreAway { becameReady() }
+    }
+
+    /// Ends it; nobody is connected and nothing waits.
+    func end() {
+        follower?.close()
+        presence?.end()
+    }
+
+    /// Does something once the inbox is as the store has it; at once when it is.
+    func whenReady(_ work: @escaping () -> Void) {
+        usedAt = worker.loop.now
+        if isReady { work() } else { waiting.append(work) }
+    }
+
+    func becameReady() {
+        isReady = true
+        let works = waiting
+        waiting = []
+        for work in works { work() }
+    }
+
+    /// Whether it can be dropped: nobody is connected here and nothing waits.
+    var isIdle: Bool {
+        user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && (follower?.log.waitingCount ?? 0) == 0
+    }
+
+    // MARK: Messages
+
+    /// Takes a direct message to be committed to this inbox; false when it can only be kept here, and too much is kept
+    /// already.
+    func submit(_ submission: Submission) -> Bool {
+        guard let follower else { return false }
+        usedAt = worker.loop.now
+        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
+            return isRepetition(submission)
+        }
+        follower.submit(submission)
+        if follower.log.hasUnsent, !isListedForCommit {
+            isListedForCommit = true
+            worker.usersToCommit.append(self)
+        }
+        return true
+    }
+
+    /// At the end of a turn: sends what was submitted in it.
+    func commitSubmitted() {
+        isListedForCommit = false
+        follower?.flush()
+    }
+
+    /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
+    func poll(isActive: Bool) {
+        tellSession()
+        if isActive { follower?.poll() }
+    }
+
+    // MARK: The inbox
+
+    /// A device has processed the inbox up to a position.
+    func acknowledged(_ position: Position, by device: Identifier) {
+        inbox.acknowledged(position, device: device)
+        tellCursor(position, of: device)
+    }
+
+    func tellCursor(_ position: Position, of device: Identifier) {
+        guard !worker.isStoreAway else { return }
+        let operation = InboxCursor.operation(
+            keys, position, device: device, devicesMax: Inbox.cursorsMax,
+            kept: worker.configuration.inboxTTLMilliseconds)
+        worker.store?.perform(operation) { _ in }
+    }
+
+    /// Reads how far devices on all nodes have processed the inbox; at once when the store is away.
+    func readCursors(_ completion: @escaping () -> Void) {
+        guard !worker.isStoreAway, let store = worker.store else { return completion() }
+        store.perform(InboxCursor.all(keys)) { [weak self] result in
+            if let self, let cursors = (try? result.get()).flatMap(InboxCursor.cursors) { remember(cursors) }
+            completion()
+        }
+    }
+
+    private func remember(_ cursors: [InboxCursor]) {
+        for cursor in cursors { inbox.raiseCursor(of: cursor.device, to: cursor.seq) }
+    }
+
+    // MARK: The session
+
+    /// Asks for the session of a connection that comes; with the store away this node's own knowledge has to do.
+    func askSession(_ completion: @escaping (Answer) -> Void) {
+        usedAt = worker.loop.now
+        guard !worker.isStoreAway else { return completion(ownSession) }
+        session.nextAsking += 1
+        let number = session.nextAsking
+        session.asking[number] = completion
+        talk { [weak self] answer in
+            guard let self, let completion = session.asking.removeValue(forKey: number) else { return }
+            completion(answer.map(told) ?? ownSession)
+        }
+    }
+
+    /// What this node can say of the session by itself.
+    private var ownSession: Answer {
+        let isResumed = session.id != nil
+        let id = session.id ?? worker.makeName(after: "s-")
+        session.id = id
+        return Answer(
+            id: id, isResumed: isResumed, messageCount: session.messageCount + untold,
+            lastActiveAt: isResumed ? max(session.lastActiveAt ?? 0, user.lastActiveAt) : nil)
+    }
+
+    private var untold: Int { user.commitCount - session.toldCommits }
+
+    private func told(_ answer: UserSession) -> Answer {
+        Answer(
+            id: answer.id, isResumed: answer.isResumed, messageCount: answer.messageCount + untold,
+            lastActiveAt: answer.lastActiveAt)
+    }
+
+    /// Tells the store what was committed since the last time, if there is something.
+    func tellSession() {
+        guard untold > 0, !worker.isStoreAway else { return }
+        talk { _ in }
+    }
+
+    /// The last device has gone: from now on the session runs out.
+    func sessionPaused() {
+        guard !worker.isStoreAway else { return }
+        talk { _ in }
+    }
+
+    private func talk(_ completion: @escaping (UserSession?) -> Void) {
+        guard let store = worker.store else { return }
+        let messages = untold
+        session.toldCommits += messages
+        let now = worker.loop.unixNow
+        let news = UserSession.News(
+            messages: messages, lastActiveAt: max(user.lastActiveAt, user.attendance.isEmpty ? 0 : now),
+            newID: session.id ?? worker.makeName(after: "s-"))
+        let operation = UserSession.operation(
+            keys, news, at: now, ttl: worker.configuration.sessionTTLMilliseconds)
+        store.perform(operation) { [weak self] result in
+            guard let self else { return }
+            let answer = (try? result.get()).flatMap(UserSession.init)
+            if let answer {
+                remember(answer)
+            } else {
+                session.toldCommits -= messages
+            }
+            completion(answer)
+        }
+    }
+
+    private func remember(_ answer: UserSession) {
+        session.id = answer.id
+        session.messageCount = answer.messageCount
+        session.lastActiveAt = answer.lastActiveAt
+        remember(answer.cursors)
+    }
+
+    // MARK: The store
+
+    func storeLost() {
+        follower?.storeLost()
+        orders = [:]
+        let asking = session.asking
+        session.asking = [:]
+        if !isReady { becameReady() }
+        for completion in asking.sorted(by: { $0.key < $1.key }).map(\.value) { completion(ownSession) }
+    }
+
+    func storeReturned() {
+        follower?.storeReturned()
+        if session.id != nil, !user.attendance.isEmpty || untold > 0 { talk { _ in } }
+    }
+}
