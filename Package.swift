@@ -62,7 +62,7 @@ let package = Package(
             name: "ControlPlane", dependencies: ["Foundations"],
             resources: [
                 .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
-                .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"),
+                .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"), .embedInCode("Janitor/Scripts"),
             ],
             swiftSettings: unchecked
         ),

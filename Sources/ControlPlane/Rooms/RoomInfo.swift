@@ -11,8 +11,10 @@ package struct RoomInfo: Equatable, Sendable {
     package let connections: Int
 
     /// Asks for it: null when there is no such room.
-    package static func operation(_ keys: LogKeys) -> StoreOperation {
-        .script(script, keys: [keys.place, keys.settings, keys.members], arguments: [])
+    /// - Parameter gone: nodes that are gone, by their runs: who was in on them is not counted.
+    package static func operation(_ keys: LogKeys, gone: [String] = []) -> StoreOperation {
+        .script(
+            script, keys: [keys.place, keys.settings, keys.members], arguments: gone.map { Array($0.utf8) })
     }
 
     /// Reads the store's answer; nil when there is no such room.
@@ -31,7 +33,7 @@ package struct RoomInfo: Equatable, Sendable {
 
     /// The script `room_info.lua`, and the same in Swift.
     package static let script = StoreScript(name: "room_info", lua: PackageResources.room_info_lua) {
-        operations, keys, _ throws(StoreFault) in
+        operations, keys, gone throws(StoreFault) in
         let fields = ["epoch", "seq", "created", "gone"].map { Array($0.utf8) }
         guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: fields)),
             case .array(let settings) = try operations.call(.hashGetAll(key: keys[1])),
@@ -45,6 +47,7 @@ package struct RoomInfo: Equatable, Sendable {
             guard case .bytes(let field) = members[index], case .bytes(let record) = members[index + 1] else {
                 continue
             }
+            if gone.contains(Array(field.prefix { $0 != 0x0A })) { continue }
             users.insert(Array(field.drop { $0 != 0x0A }.dropFirst()))
             connections += record.count { $0 == 0x0A } / 3
         }
@@ -53,32 +56,5 @@ package struct RoomInfo: Equatable, Sendable {
             place[2] == .null ? .bytes(Array("0".utf8)) : place[2], .array(settings), .integer(users.count),
             .integer(connections),
         ])
-    }
-}
-
-/// All rooms of a cluster by id. A hint: a room that it names may be gone.
-package enum RoomIndex {
-    private static let key = Array("sluice:rooms".utf8)
-
-    package static func adding(_ rooms: [Identifier]) -> StoreOperation {
-        .sortedSetAdd(key: key, entries: rooms.map { StoreEntry(Array($0.text.utf8), score: 0) })
-    }
-
-    package static func removing(_ rooms: [Identifier]) -> StoreOperation {
-        .sortedSetRemove(key: key, members: rooms.map { Array($0.text.utf8) })
-    }
-
-    /// Asks for rooms above `cursor`, ascending.
-    package static func page(after cursor: Identifier?, limit: Int) -> StoreOperation {
-        .sortedSetRangeByMember(key: key, after: cursor.map { Array($0.text.utf8) }, limit: limit)
-    }
-
-    /// Reads what `page` brought; nil when it is something else.
-    package static func rooms(_ reply: StoreReply) -> [Identifier]? {
-        guard case .array(let parts) = reply else { return nil }
-        return parts.compactMap { part in
-            guard case .bytes(let name) = part else { return nil }
-            return name.withUnsafeBytes { Identifier(validating: $0) }
-        }
     }
 }

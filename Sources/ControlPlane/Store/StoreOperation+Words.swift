@@ -4,7 +4,7 @@ extension StoreOperation {
     package var words: [[UInt8]] {
         switch self {
         case .get, .set, .increment: stringWords
-        case .delete, .exists, .expire, .timeToLive, .persist: keyWords
+        case .delete, .exists, .scan, .expire, .timeToLive, .persist: keyWords
         case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete, .hashIncrement: hashWords
         case .listAppend, .listRemoveFirst, .listRange, .listRemove, .listLength: listWords
         case .setAdd, .setRemove, .setMembers, .setContains, .setCount: setWords
@@ -37,6 +37,8 @@ extension StoreOperation {
         switch self {
         case .delete(let keys): command("DEL") + keys
         case .exists(let keys): command("EXISTS") + keys
+        case .scan(let cursor, let prefix, let suffix, let count):
+            command("SCAN", cursor, word("MATCH"), prefix + word("*") + suffix, word("COUNT"), digits(count))
         case .expire(let key, let milliseconds): command("PEXPIRE", key, digits(milliseconds))
         case .timeToLive(let key): command("PTTL", key)
         case .persist(let key): command("PERSIST", key)

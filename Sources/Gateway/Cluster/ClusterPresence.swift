@@ -6,10 +6,8 @@ import Rooms
 protocol ClusterPresenceDelegate: AnyObject {
     /// Who is in on this node.
     var attendances: [Attendance] { get }
-    /// A node says something else of a user than before; nil: that the user is not in on it.
-    func presenceMoved(_ user: Identifier, from old: RemoteAttendance?, to new: RemoteAttendance?)
-    /// What this node said of a user has its place in the order of what all nodes say.
-    func presenceAnnounced(_ user: Identifier, _ own: RemoteAttendance?)
+    /// A node says something else of a user than before; nil: that the user is not in on it. `boot` is its run.
+    func presenceMoved(_ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?)
 }
 
 /// Who is in a room, or connected as a user, on the other nodes. Every node says who is in on it, and keeps what the
@@ -69,9 +67,8 @@ final class ClusterPresence {
 
     /// A node said something.
     func told(_ change: RoomPresence.Change) {
-        let attendance = RemoteAttendance(record: change.record)
-        if change.boot == worker.context.boot { return delegate.presenceAnnounced(change.user, attendance) }
-        told(change.user, by: change.boot, attendance)
+        guard change.boot != worker.context.boot else { return }
+        told(change.user, by: change.boot, RemoteAttendance(record: change.record))
     }
 
     /// All that the store knows has come.
@@ -106,6 +103,6 @@ final class ClusterPresence {
         let old = roster.attendance(of: user, by: boot)
         guard old != attendance else { return }
         roster.told(user, by: boot, attendance)
-        delegate.presenceMoved(user, from: old, to: attendance)
+        delegate.presenceMoved(user, on: boot, from: old, to: attendance)
     }
 }

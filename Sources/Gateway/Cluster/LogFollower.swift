@@ -95,7 +95,8 @@ final class LogFollower {
 
     /// Takes a message in. It is told at once when it can only be provisional.
     func submit(_ submission: Submission) {
-        if log.standing == .away, delegate.isRepetition(submission) { return }
+        // What members have seen is known here, whatever becomes of the store's history.
+        if log.standing != .following, delegate.isRepetition(submission) { return }
         let number = log.submitted(submission)
         if log.standing == .away, let kept = log.submission(number) { delegate.provisional(kept) }
     }

@@ -28,10 +28,10 @@ extension SharedRoom: ClusterPresenceDelegate {
 
     var attendances: [Attendance] { Array(home.room.attendances) }
 
-    func presenceAnnounced(_ user: Identifier, _ own: RemoteAttendance?) {}
-
     /// Those who are in here are told when it makes a difference.
-    func presenceMoved(_ user: Identifier, from old: RemoteAttendance?, to new: RemoteAttendance?) {
+    func presenceMoved(
+        _ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?
+    ) {
         let wasElsewhere = elsewhere.contains(user)
         countElsewhere(user)
         let isThere = elsewhere.contains(user)

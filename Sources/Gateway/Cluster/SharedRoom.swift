@@ -169,13 +169,17 @@ final class SharedRoom {
         var isRepetition = false
     }
 
-    /// Tells an author of a message's place. `length` is that of the message's own frame, the last in the batch.
-    private func tell(_ author: Submission.Author, _ submission: Submission, _ place: Place, length: Int = 0) {
+    private func writeAck(_ submission: Submission, _ place: Place) {
         submission.rawID.withUnsafeBytes { id in
             worker.writer.ack(
                 .room(home.room.id), id: id, position: place.position, time: place.time,
                 isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis)
         }
+    }
+
+    /// Tells an author of a message's place. `length` is that of the message's own frame, the last in the batch.
+    private func tell(_ author: Submission.Author, _ submission: Submission, _ place: Place, length: Int = 0) {
+        writeAck(submission, place)
         switch author {
         case .connection(let info):
             worker.openBatch(of: home).cut(
@@ -242,12 +246,7 @@ extension SharedRoom: LogFollowerDelegate {
         // Who is in has seen it in the former history; only its author waits for its place.
         if !isSeen { worker.openBatch(of: home).append(message: frame) }
         guard let own else { return }
-        let isFirst = own.body == body
-        let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
-        let position = Position(epoch: home.room.log.epoch, seq: seq)
-        tell(
-            own.author, own, Place(position: position, time: time, isRepetition: !isFirst),
-            length: isSeen ? 0 : frame.length)
+        tell(own.author, own, placeOf(own, seq, body), length: isSeen ? 0 : frame.length)
     }
 
     /// The room has its place and its history: members that came before get what they missed of it.
@@ -261,19 +260,28 @@ extension SharedRoom: LogFollowerDelegate {
             worker.writer.gap(
                 room: home.room.id, epoch: log.epoch, nextSeq: replayAfter + 1,
                 reason: GapReason.epochChanged.rawValue)
-            var frames = [worker.scratch.frame(.text, worker.writer.bytes)]
+            var replay = [Worker.Replayed.frame(worker.scratch.frame(.text, worker.writer.bytes))]
             for entry in log.entries(after: replayAfter, countMax: .max, byteCountMax: .max) {
-                if let own = placed[entry.seq], own.isProvisional, hasSeen(own, info) {
-                    frames.append(confirmFrame(own, epoch: log.epoch, seq: entry.seq))
-                } else {
-                    frames.append(entry.frame)
-                }
+                replay.append(replayed(entry, to: info))
             }
             worker.flush(home)
-            worker.post(to: info.worker) { [frames] in $0.deliver(frames, to: info) }
+            worker.post(to: info.worker) { [replay] in $0.deliver(replay, to: info) }
         }
         placed = [:]
         forgetLateMembers()
+    }
+
+    /// An entry of the history as a member gets it that came before the room had its place.
+    private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> Worker.Replayed {
+        guard let own = placed[entry.seq] else { return .frame(entry.frame) }
+        if own.isProvisional {
+            guard hasSeen(own, info) else { return .frame(entry.frame) }
+            return .frame(confirmFrame(own, epoch: home.room.log.epoch, seq: entry.seq))
+        }
+        guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }
+        let body = home.room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
+        writeAck(own, placeOf(own, entry.seq, Array(body)))
+        return .ack(worker.scratch.frame(.text, worker.writer.bytes), entry.frame)
     }
 
     /// Clocks of nodes may differ by so much.
@@ -290,9 +298,17 @@ extension SharedRoom: LogFollowerDelegate {
     private func ownIsHistory(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) {
         placed[seq] = own
         guard !own.isProvisional else { return provisionalEnded(own) }
-        let position = Position(epoch: home.room.log.epoch, seq: seq)
-        let time = body.withUnsafeBytes(MessageBody.time) ?? own.time
-        tell(own.author, own, Place(position: position, time: time, isRepetition: own.body != body))
+        // Its author gets the ack in its place of what is replayed.
+        if case .connection(let author) = own.author, unplaced.contains(where: { $0.info === author }) { return }
+        tell(own.author, own, placeOf(own, seq, body))
+    }
+
+    /// The place of a message that was committed with this body.
+    private func placeOf(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) -> Place {
+        let isFirst = own.body == body
+        let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
+        return Place(
+            position: Position(epoch: home.room.log.epoch, seq: seq), time: time, isRepetition: !isFirst)
     }
 
     /// Whether a member was there when a provisional message was delivered.

@@ -4,9 +4,6 @@ import Rooms
 
 // The user's devices on all nodes.
 extension SharedUser: ClusterPresenceDelegate {
-    /// Clocks of nodes may differ by so much.
-    private static let clockToleranceMilliseconds = 5_000
-
     var attendances: [Attendance] { user.attendance.isEmpty ? [] : [user.attendance] }
 
     /// Devices on other nodes.
@@ -17,30 +14,25 @@ extension SharedUser: ClusterPresenceDelegate {
     /// Whether a device is online on another node.
     func isElsewhere(_ device: Identifier) -> Bool { devicesElsewhere.contains { $0.device == device } }
 
-    /// A connection came.
-    func connected(_ info: ConnectionInfo) {
-        if !worker.isStoreAway { orders[ObjectIdentifier(info)] = .asked }
-        presence?.tell(user.id, user.attendance)
+    /// When a connection of a device that comes now has come: later than all others of it that this node knows of,
+    /// whatever their nodes' clocks say. In Unix milliseconds.
+    func timeOfArrival(of device: Identifier?) -> Int {
+        let others = devicesElsewhere.filter { $0.device == device }.map { $0.connectedAt + 1 }
+        return max(worker.loop.unixNow, others.max() ?? 0)
     }
 
-    /// Devices went.
-    func disconnected(_ gone: [ConnectionInfo]) {
-        for info in gone { orders[ObjectIdentifier(info)] = nil }
+    /// Connections came or went.
+    func devicesChanged() {
         presence?.tell(user.id, user.attendance)
         if user.attendance.isEmpty { sessionPaused() }
     }
 
-    /// What this node said of a device now stands before all that others say of it from now on.
-    func presenceAnnounced(_ user: Identifier, _ own: RemoteAttendance?) {
-        for info in self.user.attendance.living where orders[ObjectIdentifier(info)] == .asked {
-            let isTold = own?.devices.contains { $0.device == info.device && $0.connectedAt == info.connectedAt }
-            if isTold == true { orders[ObjectIdentifier(info)] = .told }
-        }
-    }
-
-    func presenceMoved(_ user: Identifier, from old: RemoteAttendance?, to new: RemoteAttendance?) {
+    func presenceMoved(
+        _ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?
+    ) {
         for device in new?.devices ?? [] where old?.devices.contains(device) != true {
-            cameElsewhere(device, wasThere: old?.devices.contains { $0.device == device.device } == true)
+            cameElsewhere(
+                device, on: boot, wasThere: old?.devices.contains { $0.device == device.device } == true)
         }
         for device in old?.devices ?? [] where !isKnown(device.device) {
             worker.tellDevices(of: self.user, about: device.device, type: device.deviceType, isOnline: false)
@@ -80,27 +72,17 @@ extension SharedUser: ClusterPresenceDelegate {
         isElsewhere(device) || user.attendance.entries.contains { $0.info.device == device }
     }
 
-    /// A device connected to another node. The connection that it had here, if it is the older one, is replaced by that.
-    private func cameElsewhere(_ device: RemoteAttendance.Device, wasThere: Bool) {
+    /// A device connected to another node. The connection that it has here, if it is the older one, is replaced by that;
+    /// of two that came at once the nodes' names decide, everywhere alike.
+    private func cameElsewhere(_ device: RemoteAttendance.Device, on boot: String, wasThere: Bool) {
         let here = user.attendance.entries.filter { $0.info.device == device.device }
-        for entry in here where entry.graceEnd == nil && isOlder(entry.info, than: device) {
+        for entry in here where entry.graceEnd == nil {
             let info = entry.info
-            worker.post(to: info.worker) { $0.find(info)?.closeAsReplaced() }
+            let isOlder = (info.connectedAt, worker.context.boot) < (device.connectedAt, boot)
+            if isOlder { worker.post(to: info.worker) { $0.find(info)?.closeAsReplaced() } }
         }
         let others = devicesElsewhere.count { $0.device == device.device }
         guard here.isEmpty, !wasThere, others == 1 else { return }
         worker.tellDevices(of: user, about: device.device, type: device.deviceType, isOnline: true)
-    }
-
-    /// Which of two connections of one device came first: by the nodes' clocks, and where these are too close, by the
-    /// order in which the store got to know of them.
-    private func isOlder(_ info: ConnectionInfo, than device: RemoteAttendance.Device) -> Bool {
-        let lead = device.connectedAt - info.connectedAt
-        guard abs(lead) <= Self.clockToleranceMilliseconds else { return lead > 0 }
-        switch orders[ObjectIdentifier(info)] {
-        case .told: return true
-        case .asked: return false
-        case nil: return lead >= 0
-        }
     }
 }

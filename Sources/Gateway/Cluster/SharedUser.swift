@@ -26,14 +26,10 @@ final class SharedUser {
     var gapReason: GapReason?
     /// Who has seen the messages that were delivered without a place and have none yet, by their numbers.
     var seen: [UInt64: Set<ObjectIdentifier>] = [:]
-    /// Connections that came while the store could be told of it: whether that was published yet.
-    var orders: [ObjectIdentifier: Announcement] = [:]
     private var isListedForCommit = false
     private var session = SessionState()
     /// When it was last needed, loop milliseconds.
     private(set) var usedAt: Int
-
-    enum Announcement { case asked, told }
 
     /// What this node knows of the session.
     private struct SessionState {
@@ -236,7 +232,6 @@ final class SharedUser {
 
     func storeLost() {
         follower?.storeLost()
-        orders = [:]
         let asking = session.asking
         session.asking = [:]
         if !isReady { becameReady() }

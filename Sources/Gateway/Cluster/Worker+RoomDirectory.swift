@@ -100,7 +100,7 @@ extension Worker {
         var described: [RoomDescription] = []
         var isComplete = true
         for id in ids {
-            store.perform(RoomInfo.operation(LogKeys(room: id))) { [weak self] result in
+            store.perform(RoomInfo.operation(LogKeys(room: id), gone: goneNodes)) { [weak self] result in
                 guard let self else { return }
                 switch result {
                 case .success(let reply):
@@ -108,21 +108,12 @@ extension Worker {
                         described.append(
                             RoomDescription(id, info, defaultHistorySize: configuration.historySize))
                     } else {
-                        forget(id, store)
+                        store.forgetRoom(id)
                     }
                 case .failure: isComplete = false
                 }
                 if id == last { completion(isComplete ? described : nil) }
             }
-        }
-    }
-
-    /// Takes a room that is gone out of the index, unless it was made again meanwhile.
-    private func forget(_ id: Identifier, _ store: any Store) {
-        store.perform(RoomIndex.removing([id])) { _ in }
-        store.perform(RoomInfo.operation(LogKeys(room: id))) { result in
-            guard case .success(let reply) = result, RoomInfo(reply) != nil else { return }
-            store.perform(RoomIndex.adding([id])) { _ in }
         }
     }
 }

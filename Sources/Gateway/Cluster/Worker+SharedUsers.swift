@@ -49,9 +49,9 @@ extension Worker {
         if let most = configuration.connectionsPerUserMax, !isReplacing, count >= most {
             return post(to: arrival.worker) { $0.attachRefused(arrival.socketKey, .userLimit) }
         }
-        let info = makeInfo(arrival)
+        let info = makeInfo(arrival, at: shared.timeOfArrival(of: arrival.device))
         admit(info, to: user, tellsDevices: !isElsewhere)
-        shared.connected(info)
+        shared.devicesChanged()
         let inbox = WelcomeFrame.InboxState(
             position: Position(epoch: shared.inbox.log.epoch, seq: shared.inbox.log.newestSeq),
             pending: shared.inbox.pendingCount)

@@ -133,6 +133,26 @@ extension Worker {
         for frame in frames { connection.deliverAlone(frame) }
     }
 
+    /// A part of what is replayed to a connection that is in already.
+    enum Replayed: Sendable {
+        case frame(FrameSlice)
+        /// The connection's own message, which it gets only if it asked for that, behind its ack.
+        case ack(FrameSlice, FrameSlice)
+    }
+
+    /// Replays something to a connection, if it is still there.
+    func deliver(_ replay: [Replayed], to info: ConnectionInfo) {
+        guard let connection = find(info) else { return }
+        for part in replay {
+            switch part {
+            case .frame(let frame): connection.deliverAlone(frame)
+            case .ack(let ack, let message):
+                connection.deliverAlone(ack)
+                if connection.wantsEcho { connection.deliverAlone(message) }
+            }
+        }
+    }
+
     /// The connection, if it is still there and its close frame has not been queued: nothing may follow that one
     /// (RFC 6455 §5.5.1).
     func find(_ info: ConnectionInfo) -> Connection? { findChatting(info.socketKey) }

@@ -63,11 +63,11 @@ extension Worker {
         post(to: info.worker) { $0.attached(info, sessionState, inbox, InboxReplay(frames: [], nextAfter: nil)) }
     }
 
-    func makeInfo(_ arrival: Arrival) -> ConnectionInfo {
+    func makeInfo(_ arrival: Arrival, at time: Int? = nil) -> ConnectionInfo {
         ConnectionInfo(
             user: arrival.user, device: arrival.device ?? Identifier(unchecked: makeName(after: "d-")),
             deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
-            connectedAt: loop.unixNow, userNumber: makeNumber(), windowBits: arrival.windowBits)
+            connectedAt: time ?? loop.unixNow, userNumber: makeNumber(), windowBits: arrival.windowBits)
     }
 
     /// A part of an inbox for a connection, and where the next one begins.
@@ -135,7 +135,7 @@ extension Worker {
             tellDevices(of: user, about: info.device, type: info.deviceType, isOnline: false)
         }
         guard !gone.isEmpty else { return }
-        shared?.disconnected(gone)
+        shared?.devicesChanged()
         listIfIdle(user, user.id)
     }
 

@@ -55,8 +55,8 @@ package final class Worker {
     var otherNodes: [NodeRecord] = []
     /// Rooms with messages that are to be sent to the store at the end of this turn.
     var roomsToCommit: ContiguousArray<SharedRoom> = []
-    /// Nodes that have gone, by their runs.
-    var goneNodes: Set<String> = []
+    /// Nodes that have gone, by their runs, the last ones.
+    var goneNodes: [String] = []
     /// Users at home here whose inbox and devices the cluster shares.
     var sharedUsers: [Identifier: SharedUser] = [:]
     var usersToCommit: ContiguousArray<SharedUser> = []

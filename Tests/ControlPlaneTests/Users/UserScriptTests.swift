@@ -74,9 +74,9 @@ struct UserScriptTests {
             switch Int.random(in: 0..<8, using: &random) {
             case 0, 1:
                 let news = UserSession.News(
-                    messages: Int.random(in: 0..<3, using: &random), lastActiveAt: step * 10, newID: "s\(step)")
+                    messages: Int.random(in: 0..<3, using: &random), lastActiveAt: step * 100_000, newID: "s\(step)")
                 operation = UserSession.operation(
-                    keys, news, at: step * 10, ttl: Int.random(in: 1..<100, using: &random))
+                    keys, news, at: step * 100_000, ttl: Int.random(in: 100_000..<1_000_000, using: &random))
             case 2:
                 let record = Bool.random(using: &random) ? Array("n\nd\n\n1".utf8) : []
                 operation = RoomPresence.operation(keys, boot: "b", user: ann, record: record)

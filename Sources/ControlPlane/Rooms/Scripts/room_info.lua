@@ -1,20 +1,25 @@
 -- Describes a room that the asking node need not follow.
 --
 -- KEYS  1 the log's place, a hash   2 what an operator set, a hash   3 who is in, a hash
+-- ARGV  1 … nodes that are gone, by their runs: who was in on them is not counted
 -- Returns the epoch, the seq, when the room was made, the settings as fields and values, the distinct users and their
 -- connections; or null when there is no such room.
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'created', 'gone')
 local settings = redis.call('HGETALL', KEYS[2])
 if #settings == 0 and (place[4] or redis.call('EXISTS', KEYS[1]) == 0) then return false end
 local users, connections, known = 0, 0, {}
+local gone = {}
+for _, boot in ipairs(ARGV) do gone[boot] = true end
 local members = redis.call('HGETALL', KEYS[3])
 for index = 1, #members, 2 do
-  local user = string.sub(members[index], string.find(members[index], '\n', 1, true) + 1)
-  if not known[user] then
-    known[user] = true
-    users = users + 1
+  local boot, user = string.match(members[index], '^(.-)\n(.*)$')
+  if not gone[boot] then
+    if not known[user] then
+      known[user] = true
+      users = users + 1
+    end
+    local _, lines = string.gsub(members[index + 1], '\n', '')
+    connections = connections + math.floor(lines / 3)
   end
-  local _, lines = string.gsub(members[index + 1], '\n', '')
-  connections = connections + math.floor(lines / 3)
 end
 return { place[1] or '', place[2] or '0', place[3] or '0', settings, users, connections }

@@ -30,6 +30,13 @@ extension MemoryKeyspace {
         switch operation {
         case .delete(let keys): return .integer(keys.reduce(0) { $0 + (remove($1) ? 1 : 0) })
         case .exists(let keys): return .integer(keys.reduce(0) { $0 + (contains($1) ? 1 : 0) })
+        case .scan(_, let prefix, let suffix, _):
+            // All of it is the first part.
+            let found = liveKeys.filter { key in
+                key.count >= prefix.count + suffix.count && key.starts(with: prefix)
+                    && key.reversed().starts(with: suffix.reversed())
+            }
+            return .array([.bytes(Array("0".utf8)), .array(found.map { .bytes($0) })])
         case .expire(let key, let milliseconds):
             guard let expiry = self.expiry(in: milliseconds) else { throw invalidExpiry(of: "pexpire") }
             guard contains(key) else { return .integer(0) }

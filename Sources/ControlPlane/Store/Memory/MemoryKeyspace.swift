@@ -32,7 +32,7 @@ final class MemoryKeyspace: StoreOperations {
     func call(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
         switch operation {
         case .get, .set, .increment: return try callString(operation)
-        case .delete, .exists, .expire, .timeToLive, .persist: return try callKey(operation)
+        case .delete, .exists, .scan, .expire, .timeToLive, .persist: return try callKey(operation)
         case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete, .hashIncrement: return try callHash(operation)
         case .listAppend, .listRemoveFirst, .listRange, .listRemove, .listLength: return try callList(operation)
         case .setAdd, .setRemove, .setMembers, .setContains, .setCount: return try callSet(operation)
@@ -81,6 +81,9 @@ final class MemoryKeyspace: StoreOperations {
     func replace(_ key: [UInt8], _ value: any MemoryValue, expiry: Int?) {
         entries[key] = Entry(value: value, expiry: expiry)
     }
+
+    /// All keys that are there.
+    var liveKeys: [[UInt8]] { entries.filter { !isExpired($0.value) }.map(\.key) }
 
     /// Takes `key` away; whether it was there.
     func remove(_ key: [UInt8]) -> Bool {

@@ -1,0 +1,51 @@
+/// When what dead nodes left is swept, and which nodes count as dead.
+///
+/// A node is dead when the membership says so, or when something of it was found and nobody has known it for a while:
+/// then it died while nobody was there to see it. Pure: times are milliseconds of one monotonic clock.
+package struct SweepPlan: Sendable {
+    /// Between two sweeps when nothing happens.
+    private static let intervalMilliseconds = 300_000
+    /// Between two sweeps while something is left that must be waited for, or after a failure.
+    private static let retryMilliseconds = 15_000
+    /// Dead nodes that are remembered, the newest ones.
+    private static let goneMax = 256
+
+    private let patience: Int
+    private var gone: [String] = []
+    /// Since when nodes that nobody knows have been found.
+    private var unknown: [String: Int] = [:]
+    private var dueAt: Int
+
+    /// - Parameter expiry: after how long a silent node counts as gone, in milliseconds.
+    package init(expiry: Int, at now: Int) {
+        patience = 2 * expiry
+        dueAt = now
+    }
+
+    /// A node has gone: what it left is swept at once.
+    package mutating func nodeGone(_ boot: String, at now: Int) {
+        gone.append(boot)
+        if gone.count > Self.goneMax { gone.removeFirst() }
+        dueAt = now
+    }
+
+    /// This node takes over the sweeping.
+    package mutating func began(at now: Int) { dueAt = now }
+
+    package func isDue(at now: Int) -> Bool { now >= dueAt }
+
+    /// What a sweep that begins now goes by.
+    package func nodes(living: [String], at now: Int) -> Sweep.Nodes {
+        let forgotten = unknown.filter { now - $0.value >= patience && !living.contains($0.key) }.map(\.key)
+        return Sweep.Nodes(gone: gone + forgotten.sorted(), living: living)
+    }
+
+    /// A sweep is over; these nodes are neither dead nor known to live.
+    package mutating func swept(unknown found: Set<String>, at now: Int) {
+        unknown = Dictionary(uniqueKeysWithValues: found.map { ($0, unknown[$0] ?? now) })
+        dueAt = now + (found.isEmpty ? Self.intervalMilliseconds : Self.retryMilliseconds)
+    }
+
+    /// A sweep came to nothing.
+    package mutating func failed(at now: Int) { dueAt = now + Self.retryMilliseconds }
+}
