@@ -77,7 +77,57 @@ class Answer:
         return f"<{self.status} {self.body[:300]!r}>"
 
 
-class Node:
+class Endpoint:
+    """What listens on `port` of 127.0.0.1: a node, or what stands before nodes."""
+
+    # HTTP
+
+    def request(self, method, path, body=None, headers=None, host=None, bound=10.0):
+        """One request on a connection of its own. A `body` that is no bytes goes as JSON."""
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        link = http.client.HTTPConnection(host or "127.0.0.1", self.port, timeout=seconds(bound))
+        with contextlib.closing(link):
+            link.request(method, path, body, headers)
+            answer = link.getresponse()
+            return Answer(answer.status, answer.getheaders(), answer.read())
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.request("POST", path, body, **more)
+
+    def delete(self, path, **more):
+        return self.request("DELETE", path, **more)
+
+    # Bytes
+
+    def connect(self, bound=10.0, source=None):
+        """A plain TCP connection."""
+        return socket.create_connection(("127.0.0.1", self.port), seconds(bound), source and (source, 0))
+
+    def exchange(self, data, bound=10.0):
+        """Sends bytes, then reads until the other side closes. Fails when it doesn't within `bound` seconds."""
+        with self.connect(bound) as link:
+            link.sendall(data)
+            answer = b""
+            while True:
+                try:
+                    part = link.recv(65536)
+                except ConnectionResetError:
+                    return answer
+                if not part:
+                    return answer
+                answer += part
+
+    def url(self, path):
+        return f"ws://127.0.0.1:{self.port}{path}"
+
+
+class Node(Endpoint):
     """One running process. `start` waits until it is ready; `stop` asks it to end and checks that."""
 
     def __init__(self, port=None, open_files=None, arguments=("serve",), cwd=None, **settings):
@@ -164,49 +214,3 @@ class Node:
     @property
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
-
-    # HTTP
-
-    def request(self, method, path, body=None, headers=None, host=None, bound=10.0):
-        """One request on a connection of its own. A `body` that is no bytes goes as JSON."""
-        headers = dict(headers or {})
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-            headers.setdefault("Content-Type", "application/json")
-        link = http.client.HTTPConnection(host or "127.0.0.1", self.port, timeout=seconds(bound))
-        with contextlib.closing(link):
-            link.request(method, path, body, headers)
-            answer = link.getresponse()
-            return Answer(answer.status, answer.getheaders(), answer.read())
-
-    def get(self, path, **more):
-        return self.request("GET", path, **more)
-
-    def post(self, path, body=None, **more):
-        return self.request("POST", path, body, **more)
-
-    def delete(self, path, **more):
-        return self.request("DELETE", path, **more)
-
-    # Bytes
-
-    def connect(self, bound=10.0, source=None):
-        """A plain TCP connection to the node."""
-        return socket.create_connection(("127.0.0.1", self.port), seconds(bound), source and (source, 0))
-
-    def exchange(self, data, bound=10.0):
-        """Sends bytes, then reads until the node closes. Fails when it doesn't close within `bound` seconds."""
-        with self.connect(bound) as link:
-            link.sendall(data)
-            answer = b""
-            while True:
-                try:
-                    part = link.recv(65536)
-                except ConnectionResetError:
-                    return answer
-                if not part:
-                    return answer
-                answer += part
-
-    def url(self, path):
-        return f"ws://127.0.0.1:{self.port}{path}"
