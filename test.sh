@@ -53,6 +53,8 @@ install_packages() {
     if wants foreign; then
         command -v node >/dev/null || missing+=(nodejs)
         [ -d /usr/share/nodejs/ws ] || missing+=(node-ws)
+        [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx)
+        command -v openssl >/dev/null || missing+=(openssl)
     fi
     if wants browser; then
         command -v chromium >/dev/null || missing+=(chromium)
@@ -69,8 +71,24 @@ install_packages() {
     fi
     printf 'Installing %s …\n' "${missing[*]}"
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q || true
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" || exit 69
+    install_idle "$sudo" "${missing[@]}" || exit 69
 }
+
+# Packages of servers start them at once, and with the system: Nginx on port 80. Here neither, as the tests start their own.
+install_idle() ( # sudo or nothing, packages
+    sudo=$1 policy=/usr/sbin/policy-rc.d
+    shift
+    if [ ! -e "$policy" ]; then
+        trap '$sudo rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | $sudo install -m 755 /dev/stdin "$policy"
+    fi
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || exit
+    for package in "$@"; do
+        case $package in
+            nginx | redis-server) ! command -v systemctl >/dev/null || $sudo systemctl disable -q "$package" || true ;;
+        esac
+    done
+)
 
 make_environment() {
     local stamp
