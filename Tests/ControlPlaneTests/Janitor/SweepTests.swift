@@ -21,7 +21,9 @@ struct SweepTests {
         let store = MemoryStore(runID: "0") { 0 }
         var told: [RoomPresence.Change] = []
         store.subscribe(room.channel) { notice in
-            if case .message(let payload) = notice, let change = RoomPresence.publication(payload) { told.append(change) }
+            if case .message(let payload) = notice, let change = RoomPresence.publication(payload) {
+                told.append(change)
+            }
         }
         let record = Array("n\nd\n\n1".utf8)
         for boot in ["dead", "alive", "who"] {
