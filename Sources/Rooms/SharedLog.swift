@@ -159,6 +159,11 @@ package struct SharedLog {
         standing == .following && nextToSend - firstNumber < UInt64(submissions.count)
     }
 
+    /// Whether the next message to be sent was kept for the store.
+    package var nextWasKept: Bool {
+        hasUnsent && submissions[Int(nextToSend - firstNumber)]?.isProvisional == true
+    }
+
     /// A message was found to be a repetition: it waits no longer.
     package mutating func removed(_ number: UInt64) -> Submission? {
         guard let submission = submission(number) else { return nil }

@@ -54,6 +54,9 @@ final class LogFollower {
     private let entriesMax: () -> Int
     private let makeEpoch: () -> String
     private unowned let delegate: any LogFollowerDelegate
+    private let pace: ResyncPace?
+    /// It waits for its turn at sending what was kept, or has sent a part of that.
+    private var isInTurn = false
     /// Rises with each opening: answers to what was asked before it mean nothing any more.
     private var opening = 0
     private var isCatchingUp = false
@@ -67,10 +70,12 @@ final class LogFollower {
     /// Looks that found the follower still catching up.
     private var idlePolls = 0
 
+    /// - Parameter pace: when messages that were kept are sent; nil: at once.
     init(
         _ keys: LogKeys, store: any Store, rules: Rules, entriesMax: @escaping () -> Int,
-        makeEpoch: @escaping () -> String, delegate: any LogFollowerDelegate
+        makeEpoch: @escaping () -> String, pace: ResyncPace? = nil, delegate: any LogFollowerDelegate
     ) {
+        self.pace = pace
         self.keys = keys
         self.store = store
         self.rules = rules
@@ -106,7 +111,28 @@ final class LogFollower {
 
     /// Sends what was submitted since the last time; to be called at the end of a turn.
     func flush() {
-        while log.hasUnsent, !isCatchingUp { commit(log.takeUnsent()) }
+        while log.hasUnsent, !isCatchingUp, !isClosed {
+            if let pace, log.nextWasKept {
+                if !isInTurn { pace.wants(self) }
+                isInTurn = true
+                return
+            }
+            commit(log.takeUnsent())
+        }
+    }
+
+    /// Sends a batch that begins with a message that was kept. Its end is told to the pace.
+    func sendKept() {
+        guard log.hasUnsent, !isCatchingUp, !isClosed else { return turnEnded() }
+        commit(log.takeUnsent()) { [weak self, pace] in
+            if let self { turnEnded() } else { pace?.ended() }
+        }
+    }
+
+    private func turnEnded() {
+        isInTurn = false
+        pace?.ended()
+        flush()
     }
 
     /// The store can't be reached.
@@ -358,8 +384,10 @@ final class LogFollower {
 
     // MARK: Commits
 
-    private func commit(_ batch: [(number: UInt64, submission: Submission)]) {
-        guard !batch.isEmpty else { return }
+    private func commit(
+        _ batch: [(number: UInt64, submission: Submission)], ended: (() -> Void)? = nil
+    ) {
+        guard !batch.isEmpty else { return ended?() ?? () }
         let messages = batch.map { entry in
             LogCommit.Message(
                 idKey: keys.id(user: entry.submission.user, id: entry.submission.id), time: entry.submission.time,
@@ -367,10 +395,14 @@ final class LogFollower {
         }
         let opening = opening
         store.perform(LogCommit.operation(keys, terms, messages)) { [weak self] result in
-            guard let self, self.opening == opening, !isClosed else { return }
-            // Without an answer the store is lost, or the log is opened again: either sends what waits once more.
-            guard case .success(let reply) = result, let answer = LogCommit.answer(reply) else { return }
-            answered(answer, batch)
+            if ended != nil { self?.pace?.works() }
+            if let self, self.opening == opening, !isClosed,
+                // Without an answer the store is lost, or the log is opened again: either sends what waits once more.
+                case .success(let reply) = result, let answer = LogCommit.answer(reply)
+            {
+                answered(answer, batch)
+            }
+            ended?()
         }
     }
 

@@ -53,7 +53,7 @@ final class SharedRoom {
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
             entriesMax: { [unowned home] in home.room.settings.historySize },
-            makeEpoch: { [unowned worker] in worker.makeName() }, delegate: self)
+            makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace, delegate: self)
         self.follower = follower
         presence = ClusterPresence(follower, of: worker, delegate: self)
         follower.begin(isStoreAway: isStoreAway)

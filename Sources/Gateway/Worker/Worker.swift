@@ -64,8 +64,9 @@ package final class Worker {
     let whereabouts: WhereaboutsDesk
     /// Where other nodes have until then to say who is in.
     var toSettle = TimedQueue<ClusterPresence>()
-    /// What is kept for the store.
+    /// What is kept for the store, and when it is sent.
     var outbox: Outbox
+    private(set) var resyncPace: ResyncPace?
     /// Publishing requests that wait for their message's place.
     var publications: [UInt64: (worker: Int, key: UInt64)] = [:]
     var nextPublication: UInt64 = 0
@@ -110,6 +111,7 @@ package final class Worker {
             listener, loop: loop, refusal: RefusalResponse.tooManyOpenFiles, delegate: self)
         context.mailboxes[index].connect(to: loop.wakeHandle)
         if let options = context.configuration.redis {
+            resyncPace = try ResyncPace(loop)
             var linkLogger = logger
             linkLogger[metadataKey: "worker"] = "\(index)"
             storeLink = StoreLink(
@@ -233,6 +235,7 @@ package final class Worker {
         acceptor?.close()
         acceptor = nil
         storeLink?.stop()
+        resyncPace?.stop()
         for socket in loop.sockets.all { socket.close() }
         loop.stop()
     }
@@ -268,7 +271,10 @@ extension Worker: EventLoopDelegate {
 
     package func loopTurnEnding() { endTurn() }
 
-    package func loopTurnEnded() { compressor.turnEnded() }
+    package func loopTurnEnded() {
+        compressor.turnEnded()
+        resyncPace?.turnEnded()
+    }
 }
 
 extension Worker: AcceptorDelegate {
