@@ -9,7 +9,7 @@ extension Inbox {
     }
 
     /// The bodies of all entries that are held, in order, as `DirectBody` has them.
-    package var bodies: [[UInt8]] { entries(after: 0).map(\.body) }
+    package var bodies: [(seq: UInt64, body: [UInt8])] { entries(after: 0) }
 
     /// The newest entry whose body fits, with its seq.
     package func findBody(_ fits: ([UInt8]) -> Bool) -> (seq: UInt64, body: [UInt8])? {

@@ -10,7 +10,7 @@ extension Room {
     }
 
     /// The bodies of all messages that are held, in order.
-    package var bodies: [[UInt8]] { entries.map { Array($0.body) } }
+    package var bodies: [(seq: UInt64, body: [UInt8])] { entries.map { ($0.seq, Array($0.body)) } }
 
     /// The newest message whose body fits, with its seq.
     package func findBody(_ fits: ([UInt8]) -> Bool) -> (seq: UInt64, body: [UInt8])? {

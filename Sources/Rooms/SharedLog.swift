@@ -79,6 +79,8 @@ package struct SharedLog {
     /// Messages, by what says which they are, that this node's members have seen in a former history and that have not
     /// come in this one.
     private var former: Set<[UInt8]> = []
+    /// The first places of all that members have seen in former histories.
+    private var formerPlaces: [[UInt8]: Position] = [:]
 
     package init() {}
 
@@ -207,8 +209,8 @@ package struct SharedLog {
 
     /// The room's state came: from now on the node follows. All of its messages that wait are to be sent (again).
     /// - Parameter oldestBefore: the seq before the oldest entry that the store still has.
-    /// - Parameter seen: called when the history is new: the bodies that this node has of the former one.
-    package mutating func opened(epoch: String, oldestBefore: UInt64, seen: () -> [[UInt8]]) -> Opening {
+    /// - Parameter seen: called when the history is new: what this node has of the former one.
+    package mutating func opened(epoch: String, oldestBefore: UInt64, seen: () -> [(seq: UInt64, body: [UInt8])]) -> Opening {
         standing = .following
         isReading = false
         nextToSend = firstNumber + UInt64(head)
@@ -217,7 +219,13 @@ package struct SharedLog {
             newestSeq = max(newestSeq, oldestBefore)
             return .goesOn
         }
-        if !self.epoch.isEmpty { former.formUnion(seen().map(Self.key)) }
+        if !self.epoch.isEmpty {
+            for entry in seen() {
+                let key = Self.key(entry.body)
+                former.insert(key)
+                if formerPlaces[key] == nil { formerPlaces[key] = Position(epoch: self.epoch, seq: entry.seq) }
+            }
+        }
         self.epoch = epoch
         newestSeq = oldestBefore
         return .isNew
@@ -276,6 +284,14 @@ package struct SharedLog {
     private mutating func keepEarly(_ epoch: String, _ seq: UInt64, _ body: [UInt8]) {
         if early.count < Self.earlyMax { early[seq] = (epoch, body) }
     }
+
+    /// Where members saw a message in a former history; nil if they did not.
+    package func formerPlace(of body: [UInt8]) -> Position? {
+        formerPlaces.isEmpty ? nil : formerPlaces[Self.key(body)]
+    }
+
+    /// Nobody repeats what was in former histories any more.
+    package mutating func forgetFormerPlaces() { formerPlaces = [:] }
 
     /// Whether a body was seen in a former history and is missing in this one.
     package func isMissing(_ body: [UInt8]) -> Bool { former.contains(Self.key(body)) }

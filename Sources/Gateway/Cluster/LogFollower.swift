@@ -1,11 +1,12 @@
 import ControlPlane
 import Foundations
 import Rooms
+import WireProtocol
 
 /// What a room, or a user, learns of its shared log. On the home's thread.
 protocol LogFollowerDelegate: AnyObject {
-    /// The bodies that members have seen of the history so far, in its order.
-    var seenBodies: [[UInt8]] { get }
+    /// What members have seen of the history so far, in its order.
+    var seenEntries: [(seq: UInt64, body: [UInt8])] { get }
     /// The history that was followed was deleted: nothing of it is to be restored.
     func deleted()
     /// The room has a place in the store. `isNew`: it is another history than before, or the first; entries up to
@@ -46,6 +47,8 @@ final class LogFollower {
     private static let rangeMax = 500
     /// Looks after which an opening without an answer is tried again.
     private static let idlePollsMax = 3
+    /// Between two looks.
+    static let pollMilliseconds = 2_000
 
     private(set) var log = SharedLog()
     let keys: LogKeys
@@ -69,6 +72,7 @@ final class LogFollower {
     private var former: [[UInt8]] = []
     /// Looks that found the follower still catching up.
     private var idlePolls = 0
+    private var pollsSinceFork = 0
 
     /// - Parameter pace: when messages that were kept are sent; nil: at once.
     init(
@@ -102,6 +106,9 @@ final class LogFollower {
     func submit(_ submission: Submission) {
         // What members have seen is known here, whatever becomes of the store's history.
         if log.standing != .following, delegate.isRepetition(submission) { return }
+        if let place = log.formerPlace(of: submission.body) {
+            return delegate.repeated(submission, first: place, time: submission.time)
+        }
         let number = log.submitted(submission)
         if log.standing == .away, let kept = log.submission(number) { delegate.provisional(kept) }
     }
@@ -162,6 +169,8 @@ final class LogFollower {
     /// the next one. To be called every second or two.
     func poll() {
         guard log.standing != .away else { return }
+        pollsSinceFork += 1
+        if pollsSinceFork * Self.pollMilliseconds > rules.dedupeMilliseconds { log.forgetFormerPlaces() }
         if isCatchingUp || log.standing == .opening {
             // An answer was refused or lost with its connection.
             idlePolls += 1
@@ -281,8 +290,9 @@ final class LogFollower {
             let oldestBefore = entries.first.map { $0.seq - 1 } ?? max(answer.newestSeq, known)
             let before = log.newestSeq
             let how = log.opened(epoch: answer.epoch, oldestBefore: oldestBefore) {
-                let seen = self.delegate.seenBodies
-                self.former += seen
+                let seen = self.delegate.seenEntries
+                self.former += seen.map(\.body)
+                self.pollsSinceFork = 0
                 return seen
             }
             delegate.opened(epoch: answer.epoch, isNew: how == .isNew, oldestBefore: oldestBefore)
@@ -351,7 +361,12 @@ final class LogFollower {
         switch log.arrived(epoch: epoch, seq: seq, body: body) {
         case .known: break
         case .next(let own, let isSeen):
-            delegate.committed(body, seq: seq, own: own, isSeen: isSeen)
+            if let own, isSeen, let place = log.formerPlace(of: body) {
+                delegate.committed(body, seq: seq, own: nil, isSeen: true)
+                delegate.repeated(own, first: place, time: body.withUnsafeBytes(MessageBody.time) ?? own.time)
+            } else {
+                delegate.committed(body, seq: seq, own: own, isSeen: isSeen)
+            }
             if !repetitions.isEmpty { tellRepetitions() }
             takeEarly(epoch)
         case .early(let mustRead): if mustRead, !isCatchingUp { readHole(epoch) }
@@ -422,7 +437,8 @@ final class LogFollower {
         let waiting = repetitions
         repetitions = []
         for repetition in waiting {
-            let first = repetition.first
+            let body = log.submission(repetition.number)?.body
+            let first = body.flatMap { log.formerPlace(of: $0) } ?? repetition.first
             if first.epoch == log.epoch, first.seq > log.newestSeq {
                 repetitions.append(repetition)
             } else if let submission = log.removed(repetition.number) {

@@ -193,7 +193,7 @@ final class SharedRoom {
 }
 
 extension SharedRoom: LogFollowerDelegate {
-    var seenBodies: [[UInt8]] { home.room.bodies }
+    var seenEntries: [(seq: UInt64, body: [UInt8])] { home.room.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else {

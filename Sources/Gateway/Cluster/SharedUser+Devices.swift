@@ -14,11 +14,16 @@ extension SharedUser: ClusterPresenceDelegate {
     /// Whether a device is online on another node.
     func isElsewhere(_ device: Identifier) -> Bool { devicesElsewhere.contains { $0.device == device } }
 
-    /// When a connection of a device that comes now has come: later than all others of it that this node knows of,
-    /// whatever their nodes' clocks say. In Unix milliseconds.
-    func timeOfArrival(of device: Identifier?) -> Int {
-        let others = devicesElsewhere.filter { $0.device == device }.map { $0.connectedAt + 1 }
-        return max(worker.loop.unixNow, others.max() ?? 0)
+    /// How long an arrival may wait and still be the newest of its device.
+    private static let freshMilliseconds = 1_000
+
+    /// When a connection has come, in Unix milliseconds: later than all others of its device that this node knows of,
+    /// whatever their nodes' clocks say. Nil when it has waited for so long that a later one came elsewhere.
+    /// - Parameter unixTime: when it came, in Unix milliseconds; it was let in just now.
+    func timeOfArrival(of device: Identifier?, at unixTime: Int) -> Int? {
+        let latest = devicesElsewhere.filter { $0.device == device }.map(\.connectedAt).max() ?? 0
+        if worker.loop.unixNow - unixTime < Self.freshMilliseconds { return max(unixTime, latest + 1) }
+        return unixTime > latest ? unixTime : nil
     }
 
     /// Connections came or went.

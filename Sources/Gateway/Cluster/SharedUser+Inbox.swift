@@ -5,7 +5,7 @@ import WireProtocol
 
 // What the shared inbox says reaches the user's devices on this node.
 extension SharedUser: LogFollowerDelegate {
-    var seenBodies: [[UInt8]] { inbox.bodies }
+    var seenEntries: [(seq: UInt64, body: [UInt8])] { inbox.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else { return }

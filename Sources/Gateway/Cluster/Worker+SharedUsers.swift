@@ -35,12 +35,15 @@ extension Worker {
     /// A connection wants to be one of its user's: it gets its session from the store, and its inbox behind that.
     func attach(_ arrival: Arrival, _ store: any Store) {
         let shared = openShared(arrival.user, store)
+        let time = loop.unixNow
         shared.askSession { [weak self] session in
-            shared.whenReady { self?.attach(arrival, to: shared, session) }
+            shared.whenReady { self?.attach(arrival, at: time, to: shared, session) }
         }
     }
 
-    private func attach(_ arrival: Arrival, to shared: SharedUser, _ session: WelcomeFrame.SessionState) {
+    private func attach(
+        _ arrival: Arrival, at unixTime: Int, to shared: SharedUser, _ session: WelcomeFrame.SessionState
+    ) {
         let user = shared.user
         let elsewhere = shared.devicesElsewhere
         let isElsewhere = elsewhere.contains { $0.device == arrival.device }
@@ -49,7 +52,10 @@ extension Worker {
         if let most = configuration.connectionsPerUserMax, !isReplacing, count >= most {
             return post(to: arrival.worker) { $0.attachRefused(arrival.socketKey, .userLimit) }
         }
-        let info = makeInfo(arrival, at: shared.timeOfArrival(of: arrival.device))
+        guard let time = shared.timeOfArrival(of: arrival.device, at: unixTime) else {
+            return post(to: arrival.worker) { $0.attachReplaced(arrival.socketKey) }
+        }
+        let info = makeInfo(arrival, at: time)
         admit(info, to: user, tellsDevices: !isElsewhere)
         shared.devicesChanged()
         let inbox = WelcomeFrame.InboxState(

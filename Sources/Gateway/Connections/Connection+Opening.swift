@@ -108,6 +108,11 @@ extension Worker {
         (loop.socket(key) as? Connection)?.refuse(reason)
     }
 
+    /// The same device has come later, and is in already.
+    func attachReplaced(_ key: UInt64) {
+        (loop.socket(key) as? Connection)?.closeAsReplaced()
+    }
+
     func addressAdmitted(_ address: Identifier, _ key: UInt64) {
         guard let connection = loop.socket(key) as? Connection, case .opening = connection.phase else {
             return post(to: context.home(of: address)) { $0.releaseAddress(address) }

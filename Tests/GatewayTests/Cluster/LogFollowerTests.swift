@@ -22,7 +22,7 @@ struct LogFollowerTests {
 
         init(node: Int) { self.node = node }
 
-        var seenBodies: [[UInt8]] { entries.map(\.body) }
+        var seenEntries: [(seq: UInt64, body: [UInt8])] { entries }
 
         func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
             if isNew {
