@@ -38,6 +38,9 @@ package struct ListeningSocket: Sendable {
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
+        // Accepted sockets inherit it (tcp(7) on Linux): what is written leaves at once. Batches are made in a loop's turn,
+        // not by waiting for a peer's delayed ACK of 40 ms.
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size)
         if sharedFromTheStart { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) }
         guard sluice_bind(descriptor, &address.storage, address.length) == 0 else {
             let error = SystemError(call: "bind", number: sluice_errno())

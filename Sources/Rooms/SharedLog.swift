@@ -210,7 +210,9 @@ package struct SharedLog {
     /// The room's state came: from now on the node follows. All of its messages that wait are to be sent (again).
     /// - Parameter oldestBefore: the seq before the oldest entry that the store still has.
     /// - Parameter seen: called when the history is new: what this node has of the former one.
-    package mutating func opened(epoch: String, oldestBefore: UInt64, seen: () -> [(seq: UInt64, body: [UInt8])]) -> Opening {
+    package mutating func opened(epoch: String, oldestBefore: UInt64, seen: () -> [(seq: UInt64, body: [UInt8])])
+        -> Opening
+    {
         standing = .following
         isReading = false
         nextToSend = firstNumber + UInt64(head)

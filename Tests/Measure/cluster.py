@@ -65,12 +65,15 @@ def calls(redis, command):
 def benchmark(redis, batch, body, count):
     """Messages per second that redis-benchmark commits with the gateway's script, `batch` at a time."""
     digest = redis.command("SCRIPT", "LOAD", COMMIT.read_text()).decode()
-    tag = "sluice:{room:bench-__rand_int__}"
+    tag = "sluice:{room:bench}"
     keys = [f"{tag}:place", f"{tag}:log"] + [f"{tag}:id:u{number}:__rand_int__" for number in range(batch)]
     values = [tag, "", "0", "e", "300000", "1000", "86400000"] + [str(int(time.time() * 1000)), "x" * body] * batch
-    command = ["redis-benchmark", "-p", str(redis.port), "-c", "4", "-P", "4", "-r", "32", "-n", str(count), "--csv"]
+    command = ["redis-benchmark", "-p", str(redis.port), "-c", "4", "-P", "4", "-r", "1000000000", "-n", str(count), "--csv"]
     command += ["EVALSHA", digest, str(len(keys)), *keys, *values]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"redis-benchmark: {(done.stdout + done.stderr)[-500:]}")
+    output = done.stdout
     return float(output.strip().splitlines()[-1].split('","')[1].strip('"')) * batch
 
 

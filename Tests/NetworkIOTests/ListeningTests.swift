@@ -24,6 +24,20 @@ struct ListeningTests {
         #expect(sockets[0].port > 0 && sockets.allSatisfy { $0.port == sockets[0].port })
     }
 
+    @Test("what is written to an accepted connection does not wait for the peer's acknowledgements")
+    func noDelay() throws {
+        let sockets = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: 1)
+        defer { close(sockets) }
+        let client = try SocketAddress(numericHost: "127.0.0.1", port: sockets[0].port).connect(from: nil)
+        defer { CLibuv.close(client) }
+        var accepted: Int32 = -1
+        while accepted < 0 { accepted = accept(sockets[0].descriptor, nil, nil) }
+        defer { CLibuv.close(accepted) }
+        var value: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        #expect(getsockopt(accepted, Int32(IPPROTO_TCP), TCP_NODELAY, &value, &size) == 0 && value == 1)
+    }
+
     @Test("a taken port is refused, shared or not", arguments: [1, 2], [1, 2])
     func taken(first: Int, second: Int) throws {
         let sockets = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: first)

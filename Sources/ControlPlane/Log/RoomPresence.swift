@@ -32,11 +32,6 @@ package enum RoomPresence {
     /// Asks for all that is known.
     package static func all(_ keys: LogKeys) -> StoreOperation { .hashGetAll(key: keys.members) }
 
-    /// Takes fields of nodes that are gone away.
-    package static func removal(_ keys: LogKeys, _ gone: [Change]) -> StoreOperation {
-        .hashDelete(key: keys.members, fields: gone.map { field($0.boot, $0.user) })
-    }
-
     /// Reads what `all` brought; nil when it is something else.
     package static func entries(_ reply: StoreReply) -> [Change]? {
         guard case .array(let parts) = reply, parts.count.isMultiple(of: 2) else { return nil }

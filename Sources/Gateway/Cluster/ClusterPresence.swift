@@ -71,21 +71,16 @@ final class ClusterPresence {
         told(change.user, by: change.boot, RemoteAttendance(record: change.record))
     }
 
-    /// All that the store knows has come.
+    /// All that the store knows has come. What nodes have left there that are gone is the janitor's business.
     func wasRead(_ entries: [RoomPresence.Change]) {
         let living = Set(worker.otherNodes.map(\.boot))
         var known: Set<[String]> = []
-        var gone: [RoomPresence.Change] = []
         for entry in entries where entry.boot != worker.context.boot {
             // While this settles a node may be alive and not have beaten yet.
-            if worker.goneNodes.contains(entry.boot) || !isSettling && !living.contains(entry.boot) {
-                gone.append(entry)
-                continue
-            }
+            if worker.goneNodes.contains(entry.boot) || !isSettling && !living.contains(entry.boot) { continue }
             known.insert([entry.boot, entry.user.text])
             told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
         }
-        follower.removePresence(gone)
         guard !isSettling else { return }
         for entry in roster.entries where !known.contains([entry.boot, entry.user.text]) {
             told(entry.user, by: entry.boot, nil)
@@ -94,9 +89,7 @@ final class ClusterPresence {
 
     /// A node is gone, and with it all who were in on it.
     func nodeGone(_ boot: String) {
-        let users = roster.users(of: boot)
-        for user in users { told(user, by: boot, nil) }
-        follower.removePresence(users.map { RoomPresence.Change(boot: boot, user: $0, record: []) })
+        for user in roster.users(of: boot) { told(user, by: boot, nil) }
     }
 
     private func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {

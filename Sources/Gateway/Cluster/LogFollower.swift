@@ -214,12 +214,6 @@ final class LogFollower {
         }
     }
 
-    /// Takes away what nodes said that are gone.
-    func removePresence(_ gone: [RoomPresence.Change]) {
-        guard log.standing != .away, !gone.isEmpty else { return }
-        store.perform(RoomPresence.removal(keys, gone)) { _ in }
-    }
-
     /// Says something to the other nodes that nobody keeps.
     func tell(_ notice: ClusterNotice) { ask(ClusterNotice.operation(keys, notice)) { _ in } }
 

@@ -45,13 +45,14 @@ local published = { epoch, text(first) }
 for index = 3, #KEYS do
   local time = ARGV[2 * index + 2]
   local body = ARGV[2 * index + 3]
-  local known = redis.call('GET', KEYS[index])
+  local place = text(seq + 1)
+  local value = epoch .. ' ' .. place .. ' ' .. time
+  local known = redis.call('SET', KEYS[index], value, 'PX', ARGV[5], 'NX', 'GET')
   if known then
     results[#results + 1] = known
   else
     seq = seq + 1
-    redis.call('SET', KEYS[index], epoch .. ' ' .. text(seq) .. ' ' .. time, 'PX', ARGV[5])
-    redis.call('XADD', KEYS[2], text(seq) .. '-0', 'm', body)
+    redis.call('XADD', KEYS[2], place .. '-0', 'm', body)
     results[#results + 1] = seq
     published[#published + 1] = text(#body)
     published[#published + 1] = body
