@@ -1,15 +1,16 @@
-/// Walks over the members of one JSON object from a server, without allocating: key and raw value, one after the other.
+/// Walks over the members of one JSON object from a server, or over the elements of an array, without allocating: key
+/// and raw value, one after the other.
 ///
 /// Lenient: it looks for the shape, not for validity; what has no shape ends the walk. Never reads outside `bytes`.
-struct MemberScanner {
-    struct Member {
+package struct MemberScanner {
+    package struct Member {
         /// Inside the quotes, escapes as written.
-        let key: UnsafeRawBufferPointer
+        package let key: UnsafeRawBufferPointer
         /// Of a string: inside the quotes, escapes as written. Else the value's text.
-        let value: UnsafeRawBufferPointer
+        package let value: UnsafeRawBufferPointer
 
         /// A whole number from 0 up; nil when the value is none.
-        var number: UInt64? {
+        package var number: UInt64? {
             guard !value.isEmpty, value.count <= 19 else { return nil }
             var number: UInt64 = 0
             for digit in value {
@@ -19,28 +20,43 @@ struct MemberScanner {
             return number
         }
 
-        var text: String { String(decoding: value, as: UTF8.self) }
+        package var text: String { String(decoding: value, as: UTF8.self) }
     }
 
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     /// The next member; nil at the end of the object, and where its shape breaks.
-    mutating func next() -> Member? {
-        // The opening brace, or the comma behind the last value.
-        guard let first = skipBlanks(), first == UInt8(ascii: "{") || first == UInt8(ascii: ",") else { return nil }
+    package mutating func next() -> Member? {
+        guard takesBeginning(UInt8(ascii: "{")), skipBlanks() == UInt8(ascii: "\""), let key = string(),
+            skipBlanks() == UInt8(ascii: ":")
+        else { return nil }
         index += 1
-        guard skipBlanks() == UInt8(ascii: "\""), let key = string(), skipBlanks() == UInt8(ascii: ":") else {
-            return nil
-        }
+        return value().map { Member(key: key, value: $0) }
+    }
+
+    /// The next element of an array, as a member's value; nil at the end of the array, and where its shape breaks.
+    package mutating func nextElement() -> UnsafeRawBufferPointer? {
+        guard takesBeginning(UInt8(ascii: "[")), skipBlanks() != UInt8(ascii: "]") else { return nil }
+        return value()
+    }
+
+    /// Takes the opening bracket, or the comma behind the last value.
+    private mutating func takesBeginning(_ bracket: UInt8) -> Bool {
+        guard let first = skipBlanks(), first == bracket || first == UInt8(ascii: ",") else { return false }
         index += 1
+        return true
+    }
+
+    /// Takes a value that begins here or after blanks.
+    private mutating func value() -> UnsafeRawBufferPointer? {
         guard let start = skipBlanks() else { return nil }
         switch start {
-        case UInt8(ascii: "\""): return string().map { Member(key: key, value: $0) }
-        case UInt8(ascii: "{"), UInt8(ascii: "["): return nested().map { Member(key: key, value: $0) }
-        default: return Member(key: key, value: plain())
+        case UInt8(ascii: "\""): return string()
+        case UInt8(ascii: "{"), UInt8(ascii: "["): return nested()
+        default: return plain()
         }
     }
 
@@ -94,7 +110,7 @@ struct MemberScanner {
         let start = index
         while index < bytes.count {
             switch bytes[index] {
-            case UInt8(ascii: ","), UInt8(ascii: "}"), 0...0x20:
+            case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), 0...0x20:
                 return UnsafeRawBufferPointer(rebasing: bytes[start..<index])
             default: index += 1
             }
