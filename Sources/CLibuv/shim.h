@@ -23,8 +23,10 @@
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -89,6 +91,61 @@ static inline int sluice_terminal_columns(int descriptor) {
 static inline void sluice_name_thread(const char *name) {
     extern int pthread_setname_np(pthread_t, const char *);
     pthread_setname_np(pthread_self(), name);
+}
+
+// Starts a program that the system kills when the calling thread ends, however that comes about: PR_SET_PDEATHSIG of
+// prctl(2), which posix_spawn can't ask for. It gets a process group of its own, so that a terminal's signals do not
+// reach it, no input, and `output` for both outputs. 0, or the errno of the first step that failed, the exec included.
+static inline int sluice_spawn_tied(
+    const char *path, char *const arguments[], char *const environment[], const char *folder, int output, pid_t *pid) {
+    extern int pipe2(int[2], int);
+    int report[2], number = 0;
+    if (pipe2(report, O_CLOEXEC) != 0) return errno;
+    // Until its own handlers are gone the child must not take a signal: they would write to what it shares with us.
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    const pid_t parent = getpid();
+    *pid = fork();
+    if (*pid == 0) {
+        for (int each = 1; each < 32; each++) signal(each, SIG_DFL);
+        sigset_t none;
+        sigemptyset(&none);
+        // A parent that ended before the prctl is not told of any more: then getppid is another.
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && setpgid(0, 0) == 0) {
+            const int input = open("/dev/null", O_RDONLY);
+            if (dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0
+                && dup2(output, STDERR_FILENO) >= 0 && chdir(folder) == 0) {
+                sigprocmask(SIG_SETMASK, &none, NULL);
+                execve(path, arguments, environment);
+            }
+        }
+        number = errno;
+        if (write(report[1], &number, sizeof number) != sizeof number) _exit(126);
+        _exit(127);
+    }
+    if (*pid < 0) number = errno;
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    close(report[1]);
+    // The exec closes the child's end without a word.
+    if (*pid > 0) {
+        ssize_t length;
+        do length = read(report[0], &number, sizeof number); while (length < 0 && errno == EINTR);
+        if (length > 0) waitpid(*pid, NULL, 0);
+    }
+    close(report[0]);
+    return number;
+}
+
+// Whether this is a file that may be run.
+static inline int sluice_is_program(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+}
+
+// open is variadic. Made or added to; closed on exec.
+static inline int sluice_open_log(const char *path) {
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
 // SIG_IGN is a cast.

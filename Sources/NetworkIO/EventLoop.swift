@@ -119,6 +119,9 @@ public final class EventLoop {
         uv_run(loop, UV_RUN_DEFAULT)
     }
 
+    /// Serves one turn instead: waits until there is something to do, a tick at the longest.
+    package func runTurn() { uv_run(loop, UV_RUN_ONCE) }
+
     /// Makes `run()` return after this turn.
     package func stop() { uv_stop(loop) }
 

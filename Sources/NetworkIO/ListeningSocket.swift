@@ -29,6 +29,24 @@ package struct ListeningSocket: Sendable {
         return sockets
     }
 
+    /// A port of 127.0.0.1 that nobody has now, for a program that is to be told where to listen. It is below those that
+    /// Linux gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
+    /// - Throws: `SystemError` when a hundred are taken.
+    package static func freeLoopbackPort() throws(SystemError) -> UInt16 {
+        var fault: SystemError?
+        for _ in 0..<100 {
+            do throws(SystemError) {
+                let socket = try open(
+                    host: "127.0.0.1", port: UInt16.random(in: 20_000..<32_000), sharedFromTheStart: false)
+                close(socket.descriptor)
+                return socket.port
+            } catch {
+                fault = error
+            }
+        }
+        throw fault ?? SystemError(call: "bind", number: EADDRINUSE)
+    }
+
     private static func open(host: String, port: UInt16, sharedFromTheStart: Bool) throws(SystemError)
         -> ListeningSocket
     {

@@ -58,7 +58,8 @@ package enum ProcessTable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private static func names(_ path: String) -> [String] {
+    /// What a folder holds, "." and ".." included; nothing when it can't be read.
+    static func names(_ path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []

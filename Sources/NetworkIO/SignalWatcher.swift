@@ -4,6 +4,8 @@ import CLibuv
 package final class SignalWatcher {
     /// The signals that ask a process to end.
     package static let termination = [SIGTERM, SIGINT]
+    /// The same, and that its terminal has gone.
+    package static let interruption = [SIGTERM, SIGINT, SIGHUP]
 
     private let handles: [UnsafeMutablePointer<uv_signal_t>]
     private let received: (Int32) -> Void
