@@ -23,7 +23,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Foundations", "Gateway", "NetworkIO", "RedisLink",
+                "Foundations", "WireProtocol", "Gateway", "NetworkIO", "RedisLink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -109,6 +109,7 @@ let package = Package(
             ]
         ),
         .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks"]),
+        .testTarget(name: "SluiceTests", dependencies: ["sluice", "NetworkIO", "WireProtocol", "TestSupport"]),
         .testTarget(
             name: "LoadTestTests", dependencies: ["load_test", "WireProtocol", "TestSupport"]
         ),

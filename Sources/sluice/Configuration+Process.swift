@@ -14,6 +14,18 @@ extension Configuration {
             throw error.told()
         }
     }
+
+    /// The variables of the environment, and those of `.env` that it does not have; an empty one counts as not there.
+    static func variablesOfProcess() throws -> [String: String] {
+        do throws(ConfigurationError) {
+            let file = try DotEnvFile.read().map { text throws(ConfigurationError) in try DotEnv(parsing: text) }
+            return (file?.entries ?? [:]).mapValues(\.value)
+                .merging(ProcessEnvironment.variables) { $1.isEmpty ? $0 : $1 }
+                .filter { !$0.value.isEmpty }
+        } catch {
+            throw error.told()
+        }
+    }
 }
 
 extension ConfigurationError {
