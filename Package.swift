@@ -23,7 +23,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Foundations", "WireProtocol", "Gateway", "NetworkIO", "RedisLink",
+                "Foundations", "WireProtocol", "Gateway", "ControlPlane", "NetworkIO", "RedisLink",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -1,5 +1,22 @@
 import CLibuv
 
+/// The signals that others name.
+package enum ProcessSignal {
+    /// Those that ask a process to end, or mean what it says they mean.
+    package static let requests = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
+    package static let terminate = SIGTERM
+    /// It can't be refused.
+    package static let kill = SIGKILL
+    /// Asks a process to stop where it is, until `resume`.
+    package static let stop = SIGTSTP
+    package static let resume = SIGCONT
+    /// A process that this one started has ended, or was stopped.
+    package static let childChanged = SIGCHLD
+
+    /// Whether this process ignores it, and so do those that it starts.
+    package static func isIgnored(_ signal: Int32) -> Bool { sluice_ignores(signal) != 0 }
+}
+
 /// Calls back on its loop's thread when the process gets a signal. Let go of it before its loop.
 package final class SignalWatcher {
     /// The signals that ask a process to end.

@@ -13,6 +13,9 @@ public struct SystemError: Error, CustomStringConvertible, Sendable {
 
     public var description: String { "\(call): \(String(cString: strerror(number)))" }
 
+    /// Whether there is no file of that name.
+    package var isNotFound: Bool { number == ENOENT }
+
     /// Whether somebody else has the address.
     package var isAddressInUse: Bool { number == EADDRINUSE }
 
@@ -33,6 +36,14 @@ package enum Clock {
 
     /// Milliseconds that only rise. Any thread.
     package static func monotonicMilliseconds() -> Int { Int(uv_hrtime() / 1_000_000) }
+
+    /// Milliseconds of CLOCK_BOOTTIME, which only rises and goes on while the machine sleeps. Any thread, and
+    /// comparable between the processes of a machine.
+    package static func bootMilliseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Int(time.tv_sec) * 1000 + Int(time.tv_nsec) / 1_000_000
+    }
 
     /// CLOCK_MONOTONIC in nanoseconds. Any thread, and comparable between the processes of a machine.
     package static func monotonicNanoseconds() -> Int { Int(uv_hrtime()) }

@@ -19,12 +19,7 @@ struct CheckRedis: ParsableCommand {
     private static let unavailable: Int32 = 69
 
     func run() throws {
-        let configuration = try Configuration.ofProcess()
-        guard let options = configuration.redis else {
-            Output.errorLine("sluice: REDIS_URL is not set; it is to be \(RedisURL.rule)")
-            throw ExitCode(ConfigurationError.exitStatus)
-        }
-        let check = try RedisCheck(options) { Output.line($0.description) }
+        let check = try RedisCheck(Configuration.redisOfProcess()) { Output.line($0.description) }
         // Not by returning: a look-up that is still under way would be waited for.
         ProcessEnd.now(check.run() ? 0 : Self.unavailable)
     }

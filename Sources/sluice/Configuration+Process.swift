@@ -1,6 +1,7 @@
 import ArgumentParser
 import Gateway
 import NetworkIO
+import RedisLink
 
 extension Configuration {
     /// What the environment and `.env` say. When that is wrong, the person at the terminal is told and the exit code
@@ -25,6 +26,13 @@ extension Configuration {
         } catch {
             throw error.told()
         }
+    }
+
+    /// The same, for a command that needs REDIS_URL.
+    static func redisOfProcess() throws -> RedisOptions {
+        if let options = try ofProcess().redis { return options }
+        Output.errorLine("sluice: REDIS_URL is not set; it is to be \(RedisURL.rule)")
+        throw ExitCode(ConfigurationError.exitStatus)
     }
 }
 

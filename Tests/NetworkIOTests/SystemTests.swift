@@ -39,6 +39,9 @@ struct SystemTests {
         let unix = Clock.unixMilliseconds()
         #expect(abs(unix - time(nil) * 1000) < 5_000)
         #expect(Clock.monotonicMilliseconds() >= first)
+        // It counts the time that the machine slept too.
+        let boot = Clock.bootMilliseconds()
+        #expect(boot >= first && Clock.bootMilliseconds() - boot < 5_000)
     }
 
     @Test("limits of the process")

@@ -45,6 +45,8 @@ package enum LockError: Error, Equatable, Sendable {
     case timedOut
     /// `LockLimits.waitersMax` or `LockLimits.locksMax`.
     case full
+    /// The keeper was closed.
+    case closed
 }
 
 /// Why a lock that was held is not any more.

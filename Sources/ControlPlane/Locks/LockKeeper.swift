@@ -13,6 +13,12 @@ package final class LockKeeper {
         case reclaimed(token: Int)
         case released(token: Int)
         case lost(token: Int, LockLoss)
+
+        package var token: Int {
+            switch self {
+            case .granted(let token), .reclaimed(let token), .released(let token), .lost(let token, _): token
+            }
+        }
     }
 
     /// A release that the store has not confirmed.
@@ -38,6 +44,7 @@ package final class LockKeeper {
     private var owed: [Int: OwedRelease] = [:]
     private var serial = 0
     private var isStoreHere = false
+    private var isClosed = false
 
     /// A keeper without locks, whose store is away until `storeConnected`.
     ///
@@ -67,13 +74,14 @@ package final class LockKeeper {
             guard let lease = entry.lock.lease(at: now) else { return nil }
             return LockStatus(
                 name: entry.key.name, token: lease.token, holds: entry.holds.count,
-                expiresIn: lease.validUntil - now)
+                validUntil: lease.validUntil)
         }.sorted { ($0.name, $0.token) < ($1.name, $1.token) }
     }
 
     /// Asks for a lock. `completion` comes once: with a handle, or with why there is none. At once when the owner has
     /// the lock already or the store is away.
     package func acquire(_ request: LockRequest, _ completion: @escaping (Result<LockHandle, LockError>) -> Void) {
+        guard !isClosed else { return completion(.failure(.closed)) }
         guard isStoreHere else { return completion(.failure(.storeAway)) }
         let (now, key) = (clock(), LockKey(name: request.name, owner: request.owner))
         // What is over, though no tick has said so yet, is not to be shared.
@@ -101,6 +109,19 @@ package final class LockKeeper {
         finish(entry)
         happened(handle.name, .released(token: handle.token))
     }
+
+    /// Gives all locks back, without a word to their holders, and refuses those who wait and who ask from then on. Once.
+    package func close() {
+        isClosed = true
+        // Those who wait first, or one of them would get what another gives back.
+        for entry in table.entries { fail(entry, .closed) { _ in true } }
+        for entry in table.entries {
+            for handle in entry.holds { release(handle) }
+        }
+    }
+
+    /// Whether the store has confirmed all that was given back.
+    package var isSettled: Bool { owed.isEmpty }
 
     /// The store can be reached, for the first time or again.
     package func storeConnected() {

@@ -53,6 +53,11 @@ package final class LockHandle {
         entry?.lock.lease(at: now) != nil
     }
 
+    /// For how long it still is, in milliseconds, should no renewal succeed; 0 when it is not.
+    package func remaining(at now: Int) -> Int {
+        entry?.lock.lease(at: now).map { $0.validUntil - now } ?? 0
+    }
+
     /// It is released or lost.
     func end() {
         entry = nil
@@ -106,6 +111,13 @@ package struct LockStatus: Equatable, Sendable {
     package let token: Int
     /// How often its owner holds it.
     package let holds: Int
-    /// Milliseconds until it counts no more, should no renewal succeed.
-    package let expiresIn: Int
+    /// When it counts no more, should no renewal succeed, in milliseconds of CLOCK_BOOTTIME.
+    package let validUntil: Int
+
+    package init(name: Identifier, token: Int, holds: Int, validUntil: Int) {
+        self.name = name
+        self.token = token
+        self.holds = holds
+        self.validUntil = validUntil
+    }
 }

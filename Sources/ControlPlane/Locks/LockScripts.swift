@@ -6,6 +6,9 @@ package enum LockScripts {
     package static let reclaim = script("lock_reclaim", PackageResources.lock_reclaim_lua) { $0.reclaim }
     package static let release = script("lock_release", PackageResources.lock_release_lua) { $0.release }
 
+    /// All of them, to be loaded when a connection stands.
+    package static let all = [enter, acquire, renew, reclaim, release]
+
     private static func script(
         _ name: String, _ body: [UInt8],
         _ run: @escaping @Sendable (LockTwin) -> () throws(StoreFault) -> StoreReply

@@ -122,6 +122,28 @@ final class LockKeeperTests {
         #expect(acquire(other).handle != nil)
     }
 
+    @Test("closed, it gives all back, without a word of loss, and refuses who waits and who asks")
+    func close() {
+        let (holder, waiter) = (acquire(keeper), acquire(keeper, "another", wait: 60_000))
+        let next = acquire(other, wait: 60_000)
+        #expect(waiter.error == nil && next.handle == nil)
+        keeper.close()
+        #expect(holder.handle?.check(at: clock.now) == false && holder.losses == [] && keeper.lostTotal == 0)
+        #expect(waiter.error == .closed && acquire(keeper, name: "free").error == .closed)
+        #expect(next.handle != nil && keeper.isSettled)
+    }
+
+    @Test("what was given back while the store was away is settled when the store knows it")
+    func settled() {
+        let holder = acquire(keeper)
+        door.fault = .unavailable
+        keeper.release(holder.handle!)
+        #expect(!keeper.isSettled && acquire(other).error == .taken)
+        door.fault = nil
+        pass(100)
+        #expect(keeper.isSettled && acquire(other).handle != nil)
+    }
+
     @Test("who waits longer than it wants to gets an error, and leaves the queue")
     func patience() {
         let holder = acquire(keeper)

@@ -1,0 +1,91 @@
+import CLibuv
+
+/// A command that this process has started, in a process group of its own, with this process' standard streams. The
+/// kernel kills it when the thread that started it ends.
+///
+/// Thread: the one that started it.
+package final class CommandProcess {
+    package enum Change: Equatable {
+        /// Its exit status, or 128 + the signal that ended it.
+        case ended(status: Int32)
+        /// It was stopped, and can go on. `byTerminal`: whoever sits there wants the terminal back, or it needs it.
+        case stopped(byTerminal: Bool)
+    }
+
+    /// Its pid, and the number of its group.
+    package let group: Int32
+    private let terminal: Terminal?
+    private var hasEnded = false
+
+    /// Starts it; returns when it runs.
+    /// - Parameters:
+    ///   - words: the command, looked for on PATH, and its arguments.
+    ///   - variables: its environment, instead of this process' own.
+    ///   - terminal: is the command's while it runs, if it is ours now.
+    /// - Throws: `SystemError` with the command's name; `isNotFound` when there is none of that name.
+    package init(_ words: [String], variables: [String: String], terminal: Terminal?) throws(SystemError) {
+        self.terminal = terminal
+        let lent = terminal.flatMap { $0.isOurs ? $0 : nil }
+        let (arguments, environment) = (CStrings(words), CStrings(variables.map { "\($0)=\($1)" }))
+        group = withExtendedLifetime((arguments, environment)) {
+            sluice_start_command(arguments.base, environment.base, lent?.descriptor ?? -1)
+        }
+        if group < 0 {
+            lent?.take()
+            throw SystemError(call: words[0], number: -group)
+        }
+    }
+
+    /// What has happened to it since the last call; to be called after each SIGCHLD until there is nothing.
+    package func nextChange() -> Change? {
+        guard !hasEnded else { return nil }
+        var status: Int32 = 0
+        guard waitpid(group, &status, WNOHANG | WUNTRACED) == group else { return nil }
+        // The layout of wait(2)'s status, whose macros are not imported.
+        if status & 0xFF == 0x7F {
+            return .stopped(byTerminal: [SIGTSTP, SIGTTIN, SIGTTOU].contains((status >> 8) & 0xFF))
+        }
+        hasEnded = true
+        terminal?.takeBack(from: group)
+        return .ended(status: status & 0x7F == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F))
+    }
+
+    /// Sends its whole group a signal; nothing when all of it has ended.
+    package func signal(_ number: Int32) { kill(-group, number) }
+
+    /// Whether somebody of its group is left, when it has ended itself.
+    package var hasGroup: Bool { kill(-group, 0) == 0 || sluice_errno() == EPERM }
+
+    /// Lets it have the terminal if that is ours, and go on.
+    package func resume() {
+        if let terminal, terminal.isOurs { terminal.give(to: group) }
+        signal(SIGCONT)
+    }
+
+    /// Stops this process too, after the terminal has stopped the command, so that the shell takes over. Returns when
+    /// this process goes on, which also is told by `ProcessSignal.resume`; the command has to be resumed then.
+    package func suspendWithIt() {
+        terminal?.takeBack(from: group)
+        raise(SIGSTOP)
+    }
+}
+
+/// A NULL-terminated array of C strings.
+private final class CStrings {
+    let base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+    init(_ words: [String]) {
+        base = .allocate(capacity: words.count + 1)
+        for (index, word) in words.enumerated() { base[index] = strdup(word) }
+        base[words.count] = nil
+    }
+
+    deinit {
+        var index = 0
+        while let word = base[index] {
+            free(word)
+            index += 1
+        }
+        base.deallocate()
+    }
+}

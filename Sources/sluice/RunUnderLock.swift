@@ -1,0 +1,135 @@
+import ArgumentParser
+import ControlPlane
+import Foundations
+import Gateway
+import NetworkIO
+import RedisLink
+
+/// `sluice lock`
+struct RunUnderLock: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lock",
+        abstract: "Run a command that only one at a time may run, on all machines that share a Redis.",
+        usage: "sluice lock NAME [--ttl SECONDS] [--wait SECONDS] -- COMMAND…",
+        discussion: """
+            Waits for the lock NAME in the Redis of REDIS_URL and runs COMMAND while it holds the lock, which is \
+            renewed meanwhile. \(LockedCommand.tokenVariable) holds a number that rises with each new holder: what \
+            COMMAND writes to should refuse a lower one than it has seen.
+
+            Signals are passed on to COMMAND and its process group. COMMAND is killed when this process is. When the \
+            lock is lost, because Redis is away or has lost its data, the group gets SIGTERM, and SIGKILL before the \
+            ttl ends.
+
+            Exit status: COMMAND's, or 128 plus the signal that ended it; 75 when the lock was not acquired in time, \
+            69 when Redis is away, 70 when the lock was lost, 78 when the configuration is wrong or REDIS_URL is not \
+            set, 127 when there is no COMMAND of that name, 126 when it can't be run.
+            """)
+
+    @Argument(help: "The lock.")
+    var name: String
+
+    @Option(help: "How long the lock outlives its holder, should that vanish: 3 to 30 seconds.")
+    var ttl = Double(LockLimits.ttlMilliseconds.upperBound) / 1000
+
+    @Option(help: "How long to wait for the lock, 0: not at all. (default: as long as it takes)")
+    var wait: Double?
+
+    @Argument(parsing: .postTerminator, help: "What to run, and its arguments.")
+    var command: [String]
+
+    /// sysexits(3)
+    private enum Status {
+        static let unavailable: Int32 = 69
+        static let lost: Int32 = 70
+        static let notAcquired: Int32 = 75
+        /// As shells have it.
+        static let notExecutable: Int32 = 126
+        static let notFound: Int32 = 127
+        static let signal: Int32 = 128
+    }
+
+    /// A day: more is better said by no `--wait` at all.
+    private static let waitSecondsMax = 86_400.0
+
+    func validate() throws {
+        let allowed = LockLimits.ttlMilliseconds
+        guard Identifier(validating: name) != nil else {
+            throw ValidationError("NAME is to be \(Identifier.rule)")
+        }
+        guard allowed.contains(milliseconds(ttl)) else {
+            throw ValidationError("--ttl is to be \(allowed.lowerBound / 1000) to \(allowed.upperBound / 1000) seconds")
+        }
+        guard (0...Self.waitSecondsMax).contains(wait ?? 0) else {
+            throw ValidationError("--wait is to be 0 to \(Int(Self.waitSecondsMax)) seconds")
+        }
+        guard command.first?.isEmpty == false else { throw ValidationError("no COMMAND stands behind the --") }
+    }
+
+    func run() throws {
+        let redis = try Configuration.redisOfProcess()
+        let job = LockedCommand.Job(
+            lock: Identifier(unchecked: name), ttl: milliseconds(ttl), wait: wait.map(milliseconds), words: command)
+        let outcome: LockedCommand.Outcome
+        do throws(SystemError) {
+            outcome = try LockedCommand(job, redis: redis, note: tell).run()
+        } catch {
+            Output.errorLine("sluice: can't start: \(error)")
+            throw ExitCode(Status.unavailable)
+        }
+        // Not by returning: a look-up that is still under way would be waited for.
+        ProcessEnd.now(status(of: outcome, redis.url))
+    }
+
+    /// To the next millisecond; out of any range when that can't be said.
+    private func milliseconds(_ seconds: Double) -> Int { Int(exactly: (seconds * 1000).rounded(.up)) ?? .max }
+
+    private var quarantineSeconds: Int { LockLimits.ttlMilliseconds.upperBound / 1000 }
+
+    private func tell(_ note: LockedCommand.Note) {
+        switch note {
+        case .waiting:
+            Output.errorLine(
+                "sluice: waiting for the lock \(name): another has it, or Redis is new or lost data less than "
+                    + "\(quarantineSeconds) s ago, and grants none so long")
+        case .losing(let loss):
+            let why =
+                switch loss {
+                case nil, .expired: "Redis has not confirmed it for too long"
+                case .notOwner: "Redis says that it is another's"
+                case .generationChanged: "Redis has lost its data"
+                }
+            Output.errorLine("sluice: the lock \(name) is lost: \(why); ending \(command[0])")
+        }
+    }
+
+    /// The exit status, of which the person at the terminal is told the reason.
+    private func status(of outcome: LockedCommand.Outcome, _ url: RedisURL) -> Int32 {
+        switch outcome {
+        case .ended(let status): return status
+        case .interrupted(let signal): return Status.signal + signal
+        case .lost: return Status.lost
+        case .unstartable(let error):
+            Output.errorLine("sluice: can't run \(error)")
+            return error.isNotFound ? Status.notFound : Status.notExecutable
+        case .storeAway(let why):
+            Output.errorLine("sluice: \(url) can't be used: \(why); `sluice check-redis` tries it out step by step")
+            return Status.unavailable
+        case .notAcquired(let error):
+            Output.errorLine("sluice: the lock \(name) was not acquired: \(text(of: error))")
+            return Status.notAcquired
+        }
+    }
+
+    private func text(of error: LockError) -> String {
+        switch error {
+        case .taken: "another has it; --wait SECONDS would wait for it"
+        case .quarantined(let left):
+            "Redis is new or has lost data, and grants no lock for another \((left + 999) / 1000) s; --wait SECONDS "
+                + "would wait for that"
+        case .timedOut:
+            "another had it all the time, or Redis is new or lost data less than \(quarantineSeconds) s ago"
+        case .full: "\(LockLimits.waitersMax) others wait for it already"
+        case .storeAway, .refused, .closed: "\(error)"
+        }
+    }
+}
