@@ -71,6 +71,7 @@ def test_a_node_on_its_own_lists_itself(gateway):
     assert node["started_at"] < before <= node["last_seen_at"] + 1
     assert status["cluster"] == {"nodes": 1}
     assert status["redis"] == {"state": "off", "outbox_messages": 0, "outbox_bytes": 0, "reconnects_total": 0}
+    assert status["locks"] == {"held": [], "lost_total": 0}
 
 
 def test_three_nodes_see_each_other(cluster):
@@ -243,3 +244,10 @@ def test_secrets_of_redis_are_not_shown(make_node):
         node = make_node(REDIS_URL=server.url, NODE_ID="a")
         until(lambda: node.get("/api/system/status").json["redis"]["state"] == "online", 5, "the connection")
         assert "hush" not in node.get("/api/system/status").body.decode() + node.log
+
+
+def test_locks_begin_with_the_first_node(redis, cluster):
+    """The quarantine of a new Redis runs from the first node's start, not from the first time that a lock is wanted."""
+    (node,) = cluster("a")
+    until(lambda: redis.command("EXISTS", "sluice:{locks}:generation") == 1, 10, "the generation")
+    assert node.get("/api/system/status").json["locks"] == {"held": [], "lost_total": 0}

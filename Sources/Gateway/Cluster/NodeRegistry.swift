@@ -2,7 +2,6 @@ import ControlPlane
 import Foundations
 import Logging
 import NetworkIO
-import RedisLink
 
 /// Makes this node known to its cluster and tells its workers who else is there. What is decided is decided by
 /// `ClusterMembership`.
@@ -13,7 +12,7 @@ final class NodeRegistry {
     private let loop: EventLoop
     private let logger: Logger
     private var membership: ClusterMembership
-    private var link: StoreLink?
+    private let store: any Store
     /// The mode that was logged last; nil before the first answer of Redis, or its absence.
     private var mode: Mode?
     /// Called when the record is away; set once the node leaves.
@@ -21,8 +20,9 @@ final class NodeRegistry {
 
     private enum Mode: String { case cluster, degraded }
 
-    /// Begins to connect.
-    init(_ options: RedisOptions, context: NodeContext, loop: EventLoop) {
+    /// - Parameter store: the cluster's.
+    init(_ store: any Store, context: NodeContext, loop: EventLoop) {
+        self.store = store
         self.context = context
         self.loop = loop
         var logger = context.logger
@@ -32,19 +32,11 @@ final class NodeRegistry {
             node: context.nodeID, boot: context.boot,
             heartbeatMilliseconds: context.configuration.nodeHeartbeatMilliseconds,
             expiryMilliseconds: context.configuration.nodeExpiryMilliseconds, at: loop.now)
-        var linkLogger = context.logger
-        linkLogger[metadataKey: "worker"] = "control"
-        let seed = Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        let link = StoreLink(
-            options, scripts: [Beat.script], loop: loop, logger: linkLogger, seed: seed,
-            counters: context.controlStore, owner: self)
-        self.link = link
-        link.store.subscribe(Beat.channel) { [weak self] notice in self?.noticed(notice) }
+        store.subscribe(Beat.channel) { [weak self] notice in self?.noticed(notice) }
     }
 
     /// At each tick of the loop.
     func ticked() {
-        link?.ticked()
         if left == nil, membership.ticked(at: loop.now) { beat() }
     }
 
@@ -53,19 +45,16 @@ final class NodeRegistry {
 
     /// Takes this node's record away; `done` is called when that has happened, or can't.
     func leave(_ done: @escaping () -> Void) {
-        guard left == nil, let link else { return done() }
+        guard left == nil else { return done() }
         left = done
         let last = Beat.operation(
             boot: context.boot, record: nil, isTold: true,
             expiryMilliseconds: context.configuration.nodeExpiryMilliseconds)
-        link.store.perform(last) { [weak self] _ in self?.left?() }
+        store.perform(last) { [weak self] _ in self?.left?() }
     }
 
-    /// Ends the connections to Redis.
-    func stop() {
-        left = {}
-        link?.stop()
-    }
+    /// From now on nothing is told.
+    func stop() { left = {} }
 
     // MARK: Beats
 
@@ -76,7 +65,7 @@ final class NodeRegistry {
 
     private func beat() {
         let operation = membership.beat(context.record(at: loop.unixNow), at: loop.now)
-        link?.store.perform(operation) { [weak self] result in self?.beatEnded(result) }
+        store.perform(operation) { [weak self] result in self?.beatEnded(result) }
     }
 
     private func beatEnded(_ result: StoreResult) {
@@ -121,16 +110,16 @@ final class NodeRegistry {
             metadata: ["from": "\(mode?.rawValue ?? "starting")", "to": "\(next.rawValue)"])
         mode = next
     }
-}
 
-extension NodeRegistry: StoreLinkOwner {
-    var messagesKept: Int { 0 }
+    // MARK: The store
 
+    /// It can't be reached.
     func storeLost() {
         membership.storeLost()
         enter(.degraded)
     }
 
+    /// It can be reached, for the first time or again.
     func storeReturned() {
         membership.hinted(at: loop.now)
         enter(.cluster)

@@ -15,6 +15,7 @@ protocol StoreLinkOwner: AnyObject {
 }
 
 /// A loop's way to Redis, and what it thinks of it: tells its owner when the store is lost and when it is back.
+/// Begins with `start`.
 ///
 /// Thread: the loop's.
 final class StoreLink {
@@ -25,7 +26,7 @@ final class StoreLink {
     private let counters: StoreCounters
     private let loop: EventLoop
     private let logger: Logger
-    private unowned let owner: any StoreLinkOwner
+    weak var owner: (any StoreLinkOwner)?
     private var random: FastRandom
     /// For how long the oldest reply has been due, as of the last tick.
     private var oldestOutstanding: Int?
@@ -33,14 +34,13 @@ final class StoreLink {
     /// What the present resync began with.
     private var resync: (since: Int, messages: Int)?
 
-    /// Begins to connect; the owner may be told before this returns.
     /// - Parameters:
     ///   - scripts: what the owner will call.
     ///   - logger: names the loop.
     ///   - seed: for the waits between attempts: a random number.
     init(
         _ options: RedisOptions, scripts: [StoreScript], loop: EventLoop, logger: Logger, seed: UInt64,
-        counters: StoreCounters, owner: any StoreLinkOwner
+        counters: StoreCounters, owner: (any StoreLinkOwner)?
     ) {
         self.scripts = scripts
         self.loop = loop
@@ -52,8 +52,10 @@ final class StoreLink {
         store = RedisStore(client)
         health = StoreHealth(at: loop.now)
         client.delegate = self
-        client.start()
     }
+
+    /// Begins to connect; the owner may be told before this returns.
+    func start() { client.start() }
 
     func stop() { client.stop() }
 
@@ -71,7 +73,7 @@ final class StoreLink {
                 returned { self.health.answered(at: $0) }
             }
         }
-        if health.state == .resyncing, owner.messagesKept == 0 { endResync() }
+        if health.state == .resyncing, messagesKept == 0 { endResync() }
         counters.state = health.state
         counters.latencyMicroseconds.set(client.latencyMicroseconds ?? 0)
     }
@@ -79,7 +81,7 @@ final class StoreLink {
     private func degraded(_ reason: StoreHealth.Reason) {
         counters.state = health.state
         logger.warning("Redis is away: this node goes on with what it has", metadata: ["reason": "\(reason)"])
-        owner.storeLost()
+        owner?.storeLost()
     }
 
     /// The store can be reached: `event` is what health is told.
@@ -91,10 +93,12 @@ final class StoreLink {
         }
     }
 
+    private var messagesKept: Int { owner?.messagesKept ?? 0 }
+
     private func beginResync() {
-        resync = (loop.now, owner.messagesKept)
-        logger.notice("Redis is back: what was kept for it is sent", metadata: ["messages": "\(owner.messagesKept)"])
-        owner.storeReturned()
+        resync = (loop.now, messagesKept)
+        logger.notice("Redis is back: what was kept for it is sent", metadata: ["messages": "\(messagesKept)"])
+        owner?.storeReturned()
     }
 
     private func endResync() {
@@ -116,7 +120,7 @@ extension StoreLink: RedisClientDelegate {
         switch health.connected(at: loop.now) {
         case .online:
             logger.notice("Redis is there")
-            owner.storeReturned()
+            owner?.storeReturned()
         case .resync: beginResync()
         case .unchanged: break
         }

@@ -53,8 +53,8 @@ extension Connection {
         let process = ProcessStatus.read(root: worker.configuration.procRoot, worker.context)
         var writer = JSONWriter()
         StatusReport(
-            context: worker.context, mode: worker.mode, nodeCount: worker.otherNodes.count + 1, process: process,
-            at: loop.unixNow
+            context: worker.context, mode: worker.mode, nodeCount: worker.otherNodes.count + 1, locks: worker.locks,
+            process: process, at: loop.unixNow
         ).write(to: &writer)
         answer(.json(200, writer.array))
     }

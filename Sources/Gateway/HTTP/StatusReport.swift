@@ -1,4 +1,5 @@
 import Foundations
+import NetworkIO
 import WireProtocol
 
 /// The answer of `GET /api/system/status`, from the counters of all workers: no worker is asked, so that a stalled one
@@ -9,14 +10,19 @@ struct StatusReport {
     let mode: StaticString
     /// Nodes of the cluster that are known here, this one included.
     let nodeCount: Int
+    let locks: NodeLocks.Report
     let process: ProcessStatus
     /// Unix milliseconds.
     let time: Int
 
-    init(context: NodeContext, mode: StaticString, nodeCount: Int, process: ProcessStatus, at time: Int) {
+    init(
+        context: NodeContext, mode: StaticString, nodeCount: Int, locks: NodeLocks.Report, process: ProcessStatus,
+        at time: Int
+    ) {
         self.context = context
         self.mode = mode
         self.nodeCount = nodeCount
+        self.locks = locks
         self.process = process
         self.time = time
     }
@@ -42,6 +48,7 @@ struct StatusReport {
         writeMessages(to: &writer)
         StoreReport(context: context).write(to: &writer)
         writeCluster(to: &writer)
+        locks.write(to: &writer, at: Clock.bootMilliseconds())
         process.write(to: &writer)
         writer.endObject()
     }

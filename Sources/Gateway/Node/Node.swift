@@ -19,18 +19,17 @@ package final class Node {
     private static let reservedDescriptors = 64
     /// How long connections have to take their close frame once the drain's time is over.
     private static let lingerMilliseconds = 3_000
-    /// How long Redis has for taking this node's record away; without that it goes by its age.
+    /// How long Redis has for taking back this node's locks and record; without that they end by their age.
     private static let leaveMilliseconds = 1_000
 
     private let context: NodeContext
     private let loop: EventLoop
+    private let control: ControlLink
     private let configuration: Configuration
     private let logger: Logger
     private let mail = Mailbox<Notice>()
     private var workers: [Thread] = []
     private var signals: SignalWatcher?
-    /// nil in single mode.
-    private var registry: NodeRegistry?
     private var drained = 0
     private var drainEnd: Int?
     private var leaveEnd: Int?
@@ -69,10 +68,11 @@ package final class Node {
             startedAt: Clock.unixMilliseconds())
         do throws(SystemError) {
             loop = try EventLoop()
+            control = ControlLink(context: context, loop: loop)
             loop.delegate = self
             mail.connect(to: loop.wakeHandle)
             try start(listeners)
-            registry = configuration.redis.map { NodeRegistry($0, context: context, loop: loop) }
+            control.start()
         } catch {
             throw .system(error)
         }
@@ -148,20 +148,19 @@ package final class Node {
             ])
         drainEnd = loop.now + duration + Self.lingerMilliseconds
         context.beginDraining()
-        registry?.changed()
+        control.changed()
         for mailbox in context.mailboxes { mailbox.post([.run { $0.beginDraining(within: duration) }]) }
     }
 
-    /// Nobody is here any more, or nobody is waited for: takes the node's record away, then ends.
+    /// Nobody is here any more, or nobody is waited for: gives back what the node holds of its cluster, then ends.
     private func end() {
         guard leaveEnd == nil else { return }
         leaveEnd = loop.now + Self.leaveMilliseconds
-        guard let registry else { return stop() }
-        registry.leave { [unowned self] in stop() }
+        control.leave { [unowned self] in stop() }
     }
 
     private func stop() {
-        registry?.stop()
+        control.stop()
         loop.stop()
     }
 }
@@ -173,7 +172,7 @@ extension Node: EventLoopDelegate {
     }
 
     package func loopTicked() {
-        registry?.ticked()
+        control.ticked()
         if let leaveEnd, loop.now >= leaveEnd { return stop() }
         if let drainEnd, loop.now >= drainEnd { end() }
     }

@@ -53,6 +53,8 @@ package final class Worker {
     var isStoreAway = false
     /// The other nodes of the cluster, as last known.
     var otherNodes: [NodeRecord] = []
+    /// The locks of the cluster that this node has, as of the last change.
+    var locks = NodeLocks.Report()
     /// Rooms with messages that are to be sent to the store at the end of this turn.
     var roomsToCommit: ContiguousArray<SharedRoom> = []
     /// Nodes that have gone, by their runs, the last ones.
@@ -123,6 +125,7 @@ package final class Worker {
 
     /// Serves until the drain is over.
     package func run() {
+        storeLink?.start()
         loop.run()
         context.mailboxes[index].connect(to: nil)
     }

@@ -85,6 +85,7 @@ function show(status) {
   byId("refused-card").classList.toggle("full", !status.governor);
   showGovernor(governor);
   showRedis(status.redis);
+  showLocks(status.locks);
 }
 
 /** The sum of a total that may be split by reason. */
@@ -135,6 +136,12 @@ function showRedis(redis) {
     ["Outbox", `${count(redis.outbox_messages)} messages, ${bytes(redis.outbox_bytes)}`],
     ["Reconnects", count(redis.reconnects_total)],
   ]);
+}
+
+function showLocks({ held, lost_total: lost } = { held: [], lost_total: 0 }) {
+  byId("locks-card").hidden = held.length === 0 && lost === 0;
+  rows("locks", held.map((lock) => [lock.name, String(lock.token), count(lock.holds), milliseconds(lock.expires_in_ms)]));
+  put("locks-lost", lost === 0 ? "" : `${count(lost)} lost since the start`);
 }
 
 const words = (name) => String(name ?? "").replaceAll("_", " ");

@@ -1,0 +1,73 @@
+import ControlPlane
+import NetworkIO
+
+/// The control thread's way to what the cluster shares, and what the node does there: its record among the nodes, and
+/// its locks. In single mode there is nothing but the locks, in the node's own memory.
+///
+/// Thread: the control loop's.
+final class ControlLink {
+    let locks: NodeLocks
+    /// nil in single mode, as `link`.
+    private let registry: NodeRegistry?
+    private let link: StoreLink?
+
+    /// Begins with `start`.
+    init(context: NodeContext, loop: EventLoop) {
+        guard let options = context.configuration.redis else {
+            locks = NodeLocks(context: context)
+            (registry, link) = (nil, nil)
+            return
+        }
+        var logger = context.logger
+        logger[metadataKey: "worker"] = "control"
+        let seed = Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
+        let link = StoreLink(
+            options, scripts: [Beat.script] + LockScripts.all, loop: loop, logger: logger, seed: seed,
+            counters: context.controlStore, owner: nil)
+        locks = NodeLocks(link.store, context: context)
+        registry = NodeRegistry(link.store, context: context, loop: loop)
+        self.link = link
+        link.owner = self
+    }
+
+    /// Begins to connect.
+    func start() { link?.start() }
+
+    /// At each tick of the loop.
+    func ticked() {
+        link?.ticked()
+        locks.ticked()
+        registry?.ticked()
+    }
+
+    /// Has the others know at the next tick how this node stands now.
+    func changed() { registry?.changed() }
+
+    /// Gives the node's locks back, then takes its record away; `done` is called when that has happened, or can't.
+    func leave(_ done: @escaping () -> Void) {
+        locks.close()
+        guard let registry else { return done() }
+        // Redis answers in order: with this answer it has the locks too.
+        registry.leave(done)
+    }
+
+    /// Ends the connections.
+    func stop() {
+        registry?.stop()
+        link?.stop()
+    }
+}
+
+extension ControlLink: StoreLinkOwner {
+    var messagesKept: Int { 0 }
+
+    func storeLost() {
+        locks.storeLost()
+        registry?.storeLost()
+    }
+
+    func storeReturned() {
+        locks.storeReturned()
+        registry?.storeReturned()
+    }
+}

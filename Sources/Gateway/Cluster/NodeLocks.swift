@@ -1,0 +1,71 @@
+import ControlPlane
+import Foundations
+import Logging
+import NetworkIO
+import RedisLink
+
+/// The locks of the cluster that parts of this node hold or wait for; logs what happens to them and tells the workers
+/// which there are.
+///
+/// Thread: the control loop's.
+final class NodeLocks {
+    /// What a worker knows of them.
+    struct Report: Equatable, Sendable {
+        /// In the order of their names.
+        var held: [LockStatus] = []
+        /// Since the start.
+        var lostTotal = 0
+    }
+
+    /// Where locks are asked for.
+    let keeper: LockKeeper
+    private let context: NodeContext
+    private var told = Report()
+
+    /// In the store of a cluster, which is away until `storeReturned`.
+    init(_ store: any Store, context: NodeContext) {
+        self.context = context
+        keeper = Self.keeper(store, quarantine: LockLimits.ttlMilliseconds.upperBound, context)
+    }
+
+    /// In single mode: in memory, where nobody else can hold anything that was forgotten.
+    init(context: NodeContext) {
+        self.context = context
+        let store = MemoryStore(runID: LockClient.randomName()) { Clock.unixMilliseconds() * 1000 }
+        keeper = Self.keeper(store, quarantine: 0, context)
+        keeper.storeConnected()
+    }
+
+    private static func keeper(_ store: any Store, quarantine: Int, _ context: NodeContext) -> LockKeeper {
+        LockKeeper(
+            store: store, name: LockClient.randomName(), quarantine: quarantine, clock: Clock.bootMilliseconds
+        ) { [logger = context.logger] name, event in
+            var fields: Logger.Metadata = ["lock": "\(name.text)", "token": "\(event.token)"]
+            switch event {
+            case .granted: logger.notice("a lock of the cluster is this node's", metadata: fields)
+            case .reclaimed: logger.notice("a lock was taken over into new data of Redis", metadata: fields)
+            case .released: logger.notice("a lock was given back", metadata: fields)
+            case .lost(_, let loss):
+                fields["why"] = "\(loss.rawValue)"
+                logger.warning("a lock was lost", metadata: fields)
+            }
+        }
+    }
+
+    /// At each tick of the loop.
+    func ticked() {
+        keeper.ticked()
+        let report = Report(held: keeper.held(at: Clock.bootMilliseconds()), lostTotal: keeper.lostTotal)
+        guard report != told else { return }
+        told = report
+        for mailbox in context.mailboxes { mailbox.post([.run { $0.locks = report }]) }
+    }
+
+    /// Gives them all back, and refuses who asks from then on.
+    func close() { keeper.close() }
+
+    func storeLost() { keeper.storeLost() }
+
+    /// The store can be reached, for the first time or again.
+    func storeReturned() { keeper.storeConnected() }
+}
