@@ -16,6 +16,13 @@ extension Configuration {
         }
     }
 
+    /// The same, for a command that needs REDIS_URL.
+    static func redisOfProcess() throws -> RedisOptions {
+        if let options = try ofProcess().redis { return options }
+        Output.errorLine("sluice: REDIS_URL is not set; it is to be \(RedisURL.rule)")
+        throw ExitCode(ConfigurationError.exitStatus)
+    }
+
     /// The variables of the environment, and those of `.env` that it does not have; an empty one counts as not there.
     static func variablesOfProcess() throws -> [String: String] {
         do throws(ConfigurationError) {
@@ -26,13 +33,6 @@ extension Configuration {
         } catch {
             throw error.told()
         }
-    }
-
-    /// The same, for a command that needs REDIS_URL.
-    static func redisOfProcess() throws -> RedisOptions {
-        if let options = try ofProcess().redis { return options }
-        Output.errorLine("sluice: REDIS_URL is not set; it is to be \(RedisURL.rule)")
-        throw ExitCode(ConfigurationError.exitStatus)
     }
 }
 

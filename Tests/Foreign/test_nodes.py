@@ -251,3 +251,29 @@ def test_locks_begin_with_the_first_node(redis, cluster):
     (node,) = cluster("a")
     until(lambda: redis.command("EXISTS", "sluice:{locks}:generation") == 1, 10, "the generation")
     assert node.get("/api/system/status").json["locks"] == {"held": [], "lost_total": 0}
+
+
+def test_what_a_dead_node_left_is_out_of_every_list_at_once_and_cleared_away(redis, make_node, room):
+    nodes = [
+        make_node(REDIS_URL=redis.url, NODE_HEARTBEAT_SECONDS=1, NODE_EXPIRY_SECONDS=3, SESSION_TTL_SECONDS=77)
+        for _ in range(2)
+    ]
+    for node in nodes:
+        until(lambda: len(node.get("/api/nodes").json["nodes"]) == 2, 10, "both nodes")
+    Client(nodes[1], room, "ann")
+    keys = [f"sluice:{{{name}}}:members" for name in (f"room:{room}", "user:ann")]
+    until(lambda: [redis.command("HLEN", key) for key in keys] == [1, 1], 5, "ann being told of")
+    nodes[1].process.kill()
+    nodes[1].process.wait()
+    nodes[1].process = None
+
+    def is_gone():
+        shown = nodes[0].get("/api/rooms?limit=500").json["rooms"]
+        return {entry["id"]: entry["users"] for entry in shown}[room] == 0
+
+    until(is_gone, 10, "ann being gone")
+    assert not nodes[0].get("/api/users/ann").json["online"]
+    assert nodes[0].get(f"/api/rooms/{room}/users").json["users"] == []
+    # Locks of a Redis that has just begun are granted only after a while.
+    until(lambda: [redis.command("HLEN", key) for key in keys] == [0, 0], 60, "the janitor")
+    assert 0 < redis.command("PTTL", "sluice:{user:ann}:session") <= 77_000

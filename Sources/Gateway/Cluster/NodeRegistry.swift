@@ -18,6 +18,9 @@ final class NodeRegistry {
     /// Called when the record is away; set once the node leaves.
     private var left: (() -> Void)?
 
+    /// Called with the run of each node whose life has ended.
+    var nodeWent: (String) -> Void = { _ in }
+
     private enum Mode: String { case cluster, degraded }
 
     /// - Parameter store: the cluster's.
@@ -34,6 +37,9 @@ final class NodeRegistry {
             expiryMilliseconds: context.configuration.nodeExpiryMilliseconds, at: loop.now)
         store.subscribe(Beat.channel) { [weak self] notice in self?.noticed(notice) }
     }
+
+    /// The runs of all nodes that are known to live, this one's included.
+    var livingNodes: [String] { [context.boot] + membership.nodes.map(\.boot) }
 
     /// At each tick of the loop.
     func ticked() {
@@ -89,6 +95,7 @@ final class NodeRegistry {
             let fields = metadata(node).merging(["why": "\(departure.rawValue)"]) { _, new in new }
             logger.notice("a node has gone", metadata: fields)
             tellWorkers { $0.nodeGone(boot: node.boot) }
+            nodeWent(node.boot)
         case .sameName(let node):
             logger.error("another node has the same NODE_ID; give each its own", metadata: metadata(node))
         case .forgotten: logger.notice("the cluster had forgotten this node; it is known again")
