@@ -79,8 +79,8 @@ package struct SharedLog {
     /// Messages, by what says which they are, that this node's members have seen in a former history and that have not
     /// come in this one.
     private var former: Set<[UInt8]> = []
-    /// The first places of all that members have seen in former histories.
-    private var formerPlaces: [[UInt8]: Position] = [:]
+    /// The places of all that members have seen in former histories, the first one first.
+    private var formerPlaces: [[UInt8]: [Position]] = [:]
 
     package init() {}
 
@@ -225,7 +225,7 @@ package struct SharedLog {
             for entry in seen() {
                 let key = Self.key(entry.body)
                 former.insert(key)
-                if formerPlaces[key] == nil { formerPlaces[key] = Position(epoch: self.epoch, seq: entry.seq) }
+                formerPlaces[key, default: []].append(Position(epoch: self.epoch, seq: entry.seq))
             }
         }
         self.epoch = epoch
@@ -287,9 +287,14 @@ package struct SharedLog {
         if early.count < Self.earlyMax { early[seq] = (epoch, body) }
     }
 
-    /// Where members saw a message in a former history; nil if they did not.
+    /// Where members first saw a message in a former history; nil if they did not.
     package func formerPlace(of body: [UInt8]) -> Position? {
-        formerPlaces.isEmpty ? nil : formerPlaces[Self.key(body)]
+        formerPlaces.isEmpty ? nil : formerPlaces[Self.key(body)]?.first
+    }
+
+    /// Whether somebody who has seen a former history up to `position` has seen a message there.
+    package func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
+        formerPlaces[Self.key(body)]?.contains { $0.epoch == position.epoch && $0.seq <= position.seq } ?? false
     }
 
     /// Nobody repeats what was in former histories any more.

@@ -24,9 +24,14 @@ final class RoomHome: Named {
     /// Connections on each worker that are told live, when there is more than one worker. Those that still replay are
     /// not among them.
     private var liveCounts: ContiguousArray<Int32>
-    /// Connections that still replay, with the epoch that they replay: they are in the room, and go live when they have
-    /// caught up.
-    private var replaying: [ObjectIdentifier: String] = [:]
+    /// Connections that still replay: they are in the room, and go live when they have caught up.
+    private var replaying: [ObjectIdentifier: Replay] = [:]
+
+    private struct Replay {
+        var epoch: String
+        /// What the connection got of a former history, when another one began meanwhile.
+        var seen: Position?
+    }
 
     init(_ room: Room, workerCount: Int) {
         self.room = room
@@ -51,11 +56,21 @@ final class RoomHome: Named {
     }
 
     /// A connection came into the room and has to catch up first.
-    func replayBegan(_ info: ConnectionInfo) { replaying[ObjectIdentifier(info)] = room.log.epoch }
+    func replayBegan(_ info: ConnectionInfo) { replaying[ObjectIdentifier(info)] = Replay(epoch: room.log.epoch) }
 
-    /// A connection goes on catching up; whether it began with another history.
-    func replayGoesOn(_ info: ConnectionInfo) -> Bool {
-        replaying.updateValue(room.log.epoch, forKey: ObjectIdentifier(info)) != room.log.epoch
+    /// A connection that has caught up to `seq` goes on; whether that was in another history.
+    func replayGoesOn(_ info: ConnectionInfo, after seq: UInt64) -> Bool {
+        guard let replay = replaying[ObjectIdentifier(info)], replay.epoch != room.log.epoch else { return false }
+        replaying[ObjectIdentifier(info)] = Replay(
+            epoch: room.log.epoch, seen: Position(epoch: replay.epoch, seq: seq))
+        return true
+    }
+
+    /// Whether a connection that catches up got an entry in a former history.
+    func wasSeen(_ entry: LogEntry, by info: ConnectionInfo) -> Bool {
+        guard let seen = replaying[ObjectIdentifier(info)]?.seen, let follower = shared?.follower else { return false }
+        let body = room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
+        return follower.log.wasSeen(Array(body), upTo: seen)
     }
 
     /// A connection has caught up, or had nothing to catch up with.

@@ -177,26 +177,41 @@ extension Worker {
         // Without the room, or out of it, the connection was told so on its way.
         guard let home = rooms[id], home.isReplaying(info) else { return }
         flush(home)
-        var frames: [FrameSlice] = []
-        let isOtherHistory = home.replayGoesOn(info)
-        if home.room.log.oldestSeq > seq + 1 || isOtherHistory {
-            let log = home.room.log
-            let reason: GapReason = isOtherHistory ? .epochChanged : .trimmed
-            writer.gap(room: id, epoch: log.epoch, nextSeq: log.oldestSeq, reason: reason.rawValue)
-            frames.append(scratch.frame(.text, writer.bytes))
+        let log = home.room.log
+        if home.replayGoesOn(info, after: seq) {
+            sendReplay(of: home, to: info, after: log.oldestSeq - 1, gap: .epochChanged)
+        } else {
+            sendReplay(of: home, to: info, after: seq, gap: log.oldestSeq > seq + 1 ? .trimmed : nil)
         }
-        let replayAfter = isOtherHistory ? home.room.log.oldestSeq - 1 : seq
-        sendReplay(of: home, to: info, after: replayAfter, behind: frames)
     }
 
-    private func sendReplay(of home: RoomHome, to info: ConnectionInfo, after seq: UInt64, behind first: [FrameSlice]) {
-        let entries = home.room.log.entries(after: seq, countMax: .max, byteCountMax: replayBytesMax)
-        let reached = entries.last?.seq ?? max(seq, home.room.log.newestSeq)
-        let isLive = reached == home.room.log.newestSeq
+    /// - Parameter gap: why the first entry does not follow what the connection had, if it does not.
+    private func sendReplay(
+        of home: RoomHome, to info: ConnectionInfo, after seq: UInt64, gap: GapReason? = nil,
+        behind first: [FrameSlice] = []
+    ) {
+        let (id, log) = (home.room.id, home.room.log)
+        let entries = log.entries(after: seq, countMax: .max, byteCountMax: replayBytesMax)
+        let reached = entries.last?.seq ?? max(seq, log.newestSeq)
+        var (frames, gap) = (first, gap)
+        func tellGap(before seq: UInt64) {
+            guard let reason = gap else { return }
+            gap = nil
+            writer.gap(room: id, epoch: log.epoch, nextSeq: seq, reason: reason.rawValue)
+            frames.append(scratch.frame(.text, writer.bytes))
+        }
+        for entry in entries {
+            if home.wasSeen(entry, by: info) {
+                gap = .epochChanged
+            } else {
+                tellGap(before: entry.seq)
+                frames.append(entry.frame)
+            }
+        }
+        tellGap(before: reached + 1)
+        let isLive = reached == log.newestSeq
         if isLive { home.wentLive(info) }
-        let frames = first + entries.map(\.frame)
-        let id = home.room.id
-        post(to: info.worker) { $0.joined(id, info, frames, isLive: isLive, reached: reached) }
+        post(to: info.worker) { [frames] in $0.joined(id, info, frames, isLive: isLive, reached: reached) }
     }
 
     /// A connection leaves at once.
