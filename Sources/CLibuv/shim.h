@@ -158,52 +158,6 @@ static inline int sluice_ignores(int number) {
 // open is variadic. The terminal that this process was started from; -1 when there is none.
 static inline int sluice_open_terminal(void) { return open("/dev/tty", O_RDWR | O_CLOEXEC); }
 
-// What the child does between fork and exec: it may call only what is safe in a signal handler, so this is no Swift.
-// Returns when it fails.
-static inline void sluice_become(char *const words[], char **variables, int terminal, pid_t parent, const sigset_t *mask) {
-    extern char **environ;
-    setpgid(0, 0);
-    // With SIGTTOU blocked, or a process in the background would be stopped.
-    if (terminal >= 0) tcsetpgrp(terminal, getpid());
-    // The parent's handlers, which write to what both share, must not run here.
-    for (int number = 1; number < NSIG; number++) {
-        struct sigaction action;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN) signal(number, SIG_DFL);
-    }
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
-    // If the parent was gone before that, nobody sends the signal any more.
-    if (getppid() != parent) _exit(126);
-    pthread_sigmask(SIG_SETMASK, mask, NULL);
-    environ = variables;
-    execvp(words[0], words);
-}
-
-// Starts a command in a process group of its own, which gets the terminal unless that is -1; the kernel kills the command
-// when the calling thread ends. Waits until the command runs. Its pid, or the negative errno of what failed.
-static inline pid_t sluice_start_command(char *const words[], char **variables, int terminal) {
-    int report[2];
-    if (pipe(report) != 0) return -errno;
-    fcntl(report[0], F_SETFD, FD_CLOEXEC);
-    fcntl(report[1], F_SETFD, FD_CLOEXEC);
-    sigset_t all, mask;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &mask);
-    pid_t parent = getpid();
-    pid_t child = fork();
-    int failure = child < 0 ? errno : 0;
-    if (child == 0) {
-        sluice_become(words, variables, terminal, parent, &mask);
-        failure = errno;
-        _exit(write(report[1], &failure, sizeof failure) > 0 ? 127 : 126);
-    }
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    close(report[1]);
-    // Nothing comes when the child's end was closed by exec.
-    while (child > 0 && read(report[0], &failure, sizeof failure) < 0 && errno == EINTR) {}
-    close(report[0]);
-    if (failure == 0) return child;
-    if (child > 0) while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-    return -failure;
-}
+#include "command.h"
 
 #endif

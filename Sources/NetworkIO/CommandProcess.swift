@@ -1,7 +1,9 @@
 import CLibuv
 
-/// A command that this process has started, in a process group of its own, with this process' standard streams. The
-/// kernel kills it when the thread that started it ends.
+/// A command that this process has started, in a process group of its own, with this process' standard streams.
+///
+/// It does not outlive this process: the kernel kills it when the thread that started it ends, and its guard, a process
+/// of its own, kills the whole group when this process ends, and when a deadline passes, unless the group was let go.
 ///
 /// Thread: the one that started it.
 package final class CommandProcess {
@@ -15,6 +17,8 @@ package final class CommandProcess {
     /// Its pid, and the number of its group.
     package let group: Int32
     private let terminal: Terminal?
+    /// Our end of the guard's life.
+    private let life: Int32
     private var hasEnded = false
 
     /// Starts it; returns when it runs.
@@ -22,8 +26,11 @@ package final class CommandProcess {
     ///   - words: the command, looked for on PATH, and its arguments.
     ///   - variables: its environment, instead of this process' own.
     ///   - terminal: is the command's while it runs, if it is ours now.
+    ///   - deadline: of the guard, as of `extend`.
     /// - Throws: `SystemError` with the command's name; `isNotFound` when there is none of that name.
-    package init(_ words: [String], variables: [String: String], terminal: Terminal?) throws(SystemError) {
+    package init(
+        _ words: [String], variables: [String: String], terminal: Terminal?, deadline: Int
+    ) throws(SystemError) {
         self.terminal = terminal
         let lent = terminal.flatMap { $0.isOurs ? $0 : nil }
         let (arguments, environment) = (CStrings(words), CStrings(variables.map { "\($0)=\($1)" }))
@@ -34,6 +41,27 @@ package final class CommandProcess {
             lent?.take()
             throw SystemError(call: words[0], number: -group)
         }
+        life = sluice_start_guard(group)
+        guard life >= 0 else {
+            kill(-group, SIGKILL)
+            lent?.take()
+            throw SystemError(call: "the guard of \(words[0])", number: -life)
+        }
+        extend(to: deadline)
+    }
+
+    deinit { close(life) }
+
+    /// Has the guard kill the group at that time instead of any earlier one, in milliseconds of CLOCK_BOOTTIME: even if
+    /// this process stands still then.
+    package func extend(to deadline: Int) { tell(Int64(deadline)) }
+
+    /// What is left of its group may stay.
+    package func letGo() { tell(0) }
+
+    private func tell(_ deadline: Int64) {
+        // A guard that was killed is missed no more than one that does not read.
+        withUnsafeBytes(of: deadline) { _ = send(life, $0.baseAddress, $0.count, sluice_msg_nosignal) }
     }
 
     /// What has happened to it since the last call; to be called after each SIGCHLD until there is nothing.

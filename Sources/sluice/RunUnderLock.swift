@@ -16,7 +16,7 @@ struct RunUnderLock: ParsableCommand {
             renewed meanwhile. \(LockedCommand.tokenVariable) holds a number that rises with each new holder: what \
             COMMAND writes to should refuse a lower one than it has seen.
 
-            Signals are passed on to COMMAND and its process group. COMMAND is killed when this process is. When the \
+            Signals are passed on to COMMAND and its process group, which is killed when this process is. When the \
             lock is lost, because Redis is away or has lost its data, the group gets SIGTERM, and SIGKILL before the \
             ttl ends.
 

@@ -1,58 +1,15 @@
-"""Contract, section 8: `sluice lock` with a real Redis, real faults and a real terminal."""
+"""Contract, section 8: `sluice lock` with a real Redis: exit codes, who is next, signals."""
 
 import os
-import pty
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
-from fault_proxy import FaultProxy
-from lock_command import LockCommand, boot_time, is_alive, run
+from lock_command import WORKER, LockCommand, is_alive, own, processes, run, shared, skip_quarantine, started
 from node import BINARY, elapse, until
 from redis import Redis
-
-# Says its pid and its token, then works until it is told to end.
-WORKER = 'echo $$ $SLUICE_LOCK_TOKEN; trap "echo told; exit 0" TERM; while :; do sleep 0.05; done'
-# The same, but it does not listen, and neither does what it starts.
-DEAF = 'trap "" TERM; sleep 600 & echo $$ $! $SLUICE_LOCK_TOKEN; while :; do sleep 0.05; done'
-
-
-def skip_quarantine(redis):
-    """Has the server be one whose locks are known to be complete: its quarantine is over."""
-    run(redis.url, "first", ["true"], wait=0)
-    generation = "sluice:{locks}:generation"
-    assert redis.command("HSET", generation, "until", "0") == 0
-    return redis
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with Redis() as redis:
-        yield skip_quarantine(redis)
-
-
-@pytest.fixture
-def own():
-    with Redis() as redis:
-        yield skip_quarantine(redis)
-
-
-@pytest.fixture
-def started():
-    """Starts `sluice lock` and waits for the words of the command's first line."""
-    running = []
-
-    def start(url, name, words, **more):
-        command = LockCommand(url, name, words, **more)
-        running.append(command)
-        return command, command.line().split()
-
-    yield start
-    for command in running:
-        command.__exit__()
-
 
 # Exit codes
 
@@ -186,6 +143,16 @@ def test_renewal(shared, name, started):
         elapse(0.2)
 
 
+def test_what_the_command_leaves_running_stays(shared, name):
+    """After an end in order; and nothing else stays."""
+    lock = name("left")
+    code, output, _ = run(shared.url, lock, "sleep 600 >/dev/null 2>&1 & echo $!")
+    assert code == 0
+    until(lambda: processes(lock) == [], 5, "the end of all processes of sluice lock")
+    assert is_alive(output.strip())
+    os.kill(int(output), signal.SIGKILL)
+
+
 # Signals
 
 
@@ -232,199 +199,3 @@ def test_command_starts_with_clean_signals(shared, name):
 def test_no_descriptors_are_left_open(shared, name):
     output = run(shared.url, name("lock"), "ls /proc/self/fd")[1]
     assert output.split() == ["0", "1", "2", "3"], "3 is the folder that ls reads"
-
-
-# Death
-
-
-def test_kill_9(shared, name, started):
-    lock = name("lock")
-    command, (pid, token) = started(shared.url, lock, WORKER, ttl=3)
-    begin = boot_time()
-    command.signal(signal.SIGKILL)
-    until(lambda: not is_alive(pid), 5, "the end of the command")
-    # Nobody gave the lock back: it comes free with its ttl, the next token is higher.
-    code, output, _ = run(shared.url, lock, "echo $SLUICE_LOCK_TOKEN", wait=10)
-    assert code == 0 and int(output) > int(token) and boot_time() - begin > 1.5
-
-
-def test_kill_9_of_the_command(shared, name, started):
-    command, (pid, _) = started(shared.url, name("lock"), WORKER)
-    os.kill(int(pid), signal.SIGKILL)
-    assert command.end()[0] == 137
-
-
-# Loss
-
-
-def hold_until_lost(started, redis, url, fault, words=WORKER, ttl=4, **more):
-    """Has a command hold a lock, lets `fault` happen, and waits for the end: exit code, the command's further output,
-    standard error, its first words, and how long that took."""
-    command, words = started(url, "lock", words, ttl=ttl, **more)
-    # Past the first renewal, so that it is not the first grant that runs out.
-    elapse(ttl / 2)
-    begin = boot_time()
-    fault()
-    code, output, errors = command.end()
-    return code, output, errors, words, boot_time() - begin
-
-
-def check_told(result, ttl=4):
-    code, output, errors, (pid, _), took = result
-    assert code == 70 and output == "told\n" and "is lost" in errors, result
-    assert not is_alive(pid) and took < ttl + 1, "the ttl, and a second for giving the lock back"
-
-
-def test_lost_to_a_frozen_redis(own, started):
-    check_told(hold_until_lost(started, own, own.url, own.freeze))
-
-
-def test_lost_to_a_killed_redis(own, started):
-    check_told(hold_until_lost(started, own, own.url, own.kill))
-
-
-def test_lost_to_a_black_hole(own, started):
-    with FaultProxy(own.port) as proxy:
-        check_told(hold_until_lost(started, own, f"redis://127.0.0.1:{proxy.port}", proxy.black_hole))
-
-
-def test_lost_to_another_owner(own, started):
-    """Somebody has taken the lock's key away: that is told by the next renewal."""
-    result = hold_until_lost(started, own, own.url, lambda: own.command("DEL", "sluice:{locks}:lock:lock"))
-    check_told(result)
-    assert "another's" in result[2]
-
-
-def test_deaf_command_is_killed_before_the_ttl_ends(own, started):
-    """SIGKILL to the whole group, so early that nobody else can have the lock yet."""
-    command, (pid, child, _) = started(own.url, "lock", DEAF, ttl=4)
-    key = "sluice:{locks}:lock:lock"
-    elapse(2)
-    ends = boot_time() + own.command("PTTL", key) / 1000
-    # What a renewal adds between the two calls only makes the lock last longer.
-    own.freeze()
-    until(lambda: not is_alive(pid) and not is_alive(child), 8, "the end of the group")
-    assert boot_time() < ends
-    assert command.end()[0] == 70
-
-
-def test_frozen_holder(own, started):
-    """Who wakes after its ttl ends its command before anything else; the next holder's token is higher."""
-    command, (pid, token) = started(own.url, "lock", DEAF.replace("$! ", ""), ttl=3)
-    command.freeze()
-    code, output, _ = run(own.url, "lock", "echo $SLUICE_LOCK_TOKEN", wait=10)
-    assert code == 0 and int(output) > int(token)
-    begin = time.monotonic()
-    command.signal(signal.SIGCONT)
-    until(lambda: not is_alive(pid), 5, "the end of the command")
-    assert command.end()[0] == 70 and time.monotonic() - begin < 3
-
-
-def test_wiped_redis_is_told_by_the_holder(own, started):
-    """The holder takes its lock into the new data; nobody else gets it, for a quarantine and as long as it holds."""
-    command, (_, token) = started(own.url, "lock", WORKER, ttl=3)
-    own.command("FLUSHALL")
-    key = "sluice:{locks}:lock:lock"
-    until(lambda: own.command("HGET", key, "token") == token.encode(), 5, "the reclaim")
-    assert run(own.url, "lock", "echo ran", wait=0)[:2] == (75, "")
-    command.signal(signal.SIGTERM)
-    assert command.end()[:2] == (0, "told\n")
-
-
-@pytest.mark.parametrize("append_only", [True, False])
-def test_restarted_redis(started, append_only):
-    """With what was on the disk and without: the holder keeps its lock over a restart that is shorter than its lease."""
-    with Redis(append_only=append_only) as redis:
-        skip_quarantine(redis)
-        command, (_, token) = started(redis.url, "lock", WORKER, ttl=10)
-        redis.restart()
-        key = "sluice:{locks}:lock:lock"
-        until(lambda: redis.command("HGET", key, "token") == token.encode(), 10, "the lock in the new data")
-        until(lambda: redis.command("PTTL", key) > 9000, 10, "a renewal")
-        assert run(redis.url, "lock", "echo ran", wait=0)[:2] == (75, "")
-        command.signal(signal.SIGTERM)
-        assert command.end()[:2] == (0, "told\n")
-
-
-# A terminal
-
-
-class Shell:
-    """An interactive shell with job control on a terminal of its own."""
-
-    def __init__(self, url):
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.execvpe("bash", ["bash", "--norc", "-i"], {"PATH": os.environ["PATH"], "REDIS_URL": url, "PS1": "$ "})
-        self.text = ""
-
-    def type(self, keys):
-        os.write(self.terminal, keys.encode())
-
-    def expect(self, word, bound=10.0):
-        """Reads until the word has come; what came after the last call up to it."""
-
-        def found():
-            self.text += os.read(self.terminal, 4096).decode(errors="replace") if self._is_readable() else ""
-            return word in self.text
-
-        until(found, bound, f"{word!r} on the terminal, after {self.text!r}")
-        before, _, self.text = self.text.partition(word)
-        return before
-
-    def _is_readable(self):
-        import select
-
-        return bool(select.select([self.terminal], [], [], 0)[0])
-
-    def close(self):
-        os.kill(self.pid, signal.SIGKILL)
-        os.close(self.terminal)
-        os.waitpid(self.pid, 0)
-
-
-@pytest.fixture
-def shell(shared):
-    shell = Shell(shared.url)
-    yield shell
-    shell.close()
-
-
-def test_terminal(shared, name, shell):
-    """The command reads from the terminal, gets its keys, stops and goes on with it, and gives it back."""
-    lock = name("lock")
-    # The quotes keep the echo of the command line from being taken for the output.
-    shell.type(f"{BINARY} lock {lock} -- sh -c 'read line; echo \"got\" $line'; echo 'sta''tus' $?\n")
-    until(lambda: shared.command("EXISTS", f"sluice:{{locks}}:lock:{lock}"), 10, "the lock")
-    shell.type("words\n")
-    shell.expect("got words")
-    shell.expect("status 0")
-    shell.type(f"{BINARY} lock {lock} -- sh -c 'echo \"be\"gun; sleep 600'; echo 'sta''tus' $?\n")
-    shell.expect("begun")
-    shell.type("\x03")
-    shell.expect("status 130")
-    shell.type(f"{BINARY} lock {lock} -- sh -c 'echo \"be\"gun; read line; echo \"got\" $line'\n")
-    shell.expect("begun")
-    shell.type("\x1a")
-    shell.expect("Stopped")
-    shell.type("echo 'he''re'; fg\n")
-    shell.expect("here")
-    shell.expect("read line")
-    shell.type("more\n")
-    shell.expect("got more")
-    shell.type("echo 'sta''tus' $?\n")
-    shell.expect("status 0")
-
-
-def test_terminal_is_lost_with_the_lock(shared, name, shell):
-    """Who is stopped for longer than the ttl has lost the lock, and its command does not go on."""
-    lock = name("lock")
-    shell.type(f"{BINARY} lock {lock} --ttl 3 -- sh -c 'echo \"be\"gun; read line; echo \"got\" $line'\n")
-    shell.expect("begun")
-    shell.type("\x1a")
-    shell.expect("Stopped")
-    assert run(shared.url, lock, ["true"], wait=10)[0] == 0
-    shell.type("fg; echo 'sta''tus' $?\n")
-    shell.expect("status 70")
-    shell.type("echo 'ali''ve'\n")
-    shell.expect("alive")

@@ -1,4 +1,6 @@
-"""`sluice lock` under test: the real binary with a command, its output, and what becomes of its processes."""
+"""`sluice lock` under test: the real binary with a command, its output, and what becomes of its processes; and fixtures for
+the tests of it, to be imported by name.
+"""
 
 import contextlib
 import os
@@ -7,7 +9,14 @@ import signal
 import subprocess
 import time
 
+import pytest
 from node import BINARY, seconds, until
+from redis import Redis
+
+# Says its pid and its token, then works until it is told to end.
+WORKER = 'echo $$ $SLUICE_LOCK_TOKEN; trap "echo told; exit 0" TERM; while :; do sleep 0.05; done'
+# The same, but it does not listen, and neither does what it starts.
+DEAF = 'trap "" TERM; sleep 600 & echo $$ $! $SLUICE_LOCK_TOKEN; while :; do sleep 0.05; done'
 
 
 def is_alive(pid):
@@ -17,6 +26,16 @@ def is_alive(pid):
     except OSError:
         return False
     return stat.rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
+
+
+def processes(word):
+    """Processes whose command line has that word."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if word.encode() in path.read_bytes().split(b"\0") and is_alive(path.parent.name):
+                found.append(int(path.parent.name))
+    return found
 
 
 class LockCommand:
@@ -74,3 +93,38 @@ def run(url, name, words, **more):
 def boot_time():
     """CLOCK_BOOTTIME in seconds."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def skip_quarantine(redis):
+    """Has the server be one whose locks are known to be complete: its quarantine is over."""
+    run(redis.url, "first", ["true"], wait=0)
+    generation = "sluice:{locks}:generation"
+    assert redis.command("HSET", generation, "until", "0") == 0
+    return redis
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Redis() as redis:
+        yield skip_quarantine(redis)
+
+
+@pytest.fixture
+def own():
+    with Redis() as redis:
+        yield skip_quarantine(redis)
+
+
+@pytest.fixture
+def started():
+    """Starts `sluice lock` and waits for the words of the command's first line."""
+    running = []
+
+    def start(url, name, words, **more):
+        command = LockCommand(url, name, words, **more)
+        running.append(command)
+        return command, command.line().split()
+
+    yield start
+    for command in running:
+        command.__exit__()

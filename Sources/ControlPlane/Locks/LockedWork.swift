@@ -33,6 +33,10 @@ package struct LockedWork: Sendable {
         self.validUntil = validUntil
     }
 
+    /// When somebody else has to make it end, should its driver stand still: later than the driver does, and before the
+    /// ttl ends.
+    package var deadline: Int { validUntil + LockLimits.marginMilliseconds * 3 / 4 }
+
     /// Whether it was told to end.
     package var isTold: Bool {
         if case .running = state { false } else { true }

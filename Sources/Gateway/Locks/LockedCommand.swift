@@ -125,9 +125,10 @@ package final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         variables[Self.tokenVariable] = "\(handle.token)"
         do throws(SystemError) {
             stops = try watch([ProcessSignal.stop])
-            let command = try CommandProcess(job.words, variables: variables, terminal: Terminal())
             let now = Clock.bootMilliseconds()
             let work = LockedWork(ttl: job.ttl, validUntil: now + handle.remaining(at: now))
+            let command = try CommandProcess(
+                job.words, variables: variables, terminal: Terminal(), deadline: work.deadline)
             phase = .running(handle, command, work)
         } catch {
             client.keeper.release(handle)
@@ -165,6 +166,7 @@ package final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         var work = former
         let remaining = handle.remaining(at: now)
         if remaining > 0 { work.renewed(validUntil: now + remaining) }
+        if work.deadline != former.deadline { command.extend(to: work.deadline) }
         let order = work.ticked(at: now)
         phase = .running(handle, command, work)
         obey(order, command, because: nil)
@@ -183,6 +185,7 @@ package final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         let isLost = work.isTold || !handle.check(at: Clock.bootMilliseconds())
         // When the lock is lost, all of its group has to end; who was killed may be left for init to bury.
         if isLost, command.hasGroup, !work.isKilled { return }
+        command.letGo()
         client.keeper.release(handle)
         end(isLost ? .lost : .ended(status: status))
     }
