@@ -24,16 +24,16 @@ package final class CommandProcess {
     /// Starts it; returns when it runs.
     /// - Parameters:
     ///   - words: the command, looked for on PATH, and its arguments.
-    ///   - variables: its environment, instead of this process' own.
+    ///   - variable: is set for it, in the environment of this process.
     ///   - terminal: is the command's while it runs, if it is ours now.
     ///   - deadline: of the guard, as of `extend`.
     /// - Throws: `SystemError` with the command's name; `isNotFound` when there is none of that name.
     package init(
-        _ words: [String], variables: [String: String], terminal: Terminal?, deadline: Int
+        _ words: [String], variable: (name: String, value: String), terminal: Terminal?, deadline: Int
     ) throws(SystemError) {
         self.terminal = terminal
         let lent = terminal.flatMap { $0.isOurs ? $0 : nil }
-        let (arguments, environment) = (CStrings(words), CStrings(variables.map { "\($0)=\($1)" }))
+        let (arguments, environment) = (CStrings(words), CStrings(environmentWith: variable.name, variable.value))
         group = withExtendedLifetime((arguments, environment)) {
             sluice_start_command(arguments.base, environment.base, lent?.descriptor ?? -1)
         }
@@ -102,10 +102,26 @@ package final class CommandProcess {
 private final class CStrings {
     let base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-    init(_ words: [String]) {
-        base = .allocate(capacity: words.count + 1)
-        for (index, word) in words.enumerated() { base[index] = strdup(word) }
-        base[words.count] = nil
+    convenience init(_ words: [String]) {
+        self.init(owning: words.map { strdup($0) })
+    }
+
+    /// This process' environment, byte for byte, but for one variable.
+    convenience init(environmentWith name: String, _ value: String) {
+        let prefix = name + "="
+        var strings: [UnsafeMutablePointer<CChar>?] = [strdup(prefix + value)]
+        var place = sluice_environment()
+        while let current = place, let variable = current.pointee {
+            if strncmp(variable, prefix, prefix.utf8.count) != 0 { strings.append(strdup(variable)) }
+            place = current + 1
+        }
+        self.init(owning: strings)
+    }
+
+    private init(owning strings: [UnsafeMutablePointer<CChar>?]) {
+        base = .allocate(capacity: strings.count + 1)
+        for (index, string) in strings.enumerated() { base[index] = string }
+        base[strings.count] = nil
     }
 
     deinit {

@@ -44,6 +44,17 @@ def test_streams_and_environment(shared, name):
     assert len(tokens) == 1 and run(shared.url, lock, "echo $SLUICE_LOCK_TOKEN")[1] > f"{tokens[0]}\n"
 
 
+def test_environment_is_handed_on_byte_for_byte(shared, name):
+    environment = {b"PATH": os.environb[b"PATH"], b"REDIS_URL": shared.url.encode(), b"ODD": b"\xff\xfe"}
+    environment[b"SLUICE_LOCK_TOKEN"] = b"of somebody else"
+    command = [BINARY, "lock", name("lock"), "--", "env", "-0"]
+    output = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    lines = output.split(b"\0")[:-1]
+    variables = dict(line.split(b"=", 1) for line in lines)
+    assert int(variables[b"SLUICE_LOCK_TOKEN"]) > 0 and len(lines) == len(environment)
+    assert variables == environment | {b"SLUICE_LOCK_TOKEN": variables[b"SLUICE_LOCK_TOKEN"]}
+
+
 def test_taken(shared, name, started):
     lock = name("lock")
     started(shared.url, lock, WORKER)

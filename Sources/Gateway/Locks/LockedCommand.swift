@@ -68,6 +68,8 @@ package final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     private var signals: SignalWatcher?
     private var stops: SignalWatcher?
     private var phase = Phase.waiting
+    /// The command's exit status, once it has ended; others of its group may go on.
+    private var commandStatus: Int32?
     private let startedAt = Clock.bootMilliseconds()
     private var hasAsked = false
     private var hasNoted = false
@@ -121,14 +123,13 @@ package final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     }
 
     private func acquired(_ handle: LockHandle) {
-        var variables = ProcessEnvironment.variables
-        variables[Self.tokenVariable] = "\(handle.token)"
         do throws(SystemError) {
             stops = try watch([ProcessSignal.stop])
             let now = Clock.bootMilliseconds()
             let work = LockedWork(ttl: job.ttl, validUntil: now + handle.remaining(at: now))
             let command = try CommandProcess(
-                job.words, variables: variables, terminal: Terminal(), deadline: work.deadline)
+                job.words, variable: (Self.tokenVariable, "\(handle.token)"), terminal: Terminal(),
+                deadline: work.deadline)
             phase = .running(handle, command, work)
         } catch {
             client.keeper.release(handle)
@@ -189,9 +190,6 @@ package final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         client.keeper.release(handle)
         end(isLost ? .lost : .ended(status: status))
     }
-
-    /// Of the command, once it has ended.
-    private var commandStatus: Int32?
 
     private func received(_ signal: Int32) {
         switch (signal, phase) {
