@@ -90,6 +90,14 @@ let package = Package(
             path: "Benchmarks",
             exclude: ["baseline.json"]
         ),
+        .executableTarget(
+            name: "lock_driver",
+            dependencies: [
+                "RedisLink", "ControlPlane", "NetworkIO", "Foundations",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/LockDriver"
+        ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"]),
