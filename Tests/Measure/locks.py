@@ -1,13 +1,13 @@
 """Locks of real processes on a real Redis, disturbed; and how long a free lock takes.
 
-    swift build -c release --product lock_driver
+    swift build --product lock_driver
     .build/test-venv/bin/python Tests/Measure/locks.py [--seconds 240] [--seed N] [--faults kill,wipe,…]
     .build/test-venv/bin/python Tests/Measure/locks.py --free 2000
 
 Five processes acquire eight locks, raise a counter under them and release them, while processes are killed and frozen, and
 Redis is killed (with and without its data), wiped, frozen and cut off. Then `lock_checker` reads what they wrote down. The
 ttl and the quarantine are 3 s, so that a few minutes hold many faults; with the 30 s of a node (`--quarantine 30000`)
-most of the time nothing would be granted. LOCK_DRIVER_BIN names the driver (default: .build/release/lock_driver).
+most of the time nothing would be granted. LOCK_DRIVER_BIN names the driver (default: .build/debug/lock_driver).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from lock_checker import Counters, check  # noqa: E402
 from node import ROOT, elapse  # noqa: E402
 from redis import DIES_WITH_PARENT, Redis  # noqa: E402
 
-DRIVER = os.environ.get("LOCK_DRIVER_BIN", str(ROOT / ".build/release/lock_driver"))
+DRIVER = os.environ.get("LOCK_DRIVER_BIN", str(ROOT / ".build/debug/lock_driver"))
 PROCESSES = 5
 FAULTS = {
     "kill": "kill -9 of a process, and a new one",
