@@ -303,6 +303,9 @@ package struct SharedLog {
     /// Whether a body was seen in a former history and is missing in this one.
     package func isMissing(_ body: [UInt8]) -> Bool { former.contains(Self.key(body)) }
 
+    /// Whether something that was seen in a former history is missing in this one.
+    package var isAnyMissing: Bool { !former.isEmpty }
+
     /// The entry that is next and came early, if there is one: it arrives now.
     package mutating func takeEarly() -> (seq: UInt64, body: [UInt8])? {
         guard !early.isEmpty else { return nil }

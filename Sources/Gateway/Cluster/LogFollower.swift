@@ -162,8 +162,18 @@ final class LogFollower {
         open()
     }
 
+    /// What the store has is here, and nothing that members have seen in a former history is still to come again: who
+    /// comes now misses nothing. With the store away it is as good as it gets.
+    var isInStep: Bool {
+        switch log.standing {
+        case .away: true
+        case .opening: false
+        case .following: !isCatchingUp && !log.isAnyMissing
+        }
+    }
+
     /// Nothing of this node waits for a place, nor anything that it has to restore.
-    var isQuiet: Bool { log.waitingCount == 0 && !former.contains(where: log.isMissing) }
+    var isQuiet: Bool { log.waitingCount == 0 && !log.isAnyMissing }
 
     /// Looks how far the log is, as the last publication of all may have been lost: what a look finds must be here by
     /// the next one. To be called every second or two.

@@ -18,8 +18,10 @@ final class SharedRoom {
     var settingsToTell = false
     /// What waits for the room to be ready, besides the arrivals.
     private var waiting: [() -> Void] = []
-    /// Connections that came before the room had its place.
+    /// Connections that came before the room had its place, or was in step with it.
     private var arrivals: [(info: ConnectionInfo, position: Position?)] = []
+    /// Those who wait are let in, whatever is still to come.
+    private var isImpatient = false
     /// The room can take members: it has caught up with the store, or the store is away.
     private(set) var isReady = false
     /// The seq of the last entry that members were told of, and why the next is not the one behind it, if it is not.
@@ -68,9 +70,9 @@ final class SharedRoom {
 
     // MARK: Members
 
-    /// Keeps an arrival until the room has its place; false when it has.
+    /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        guard !isReady else { return false }
+        if isReady, isImpatient || follower?.isInStep != false { return false }
         arrivals.append((info, position))
         return true
     }
@@ -106,7 +108,7 @@ final class SharedRoom {
     /// Lets those in who wait.
     func becameReady() {
         isReady = true
-        for arrival in takeArrivals() { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        letIn(atLast: true)
         let works = waiting
         waiting = []
         for work in works { work() }
@@ -150,11 +152,19 @@ final class SharedRoom {
 
     func poll() { follower?.poll() }
 
+    /// Lets those in who wait for the room to be in step; `atLast`: also when it is not, as they have waited for long.
+    func letIn(atLast: Bool = false) {
+        guard isReady, !arrivals.isEmpty, atLast || follower?.isInStep == true else { return }
+        isImpatient = true
+        for arrival in takeArrivals() { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        isImpatient = false
+    }
+
     // MARK: The store
 
     func storeLost() {
         follower?.storeLost()
-        if !isReady { becameReady() }
+        if isReady { letIn() } else { becameReady() }
     }
 
     func storeReturned() { follower?.storeReturned() }
@@ -221,9 +231,11 @@ extension SharedRoom: LogFollowerDelegate {
             tellGap(before: home.room.log.newestSeq + 1)
             toldSeq = home.room.log.newestSeq
         }
+        letIn()
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
+        defer { if !arrivals.isEmpty { letIn() } }
         body.withUnsafeBytes { worker.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(worker.writer.bytes, at: worker.loop.unixNow)
         // What was there before anybody came is history.

@@ -29,9 +29,11 @@ extension SharedUser: LogFollowerDelegate {
         }
         // With messages that wait, the next of them says so in its place.
         if gapReason != nil, follower?.isQuiet == true { tellGap(before: position.seq + 1) }
+        goOn()
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
+        defer { if !waiting.isEmpty { goOn() } }
         let position = Position(epoch: inbox.log.epoch, seq: seq)
         guard let direct = SharedDirect(body) else { return skippedUnreadable(seq) }
         body.withUnsafeBytes { bytes in

@@ -80,11 +80,18 @@ final class SharedUser {
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
         usedAt = worker.loop.now
-        if isReady { work() } else { waiting.append(work) }
+        if isReady, follower?.isInStep != false { work() } else { waiting.append(work) }
     }
 
     func becameReady() {
         isReady = true
+        goOn(atLast: true)
+    }
+
+    /// Does what waits for the inbox to be in step with its log; `atLast`: also when it is not, as that has waited for
+    /// long.
+    func goOn(atLast: Bool = false) {
+        guard isReady, !waiting.isEmpty, atLast || follower?.isInStep == true else { return }
         let works = waiting
         waiting = []
         for work in works { work() }
@@ -122,6 +129,7 @@ final class SharedUser {
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
         tellSession()
+        goOn(atLast: true)
         if isActive { follower?.poll() }
     }
 
@@ -234,7 +242,7 @@ final class SharedUser {
         follower?.storeLost()
         let asking = session.asking
         session.asking = [:]
-        if !isReady { becameReady() }
+        if isReady { goOn() } else { becameReady() }
         for completion in asking.sorted(by: { $0.key < $1.key }).map(\.value) { completion(ownSession) }
     }
 

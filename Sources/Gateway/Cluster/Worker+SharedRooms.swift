@@ -113,7 +113,10 @@ extension Worker {
         guard !isStoreAway else { return }
         pollSharedUsers()
         let since = loop.unixNow - Self.pollWindowMilliseconds
-        for home in rooms.all where home.room.lastActiveAt >= since { home.shared?.poll() }
+        for home in rooms.all {
+            home.shared?.letIn(atLast: true)
+            if home.room.lastActiveAt >= since { home.shared?.poll() }
+        }
     }
 }
 
