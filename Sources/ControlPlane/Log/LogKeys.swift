@@ -36,6 +36,8 @@ package struct LogKeys: Sendable {
     package var session: [UInt8] { tag + Array(":session".utf8) }
     /// A hash: how far each of a user's devices has processed the inbox.
     package var cursors: [UInt8] { tag + Array(":cursors".utf8) }
+    /// A string: which node pushes the present burst of messages to an absent user.
+    package var push: [UInt8] { tag + Array(":push".utf8) }
     /// Where a message's id is remembered. Neither users nor ids contain a zero byte, so no two pairs meet.
     package func id(user: Identifier, id: [UInt8]) -> [UInt8] {
         tag + Array(":id:".utf8) + Array(user.text.utf8) + [0] + id

@@ -60,6 +60,21 @@ struct UserScriptTests {
         #expect(session(store, "s", at: 1)?.cursors.count == 2)
     }
 
+    @Test("a burst is one node's, until none came for its time, or it was ended")
+    func claims() {
+        var now = 0
+        let store = MemoryStore(runID: "0") { now * 1000 }
+        func isFirst(_ boot: String, at time: Int) -> Bool? {
+            now = time
+            return PushClaim.isFirst(run(store, PushClaim.operation(keys, boot: boot)))
+        }
+        #expect(isFirst("a", at: 0) == true && isFirst("b", at: 1) == false && isFirst("a", at: 59_999) == false)
+        #expect(isFirst("b", at: 119_998) == false && isFirst("b", at: 179_999) == true)
+        _ = run(store, PushClaim.end(keys))
+        #expect(isFirst("a", at: 180_000) == true)
+        #expect(PushClaim.isFirst(.null) == nil && PushClaim.isFirst(.integer(2)) == nil)
+    }
+
     @Test("the Lua and its twins give the same", arguments: [1, 2] as [UInt64])
     func twins(seed: UInt64) throws {
         let server = try #require(RedisServer())
@@ -80,6 +95,8 @@ struct UserScriptTests {
             case 2:
                 let record = Bool.random(using: &random) ? Array("n\nd\n\n1".utf8) : []
                 operation = RoomPresence.operation(keys, boot: "b", user: ann, record: record)
+            case 4:
+                operation = step.isMultiple(of: 3) ? PushClaim.end(keys) : PushClaim.operation(keys, boot: "b\(step)")
             case 3:
                 let message = LogCommit.Message(
                     idKey: keys.id(user: ann, id: Array("\(step)".utf8)), time: 1, body: [1])
