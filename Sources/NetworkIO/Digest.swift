@@ -13,8 +13,20 @@ package enum Digest {
         var digest = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
         let status = EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha1(), nil)
         precondition(status == 1, "OpenSSL has no SHA-1")
+        return hexadecimal(digest)
+    }
+
+    /// The HMAC-SHA256 (RFC 2104) of `message` in lower-case hexadecimal digits: 64 of them.
+    package static func hmacSHA256Digits(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        let result = HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, &digest, nil)
+        precondition(result != nil, "OpenSSL has no SHA-256")
+        return hexadecimal(digest)
+    }
+
+    private static func hexadecimal(_ bytes: [UInt8]) -> [UInt8] {
         let digits = Array("0123456789abcdef".utf8)
-        return digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }
+        return bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 0xF)]] }
     }
 
     /// RFC 4648 §4.

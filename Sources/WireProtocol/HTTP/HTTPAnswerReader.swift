@@ -1,0 +1,48 @@
+/// Reads the answer to a request of which only the head matters: bytes in, event out. The body is passed over.
+package struct HTTPAnswerReader: Sendable {
+    package enum Event: Sendable {
+        case incomplete
+        /// The head is here. `isWhole`: and all of the body; else that goes on, as far as can be said up to the end of the
+        /// connection.
+        case head(HTTPResponseHead, isWhole: Bool)
+        /// The body, whose head was told before, has ended.
+        case ended
+        /// The server does not speak HTTP/1 as it should.
+        case failed(HTTPFailure)
+    }
+
+    private var head = HTTPResponseHeadParser()
+    /// What is still to come of the body; nil before the head, and where only the connection's end says it.
+    private var bodyLeft: Int?
+    private var hasHead = false
+
+    package init() {}
+
+    /// Takes all of `bytes`.
+    package mutating func consume(_ bytes: UnsafeRawBufferPointer) -> Event {
+        guard !hasHead else { return passOver(bytes.count) ? .ended : .incomplete }
+        let (consumed, event) = head.consume(bytes)
+        switch event {
+        case .incomplete: return .incomplete
+        case .failed(let failure): return .failed(failure)
+        case .head(let answer):
+            hasHead = true
+            bodyLeft = Self.bodyLength(answer)
+            return .head(answer, isWhole: passOver(bytes.count - consumed))
+        }
+    }
+
+    /// True when the body has ended.
+    private mutating func passOver(_ count: Int) -> Bool {
+        guard let left = bodyLeft else { return false }
+        bodyLeft = max(0, left - count)
+        return bodyLeft == 0
+    }
+
+    /// RFC 9112 §6.3; nil for a body that the connection ends, or in chunks, whose end nobody waits for.
+    private static func bodyLength(_ head: HTTPResponseHead) -> Int? {
+        if head.status == 204 || head.status == 304 { return 0 }
+        guard head.header("transfer-encoding") == nil, let text = head.header("content-length") else { return nil }
+        return text.utf8.allSatisfy(HTTPByte.isDigit) ? Int(text) : nil
+    }
+}
