@@ -65,10 +65,13 @@ package final class Inbox {
     package var acknowledged: [(device: Identifier, seq: UInt64)] { cursors }
 
     /// Entries that no device has acked, the user's own copies not counted.
-    package var pendingCount: Int {
+    package var pendingCount: Int { pending.count }
+
+    /// These entries, in order.
+    package var pending: [LogEntry] {
         let acked = cursors.map(\.seq).max() ?? 0
         return log.entries(after: acked, countMax: .max, byteCountMax: .max)
-            .count { $0.audience?.isOwnCopy != true }
+            .filter { $0.audience?.isOwnCopy != true }
     }
 
     /// Forgets what is too old (Unix milliseconds).

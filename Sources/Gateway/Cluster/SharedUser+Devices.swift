@@ -35,6 +35,7 @@ extension SharedUser: ClusterPresenceDelegate {
     func presenceMoved(
         _ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?
     ) {
+        if new?.devices.isEmpty == false { worker.pushBursts.ended(for: self.user.id) }
         for device in new?.devices ?? [] where old?.devices.contains(device) != true {
             cameElsewhere(
                 device, on: boot, wasThere: old?.devices.contains { $0.device == device.device } == true)

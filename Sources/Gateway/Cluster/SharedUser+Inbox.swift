@@ -48,7 +48,7 @@ extension SharedUser: LogFollowerDelegate {
             return
         }
         deliver(frame, to: audience, own, position, isSeen: isSeen)
-        if let own { tell(own, body, position) }
+        if let own { tell(own, body, position) } else { pushIfLost(direct) }
     }
 
     /// What is not a message that this version can read keeps its place.
@@ -104,6 +104,7 @@ extension SharedUser: LogFollowerDelegate {
         let isFirst = own.body == body
         if isFirst { worker.counters.committed.add(1) }
         guard !own.isProvisional else { return worker.outbox.removed(own) }
+        if isFirst { pushLater(body) }
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
         tell(own, position, time: time, isRepetition: !isFirst)
     }
@@ -153,6 +154,7 @@ extension SharedUser: LogFollowerDelegate {
             }
             seen[number] = sawIt
         }
+        pushLater(submission.body)
         tell(submission, nil, time: submission.time, isRepetition: false)
     }
 

@@ -33,7 +33,7 @@ extension Worker {
     /// What the scripts of rooms and users are.
     static let scripts = [
         LogCommit.script, RoomPresence.script, RoomFacts.script, RoomFacts.settingsScript, RoomInfo.script,
-        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursor.script,
+        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursor.script, PushClaim.script,
     ]
 
     /// Sends what was submitted in this turn.

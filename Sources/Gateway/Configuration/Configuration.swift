@@ -72,6 +72,9 @@ package struct Configuration: Sendable {
     /// TRUSTED_PROXIES
     package let trustedProxies: TrustedProxies
 
+    /// PUSH_WEBHOOK_URL with PUSH_WEBHOOK_SECRET; nil: no pushes.
+    package let pushWebhook: PushWebhook?
+
     /// LOG_LEVEL
     package let logLevel: Logger.Level
     /// LOG_FORMAT
@@ -138,6 +141,8 @@ package struct Configuration: Sendable {
         originPolicy = try reader.optionalValue(.allowedOrigins, OriginPolicy.init(configured:)) ?? .ownHost
         trustedProxies = try reader.value(.trustedProxies, TrustedProxies.init(configured:))
 
+        pushWebhook = try reader.pushWebhook()
+
         logLevel = try reader.value(.logLevel) { Logger.Level(rawValue: $0.lowercased()) }
         logFormat = try reader.value(.logFormat) { LogFormat(rawValue: $0.lowercased()) }
         servesEcho = try reader.value(.echoEndpoint) { ["0": false, "1": true][$0] }
@@ -170,6 +175,33 @@ extension SettingReader {
         do throws(RedisURL.Fault) { return try RedisURL(text) } catch {
             throw bad(.redisURL, fault: "\(error)", allowed: Setting.redisURL.rule)
         }
+    }
+}
+
+extension SettingReader {
+    /// What PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET say; nil when neither is set.
+    fileprivate func pushWebhook() throws(ConfigurationError) -> PushWebhook? {
+        let secret = try optionalValue(.pushWebhookSecret) { $0 }
+        guard let text = try optionalValue(.pushWebhookURL, { $0 }) else {
+            guard secret == nil else {
+                throw bad(
+                    .pushWebhookSecret, fault: "PUSH_WEBHOOK_URL is not set", allowed: Setting.pushWebhookSecret.rule)
+            }
+            return nil
+        }
+        let webhook: PushWebhook
+        do throws(PushWebhook.Fault) { webhook = try PushWebhook(url: text) } catch {
+            throw bad(.pushWebhookURL, fault: "\(error)", allowed: Setting.pushWebhookURL.rule)
+        }
+        // Elsewhere an empty value is as good as none; here it would send unsigned what was meant to be signed.
+        guard !isEmpty(.pushWebhookSecret) else {
+            throw bad(.pushWebhookSecret, fault: "it is empty", allowed: Setting.pushWebhookSecret.rule)
+        }
+        guard let secret else { return webhook }
+        guard let signed = webhook.signed(with: secret) else {
+            throw bad(.pushWebhookSecret, allowed: Setting.pushWebhookSecret.rule)
+        }
+        return signed
     }
 }
 

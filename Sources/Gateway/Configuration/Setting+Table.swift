@@ -118,6 +118,15 @@ extension Setting {
         "TRUSTED_PROXIES", .text(rule: "addresses or CIDR blocks, separated by commas"), default: "127.0.0.0/8,::1",
         "Whose X-Forwarded-For and X-Real-IP are believed.")
 
+    // MARK: Pushes
+
+    static let pushWebhookURL = Setting(
+        "PUSH_WEBHOOK_URL", .text(rule: PushWebhook.rule), default: nil, secret: true,
+        "Where a POST goes when a direct message came for a user who is away; unset, none is sent.")
+    static let pushWebhookSecret = Setting(
+        "PUSH_WEBHOOK_SECRET", .text(rule: PushWebhook.secretRule), default: nil, secret: true,
+        "What these POSTs are signed with; unset, they are not signed.")
+
     // MARK: What the operator sees
 
     static let logLevel = Setting(
@@ -140,6 +149,7 @@ extension Setting {
         historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow, outboxMessages, outboxBytes,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, allowedOrigins, trustedProxies,
+        pushWebhookURL, pushWebhookSecret,
         logLevel, logFormat, echoEndpoint, procRoot,
     ]
 }

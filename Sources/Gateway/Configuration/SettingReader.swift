@@ -46,6 +46,11 @@ struct SettingReader {
         found(setting) == nil ? nil : try value(setting, parse)
     }
 
+    /// Whether the variable is written down without a value.
+    func isEmpty(_ setting: Setting) -> Bool {
+        found(setting) == nil && (environment[setting.name] ?? file?.entries[setting.name]?.value) != nil
+    }
+
     // MARK: Messages
 
     /// The error for a value: which variable, from where, what it is (unless secret), and what is allowed.

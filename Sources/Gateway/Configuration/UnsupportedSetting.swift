@@ -14,8 +14,6 @@ struct UnsupportedSetting: Sendable {
         UnsupportedSetting(name: "JWT_PUBLIC_KEY_FILE", refusesStart: true),
         UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
         UnsupportedSetting(name: "TLS_KEY_FILE", refusesStart: true),
-        UnsupportedSetting(name: "PUSH_WEBHOOK_URL", refusesStart: true),
-        UnsupportedSetting(name: "PUSH_WEBHOOK_SECRET", refusesStart: false),
         UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
         UnsupportedSetting(name: "GOVERNOR_", isPrefix: true, refusesStart: false),
         UnsupportedSetting(name: "CGROUP_ROOT", refusesStart: false),

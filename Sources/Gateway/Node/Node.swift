@@ -30,6 +30,8 @@ package final class Node {
     private let mail = Mailbox<Notice>()
     private var workers: [Thread] = []
     private var signals: SignalWatcher?
+    /// nil without a webhook.
+    private var pushes: PushSender?
     private var drained = 0
     private var drainEnd: Int?
     private var leaveEnd: Int?
@@ -71,6 +73,9 @@ package final class Node {
             control = ControlLink(context: context, loop: loop)
             loop.delegate = self
             mail.connect(to: loop.wakeHandle)
+            pushes = configuration.pushWebhook.map {
+                PushSender($0, mail: context.pushes, loop: loop, logger: logger)
+            }
             try start(listeners)
             control.start()
         } catch {
@@ -154,26 +159,30 @@ package final class Node {
 
     /// Nobody is here any more, or nobody is waited for: gives back what the node holds of its cluster, then ends.
     private func end() {
-        guard leaveEnd == nil else { return }
+        guard leaveEnd == nil, pushes?.hasEnded(at: loop.now) ?? true else { return }
         leaveEnd = loop.now + Self.leaveMilliseconds
         control.leave { [unowned self] in stop() }
     }
 
     private func stop() {
         control.stop()
+        pushes?.stop()
         loop.stop()
     }
 }
 
 extension Node: EventLoopDelegate {
     package func loopWoken() {
+        pushes?.woken()
         drained += mail.takeAll().count
         if drained >= workers.count { end() }
     }
 
     package func loopTicked() {
         control.ticked()
+        pushes?.ticked()
         if let leaveEnd, loop.now >= leaveEnd { return stop() }
+        if drained >= workers.count { end() }
         if let drainEnd, loop.now >= drainEnd { end() }
     }
 

@@ -1,3 +1,4 @@
+import ControlPlane
 import Foundations
 import Logging
 import NetworkIO
@@ -16,6 +17,8 @@ package final class NodeContext: Sendable {
     package let startedAt: Int
     package let logger: Logger
     package let mailboxes: [Mailbox<Letter>]
+    /// What the control loop is to push, when there is a webhook.
+    package let pushes = Mailbox<PushJob>()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()

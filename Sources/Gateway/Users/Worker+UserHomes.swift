@@ -42,6 +42,7 @@ extension Worker {
     /// Takes a connection in; the one of the same device is replaced, the other devices are told of a new one.
     func admit(_ info: ConnectionInfo, to user: User, tellsDevices: Bool) {
         let change = user.connected(info)
+        pushNotWanted(by: user.id)
         if let replaced = change.replaced {
             post(to: replaced.worker) { $0.find(replaced)?.closeAsReplaced() }
         }
@@ -188,6 +189,7 @@ extension Worker {
                 inbox.remember(direct.from, $0, Committed(position: position, time: time))
             }
             counters.committed.add(1)
+            if !toOneself { pushLater(receiver) }
             direct.sender?.messageCommitted(at: time)
             if !toOneself {
                 post(to: context.home(of: direct.from)) { $0.keepOwnCopy(of: direct, id: id, at: time) }

@@ -62,6 +62,8 @@ package final class Worker {
     /// Users at home here whose inbox and devices the cluster shares.
     var sharedUsers: [Identifier: SharedUser] = [:]
     var usersToCommit: ContiguousArray<SharedUser> = []
+    /// Absent users who are sent messages, when there is a webhook.
+    var pushBursts = PushBursts()
     /// What other nodes are asked about users.
     let whereabouts: WhereaboutsDesk
     /// Where other nodes have until then to say who is in.
@@ -207,6 +209,7 @@ package final class Worker {
     package func beginDraining(within duration: Int) {
         guard !isDraining else { return }
         isDraining = true
+        sendPushes(to: pushBursts.takeAll())
         for case let connection as Connection in loop.sockets.all {
             guard connection.isChatting else {
                 connection.closeForDrain()
@@ -268,6 +271,7 @@ extension Worker: EventLoopDelegate {
         storeLink?.ticked()
         settlePresence()
         whereabouts.ticked(at: loop.now)
+        sendPushes(to: pushBursts.takeDue(at: loop.now))
         if storeLink != nil, ticks % 8 == 0 { pollShared() }
         continueDraining()
     }

@@ -66,7 +66,7 @@ struct ConfigurationTests {
         "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
         "PROC_ROOT": "/fake/proc", "COMPRESSION": "On", "REDIS_URL": "redis://redis/4", "REDIS_TIMEOUT": "0.125",
         "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048", "NODE_HEARTBEAT_SECONDS": "1.5",
-        "NODE_EXPIRY_SECONDS": "3.001",
+        "NODE_EXPIRY_SECONDS": "3.001", "PUSH_WEBHOOK_URL": "http://hooks:9/a", "PUSH_WEBHOOK_SECRET": "hush",
     ]
 
     @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
@@ -92,6 +92,7 @@ struct ConfigurationTests {
         #expect(configuration.heartbeatTimeoutMilliseconds == 2230 && configuration.drainMilliseconds == 24_000)
         #expect(configuration.apiKey == "key" && configuration.originPolicy == .any)
         #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
+        #expect(configuration.pushWebhook?.authority == "hooks:9" && configuration.pushWebhook?.secret?.count == 4)
         #expect(configuration.logLevel == .debug && configuration.logFormat == .json && configuration.servesEcho)
         #expect(configuration.procRoot == "/fake/proc" && configuration.warnings == [])
     }
@@ -266,7 +267,7 @@ struct ConfigurationTests {
     @Test(
         "What this version can't do and must not ignore refuses the start, without showing the value",
         arguments: [
-            "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE", "PUSH_WEBHOOK_URL",
+            "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE",
         ])
     func unsupportedRefuses(name: String) throws {
         let fromEnvironment = try #require(refusal([name: "hush-hush"]))
@@ -290,6 +291,37 @@ struct ConfigurationTests {
             #expect(error.variable == "REDIS_URL" && !error.description.contains("hush"))
             #expect(error.description.contains("(hidden), and ") && error.description.contains("redis://[[user]:pass"))
         }
+    }
+
+    @Test("The push webhook is read; what is wrong with it is said without showing it")
+    func pushWebhook() throws {
+        #expect(try load([:]).pushWebhook == nil)
+        let url = "http://hooks.example:8080/hush?token=hush"
+        let plain = try #require(try load(["PUSH_WEBHOOK_URL": url]).pushWebhook)
+        #expect(plain.authority == "hooks.example:8080" && plain.target == "/hush?token=hush" && plain.secret == nil)
+        let configuration = try load(["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": "hush"])
+        #expect(configuration.pushWebhook?.secret == Array("hush".utf8) && configuration.warnings == [])
+        #expect(!"\(configuration)".contains("hush"))
+        let message = try #require(refusal(["PUSH_WEBHOOK_URL": "https://hooks.example/hush"])?.description)
+        #expect(
+            message.hasPrefix("PUSH_WEBHOOK_URL is (hidden), and https:// asks for TLS") && !message.contains("hush"))
+        for (variables, name) in [
+            (["PUSH_WEBHOOK_URL": "hush"], "PUSH_WEBHOOK_URL"),
+            (["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": ""], "PUSH_WEBHOOK_SECRET"),
+            (
+                ["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": String(repeating: "hush", count: 257)],
+                "PUSH_WEBHOOK_SECRET"
+            ),
+            (["PUSH_WEBHOOK_SECRET": "hush"], "PUSH_WEBHOOK_SECRET"),
+        ] {
+            let error = try #require(refusal(variables))
+            #expect(error.variable == name && error.description.contains("(hidden)"))
+            #expect(!error.description.contains("hush"))
+        }
+        #expect(refusal([:], file: "PUSH_WEBHOOK_URL=\(url)\nPUSH_WEBHOOK_SECRET=")?.variable == "PUSH_WEBHOOK_SECRET")
+        #expect(try load(["PUSH_WEBHOOK_SECRET": ""]).pushWebhook == nil)
+        let longest = String(repeating: "x", count: 1024)
+        #expect(try load(["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": longest]).pushWebhook?.secret?.count == 1024)
     }
 
     @Test("A duration whose bounds are no whole seconds")
@@ -316,8 +348,7 @@ struct ConfigurationTests {
     @Test("What has no effect is warned of, by name")
     func unsupportedWarns() throws {
         for name in [
-            "PUSH_WEBHOOK_SECRET", "LINK_ALLOWED_HOSTS",
-            "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
+            "LINK_ALLOWED_HOSTS", "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
         ] {
             #expect(try load([name: "hush"]).warnings == ["\(name) is set, but has no effect in this version"])
             #expect(

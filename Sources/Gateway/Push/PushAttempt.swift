@@ -1,0 +1,101 @@
+import ControlPlane
+import NetworkIO
+
+/// One try to deliver a push: looks the host up, and asks its addresses in order until one takes the connection.
+///
+/// Thread: the control loop's.
+final class PushAttempt {
+    /// From the look-up to the answer. Whoever needs longer to take a push would get the same one again.
+    static let timeoutMilliseconds = 10_000
+
+    private enum State {
+        case resolving(NameResolver)
+        case asking(HTTPClient, others: ArraySlice<SocketAddress>)
+        case ended
+    }
+
+    private let webhook: PushWebhook
+    private let job: PushJob
+    private let loop: EventLoop
+    private let deadline: Int
+    private let completion: (PushAnswer, String) -> Void
+    private var state = State.ended
+
+    /// - Parameter completion: told once, after `begin`: what came of it, and the same for a log.
+    init(
+        _ job: PushJob, to webhook: PushWebhook, loop: EventLoop, completion: @escaping (PushAnswer, String) -> Void
+    ) {
+        self.job = job
+        self.webhook = webhook
+        self.loop = loop
+        self.completion = completion
+        deadline = loop.now + Self.timeoutMilliseconds
+    }
+
+    /// Begins; it may end before this returns.
+    func begin() {
+        if let address = try? SocketAddress(numericHost: webhook.host, port: webhook.port) { return ask([address]) }
+        do throws(SystemError) {
+            let resolver = try NameResolver(host: webhook.host, port: webhook.port, loop: loop) { [weak self] result in
+                switch result {
+                case .success(let addresses): self?.ask(addresses[...])
+                case .failure(let failure): self?.end(.none, "look-up: \(failure.description)")
+                }
+            }
+            state = .resolving(resolver)
+        } catch {
+            end(.none, error.description)
+        }
+    }
+
+    /// To be called at each tick: a look-up has no time of its own.
+    func ticked() {
+        if case .resolving = state, loop.now >= deadline { end(.none, "look-up: no answer in time") }
+    }
+
+    /// Ends it; nothing is told any more.
+    func cancel() {
+        let former = state
+        state = .ended
+        switch former {
+        case .resolving(let resolver): resolver.cancel()
+        case .asking(let client, _): client.cancel()
+        case .ended: break
+        }
+    }
+
+    private func ask(_ addresses: ArraySlice<SocketAddress>) {
+        var others = addresses
+        var refusal = "look-up: no address"
+        while let address = others.popFirst() {
+            // Signed anew for each connection: the time is part of it.
+            let request = PushRequest.bytes(job, to: webhook, at: loop.unixNow)
+            do throws(SystemError) {
+                let client = try HTTPClient(
+                    to: address, request: request, timeoutMilliseconds: max(deadline - loop.now, 1), loop: loop
+                ) { [weak self] in self?.asked($0) }
+                state = .asking(client, others: others)
+                return
+            } catch {
+                refusal = error.description
+            }
+        }
+        end(.none, refusal)
+    }
+
+    private func asked(_ outcome: HTTPClientEnd) {
+        guard case .asking(_, let others) = state else { return }
+        switch outcome {
+        case .answered(let head):
+            end(.status(head.status, retryAfter: PushRequest.retryAfter(head)), "status \(head.status)")
+        case .unreachable where !others.isEmpty: ask(others)
+        case .unreachable(let why), .broken(let why): end(.none, why)
+        case .timedOut: end(.none, "no answer in time")
+        }
+    }
+
+    private func end(_ answer: PushAnswer, _ words: String) {
+        state = .ended
+        completion(answer, words)
+    }
+}
