@@ -1,5 +1,7 @@
 """The checker of Tests/Measure/chaos.py, held to logs in which one rule is broken."""
 
+import asyncio
+
 import pytest
 from chaos_checker import Checker, Record
 from chaos_cluster import Life, Wipe
@@ -183,3 +185,44 @@ def test_what_a_killed_node_kept_is_left_out_only_when_it_was_not_overtaken(over
         two.traces[1].given = {ROOM: ("E", 2)}
         two.traces[1].events = [(at, room, joined(2, recovered=True)) for at, room, _ in two.traces[1].events]
     assert rules(one, two, history=history, clear_air=lambda life, since: 1.0) == broken
+
+
+@pytest.mark.parametrize(
+    "durable, ended, wiped, is_there, broken",
+    [
+        ("redis", None, None, True, []),
+        ("redis", None, None, False, ["direct"]),
+        ("redis", 150.0, None, False, ["direct"]),
+        ("redis", None, 105.0, False, []),
+        ("local", None, None, False, ["direct"]),
+        ("local", 150.0, None, False, []),
+    ],
+)
+def test_a_direct_that_was_acked_reaches_its_receiver(durable, ended, wiped, is_there, broken):
+    one, two = author(ack(1, "a1")), member("b", (None, [joined(), message(1, "a1"), ack(2, "b1")]))
+    one.directs.acked["d"] = ("b", 100.0, durable, Life(0, 0, 0.0, ended))
+    if is_there:
+        two.directs.got["a", "d"] = two.traces[0]
+    found = rules(one, two, wipes=[Wipe(wiped, wiped + 1)] if wiped else [])
+    assert [rule for rule in found if rule == "direct"] == broken
+
+
+def test_a_direct_comes_once_and_in_order_on_a_connection():
+    made = member("b", (None, [joined()]), sent=())
+    made.trace = made.traces[0]
+
+    def take(*frames):
+        for frame in frames:
+            asyncio.run(made.directs.takes({"type": "direct", "from": "a", "to": "b", **frame}))
+        found, made.directs.violations = len(made.directs.violations), []
+        return found
+
+    def direct(id, seq, **more):
+        return {"id": id, "epoch": "E", "seq": seq, "content": f"{id} to b"} | more
+
+    assert take(direct("d1", 1), direct("d2", 3)) == 0
+    assert take(direct("d1", 4)) == 1
+    assert take(direct("d3", 2)) == 1
+    assert take(direct("d4", 5, content="other")) == 1
+    made.directs.connected()
+    assert take(direct("d1", 1), direct("d2", 1, epoch="F")) == 0

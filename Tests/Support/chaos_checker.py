@@ -4,6 +4,7 @@ import bisect
 import collections
 import dataclasses
 
+import chaos_directs
 from chaos_walk import Violation, Walk
 
 # A node that could reach Redis for so long has sent there what it kept for it. Far above what it needs: 5 s for the
@@ -53,6 +54,7 @@ class Checker:
         self.kept_order()
         self.nothing_lost()
         self.confirmed()
+        self.violations += chaos_directs.check(self.record, self.counts)
         self.violations.sort(key=lambda violation: violation.time)
         return self
 

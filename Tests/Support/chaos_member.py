@@ -7,6 +7,7 @@ import time
 
 import websockets.asyncio.client
 import websockets.exceptions
+from chaos_directs import Directs
 from client import path
 from node import seconds
 
@@ -49,6 +50,7 @@ class Member:
         self.cluster, self.generator, self.options = cluster, generator, options
         self.name, self.user, self.rooms = f"c{number}", user, rooms
         self.drops_after = drops_after
+        self.others = []  # users to whom it may write
         self.traces = []
         self.positions = {}  # room → (epoch, seq)
         self.pending = {room: {} for room in rooms}  # id → None: not answered, in the order of sending
@@ -62,6 +64,7 @@ class Member:
         self.socket = None
         self.inside = set()  # rooms that this connection is in
         self.passed = {}  # what this connection has sent, by room
+        self.directs = Directs(self)
         self.is_over = False
         self.ready = asyncio.Event()
         self.trace = None
@@ -111,6 +114,7 @@ class Member:
         self.traces.append(trace)
         self.trace, self.socket = trace, socket
         self.inside, self.passed = set(), {room: set() for room in self.rooms}
+        self.directs.connected()
         for room in self.rooms:
             self.unconfirmed[room] = set()
         timer = None
@@ -150,7 +154,7 @@ class Member:
     async def take(self, frame, lost_at):
         kind, now = frame["type"], time.monotonic()
         room = frame.get("room")
-        if kind in UNKEPT:
+        if kind in UNKEPT or await self.directs.takes(frame):
             return
         if kind in {"message", "confirm", "gap", "ack", "joined_room"} and room not in self.rooms:
             self.errors.append((self.trace, f"a frame of a room that {self.name} is not in: {frame}"))
@@ -216,6 +220,7 @@ class Member:
                 self.trace.given[other] = position
                 fields = {"since": position[1], "epoch": position[0]} if position else {}
                 await self.put({"type": "join", "room": other, **fields})
+            await self.directs.joined()
         self.inside.add(room)
         if len(self.inside) == len(self.rooms):
             self.ready.set()
@@ -260,6 +265,9 @@ class Member:
                 if id not in self.pending[room]:
                     self.passed.get(room, set()).discard(id)
                     await self.say(room, id)
+                continue
+            if self.others and self.generator.random() < self.options.directs:
+                await self.directs.say(self.generator.choice(self.others))
                 continue
             room = self.generator.choice(self.rooms)
             said.append((room, await self.say(room)))

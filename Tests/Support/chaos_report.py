@@ -37,6 +37,7 @@ def table(run):
         *((kind, frames[kind]) for kind in ("delivered", "delivered provisional", "confirmed")),
         *((f"gap {kind}", checker.counts[f"gap {kind}"]) for kind in ("epoch_changed", "trimmed", "ahead")),
         ("repeated behind a gap", checker.counts["repeated behind a gap"]),
+        *((kind, checker.counts[kind]) for kind in ("directs", "directs that a device got again")),
         ("in the histories at the end", len(checker.final)),
         *((kind, count) for kind, count in sorted(checker.counts.items()) if kind.startswith(("left out", "refused,"))),
         ("connections", sum(len(member.traces) for member in members)),

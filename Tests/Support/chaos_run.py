@@ -9,6 +9,7 @@ import time
 
 from chaos_checker import Checker, Record
 from chaos_cluster import Cluster
+from chaos_directs import missing
 from chaos_member import Member
 from chaos_script import play, script
 from node import seconds
@@ -17,6 +18,7 @@ SETTINGS = {
     "MESSAGES_PER_SECOND": 100_000,
     # Nothing is trimmed and no id is forgotten within a run: whatever is missing has another reason.
     "HISTORY_SIZE": 100_000,
+    "INBOX_SIZE": 100_000,
     "DEDUPE_WINDOW_SECONDS": 3600,
 }
 HEAL_SECONDS = 40
@@ -32,6 +34,7 @@ class Options:
     nodes: int = 3
     rate: float = 2.0  # messages per second of each member
     repeats: float = 0.03  # share of them that are said a second time, though they were answered
+    directs: float = 0.1  # share of messages that go to one user instead of a room
     kinds: tuple = ()  # of faults; all when empty
 
 
@@ -86,6 +89,10 @@ class Run:
             own = random.Random(generator.random())
             self.members.append(Member(self.cluster, number, user, mine, own, options, drops_after))
 
+        users = sorted({member.user for member in self.members})
+        for member in self.members:
+            member.others = [user for user in users if user != member.user]
+
     async def play(self):
         loop = asyncio.get_running_loop()
         loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(64))
@@ -108,6 +115,11 @@ class Run:
             await asyncio.gather(*speaking)
             await self.until(lambda: not self.unsettled(), QUIET_SECONDS, "not everything was answered and confirmed")
             await self.last_words()
+            # What is not there by then is for the checker to judge.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds(5)):
+                    while any(missing(self.members)):
+                        await asyncio.sleep(0.1)
             histories = await asyncio.to_thread(self.read_histories)
             await asyncio.gather(*(member.leave() for member in self.members))
             await asyncio.wait(tasks, timeout=seconds(5))
@@ -150,6 +162,7 @@ class Run:
         waiting = []
         for member in self.members:
             waiting += [f"{member.name} to be in {room}" for room in member.rooms if room not in member.inside]
+            waiting += [f"{member.name} for an answer to {id}" for id in member.directs.pending]
             for room in member.rooms:
                 waiting += [f"{member.name} for an answer to {id} in {room}" for id in member.pending[room]]
                 waiting += [f"{member.name} for the confirm of {key} in {room}" for key in member.unconfirmed[room]]
