@@ -161,7 +161,7 @@ suite() { # folder, how many tests at a time
         timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 -n "$2" "$1"
 }
 # Most tests wait most of the time: for an expiry, a timeout, a browser.
-part_foreign() { suite Tests/Foreign 3; }
+part_foreign() { suite Tests/Foreign 5; }
 part_autobahn() { suite Tests/Autobahn 0; }
 part_browser() { suite Tests/Browser 2; }
 
