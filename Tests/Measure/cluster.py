@@ -118,17 +118,16 @@ def latency(options):
 
 def outbox(options):
     with Redis(append_only=True) as redis:
-        [node] = start(redis, WORKERS=1, OUTBOX_MESSAGES=100_000, HISTORY_SIZE=1000)
+        [node] = start(redis, WORKERS=1, OUTBOX_MESSAGES=options.messages + 10_000)
         talker, listener = Client(node, "live", "talker"), Client(node, "live", "listener")
         talker.fence(), listener.fence()
         redis.kill()
         until(lambda: node.get("/health").json["mode"] == "degraded", 5, "degraded")
         status = lambda: node.get("/api/system/status").json["redis"]  # noqa: E731
         writers = [Client(node, f"kept-{number % 10}", f"writer-{number}") for number in range(20)]
-        wanted = options.messages - 10
 
         def write(writer):
-            for number in range(wanted // len(writers)):
+            for number in range(options.messages // len(writers)):
                 writer.send("message", content="x" * 100, id=f"{writer.user}-{number}")
                 if number % 64 == 63:
                     writer.fence()
@@ -148,6 +147,7 @@ def outbox(options):
             talker.send("message", content="live")
             listener.seek("message", bound=20)
             delays.append((time.monotonic() - sent) * 1000)
+            time.sleep(0.01)
         confirmed = time.monotonic() - since
         delays.sort()
         print(f"outbox: {kept:,} messages kept; gone {confirmed:.2f} s after Redis answered again; "
