@@ -10,6 +10,8 @@
 package struct ClusterMembership: Sendable {
     /// A beat may be so early, so that a tick that comes a little early itself does not put it off to the next.
     private static let earlyMilliseconds = 100
+    /// So long before a silent node is due to go the first of the two answers is asked for: two ticks.
+    private static let doubtMilliseconds = 500
 
     package enum Departure: String, Sendable {
         /// It ended in order.
@@ -39,7 +41,7 @@ package struct ClusterMembership: Sendable {
         var beat: Int
         /// When it was, by this node's.
         var seenAt: Int
-        /// An answer found it silent for too long; the next one decides.
+        /// An answer found it silent for nearly too long, or for longer; the next one, when it is too long, decides.
         var isDoubted = false
         var isNamesake = false
     }
@@ -96,7 +98,10 @@ package struct ClusterMembership: Sendable {
         guard !isAsking else { return false }
         if now + Self.earlyMilliseconds >= dueAt { return true }
         // One that has been silent for too long is asked after without waiting for the next beat.
-        return !isStale && members.values.contains { !$0.isDoubted && silence(of: $0, at: now) > expiry }
+        return !isStale
+            && members.values.contains { member in
+                silence(of: member, at: now) > (member.isDoubted ? expiry : expiry - Self.doubtMilliseconds)
+            }
     }
 
     /// The beat to be sent, whose end is to be reported by `beatAnswered` or `beatFailed`. One at a time.
@@ -190,8 +195,7 @@ package struct ClusterMembership: Sendable {
                 events.append(.gone(member.record, .silent))
                 continue
             }
-            members[boot]?.isDoubted = silence > expiry
-            if silence > expiry { dueAt = min(dueAt, now) }
+            members[boot]?.isDoubted = silence > expiry - Self.doubtMilliseconds
             if silence > 2 * heartbeat, member.record.state != .suspect {
                 members[boot]?.record.state = .suspect
                 if let record = members[boot]?.record { events.append(.suspect(record)) }
