@@ -1,7 +1,7 @@
 """Users of several nodes: direct messages and the inbox, devices, sessions, and their removal, on whatever node."""
 
 from client import Client, closed_with
-from node import until
+from node import elapse, until
 
 
 def test_a_direct_reaches_devices_on_every_node(cluster, room, name):
@@ -182,3 +182,23 @@ def test_an_inbox_outlives_a_wiped_redis(redis, nodes, room, name):
         assert after["content"] == "after" and after["epoch"] == gap["epoch"] and after["seq"] == gap["next_seq"]
     with Client(nodes[2], room, bob, device="phone") as back:
         assert [frame["content"] for frame in back.early if frame["type"] == "direct"] == [2, 3, "after"]
+
+
+def test_an_inbox_forgets_what_is_too_old_and_a_room_with_members_is_not_forgotten(redis, make_node, room, name):
+    nodes = [make_node(REDIS_URL=redis.url, INBOX_TTL_SECONDS=6, HISTORY_TTL_SECONDS=6) for _ in range(2)]
+    for node in nodes:
+        until(lambda: node.get("/health").json["mode"] == "cluster", 10, "the cluster")
+    ann, bob = name("ann"), name("bob")
+    with Client(nodes[0], room, ann) as sender:
+        sender.send("message", content="kept")
+        epoch = sender.seek("ack")["epoch"]
+        sender.send("direct", to=bob, content="old")
+        sender.seek("ack", to=bob)
+        elapse(4)
+        sender.send("direct", to=bob, content="new")
+        sender.seek("ack", to=bob)
+        elapse(4)
+        with Client(nodes[1], room, bob) as receiver:
+            assert [frame["content"] for frame in receiver.early] == ["new"]
+            assert receiver.welcome["inbox"]["pending"] == 1
+            assert receiver.joined["epoch"] == epoch and receiver.joined["seq"] == 1

@@ -132,7 +132,8 @@ extension Worker {
         usedInboxes.append(inbox)
     }
 
-    private func expire(_ inbox: Inbox) {
+    /// Forgets what an inbox has kept for too long.
+    func expire(_ inbox: Inbox) {
         inbox.expire(
             idsBefore: loop.unixNow - configuration.dedupeWindowMilliseconds,
             entriesBefore: loop.unixNow - configuration.inboxTTLMilliseconds)

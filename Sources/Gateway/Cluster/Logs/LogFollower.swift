@@ -43,6 +43,8 @@ final class LogFollower {
     /// Looks that found the follower still catching up.
     var idlePolls = 0
     var pollsSinceFork = 0
+    /// When the store was last asked to keep the log, loop milliseconds.
+    var refreshedAt = 0
 
     /// - Parameter pace: when messages that were kept are sent; nil: at once.
     init(
@@ -144,6 +146,13 @@ final class LogFollower {
 
     /// Nothing of this node waits for a place, nor anything that it has to restore.
     var isQuiet: Bool { log.waitingCount == 0 && !log.isAnyMissing }
+
+    /// Has the store keep the log, in which nothing may have been said for long, for another while: somebody is here.
+    func refresh(at now: Int) {
+        guard isInStep, log.standing == .following, now - refreshedAt >= rules.keptMilliseconds / 4 else { return }
+        refreshedAt = now
+        store.perform(LogCommit.operation(keys, terms, [])) { _ in }
+    }
 
     /// Looks how far the log is, as the last publication of all may have been lost: what a look finds must be here by
     /// the next one. To be called every second or two.

@@ -152,6 +152,11 @@ final class SharedRoom {
 
     func poll() { follower?.poll() }
 
+    /// Every two seconds: sees to it that the store does not forget a room that somebody is in.
+    func refresh() {
+        if !home.room.isEmpty { follower?.refresh(at: worker.loop.now) }
+    }
+
     /// Lets those in who wait for the room to be in step; `atLast`: also when it is not, as they have waited for long.
     func letIn(atLast: Bool = false) {
         guard isReady, !arrivals.isEmpty, atLast || follower?.isInStep == true else { return }

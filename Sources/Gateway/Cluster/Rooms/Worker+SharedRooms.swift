@@ -115,6 +115,7 @@ extension Worker {
         let since = loop.unixNow - Self.pollWindowMilliseconds
         for home in rooms.all {
             home.shared?.letIn(atLast: true)
+            home.shared?.refresh()
             if home.room.lastActiveAt >= since { home.shared?.poll() }
         }
     }

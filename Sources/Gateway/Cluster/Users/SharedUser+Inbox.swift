@@ -40,7 +40,8 @@ extension SharedUser: LogFollowerDelegate {
             worker.writer.direct(at: position, body: DirectBody(bytes)?.frame ?? bytes)
         }
         let audience = direct.audience(of: user.id)
-        let frame = inbox.appendShared(worker.writer.bytes, audience: audience, at: worker.loop.unixNow)
+        let frame = inbox.appendShared(worker.writer.bytes, audience: audience, at: direct.time)
+        worker.listForExpiry(inbox)
         for device in inbox.carryCursors(to: body, seq: seq) { tellCursor(position, of: device) }
         // What was there before anybody came is history.
         guard isReady else {
@@ -186,6 +187,8 @@ extension SharedUser: LogFollowerDelegate {
 struct SharedDirect {
     let sender: Identifier
     let receiver: Identifier
+    /// Unix milliseconds.
+    let time: Int
     private let device: Identifier?
     private let deviceType: String?
 
@@ -195,6 +198,7 @@ struct SharedDirect {
             let direct = body.withUnsafeBytes({ bytes in DirectBody(bytes).map { ($0.device, $0.deviceType) } })
         else { return nil }
         sender = kept.user
+        time = kept.time
         self.receiver = receiver
         (device, deviceType) = direct
     }

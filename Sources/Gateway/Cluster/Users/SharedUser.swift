@@ -131,6 +131,7 @@ final class SharedUser {
         tellSession()
         goOn(atLast: true)
         if isActive { follower?.poll() }
+        if !user.attendance.isEmpty { follower?.refresh(at: worker.loop.now) }
     }
 
     // MARK: The inbox

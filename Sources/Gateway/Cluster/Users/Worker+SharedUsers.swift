@@ -58,6 +58,7 @@ extension Worker {
         let info = makeInfo(arrival, at: time)
         admit(info, to: user, tellsDevices: !isElsewhere)
         shared.devicesChanged()
+        expire(shared.inbox)
         let inbox = WelcomeFrame.InboxState(
             position: Position(epoch: shared.inbox.log.epoch, seq: shared.inbox.log.newestSeq),
             pending: shared.inbox.pendingCount)
