@@ -108,6 +108,12 @@ extension Worker {
         (loop.socket(key) as? Connection)?.refuse(reason)
     }
 
+    /// Whether a connection still waits for its user's home.
+    func isOpening(_ key: UInt64) -> Bool {
+        guard let connection = loop.socket(key) as? Connection, case .opening = connection.phase else { return false }
+        return true
+    }
+
     /// The same device has come later, and is in already.
     func attachReplaced(_ key: UInt64) {
         (loop.socket(key) as? Connection)?.closeAsReplaced()

@@ -37,7 +37,19 @@ extension Worker {
         let shared = openShared(arrival.user, store)
         let time = loop.unixNow
         shared.askSession { [weak self] session in
-            shared.whenReady { self?.attach(arrival, at: time, to: shared, session) }
+            shared.whenReady { self?.attachIfThere(arrival, at: time, session) }
+        }
+    }
+
+    /// One that has gone while it waited would replace a later connection of its device.
+    private func attachIfThere(_ arrival: Arrival, at unixTime: Int, _ session: WelcomeFrame.SessionState) {
+        let home = index
+        post(to: arrival.worker) { asked in
+            guard asked.isOpening(arrival.socketKey) else { return }
+            asked.post(to: home) { home in
+                guard let shared = home.sharedUsers[arrival.user] else { return home.attach(arrival) }
+                home.attach(arrival, at: unixTime, to: shared, session)
+            }
         }
     }
 
