@@ -17,6 +17,8 @@ final class LogFollower {
     static let rangeMax = 500
     /// Looks after which an opening without an answer is tried again.
     static let idlePollsMax = 3
+    /// How long who comes waits for a log that is being restored to be in step: far longer than that takes.
+    static let patienceMilliseconds = 3_000
     /// Between two looks.
     static let pollMilliseconds = 2_000
 

@@ -19,7 +19,7 @@ final class SharedRoom {
     /// What waits for the room to be ready, besides the arrivals.
     var waiting: [() -> Void] = []
     /// Connections that came before the room had its place, or was in step with it.
-    var arrivals: [(info: ConnectionInfo, position: Position?)] = []
+    var arrivals: [(info: ConnectionInfo, position: Position?, since: Int)] = []
     /// Those who wait are let in, whatever is still to come.
     var isImpatient = false
     /// The room can take members: it has caught up with the store, or the store is away.
@@ -73,7 +73,7 @@ final class SharedRoom {
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
         if isReady, isImpatient || follower?.isInStep != false { return false }
-        arrivals.append((info, position))
+        arrivals.append((info, position, worker.loop.now))
         return true
     }
 
@@ -108,7 +108,7 @@ final class SharedRoom {
     /// Lets those in who wait.
     func becameReady() {
         isReady = true
-        letIn(atLast: true)
+        letIn(takeArrivals())
         let works = waiting
         waiting = []
         for work in works { work() }
@@ -119,10 +119,11 @@ final class SharedRoom {
         if isReady { work() } else { waiting.append(work) }
     }
 
-    /// Takes those out who wait to be let in.
-    func takeArrivals() -> [(info: ConnectionInfo, position: Position?)] {
-        defer { arrivals = [] }
-        return arrivals
+    /// Takes those out who wait to be let in since a time (loop milliseconds) or longer.
+    func takeArrivals(since latest: Int = .max) -> [(info: ConnectionInfo, position: Position?, since: Int)] {
+        let taken = arrivals.filter { $0.since <= latest }
+        arrivals.removeAll { $0.since <= latest }
+        return taken
     }
 
     /// Whether the room can be dropped: nobody waits for anything here.
@@ -157,11 +158,19 @@ final class SharedRoom {
         if !home.room.isEmpty { follower?.refresh(at: worker.loop.now) }
     }
 
-    /// Lets those in who wait for the room to be in step; `atLast`: also when it is not, as they have waited for long.
-    func letIn(atLast: Bool = false) {
-        guard isReady, !arrivals.isEmpty, atLast || follower?.isInStep == true else { return }
+    /// Lets those in who wait for the room to be in step, when it is.
+    func letIn() {
+        if isReady, !arrivals.isEmpty, follower?.isInStep == true { letIn(takeArrivals()) }
+    }
+
+    /// Every two seconds: lets those in who have waited for a room that does not get in step.
+    func letInAtLast() {
+        if isReady, !arrivals.isEmpty { letIn(takeArrivals(since: worker.loop.now - LogFollower.patienceMilliseconds)) }
+    }
+
+    private func letIn(_ taken: [(info: ConnectionInfo, position: Position?, since: Int)]) {
         isImpatient = true
-        for arrival in takeArrivals() { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        for arrival in taken { worker.join(home.room.id, arrival.info, from: arrival.position) }
         isImpatient = false
     }
 

@@ -114,7 +114,7 @@ extension Worker {
         pollSharedUsers()
         let since = loop.unixNow - Self.pollWindowMilliseconds
         for home in rooms.all {
-            home.shared?.letIn(atLast: true)
+            home.shared?.letInAtLast()
             home.shared?.refresh()
             if home.room.lastActiveAt >= since { home.shared?.poll() }
         }

@@ -18,7 +18,7 @@ final class SharedUser {
     /// The inbox has caught up with the store, or the store is away.
     var isReady = false
     /// What waits for that.
-    var waiting: [() -> Void] = []
+    var waiting: [(work: () -> Void, since: Int)] = []
     var wasOpened = false
     /// Our own messages that had their place before the first opening was done, and the bodies that are there.
     var placed: [(own: Submission, body: [UInt8], position: Position)] = []
@@ -80,21 +80,25 @@ final class SharedUser {
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
         usedAt = worker.loop.now
-        if isReady, follower?.isInStep != false { work() } else { waiting.append(work) }
+        if isReady, follower?.isInStep != false { work() } else { waiting.append((work, usedAt)) }
     }
 
     func becameReady() {
         isReady = true
-        goOn(atLast: true)
+        goOn(since: .max)
     }
 
-    /// Does what waits for the inbox to be in step with its log; `atLast`: also when it is not, as that has waited for
-    /// long.
-    func goOn(atLast: Bool = false) {
-        guard isReady, !waiting.isEmpty, atLast || follower?.isInStep == true else { return }
-        let works = waiting
-        waiting = []
-        for work in works { work() }
+    /// Does what waits for the inbox to be in step with its log, when it is.
+    func goOn() {
+        if follower?.isInStep == true { goOn(since: .max) }
+    }
+
+    /// Does what has waited since a time (loop milliseconds) or longer.
+    private func goOn(since latest: Int) {
+        guard isReady, !waiting.isEmpty else { return }
+        let taken = waiting.filter { $0.since <= latest }
+        waiting.removeAll { $0.since <= latest }
+        for entry in taken { entry.work() }
     }
 
     /// Whether it can be dropped: nobody is connected here and nothing waits.
@@ -129,7 +133,7 @@ final class SharedUser {
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
         tellSession()
-        goOn(atLast: true)
+        goOn(since: worker.loop.now - LogFollower.patienceMilliseconds)
         if isActive { follower?.poll() }
         if !user.attendance.isEmpty { follower?.refresh(at: worker.loop.now) }
     }
