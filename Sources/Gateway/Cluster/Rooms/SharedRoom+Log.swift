@@ -28,12 +28,15 @@ extension SharedRoom: LogFollowerDelegate {
         // The first arrivals wait for that, too: they are told their marks, and how many users there are.
         readFacts()
         presence?.read()
-        // With messages that wait, the next of them says so in its place.
-        if gapReason != nil, follower?.isQuiet == true {
-            tellGap(before: home.room.log.newestSeq + 1)
-            toldSeq = home.room.log.newestSeq
-        }
+        tellGapIfQuiet()
         letIn()
+    }
+
+    /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
+    private func tellGapIfQuiet() {
+        guard gapReason != nil, follower?.isQuiet == true else { return }
+        tellGap(before: home.room.log.newestSeq + 1)
+        toldSeq = home.room.log.newestSeq
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -48,6 +51,7 @@ extension SharedRoom: LogFollowerDelegate {
         }
         if isSeen, own == nil {
             if gapReason == nil { gapReason = .epochChanged }
+            tellGapIfQuiet()
             return
         }
         tellGap(before: seq)

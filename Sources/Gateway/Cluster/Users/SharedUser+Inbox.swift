@@ -27,9 +27,13 @@ extension SharedUser: LogFollowerDelegate {
         for cursor in inbox.acknowledged {
             tellCursor(Position(epoch: position.epoch, seq: cursor.seq), of: cursor.device)
         }
-        // With messages that wait, the next of them says so in its place.
-        if gapReason != nil, follower?.isQuiet == true { tellGap(before: position.seq + 1) }
+        tellGapIfQuiet()
         goOn()
+    }
+
+    /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
+    private func tellGapIfQuiet() {
+        if follower?.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -63,6 +67,7 @@ extension SharedUser: LogFollowerDelegate {
         let sawIt = own?.number.flatMap { seen.removeValue(forKey: $0) } ?? []
         if isSeen, own == nil {
             if gapReason == nil { gapReason = .epochChanged }
+            tellGapIfQuiet()
             return
         }
         tellGap(before: position.seq)
