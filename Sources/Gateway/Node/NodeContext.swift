@@ -28,6 +28,8 @@ package final class NodeContext: Sendable {
     package let access: AccessPolicy
     package let site: StaticSite
     package let cpu = ProcessorMeter()
+    /// How the governor stands, as the control loop last found.
+    package let governor: Guarded<GovernorReport>
     /// Connections that count against `connectionsMax`.
     package let connectionCount = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
@@ -43,6 +45,7 @@ package final class NodeContext: Sendable {
         self.connectionsMax = connectionsMax
         self.openFilesMax = openFilesMax
         self.startedAt = startedAt
+        governor = Guarded(GovernorReport(since: startedAt))
         boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }

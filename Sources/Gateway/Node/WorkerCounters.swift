@@ -1,3 +1,5 @@
+import ControlPlane
+import Foundations
 import Synchronization
 
 /// Why a connection was refused.
@@ -52,8 +54,21 @@ package final class WorkerCounters: Sendable {
     package let inPerSecond = Counter()
     package let outPerSecond = Counter()
     package let slowReadersClosed = Counter()
+    /// When the worker's loop last went round, on `Clock.monotonicMilliseconds()`: a stalled one is seen from outside.
+    package let turnedAt = Counter()
+    /// The least that admitted messages waited between their arrival and being handed to the kernel, in the last window
+    /// of the inner controller.
+    package let queueDelayMicroseconds = Counter()
+    /// From a message's arrival until it was handed to the kernel for its members.
+    package let deliveryLatency = BucketHistogram()
+    /// How long what arrives waits until it is looked at.
+    package let queueDelay = BucketHistogram()
     /// Of the worker's way to Redis.
     package let store = StoreCounters()
+
+    private let shedCells = ShedKind.allCases.map { _ in Cell() }
+
+    private final class Cell: Sendable { let counter = Counter() }
 
     private let nodeFull = Counter()
     private let userLimit = Counter()
@@ -85,6 +100,11 @@ package final class WorkerCounters: Sendable {
         case .outboxFull: outboxFull.add(1)
         }
     }
+
+    /// Counts what was given up because of the load.
+    package func shed(_ kind: ShedKind, _ count: Int = 1) { shedCells[kind.rawValue].counter.add(count) }
+
+    package func shedCount(_ kind: ShedKind) -> Int { shedCells[kind.rawValue].counter.value }
 
     package func count(_ reason: ConnectionRefusal) -> Int {
         switch reason {

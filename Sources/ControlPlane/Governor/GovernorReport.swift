@@ -1,0 +1,44 @@
+/// How the governor stands, for whoever shows it: status, metrics, pages.
+package struct GovernorReport: Sendable, Equatable {
+    /// Changes that are kept.
+    package static let changesMax = 50
+
+    /// What one signal says.
+    package struct Reading: Sendable, Equatable {
+        /// As on the wire, e.g. "loop_lag".
+        package let signal: String
+        package let value: Double
+        /// "ms", "ratio", "percent" …
+        package let unit: String
+        /// 0 … 1.
+        package let pressure: Double
+
+        package init(signal: String, value: Double, unit: String, pressure: Double) {
+            self.signal = signal
+            self.value = value
+            self.unit = unit
+            self.pressure = pressure
+        }
+    }
+
+    /// What was decided; with `isDryRun` workers do not act on it.
+    package var tier = Tier.normal
+    /// Since when, Unix milliseconds.
+    package var since: Int
+    package var isPinned = false
+    package var isDryRun = false
+    /// The signal with the highest pressure; nil while none presses.
+    package var reason: String?
+    /// 0 … 1, smoothed.
+    package var pressure = 0.0
+    /// Those that this machine has, in a fixed order.
+    package var readings: [Reading] = []
+    /// The last ones, oldest first.
+    package var changes: [TierChange] = []
+    /// Changes to each tier since the start.
+    package var changesTo: [Tier: Int] = [:]
+    /// Readings that could not be taken in time, and what sampling costs: seconds of CPU since the start.
+    package var samplingSeconds = 0.0
+
+    package init(since: Int) { self.since = since }
+}

@@ -1,0 +1,96 @@
+/// `TierPolicy` in words, row by row, as `/docs` shows it.
+package enum TierTable {
+    /// One feature and what each tier makes of it.
+    package struct Row: Sendable, Equatable {
+        package let feature: String
+        /// By tier, from normal to heavy.
+        package let tiers: [String]
+    }
+
+    package static var rows: [Row] {
+        [
+            row("typing") { typing($0.typing) },
+            row("joined, left, device") { presence($0.presence) },
+            row("read marks") { readMarks($0.readMarks) },
+            row("history and users reads") {
+                $0.readsMax.map { "up to \($0) a read" } ?? "suspended; resuming goes on"
+            },
+            row("room messages in Redis") { storage($0.storage) },
+            row("messages per connection") { rate($0.messageRateDivisor) },
+            row("new connections") { newConnections($0.newConnections) },
+            row("largest message") { $0.messageBytesMax.map { "\($0 / 1024) KiB" } ?? "MAX_MESSAGE_BYTES" },
+            row("outbound batching") { $0.batchingMilliseconds == 0 ? "each turn" : "\($0.batchingMilliseconds) ms" },
+            row("send queue") { share("SEND_QUEUE_BYTES", $0.sendQueueDivisor) },
+            row("heartbeat interval") {
+                $0.heartbeatMillisecondsMin == 0 ? "as configured" : "\($0.heartbeatMillisecondsMin / 1000) s at least"
+            },
+            row("compression") { $0.compresses ? "as configured" : "off" },
+            row("HTTP") { http($0.http) },
+        ]
+    }
+
+    private static func row(_ feature: String, _ text: (TierPolicy) -> String) -> Row {
+        Row(feature: feature, tiers: Tier.allCases.map { text(TierPolicy.of($0)) })
+    }
+
+    private static func seconds(_ milliseconds: Int) -> String { "\(milliseconds / 1000) s" }
+
+    private static func share(_ setting: String, _ divisor: Int) -> String {
+        divisor == 1 ? setting : "1/\(divisor) of it"
+    }
+
+    private static func typing(_ rule: TierPolicy.Typing) -> String {
+        switch rule {
+        case .each: "each"
+        case .paced(let pause, let most): "one per \(seconds(pause)), in rooms of up to \(most) users"
+        case .off: "off"
+        }
+    }
+
+    private static func presence(_ rule: TierPolicy.Presence) -> String {
+        switch rule {
+        case .each: "each"
+        case .counts(let pause, 0): "counts every \(seconds(pause))"
+        case .counts(let pause, let users): "counts every \(seconds(pause)) in rooms of more than \(users) users"
+        case .off: "off; a count afterwards"
+        }
+    }
+
+    private static func readMarks(_ rule: TierPolicy.ReadMarks) -> String {
+        switch rule {
+        case .each: "each"
+        case .batched(let pause): "the latest, every \(seconds(pause))"
+        case .kept: "kept, told afterwards"
+        }
+    }
+
+    private static func storage(_ rule: TierPolicy.Storage) -> String {
+        switch rule {
+        case .every(0): "every message at once"
+        case .every(let pause): "every message, in batches of \(pause) ms"
+        case .sampled(let count): "1 of \(count) is stored; all are ordered and delivered"
+        }
+    }
+
+    private static func rate(_ divisor: Int) -> String {
+        share("MESSAGES_PER_SECOND", divisor) + (divisor < 15 ? "" : ", at least 1")
+    }
+
+    private static func newConnections(_ rule: TierPolicy.NewConnections) -> String {
+        switch rule {
+        case .all: "up to the limits"
+        case .share(let share): "\(share / 10) % of the usual rate, resumes first; others are closed with 1013"
+        case .resumesOnly(let share): "\(share / 10) % of the usual rate, resumes only; others get 503"
+        }
+    }
+
+    private static func http(_ rule: TierPolicy.HTTP) -> String {
+        switch rule {
+        case .all: "all"
+        case .cachedLists(let age): "all; lists up to \(seconds(age)) old"
+        case .cachedReads(let age):
+            "pages and lists, up to \(seconds(age)) old; health, status, events, metrics, tier, publishing, deleting"
+        case .essential: "health, ready, status, events, metrics, tier, publishing, deleting; the rest 503"
+        }
+    }
+}

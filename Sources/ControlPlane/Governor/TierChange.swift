@@ -1,0 +1,16 @@
+/// A step from one tier to another, as it is kept, logged, and told to workers and clients.
+package struct TierChange: Sendable, Equatable {
+    package let from: Tier
+    package let to: Tier
+    /// The name of the signal that gave it, or "pinned".
+    package let reason: String
+    /// Unix milliseconds.
+    package let at: Int
+
+    package init(from: Tier, to: Tier, reason: String, at: Int) {
+        self.from = from
+        self.to = to
+        self.reason = reason
+        self.at = at
+    }
+}
