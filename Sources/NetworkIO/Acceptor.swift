@@ -22,6 +22,8 @@ package final class Acceptor {
     private let poll: UnsafeMutablePointer<uv_poll_t>
     private var spare: Int32
     private var isPaused = false
+    /// How many may still be taken until the next tick; nil: as many as come.
+    private var budget: Int?
     private var isClosed = false
     /// The bytes sent to a connection for which there is no descriptor.
     private let refusal: [UInt8]
@@ -52,6 +54,11 @@ package final class Acceptor {
 
     fileprivate func takeConnections() {
         for _ in 0..<Self.acceptsPerTurn {
+            if let budget {
+                // Those who wait stay in the kernel's backlog.
+                guard budget > 0 else { return pause() }
+                self.budget = budget - 1
+            }
             var address = sockaddr_storage()
             let descriptor = sluice_accept(listener.descriptor, &address)
             if descriptor >= 0 {
@@ -74,7 +81,9 @@ package final class Acceptor {
     }
 
     /// Tries again what was paused; to be called at each tick.
-    package func ticked() {
+    /// - Parameter acceptsMax: how many connections may be taken until the next one; nil: as many as come.
+    package func ticked(acceptsMax: Int? = nil) {
+        budget = acceptsMax
         if spare < 0, !isClosed { spare = Self.openSpare() }
         guard isPaused, !isClosed else { return }
         isPaused = false

@@ -37,6 +37,8 @@ public final class EventLoop {
     package private(set) var now: Int
     /// Milliseconds since the Unix epoch, read once per turn.
     package private(set) var unixNow: Int
+    /// When this turn's input began to be taken, on `Clock.monotonicNanoseconds()`.
+    package private(set) var turnNanoseconds = 0
     /// The largest delay of a tick since `takeLag()`, in milliseconds.
     private var lagMax: Int = 0
 
@@ -46,7 +48,9 @@ public final class EventLoop {
     private let timer: UnsafeMutablePointer<uv_timer_t>
     private let prepare: UnsafeMutablePointer<uv_prepare_t>
     private let check: UnsafeMutablePointer<uv_check_t>
+    private let releaseTimer: UnsafeMutablePointer<uv_timer_t>
     let epoll: Int32
+    private var probe: QueueProbe
     private let events: UnsafeMutablePointer<epoll_event>
     private let readBuffer: UnsafeMutableRawBufferPointer
 
@@ -55,8 +59,15 @@ public final class EventLoop {
     package var scratch = FrameArena(capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
     private var wheel: TimerWheel
     private var unflushed: ContiguousArray<Socket> = []
+    /// Patient sockets with something to write, while that is collected.
+    private var collected: ContiguousArray<Socket> = []
+    private var isReleaseDue = false
     private var readAgain: ContiguousArray<Socket> = []
     private var lastTick: Int = 0
+    /// Since when the loop waits; 0: it does not.
+    private var waitsSince = 0
+    private var idleNanoseconds = 0
+    private var busySince = Clock.monotonicNanoseconds()
 
     /// - Throws: `SystemError` when the system is out of descriptors or memory.
     package init() throws(SystemError) {
@@ -68,6 +79,8 @@ public final class EventLoop {
         timer = .allocate(capacity: 1)
         prepare = .allocate(capacity: 1)
         check = .allocate(capacity: 1)
+        releaseTimer = .allocate(capacity: 1)
+        probe = try QueueProbe(epoll: epoll)
         events = .allocate(capacity: Self.eventsPerFetch)
         readBuffer = .allocate(byteCount: Self.readBufferBytes, alignment: 64)
         try SystemError.check("uv_loop_init", uv_loop_init(loop))
@@ -77,6 +90,7 @@ public final class EventLoop {
         try SystemError.check("uv_poll_init", uv_poll_init(loop, poll, epoll))
         try SystemError.check("uv_async_init", uv_async_init(loop, waker, sluiceWoken))
         try SystemError.check("uv_timer_init", uv_timer_init(loop, timer))
+        try SystemError.check("uv_timer_init", uv_timer_init(loop, releaseTimer))
         try SystemError.check("uv_prepare_init", uv_prepare_init(loop, prepare))
         try SystemError.check("uv_check_init", uv_check_init(loop, check))
         uv_loop_set_data(loop, Unmanaged.passUnretained(self).toOpaque())
@@ -94,9 +108,11 @@ public final class EventLoop {
         for handle in handles { uv_close(handle, nil) }
         uv_run(loop, UV_RUN_DEFAULT)
         uv_loop_close(loop)
+        probe.close()
         close(epoll)
         poll.deallocate()
         waker.deallocate()
+        releaseTimer.deallocate()
         timer.deallocate()
         prepare.deallocate()
         check.deallocate()
@@ -134,6 +150,38 @@ public final class EventLoop {
         return lagMax
     }
 
+    // MARK: Load
+
+    /// How long what arrives waits in the kernel until this loop looks at it, as it was measured since the last call:
+    /// the shortest and the longest wait in microseconds; nil when nothing was read meanwhile.
+    package func takeQueueDelay() -> (min: Int, max: Int)? { probe.take() }
+
+    /// The share of the time since the last call in which the loop had something to do, 0 … 1.
+    package func takeBusyShare() -> Double {
+        let now = Clock.monotonicNanoseconds()
+        defer { (idleNanoseconds, busySince) = (0, now) }
+        return now > busySince ? 1 - Double(idleNanoseconds) / Double(now - busySince) : 0
+    }
+
+    /// How long what goes to patient sockets is collected before it is written, in milliseconds; 0: once per turn.
+    /// Fewer, larger writes: a write costs the same whatever its size, and so the work that a busy node has is bounded.
+    package var collectingMilliseconds: Int = 0 {
+        didSet {
+            guard collectingMilliseconds != oldValue else { return }
+            if collectingMilliseconds > 0 {
+                let period = UInt64(collectingMilliseconds)
+                uv_timer_start(releaseTimer, sluiceReleaseDue, period, period)
+            } else {
+                uv_timer_stop(releaseTimer)
+                isReleaseDue = true
+                uv_async_send(waker)
+            }
+        }
+    }
+
+    /// This turn's end hands nothing to patient sockets: it is being collected.
+    package var isCollecting: Bool { collectingMilliseconds > 0 && !isReleaseDue }
+
     // MARK: What sockets ask for
 
     /// Has `socket` called with `timerFired()` at `due` (on `now`'s clock), instead of any earlier wish.
@@ -143,7 +191,10 @@ public final class EventLoop {
     package func socket(_ key: UInt64) -> Socket? { sockets.find(key) }
 
     func forgetTimer(of socket: Socket) { wheel.cancel(socket.slot) }
-    func flushLater(_ socket: Socket) { unflushed.append(socket) }
+
+    func flushLater(_ socket: Socket) {
+        if collectingMilliseconds > 0, socket.isPatient { collected.append(socket) } else { unflushed.append(socket) }
+    }
 
     func readLater(_ socket: Socket) {
         if readAgain.isEmpty { uv_async_send(waker) }
@@ -158,18 +209,33 @@ public final class EventLoop {
         guard count > 0 else { return }
         for index in 0..<Int(count) {
             let event = events[index]
-            sockets.find(event.data.u64)?.ready(event.events, readBuffer)
+            if event.data.u64 == QueueProbe.key {
+                probe.arrived()
+            } else {
+                sockets.find(event.data.u64)?.ready(event.events, readBuffer)
+            }
         }
+        probe.send()
     }
 
     fileprivate func woken() {
         updateClock()
-        if !readAgain.isEmpty {
-            let again = readAgain
-            readAgain = []
-            for socket in again { socket.readNow(readBuffer) }
-        }
+        readRest()
         delegate?.loopWoken()
+    }
+
+    /// Reads on where a read did not take all, or where reading was paused: as many sockets as a turn fetches.
+    private func readRest() {
+        guard !readAgain.isEmpty else { return }
+        let again = ContiguousArray(readAgain.prefix(Self.eventsPerFetch))
+        readAgain.removeFirst(again.count)
+        if !readAgain.isEmpty { uv_async_send(waker) }
+        for socket in again { socket.readNow(readBuffer) }
+    }
+
+    fileprivate func releaseDue() {
+        updateClock()
+        isReleaseDue = true
     }
 
     fileprivate func ticked() {
@@ -180,8 +246,18 @@ public final class EventLoop {
         delegate?.loopTicked()
     }
 
+    /// Nothing is left to do until something happens.
+    fileprivate func waitBegins() {
+        endTurn()
+        waitsSince = Clock.monotonicNanoseconds()
+    }
+
     fileprivate func endTurn() {
         delegate?.loopTurnEnding()
+        if !isCollecting, !collected.isEmpty {
+            unflushed.append(contentsOf: collected)
+            collected.removeAll(keepingCapacity: true)
+        }
         var index = 0
         // Flushing may close sockets, and closing may queue for others; the list may grow meanwhile.
         while index < unflushed.count {
@@ -190,12 +266,19 @@ public final class EventLoop {
         }
         unflushed.removeAll(keepingCapacity: true)
         sockets.releaseClosed()
-        scratch.recycle()
+        // What is collected lies in it.
+        if collected.isEmpty { scratch.recycle() }
+        isReleaseDue = false
         delegate?.loopTurnEnded()
     }
 
     private func updateClock() {
         uv_update_time(loop)
+        turnNanoseconds = Clock.monotonicNanoseconds()
+        if waitsSince > 0 {
+            idleNanoseconds += turnNanoseconds - waitsSince
+            waitsSince = 0
+        }
         now = Int(uv_now(loop))
         unixNow = Clock.unixMilliseconds()
     }
@@ -220,7 +303,10 @@ private func sluiceSocketsReady(_ handle: UnsafeMutablePointer<uv_poll_t>?, _ st
 }
 private func sluiceWoken(_ handle: UnsafeMutablePointer<uv_async_t>?) { eventLoop(handle?.pointee.loop)?.woken() }
 private func sluiceTicked(_ handle: UnsafeMutablePointer<uv_timer_t>?) { eventLoop(handle?.pointee.loop)?.ticked() }
+private func sluiceReleaseDue(_ handle: UnsafeMutablePointer<uv_timer_t>?) {
+    eventLoop(handle?.pointee.loop)?.releaseDue()
+}
 private func sluicePreparing(_ handle: UnsafeMutablePointer<uv_prepare_t>?) {
-    eventLoop(handle?.pointee.loop)?.endTurn()
+    eventLoop(handle?.pointee.loop)?.waitBegins()
 }
 private func sluiceChecking(_ handle: UnsafeMutablePointer<uv_check_t>?) { eventLoop(handle?.pointee.loop)?.endTurn() }

@@ -47,6 +47,8 @@ open class Socket {
         static let halfClosed = Flags(rawValue: 128)
         /// Closed as soon as the queue is empty.
         static let closing = Flags(rawValue: 256)
+        /// What is written may be collected for a while.
+        static let patient = Flags(rawValue: 512)
         /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing.
         static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256)
     }
@@ -90,6 +92,12 @@ open class Socket {
     package var queuedBytes: Int { output.byteCount }
     /// Whether the kernel refused bytes and has not made room since.
     package var isBlocked: Bool { flags.contains(.blocked) }
+
+    /// Whether what is sent may be collected over several turns, when the loop is told to do so.
+    package var isPatient: Bool {
+        get { flags.contains(.patient) }
+        set { if newValue { flags.insert(.patient) } else { flags.remove(.patient) } }
+    }
 
     /// Queues a slice; it leaves at the end of the turn.
     @inline(__always)

@@ -65,7 +65,7 @@ extension Connection {
         case .chat, .echo, .opening: break
         default: return
         }
-        if isBlocked, queuedBytes > worker.configuration.sendQueueBytesMax { return }
+        if isBlocked, queuedBytes > worker.load.limits.sendQueueBytesMax { return }
         send(worker.scratch.frame(.pong, payload))
     }
 
@@ -81,6 +81,7 @@ extension Connection {
         }
         badFrames = 0
         if frame.body.takesToken, !takeToken(frame) { return }
+        guard admits(frame) else { return }
         switch frame.body {
         case .message(let fields): publish(fields, frame, info)
         case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
@@ -88,10 +89,12 @@ extension Connection {
         case .read(let seq): inRoom(frame, info) { $0.read(upTo: seq, info, in: $1) }
         case .history(let query):
             let id = frame.id?.text
-            ask(frame, info) { $0.history(query, of: $1, requestID: id, info) }
+            let allowed = HistoryQuery(anchor: query.anchor, limit: readLimit(query.limit, .history))
+            ask(frame, info) { $0.history(allowed, of: $1, requestID: id, info) }
         case .users:
             let id = frame.id?.text
-            ask(frame, info) { $0.users(of: $1, requestID: id, info) }
+            let limit = readLimit(Worker.usersPerFrameMax, .users)
+            ask(frame, info) { $0.users(of: $1, limit: limit, requestID: id, info) }
         case .join(let room, let position): join(room, from: position)
         case .leave(let room): leave(room)
         case .inboxAck(let position):
@@ -111,13 +114,13 @@ extension Connection {
 
     /// Takes a token from the bucket; when there is none, says so, and ends a flood.
     private func takeToken(_ frame: ClientFrame) -> Bool {
-        switch rate.take(now: loop.now * 1_000_000, policy: worker.policy) {
+        switch rate.take(now: loop.now * 1_000_000, policy: worker.load.limits.rate) {
         case .allowed:
             return true
         case .refused(let retryMilliseconds):
             worker.counters.refused(.rateLimited)
             sendError(
-                .rateLimited, "more than \(worker.policy.perSecond) frames per second", id: frame.id?.text,
+                .rateLimited, "more than \(worker.load.limits.rate.perSecond) frames per second", id: frame.id?.text,
                 room: frame.room, retryMilliseconds: retryMilliseconds)
             if countRefusal() {
                 let retry = worker.context.retryMilliseconds()

@@ -39,7 +39,7 @@ extension Connection {
         switch reason {
         case .userLimit: close(.tooManyConnections, reason: CloseReason("user_limit"))
         case .addressLimit: close(.tooManyConnections, reason: CloseReason("address_limit"))
-        case .nodeFull, .openFiles, .draining:
+        case .nodeFull, .openFiles, .draining, .shed:
             close(
                 .overCapacity,
                 reason: CloseReason("node_full", retryMilliseconds: worker.context.retryMilliseconds()))
@@ -52,15 +52,16 @@ extension Connection {
         _ replay: Worker.InboxReplay
     ) {
         self.info = info
-        let configuration = worker.configuration
+        let limits = worker.load.limits
         worker.writer.welcome(
             WelcomeFrame(
                 node: worker.context.nodeID, worker: worker.index, connection: key, user: info.user,
-                device: info.device,
-                mode: worker.mode, heartbeatMilliseconds: configuration.heartbeatIntervalMilliseconds,
-                messageBytesMax: configuration.messageBytesMax, messagesPerSecond: configuration.messagesPerSecond,
+                device: info.device, tier: worker.load.policy.tier.name, mode: worker.mode,
+                heartbeatMilliseconds: limits.heartbeatMilliseconds, messageBytesMax: limits.messageBytesMax,
+                messagesPerSecond: limits.rate.perSecond,
                 session: session, inbox: inbox, reconnect: worker.context.reconnectWindow))
         sendWritten()
+        if worker.load.policy.tier != .normal { tellTier(previous: .normal) }
         inboxReplayed(replay)
     }
 

@@ -64,7 +64,10 @@ extension Connection {
         }
         wait?.joining = nil
         enter(worker.openMembers(room))
-        if case .opening = phase { phase = .chat }
+        if case .opening = phase {
+            phase = .chat
+            isPatient = true
+        }
         endWait()
     }
 

@@ -166,11 +166,12 @@ final class Connection: Socket {
         set { if extras != nil || newValue != nil { openExtras().countedAddress = newValue } }
     }
 
-    /// Counts a refused frame; true when it makes a flood.
+    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate yet
+    /// does nothing wrong.
     func countRefusal() -> Bool {
         let extras = openExtras()
         var flood = extras.flood ?? FloodCounter()
-        let isFlood = flood.refused(now: loop.now, policy: worker.policy)
+        let isFlood = flood.refused(now: loop.now, policy: worker.floodPolicy)
         extras.flood = flood
         return isFlood
     }
@@ -263,7 +264,7 @@ final class Connection: Socket {
     @inline(__always)
     func deliver(_ frame: FrameSlice) {
         send(frame)
-        if isBlocked, queuedBytes > worker.configuration.sendQueueBytesMax, !flags.contains(.isSlow) {
+        if isBlocked, queuedBytes > worker.load.limits.sendQueueBytesMax, !flags.contains(.isSlow) {
             flags.insert(.isSlow)
             worker.slowReaders.append(self)
         }
@@ -299,7 +300,7 @@ final class Connection: Socket {
 
     /// Begins the heartbeat at a moment of its own, so that many connections do not beat together.
     func beginHeartbeat() {
-        let interval = worker.configuration.heartbeatIntervalMilliseconds
+        let interval = worker.load.limits.heartbeatMilliseconds
         nextPingAt = loop.now + Int.random(in: (interval + 1) / 2...interval, using: &worker.random)
         scheduleHeartbeat()
     }
@@ -317,7 +318,7 @@ final class Connection: Socket {
         if loop.now >= nextPingAt {
             // A peer that does not read gets no further pings; its silence ends it.
             if !isBlocked { send(worker.pingFrame) }
-            nextPingAt = loop.now + configuration.heartbeatIntervalMilliseconds
+            nextPingAt = loop.now + worker.load.limits.heartbeatMilliseconds
         }
         scheduleHeartbeat()
     }

@@ -72,6 +72,7 @@ extension Connection {
     /// Answers the current request. Answers may come later, as long as the connection is there.
     func answer(_ response: HTTPResponse) {
         guard case .http(let exchange) = phase, let request = exchange.current else { return }
+        keep(response, exchange)
         var response = response
         response.headers.append(contentsOf: exchange.crossOriginHeaders)
         let keepsAlive = request.keepsAlive && !worker.context.isDraining
@@ -144,7 +145,8 @@ extension Connection {
         }
         let call = HTTPCall(request: request, client: client, key: key)
         switch Route.find(request.method, request.path, configuration) {
-        case .found(let route, let parameters): route.handle(self, call, parameters)
+        case .found(let route, let parameters):
+            if !isShed(route, call, exchange) { route.handle(self, call, parameters) }
         case .otherMethods(let allowed):
             answer(
                 .error(

@@ -129,7 +129,7 @@ extension Connection {
     func listUsers(_ call: HTTPCall, _ path: [String]) {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
-            let (limit, cursor) = (try call.limit(), try call.cursor())
+            let (limit, cursor) = (readLimit(try call.limit(), .users), try call.cursor())
             answer(from: id) { home, found in
                 home.writer.removeAll()
                 home.writer.beginObject()
@@ -149,7 +149,7 @@ extension Connection {
             let id = try call.identifier("room_id", path[0])
             let seqs: ClosedRange<UInt64> = 0...9_007_199_254_740_991
             let (after, before) = (try call.number("after", in: seqs), try call.number("before", in: seqs))
-            let limit = try call.limit()
+            let limit = readLimit(try call.limit(), .history)
             let query: HistoryQuery
             switch (after, before) {
             case (nil, nil): query = HistoryQuery(anchor: .newest, limit: limit)

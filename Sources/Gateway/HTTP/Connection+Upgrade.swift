@@ -21,6 +21,14 @@ extension Connection {
         }
         guard !worker.context.isDraining else { return refuseWhileDraining() }
         let wantsEcho = call.request.queryValue("echo") == "1"
+        switch letsIn(opening) {
+        case .admitted: break
+        case .refused(let retry):
+            switchProtocols(upgrade)
+            return refuseAsShed(opening, retryMilliseconds: retry)
+        case .turnedAway(let retry):
+            return turnAway(retryMilliseconds: retry)
+        }
         switchProtocols(upgrade)
         open(opening, wantsEcho: wantsEcho, address: call.client)
     }

@@ -17,6 +17,8 @@ final class HTTPExchange {
     var current: HTTPRequest?
     /// Headers that a foreign page's request gets in its answer.
     var crossOriginHeaders: [(String, String)] = []
+    /// The target under which the answer is kept for others; nil: it is not.
+    var keptTarget: String?
     /// When the current head or body must be complete (loop milliseconds).
     var deadline: Int?
 
@@ -32,6 +34,7 @@ final class HTTPExchange {
     /// The request is answered.
     func reset() {
         current = nil
+        keptTarget = nil
         crossOriginHeaders = []
         deadline = nil
         isReadingBody = false

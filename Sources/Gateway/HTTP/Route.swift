@@ -10,15 +10,27 @@ struct Route: Sendable {
     /// As in OpenAPI: `/api/rooms/{room_id}`.
     let path: String
     let handle: Handler
+    let importance: Importance
     private let segments: [Segment]
+
+    /// What becomes of a request under load.
+    enum Importance: Sendable {
+        /// Answered at every tier.
+        case essential
+        /// Answered from a copy at higher tiers, and with 503 at heavy: the same for everybody, and read only.
+        case list, page
+        /// Answered with 503 at heavy.
+        case ordinary
+    }
 
     private enum Segment: Sendable {
         case fixed(String)
         case parameter
     }
 
-    init(_ method: HTTPMethod, _ path: String, _ handle: @escaping Handler) {
+    init(_ method: HTTPMethod, _ path: String, _ importance: Importance, _ handle: @escaping Handler) {
         self.method = method
+        self.importance = importance
         self.path = path
         self.handle = handle
         segments = path.split(separator: "/").map { $0.hasPrefix("{") ? .parameter : .fixed(String($0)) }
@@ -70,38 +82,39 @@ struct Route: Sendable {
         configuration.servesEcho ? all + [echo] : all
     }
 
-    private static let echo = Route(.get, "/echo") { connection, call, _ in connection.upgradeToEcho(call) }
+    private static let echo = Route(.get, "/echo", .essential) { connection, call, _ in connection.upgradeToEcho(call) }
 
     static let all: [Route] = [
-        Route(.get, "/ws/{room_id}/{user_id}") { connection, call, path in connection.upgrade(call, path) },
-        Route(.get, "/health") { connection, _, _ in connection.answerHealth() },
-        Route(.get, "/ready") { connection, _, _ in connection.answerReady() },
-        Route(.get, "/api/rooms") { connection, call, _ in connection.listRooms(call) },
-        Route(.post, "/api/rooms") { connection, call, _ in connection.createRoom(call) },
-        Route(.get, "/api/rooms/{room_id}") { connection, call, path in connection.showRoom(call, path) },
-        Route(.delete, "/api/rooms/{room_id}") { connection, call, path in connection.deleteRoom(call, path) },
-        Route(.get, "/api/rooms/{room_id}/users") { connection, call, path in connection.listUsers(call, path) },
-        Route(.get, "/api/rooms/{room_id}/messages") { connection, call, path in
+        Route(.get, "/ws/{room_id}/{user_id}", .essential) { connection, call, path in connection.upgrade(call, path) },
+        Route(.get, "/health", .essential) { connection, _, _ in connection.answerHealth() },
+        Route(.get, "/ready", .essential) { connection, _, _ in connection.answerReady() },
+        Route(.get, "/api/rooms", .list) { connection, call, _ in connection.listRooms(call) },
+        Route(.post, "/api/rooms", .ordinary) { connection, call, _ in connection.createRoom(call) },
+        Route(.get, "/api/rooms/{room_id}", .ordinary) { connection, call, path in connection.showRoom(call, path) },
+        Route(.delete, "/api/rooms/{room_id}", .essential) { connection, call, path in connection.deleteRoom(call, path)
+        },
+        Route(.get, "/api/rooms/{room_id}/users", .list) { connection, call, path in connection.listUsers(call, path) },
+        Route(.get, "/api/rooms/{room_id}/messages", .ordinary) { connection, call, path in
             connection.showHistory(call, path)
         },
-        Route(.post, "/api/rooms/{room_id}/messages") { connection, call, path in
+        Route(.post, "/api/rooms/{room_id}/messages", .essential) { connection, call, path in
             connection.publishToRoom(call, path)
         },
-        Route(.get, "/api/users/{user_id}") { connection, call, path in connection.showUser(call, path) },
-        Route(.post, "/api/users/{user_id}/messages") { connection, call, path in
+        Route(.get, "/api/users/{user_id}", .ordinary) { connection, call, path in connection.showUser(call, path) },
+        Route(.post, "/api/users/{user_id}/messages", .essential) { connection, call, path in
             connection.publishToUser(call, path)
         },
-        Route(.delete, "/api/users/{user_id}/connections") { connection, call, path in
+        Route(.delete, "/api/users/{user_id}/connections", .essential) { connection, call, path in
             connection.removeUser(call, path)
         },
-        Route(.get, "/api/nodes") { connection, _, _ in connection.listNodes() },
-        Route(.get, "/api/system/status") { connection, _, _ in connection.answerStatus() },
-        Route(.get, "/") { connection, _, _ in connection.answerFile("home.html") },
-        Route(.get, "/chat/{room_id}") { connection, call, path in connection.answerChatPage(path) },
-        Route(.get, "/status") { connection, _, _ in connection.answerFile("status.html") },
-        Route(.get, "/docs") { connection, _, _ in connection.answerFile("docs.html") },
-        Route(.get, "/openapi.json") { connection, _, _ in connection.answerFile("openapi.json") },
-        Route(.get, "/client.js") { connection, _, _ in connection.answerFile("client.js") },
-        Route(.get, "/assets/{file}") { connection, _, path in connection.answerFile(path[0]) },
+        Route(.get, "/api/nodes", .list) { connection, _, _ in connection.listNodes() },
+        Route(.get, "/api/system/status", .essential) { connection, _, _ in connection.answerStatus() },
+        Route(.get, "/", .page) { connection, _, _ in connection.answerFile("home.html") },
+        Route(.get, "/chat/{room_id}", .page) { connection, call, path in connection.answerChatPage(path) },
+        Route(.get, "/status", .page) { connection, _, _ in connection.answerFile("status.html") },
+        Route(.get, "/docs", .page) { connection, _, _ in connection.answerFile("docs.html") },
+        Route(.get, "/openapi.json", .page) { connection, _, _ in connection.answerFile("openapi.json") },
+        Route(.get, "/client.js", .page) { connection, _, _ in connection.answerFile("client.js") },
+        Route(.get, "/assets/{file}", .page) { connection, _, path in connection.answerFile(path[0]) },
     ]
 }

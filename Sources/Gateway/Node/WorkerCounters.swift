@@ -4,7 +4,7 @@ import Synchronization
 
 /// Why a connection was refused.
 package enum ConnectionRefusal: Int, CaseIterable, Sendable {
-    case nodeFull, userLimit, addressLimit, openFiles, draining
+    case nodeFull, userLimit, addressLimit, openFiles, draining, shed
 
     package var name: StaticString {
         switch self {
@@ -13,6 +13,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
         case .addressLimit: "address_limit"
         case .openFiles: "open_files"
         case .draining: "draining"
+        case .shed: "shed"
         }
     }
 }
@@ -67,61 +68,20 @@ package final class WorkerCounters: Sendable {
     package let store = StoreCounters()
 
     private let shedCells = ShedKind.allCases.map { _ in Cell() }
+    private let refusedConnections = ConnectionRefusal.allCases.map { _ in Cell() }
+    private let refusedMessages = MessageRefusal.allCases.map { _ in Cell() }
 
     private final class Cell: Sendable { let counter = Counter() }
 
-    private let nodeFull = Counter()
-    private let userLimit = Counter()
-    private let addressLimit = Counter()
-    private let openFiles = Counter()
-    private let draining = Counter()
-    private let badFrame = Counter()
-    private let rateLimited = Counter()
-    private let notInRoom = Counter()
-    private let outboxFull = Counter()
-
     package init() {}
 
-    package func refused(_ reason: ConnectionRefusal) {
-        switch reason {
-        case .nodeFull: nodeFull.add(1)
-        case .userLimit: userLimit.add(1)
-        case .addressLimit: addressLimit.add(1)
-        case .openFiles: openFiles.add(1)
-        case .draining: draining.add(1)
-        }
-    }
-
-    package func refused(_ reason: MessageRefusal) {
-        switch reason {
-        case .badFrame: badFrame.add(1)
-        case .rateLimited: rateLimited.add(1)
-        case .notInRoom: notInRoom.add(1)
-        case .outboxFull: outboxFull.add(1)
-        }
-    }
+    package func refused(_ reason: ConnectionRefusal) { refusedConnections[reason.rawValue].counter.add(1) }
+    package func refused(_ reason: MessageRefusal) { refusedMessages[reason.rawValue].counter.add(1) }
+    package func count(_ reason: ConnectionRefusal) -> Int { refusedConnections[reason.rawValue].counter.value }
+    package func count(_ reason: MessageRefusal) -> Int { refusedMessages[reason.rawValue].counter.value }
 
     /// Counts what was given up because of the load.
     package func shed(_ kind: ShedKind, _ count: Int = 1) { shedCells[kind.rawValue].counter.add(count) }
 
     package func shedCount(_ kind: ShedKind) -> Int { shedCells[kind.rawValue].counter.value }
-
-    package func count(_ reason: ConnectionRefusal) -> Int {
-        switch reason {
-        case .nodeFull: nodeFull.value
-        case .userLimit: userLimit.value
-        case .addressLimit: addressLimit.value
-        case .openFiles: openFiles.value
-        case .draining: draining.value
-        }
-    }
-
-    package func count(_ reason: MessageRefusal) -> Int {
-        switch reason {
-        case .badFrame: badFrame.value
-        case .rateLimited: rateLimited.value
-        case .notInRoom: notInRoom.value
-        case .outboxFull: outboxFull.value
-        }
-    }
 }

@@ -13,6 +13,8 @@ final class RoomHome: Named {
     var shared: SharedRoom?
     /// The members on this worker itself, if there are any.
     var localMembers: RoomMembers?
+    /// What the tier has told later; nil for nothing.
+    var debts: RoomDebts?
     /// In the worker's list of rooms that nobody is in.
     var isListedAsIdle = false
     /// In the worker's list of rooms with message ids that expire.

@@ -7,7 +7,7 @@ import WireProtocol
 extension Worker {
     /// Bytes of history that one answer carries while a connection catches up; the rest follows when these are with
     /// the kernel, so that a long replay never fills the connection's queue.
-    var replayBytesMax: Int { min(256 * 1024, configuration.sendQueueBytesMax) }
+    var replayBytesMax: Int { min(256 * 1024, load.limits.sendQueueBytesMax) }
 
     /// The room, made if it is not there.
     func openRoom(_ id: Identifier) -> RoomHome {
@@ -139,8 +139,7 @@ extension Worker {
         }
         // What the room said before, and that somebody came, is for those who were in before.
         if isFirst, home.shared?.isElsewhere(info.user) != true {
-            writer.presenceChange("joined", room: id, user: info.user, users: home.userCount)
-            broadcastWritten(in: home)
+            tellPresence("joined", of: info.user, in: home)
         }
         home.shared?.presenceChanged(info.user)
         flush(home)
@@ -252,8 +251,7 @@ extension Worker {
             graces.append(.room(room: home.room.id, user: user), at: due)
         case .userLeft:
             if home.shared?.isElsewhere(user) != true {
-                writer.presenceChange("left", room: home.room.id, user: user, users: home.userCount)
-                broadcastWritten(in: home)
+                tellPresence("left", of: user, in: home)
             }
             listIfIdle(home)
         }
@@ -274,6 +272,7 @@ extension Worker {
     // MARK: Asking and telling
 
     func typing(_ isTyping: Bool, _ info: ConnectionInfo, in home: RoomHome) {
+        guard tellsTyping(info.user, isTyping, in: home) else { return }
         writer.typing(room: home.room.id, user: info.user, isTyping: isTyping)
         tellOthers(than: info, in: home)
         home.shared?.tellTyping(info.user, isTyping)
@@ -281,9 +280,10 @@ extension Worker {
 
     func read(upTo seq: UInt64, _ info: ConnectionInfo, in home: RoomHome) {
         guard let mark = home.room.read(info.user, upTo: seq) else { return }
-        writer.read(room: home.room.id, user: info.user, seq: mark)
-        tellOthers(than: info, in: home)
         home.shared?.tellMark(of: info.user, mark)
+        guard tellsMark(of: info.user, mark, in: home) else { return }
+        writer.read(room: home.room.id, marks: CollectionOfOne((user: info.user, seq: mark)))
+        tellOthers(than: info, in: home)
     }
 
     /// Takes the frame in `writer` for all members but one connection.

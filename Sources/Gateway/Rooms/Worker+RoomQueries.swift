@@ -74,8 +74,11 @@ extension Worker {
         return (found[start...], start == 0 && first == oldest)
     }
 
+    /// Users that one `users` frame names at most.
+    static let usersPerFrameMax = 1000
+
     /// Answers a `users` frame.
-    func users(of id: Identifier, requestID: String?, _ info: ConnectionInfo) {
+    func users(of id: Identifier, limit: Int, requestID: String?, _ info: ConnectionInfo) {
         let home = rooms[id]
         writer.removeAll()
         writer.beginObject()
@@ -85,7 +88,7 @@ extension Worker {
             writer.name("id")
             writer.string(requestID)
         }
-        _ = writeUsers(of: id, home, after: nil, limit: 1000)
+        _ = writeUsers(of: id, home, after: nil, limit: limit)
         writer.endObject()
         answerWritten(info, behind: home)
     }

@@ -46,6 +46,7 @@ package final class Worker {
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
 
     private var acceptor: Acceptor?
+    var acceptPace: AcceptPace
     /// The way to what the cluster shares; nil in single mode.
     private(set) var storeLink: StoreLink?
     var store: (any Store)? { storeLink?.store }
@@ -90,7 +91,9 @@ package final class Worker {
     private var names = NameMaker()
     private var ticks = 0
     private var rates = Rates()
-    let policy: RatePolicy
+    var load: LoadControl
+    /// What counts as a flood.
+    let floodPolicy: RatePolicy
     let defaultSettings: RoomSettings
     /// Called when draining is over and the last connection went.
     private let finished: @Sendable (Int) -> Void
@@ -105,11 +108,13 @@ package final class Worker {
         outbox = Outbox(
             messagesMax: max(context.configuration.outboxMessagesMax / context.workerCount, 1),
             bytesMax: max(context.configuration.outboxBytesMax / context.workerCount, 1))
-        policy = RatePolicy(perSecond: context.configuration.messagesPerSecond)
+        floodPolicy = RatePolicy(perSecond: context.configuration.messagesPerSecond)
         defaultSettings = RoomSettings(historySize: context.configuration.historySize)
         parcels = Array(repeating: [], count: context.workerCount)
         whereabouts = WhereaboutsDesk(boot: context.boot, worker: index)
         loop = try EventLoop()
+        load = LoadControl(context.configuration, at: loop.now)
+        acceptPace = AcceptPace(startedAt: loop.now)
         loop.delegate = self
         acceptor = try Acceptor(
             listener, loop: loop, refusal: RefusalResponse.tooManyOpenFiles, delegate: self)
@@ -141,7 +146,7 @@ package final class Worker {
     var counters: WorkerCounters { context.counters[index] }
     var configuration: Configuration { context.configuration }
     /// Whether messages to those who agreed to compression are compressed; they take them plain as well.
-    var compresses: Bool { configuration.compresses }
+    var compresses: Bool { configuration.compresses && load.policy.compresses }
 
     /// A name that no other room, message, session or device of this process has.
     func makeName(after head: String = "") -> String { names.next(after: head) }
@@ -190,17 +195,21 @@ package final class Worker {
 
     private func endTurn() {
         commitSubmitted()
+        if !loop.isCollecting { flushRooms() }
+        closeSlowReaders()
+        for worker in parcels.indices where !parcels[worker].isEmpty {
+            context.mailboxes[worker].post(parcels[worker])
+            parcels[worker] = []
+        }
+    }
+
+    private func flushRooms() {
         var position = 0
         while position < dirtyRooms.count {
             flush(dirtyRooms[position], isTurnEnding: true)
             position += 1
         }
         dirtyRooms.removeAll(keepingCapacity: true)
-        closeSlowReaders()
-        for worker in parcels.indices where !parcels[worker].isEmpty {
-            context.mailboxes[worker].post(parcels[worker])
-            parcels[worker] = []
-        }
     }
 
     // MARK: Life cycle
@@ -246,7 +255,13 @@ package final class Worker {
         loop.stop()
     }
 
+    /// Lets the acceptor take as many as it may until the next tick.
+    func paceAccepting() {
+        acceptor?.ticked(acceptsMax: acceptPace.acceptsMax(perMilliseconds: EventLoop.tickMilliseconds, at: loop.now))
+    }
+
     private func publishCounters() {
+        counters.turnedAt.set(loop.now)
         counters.lagMilliseconds.set(loop.takeLag())
         counters.rooms.set(rooms.count)
         counters.store.outboxMessages.set(outbox.messages)
@@ -265,11 +280,13 @@ extension Worker: EventLoopDelegate {
     package func loopTicked() {
         ticks += 1
         publishCounters()
-        acceptor?.ticked()
+        paceAccepting()
         endGraces()
         if ticks % 4 == 0 { expireIdle() }
         storeLink?.ticked()
         settlePresence()
+        settleDebts()
+        tellTier()
         whereabouts.ticked(at: loop.now)
         sendPushes(to: pushBursts.takeDue(at: loop.now))
         if storeLink != nil, ticks % 8 == 0 { pollShared() }
@@ -280,6 +297,7 @@ extension Worker: EventLoopDelegate {
 
     package func loopTurnEnded() {
         compressor.turnEnded()
+        load.turnEnded(loop, counters, isDryRun: false)
         resyncPace?.turnEnded()
     }
 }

@@ -361,22 +361,6 @@ extension JSONWriter {
         endObject()
     }
 
-    package mutating func read(room: Identifier, user: Identifier, seq: UInt64) {
-        begin("read")
-        name("room")
-        string(room)
-        name("marks")
-        beginArray()
-        beginObject()
-        name("user")
-        string(user)
-        name("seq")
-        number(seq)
-        endObject()
-        endArray()
-        endObject()
-    }
-
     package mutating func pong(t: UnsafeRawBufferPointer?, time: Int) {
         begin("pong")
         if let t {
@@ -393,7 +377,7 @@ extension JSONWriter {
     ) {
         begin("error")
         name("code")
-        string(code.rawValue)
+        string(code.name)
         name("message")
         string(message)
         if let id {

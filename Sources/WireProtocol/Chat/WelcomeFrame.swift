@@ -8,6 +8,7 @@ package struct WelcomeFrame: Sendable {
     package let connection: UInt64
     package let user: Identifier
     package let device: Identifier
+    package let tier: StaticString
     /// How the node stands to a cluster: "single", "cluster" or "degraded".
     package let mode: StaticString
     package let heartbeatMilliseconds: Int
@@ -42,7 +43,8 @@ package struct WelcomeFrame: Sendable {
     }
 
     package init(
-        node: String, worker: Int, connection: UInt64, user: Identifier, device: Identifier, mode: StaticString,
+        node: String, worker: Int, connection: UInt64, user: Identifier, device: Identifier,
+        tier: StaticString, mode: StaticString,
         heartbeatMilliseconds: Int, messageBytesMax: Int, messagesPerSecond: Int, session: SessionState,
         inbox: InboxState,
         reconnect: ClosedRange<Int>
@@ -52,6 +54,7 @@ package struct WelcomeFrame: Sendable {
         self.connection = connection
         self.user = user
         self.device = device
+        self.tier = tier
         self.mode = mode
         self.heartbeatMilliseconds = heartbeatMilliseconds
         self.messageBytesMax = messageBytesMax
@@ -73,7 +76,9 @@ extension JSONWriter {
         string(frame.user)
         fragment(#","device":"#)
         string(frame.device)
-        fragment(#","tier":"normal","mode":"#)
+        fragment(#","tier":"#)
+        string(frame.tier)
+        fragment(#","mode":"#)
         string(frame.mode)
         fragment(#","heartbeat_ms":"#)
         number(frame.heartbeatMilliseconds)

@@ -13,6 +13,8 @@ package struct CloseCode: RawRepresentable, Hashable, Sendable {
     package static let internalError = CloseCode(rawValue: 1011)
     /// The node is draining: come back after `retry_ms`.
     package static let serviceRestart = CloseCode(rawValue: 1012)
+    /// Load is shed: come back after `retry_ms`.
+    package static let tryAgainLater = CloseCode(rawValue: 1013)
     /// An operator removed the user, or the URL's room was deleted.
     package static let removed = CloseCode(rawValue: 4004)
     /// The same user and device connected again.

@@ -25,7 +25,7 @@ struct ClientFrameTests {
         }
     }
 
-    private func code(_ text: String) -> String? { fault(text)?.code.rawValue }
+    private func code(_ text: String) -> String? { (fault(text)?.code.name).map { "\($0)" } }
 
     private func text(_ bytes: UnsafeRawBufferPointer?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
 

@@ -170,7 +170,40 @@ struct ServerFramesTests {
             $0.typing(room: room, user: user, isTyping: true)
         }
         try expect("{\"type\":\"read\",\"room\":\"room \\\"1\\\"\",\"marks\":[{\"user\":\"Zoë\\\\\",\"seq\":4}]}") {
-            $0.read(room: room, user: user, seq: 4)
+            $0.read(room: room, marks: CollectionOfOne((user: user, seq: 4 as UInt64)))
+        }
+    }
+
+    @Test("what is told of the load")
+    func load() throws {
+        try expect(
+            """
+            {"type":"tier","tier":"heavy","previous":"light","reason":"memory","suspended":["typing","http"],\
+            "messages_per_second":3,"message_bytes":4096}
+            """
+        ) {
+            $0.tier(
+                "heavy", previous: "light", reason: "memory", suspended: ["typing", "http"], messagesPerSecond: 3,
+                messageBytesMax: 4096)
+        }
+        try expect("{\"type\":\"presence\",\"room\":\"room \\\"1\\\"\",\"users\":70}") {
+            $0.presenceCount(room: room, users: 70)
+        }
+        let marks = [(user: user, seq: 4 as UInt64), (user: Identifier(unchecked: "b"), seq: 9)]
+        try expect(
+            """
+            {"type":"read","room":"room \\"1\\"","marks":[{"user":"Zoë\\\\","seq":4},{"user":"b","seq":9}]}
+            """
+        ) { $0.read(room: room, marks: marks) }
+        try withBytes("i\\\"") { id in
+            try expect(
+                """
+                {"type":"error","code":"unavailable","message":"m","id":"i\\"","room":"room \\"1\\"","retry_ms":20}
+                """
+            ) { $0.refusal(.unavailable, "m", id: id, room: room, retryMilliseconds: 20) }
+        }
+        try expect("{\"type\":\"error\",\"code\":\"feature_suspended\",\"message\":\"m\",\"retry_ms\":20}") {
+            $0.refusal(.featureSuspended, "m", id: nil, room: nil, retryMilliseconds: 20)
         }
     }
 
@@ -198,14 +231,14 @@ struct ServerFramesTests {
         for lastActiveAt in [nil, 17] as [Int?] {
             let frame = WelcomeFrame(
                 node: "n", worker: 1, connection: 4_294_967_298, user: user, device: Identifier(unchecked: "d"),
-                mode: "single", heartbeatMilliseconds: 30000,
+                tier: "light", mode: "single", heartbeatMilliseconds: 30000,
                 messageBytesMax: 65536, messagesPerSecond: 50,
                 session: .init(id: "s", isResumed: lastActiveAt != nil, messageCount: 3, lastActiveAt: lastActiveAt),
                 inbox: .init(position: Position(epoch: "ie", seq: 0), pending: 2), reconnect: 100...2000)
             let last = lastActiveAt.map { ",\"last_active_at\":\($0)" } ?? ""
             try expect(
                 """
-                {"type":"welcome","node":"n","connection":"n-1-4294967298","user":"Zoë\\\\","device":"d","tier":"normal",\
+                {"type":"welcome","node":"n","connection":"n-1-4294967298","user":"Zoë\\\\","device":"d","tier":"light",\
                 "mode":"single","heartbeat_ms":30000,"limits":{"message_bytes":65536,"messages_per_second":50},\
                 "session":{"id":"s","resumed":\(lastActiveAt != nil),"message_count":3\(last)},\
                 "inbox":{"epoch":"ie","seq":0,"pending":2},"reconnect":{"min_ms":100,"max_ms":2000}}

@@ -51,7 +51,9 @@ extension SharedRoom {
         switch notice.kind {
         case .typing:
             guard !isOwn, notice.values.count == 2, let user = Identifier(validating: notice.values[0]) else { return }
-            worker.writer.typing(room: home.room.id, user: user, isTyping: notice.values[1] == "1")
+            let isTyping = notice.values[1] == "1"
+            guard worker.tellsTyping(user, isTyping, in: home) else { return }
+            worker.writer.typing(room: home.room.id, user: user, isTyping: isTyping)
             worker.broadcastWritten(in: home)
         case .read:
             guard !isOwn, notice.values.count == 2, let user = Identifier(validating: notice.values[0]),
@@ -83,8 +85,10 @@ extension SharedRoom {
     }
 
     private func markRose(_ user: Identifier, _ seq: UInt64) {
-        guard let mark = home.room.readElsewhere(user, upTo: seq), isReady else { return }
-        worker.writer.read(room: home.room.id, user: user, seq: mark)
+        guard let mark = home.room.readElsewhere(user, upTo: seq), isReady,
+            worker.tellsMark(of: user, mark, in: home)
+        else { return }
+        worker.writer.read(room: home.room.id, marks: CollectionOfOne((user: user, seq: mark)))
         worker.broadcastWritten(in: home)
     }
 

@@ -36,9 +36,7 @@ extension SharedRoom: ClusterPresenceDelegate {
         countElsewhere(user)
         let isThere = elsewhere.contains(user)
         guard wasElsewhere != isThere, isReady else { return }
-        worker.writer.presenceChange(
-            isThere ? "joined" : "left", room: home.room.id, user: user, users: home.userCount)
-        worker.broadcastWritten(in: home)
+        worker.tellPresence(isThere ? "joined" : "left", of: user, in: home)
     }
 
     private func countElsewhere(_ user: Identifier) {

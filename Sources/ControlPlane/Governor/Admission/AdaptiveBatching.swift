@@ -1,0 +1,67 @@
+/// For how long a worker collects what it sends, by how much it has to do: none while it keeps up, longer when it does not.
+///
+/// A write costs the same whatever its size, and at most one per connection and window is made: with windows of 40 ms a
+/// worker carries several times the messages that it can carry one by one, at the price of those milliseconds. So it is what
+/// is done before anything is shed. A window is kept for as long as the load is that made it necessary, and tried shorter at
+/// times, less and less often.
+package struct AdaptiveBatching: Sendable {
+    /// The windows that there are, in milliseconds.
+    package static let steps = [0, 5, 10, 20, 40]
+    /// A load below this share of the one that made a window necessary does not need it any more.
+    private static let relievedShare = 0.7
+    /// How long a lower load is seen before the window becomes shorter.
+    private static let relievedMilliseconds = 300
+    private static let firstHoldMilliseconds = 10_000
+    private static let lastHoldMilliseconds = 120_000
+
+    private var level = 0
+    /// The load at which each level was entered, requests per second.
+    private var loads = Array(repeating: 0.0, count: steps.count)
+    private var calmMilliseconds = 0
+    private var relieved = 0
+    private var hold = firstHoldMilliseconds
+    /// Milliseconds since a shorter window was tried; nil: it was not, or the try has succeeded.
+    private var sinceTry: Int?
+
+    package init() {}
+
+    package var milliseconds: Int { Self.steps[level] }
+    package var isLongest: Bool { level == Self.steps.count - 1 }
+
+    /// What arrives waits for too long.
+    /// - Parameters:
+    ///   - excess: how many times longer than it should.
+    ///   - load: requests per second.
+    package mutating func delayed(excess: Double, load: Double) {
+        if sinceTry != nil { hold = min(hold * 2, Self.lastHoldMilliseconds) }
+        (sinceTry, calmMilliseconds, relieved) = (nil, 0, 0)
+        let rise = excess > 10 ? 3 : excess > 4 ? 2 : 1
+        let last = min(Self.steps.count - 1, level + rise)
+        while level < last {
+            level += 1
+            loads[level] = load
+        }
+    }
+
+    /// Nothing waits, and nothing is shed.
+    package mutating func calm(milliseconds elapsed: Int, load: Double) {
+        if let tried = sinceTry {
+            sinceTry = tried + elapsed > hold ? nil : tried + elapsed
+            if sinceTry == nil { hold = Self.firstHoldMilliseconds }
+        }
+        guard level > 0 else { return }
+        calmMilliseconds += elapsed
+        relieved = load < loads[level] * Self.relievedShare ? relieved + elapsed : 0
+        if relieved >= Self.relievedMilliseconds {
+            shorten()
+        } else if calmMilliseconds >= hold {
+            shorten()
+            sinceTry = 0
+        }
+    }
+
+    private mutating func shorten() {
+        level -= 1
+        (calmMilliseconds, relieved) = (0, 0)
+    }
+}

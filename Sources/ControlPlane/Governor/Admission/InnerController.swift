@@ -1,0 +1,70 @@
+/// The inner controller of one worker: first it sends in fewer, larger writes, then it sheds, so that what is admitted does
+/// not wait.
+///
+/// The signal is the queue delay, its minimum over a window (CoDel, RFC 8289 §4.3: a standing queue shows in the minimum, a
+/// burst does not). When it is above the target, batching becomes longer; when that does not help, the share of the lowest
+/// priority that there is falls by how far the delay is above. Below the target shares rise: quickly while the loop has
+/// time left, which says how much more it could take, slowly when it is busy. A value; windows are ended by the caller.
+package struct InnerController: Sendable {
+    /// The length of a window: some turns of a busy loop, and short enough that several of them fit into the 200 ms in
+    /// which a step of the load has to be met.
+    package static let windowMilliseconds = 50
+    /// The queue delay that is aimed at. A turn of a busy loop takes some milliseconds; less than that can't be had without
+    /// leaving the processor idle.
+    package static let targetMicroseconds = 10_000
+    /// The more is shed the longer may what is admitted wait: each read then brings several messages, which keeps the cost
+    /// of refusing low.
+    private static let targetAddedMicroseconds = 20_000.0
+    private static let leastFactor = 0.4
+    private static let busyTarget = 0.9
+    private static let largestRise = 2.0
+    /// Of each window while the loop is busy.
+    private static let slowStep = 0.005
+    /// Weight of the last window in the load's average.
+    private static let loadWeight = 0.2
+
+    package private(set) var batching = AdaptiveBatching()
+    package var admission = Admission()
+    /// Requests per second, averaged.
+    private var load = 0.0
+    /// Windows that are given to what was done last until it shows.
+    private var patience = 0
+
+    package init() {}
+
+    private var target: Double {
+        let shed = 1 - admission.share(of: .messages)
+        return Double(Self.targetMicroseconds) + shed * Self.targetAddedMicroseconds
+    }
+
+    /// A window has ended.
+    /// - Parameters:
+    ///   - delayMicroseconds: the shortest wait of what arrived in it; nil: nothing waited.
+    ///   - busy: the share of it in which the loop had something to do, 0 … 1.
+    ///   - elapsed: its length in milliseconds; longer than a window when the loop had nothing to do.
+    package mutating func windowEnded(delayMicroseconds: Int?, busy: Double, elapsed: Int) {
+        let offered = Double(admission.offeredCount) * 1000 / Double(max(elapsed, 1))
+        load += (offered - load) * min(1, Self.loadWeight * Double(elapsed) / Double(Self.windowMilliseconds))
+        defer { admission.begin() }
+        let excess = Double(delayMicroseconds ?? 0) / target
+        guard excess > 1 else { return relax(busy: busy, elapsed: elapsed) }
+        guard patience == 0 else {
+            patience -= 1
+            return
+        }
+        if batching.isLongest {
+            admission.lower(by: max(Self.leastFactor, 1 / excess))
+        }
+        batching.delayed(excess: excess, load: max(load, offered))
+        patience = 1
+    }
+
+    private mutating func relax(busy: Double, elapsed: Int) {
+        patience = 0
+        guard admission.isShedding else { return batching.calm(milliseconds: elapsed, load: load) }
+        let windows = Double(max(elapsed, Self.windowMilliseconds)) / Double(Self.windowMilliseconds)
+        let factor = busy < Self.busyTarget ? min(Self.largestRise, Self.busyTarget / max(busy, 0.01)) : 1
+        let isIdle = factor >= Self.largestRise
+        admission.raise(by: factor, atLeast: isIdle ? 0.1 * windows : Self.slowStep * windows)
+    }
+}

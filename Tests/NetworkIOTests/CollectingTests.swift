@@ -1,0 +1,88 @@
+import NetworkIO
+import Testing
+import WireProtocol
+
+@Suite("A loop under load: what is sent is collected, and how long what arrives waits is measured")
+struct CollectingTests {
+    @Test("what a patient socket gets in many turns leaves at once, and what another gets with each turn")
+    func collecting() throws {
+        let driver = try LoopDriver()
+        let (patient, patientPeer) = try Loopback.pair(driver, buffers: nil)
+        let (other, otherPeer) = try Loopback.pair(driver, buffers: nil)
+        driver.settle()
+        let drains = (patient.drains, other.drains)
+        patient.isPatient = true
+        driver.loop.collectingMilliseconds = 60_000
+        var turns = 0
+        driver.work = {
+            guard turns < 20 else { return }
+            turns += 1
+            // From the transient memory of a turn, which has to stay as it is while it is collected.
+            [UInt8(turns)].withUnsafeBytes { patient.send(driver.loop.scratch.copy($0)) }
+            other.send([UInt8(turns)])
+            otherPeer.read(100)
+            driver.turnAgain()
+        }
+        driver.run(until: { turns == 20 && other.drains - drains.1 == 20 })
+        #expect(patient.queuedBytes == 20 && patient.drains == drains.0)
+        patientPeer.read(100)
+        #expect(patientPeer.bytes.isEmpty)
+        driver.loop.collectingMilliseconds = 0
+        driver.run(until: { patient.queuedBytes == 0 })
+        #expect(patient.drains == drains.0 + 1)
+        patientPeer.read(100)
+        #expect(patientPeer.bytes == (1...20).map { UInt8($0) })
+    }
+
+    @Test("what is collected leaves when its time is over")
+    func release() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver, buffers: nil)
+        driver.settle()
+        socket.isPatient = true
+        driver.loop.collectingMilliseconds = 20
+        var sawCollecting = false
+        var isSent = false
+        driver.work = {
+            if !isSent { socket.send([7]) }
+            isSent = true
+            sawCollecting = sawCollecting || driver.loop.isCollecting
+        }
+        driver.run(until: { isSent && socket.queuedBytes == 0 })
+        peer.read(10)
+        #expect(peer.bytes == [7] && sawCollecting)
+        driver.loop.collectingMilliseconds = 0
+    }
+
+    @Test("the wait in line is as long as what stands before it takes")
+    func queueDelay() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver, buffers: nil)
+        driver.settle()
+        _ = driver.loop.takeQueueDelay()
+        var longest = 0
+        var reads = 0
+        socket.onReceived = { _, _ in
+            reads += 1
+            // A turn in which there is much to do: whoever comes meanwhile waits for it.
+            let end = Clock.monotonicMilliseconds() + 20
+            while Clock.monotonicMilliseconds() < end {}
+        }
+        driver.work = {
+            _ = peer.write([1])
+            if let delay = driver.loop.takeQueueDelay() { longest = max(longest, delay.max) }
+            driver.turnAgain()
+        }
+        driver.run(until: { reads >= 10 && longest >= 15_000 })
+        socket.onReceived = { _, _ in reads += 1 }
+        let before = reads
+        var shortest = Int.max
+        driver.work = {
+            _ = peer.write([1])
+            if let delay = driver.loop.takeQueueDelay() { shortest = min(shortest, delay.min) }
+            driver.turnAgain()
+        }
+        driver.run(until: { reads > before + 100 && shortest < 15_000 })
+        #expect(longest > shortest)
+    }
+}
