@@ -106,7 +106,10 @@ let package = Package(
             dependencies: ["WireProtocol", "Foundations", "CAllocationCounter", "TestSupport"]
         ),
         .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Foundations", "TestSupport"]),
-        .testTarget(name: "ControlPlaneTests", dependencies: ["ControlPlane", "Foundations", "TestSupport"]),
+        .testTarget(
+            name: "ControlPlaneTests", dependencies: ["ControlPlane", "Foundations", "TestSupport"],
+            exclude: ["Governor/Traces"]
+        ),
         .testTarget(
             name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
         ),

@@ -1,0 +1,46 @@
+/// What one look at the kernel's files found. What this machine does not have, or what could not be read, is nil.
+package struct SystemReadings: Sendable, Equatable {
+    /// Processors that the process kept busy since the last look.
+    package var processorsUsed: Double?
+    /// Processors that it may use: its affinity, and the least quota of its control groups.
+    package var processorsMax: Double?
+    /// Percent of the periods in which the quota was used up.
+    package var throttledPercent: Double?
+    /// The highest share of a memory limit that is in use, 0 … 1.
+    package var memoryShare: Double?
+    /// The least memory limit in bytes; the machine's memory when there is none.
+    package var memoryMax: Int?
+    /// Whether the kernel had to take memory by force since the last look.
+    package var memoryWasReclaimed = false
+    /// Percent of the time in which some, or all, tasks waited for memory.
+    package var memorySomePercent: Double?
+    package var memoryFullPercent: Double?
+    /// Percent of the time in which all tasks waited for the disk.
+    package var ioFullPercent: Double?
+    /// Percent of the time in which some task of the machine waited for a processor.
+    package var cpuSomePercent: Double?
+    /// Percent of the machine's processors that are busy, and that other virtual machines took.
+    package var hostBusyPercent: Double?
+    package var stolenPercent: Double?
+
+    package init() {}
+}
+
+extension Readings {
+    /// Takes over what the kernel's files said.
+    /// - Parameter workers: threads that can be busy at once.
+    package mutating func take(_ system: SystemReadings, workers: Int) {
+        if let used = system.processorsUsed, let most = system.processorsMax, most > 0 {
+            self[.cpu] = used / most
+            busyShare = used / min(most, Double(max(workers, 1)))
+        }
+        self[.cpuThrottled] = system.throttledPercent
+        self[.memory] = system.memoryShare
+        self[.memorySome] = system.memorySomePercent
+        self[.memoryFull] = system.memoryFullPercent
+        self[.ioPressure] = system.ioFullPercent
+        self[.cpuPressure] = system.cpuSomePercent
+        self[.hostCPU] = system.hostBusyPercent
+        self[.steal] = system.stolenPercent
+    }
+}
