@@ -157,6 +157,7 @@ static inline int sluice_ignores(int number) {
 }
 
 // open is variadic. The terminal that this process was started from; -1 when there is none.
+static inline int sluice_open_for_reading(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
 static inline int sluice_open_terminal(void) { return open("/dev/tty", O_RDWR | O_CLOEXEC); }
 
 #include "command.h"

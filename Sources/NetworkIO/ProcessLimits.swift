@@ -16,6 +16,10 @@ package enum ProcessLimits {
     /// CPUs that this process may run on.
     package static func processors() -> Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+    /// Bytes of a page, and clock ticks of a second, as /proc counts them.
+    package static func pageBytes() -> Int { sysconf(Int32(_SC_PAGESIZE)) }
+    package static func ticksPerSecond() -> Int { max(1, sysconf(Int32(_SC_CLK_TCK))) }
+
     /// CPU time used so far, in microseconds.
     package static func cpuMicroseconds() -> Int64 {
         var usage = rusage()

@@ -45,6 +45,13 @@ package enum Clock {
         return Int(time.tv_sec) * 1000 + Int(time.tv_nsec) / 1_000_000
     }
 
+    /// Processor time that the calling thread has used, in nanoseconds.
+    package static func threadNanoseconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
+    }
+
     /// CLOCK_MONOTONIC in nanoseconds. Any thread, and comparable between the processes of a machine.
     package static func monotonicNanoseconds() -> Int { Int(uv_hrtime()) }
 }

@@ -37,8 +37,11 @@ package struct GovernorReport: Sendable, Equatable {
     package var changes: [TierChange] = []
     /// Changes to each tier since the start.
     package var changesTo: [Tier: Int] = [:]
-    /// Readings that could not be taken in time, and what sampling costs: seconds of CPU since the start.
+    /// What sampling and deciding has cost since the start: seconds of a processor.
     package var samplingSeconds = 0.0
 
     package init(since: Int) { self.since = since }
+
+    /// The tier that the node acts on.
+    package var tierInEffect: Tier { isDryRun ? .normal : tier }
 }

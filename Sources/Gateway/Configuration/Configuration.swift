@@ -1,3 +1,4 @@
+import ControlPlane
 import Foundations
 import Logging
 import RedisLink
@@ -75,6 +76,12 @@ package struct Configuration: Sendable {
     /// PUSH_WEBHOOK_URL with PUSH_WEBHOOK_SECRET; nil: no pushes.
     package let pushWebhook: PushWebhook?
 
+    /// GOVERNOR_DRY_RUN, GOVERNOR_ENTER_MARKS, GOVERNOR_LEAVE_MARKS and GOVERNOR_SIGNAL_MARKS
+    package let governor: Governor.Settings
+    /// GOVERNOR_INTERVAL_MILLISECONDS
+    package let governorIntervalMilliseconds: Int
+    /// GOVERNOR_MEMORY_LIMIT_BYTES; nil: the kernel's limits alone.
+    package let governorMemoryMax: Int?
     /// LOG_LEVEL
     package let logLevel: Logger.Level
     /// LOG_FORMAT
@@ -83,6 +90,8 @@ package struct Configuration: Sendable {
     package let servesEcho: Bool
     /// PROC_ROOT, absolute.
     package let procRoot: String
+    /// CGROUP_ROOT, absolute.
+    package let cgroupRoot: String
 
     /// What the operator should be told although the node starts: one line each, without secrets.
     package let warnings: [String]
@@ -146,7 +155,11 @@ package struct Configuration: Sendable {
         logLevel = try reader.value(.logLevel) { Logger.Level(rawValue: $0.lowercased()) }
         logFormat = try reader.value(.logFormat) { LogFormat(rawValue: $0.lowercased()) }
         servesEcho = try reader.value(.echoEndpoint) { ["0": false, "1": true][$0] }
-        procRoot = try reader.value(.procRoot) { $0.utf8.first == UInt8(ascii: "/") && !$0.utf8.contains(0) ? $0 : nil }
+        procRoot = try reader.value(.procRoot, absolutePath)
+        cgroupRoot = try reader.value(.cgroupRoot, absolutePath)
+        governor = try reader.governor()
+        governorIntervalMilliseconds = try reader.integer(.governorInterval)
+        governorMemoryMax = try reader.optionalInteger(.governorMemoryLimit)
 
         guard heartbeatTimeoutMilliseconds > heartbeatIntervalMilliseconds else {
             throw reader.bad(
@@ -203,6 +216,27 @@ extension SettingReader {
         }
         return signed
     }
+}
+
+extension SettingReader {
+    /// What the governor goes by.
+    fileprivate func governor() throws(ConfigurationError) -> Governor.Settings {
+        let enter = try value(.governorEnterMarks, LadderMarks.marks)
+        let leave = try value(.governorLeaveMarks, LadderMarks.marks)
+        guard let ladder = LadderMarks(enter: enter, leave: leave) else {
+            throw bad(
+                .governorLeaveMarks,
+                allowed: "each below its mark of GOVERNOR_ENTER_MARKS, which is \(shown(.governorEnterMarks))")
+        }
+        let signals = try optionalValue(.governorSignalMarks, SignalMarks.init(overriding:)) ?? SignalMarks()
+        let isDryRun = try value(.governorDryRun) { ["0": false, "1": true][$0] }
+        return Governor.Settings(signals: signals, ladder: ladder, isDryRun: isDryRun)
+    }
+}
+
+/// A path that does not depend on where the process is, or nil.
+private func absolutePath(_ text: String) -> String? {
+    text.utf8.first == UInt8(ascii: "/") && !text.utf8.contains(0) ? text : nil
 }
 
 extension OriginPolicy {

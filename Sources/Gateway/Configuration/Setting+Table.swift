@@ -1,3 +1,4 @@
+import ControlPlane
 import Foundations
 import RedisLink
 
@@ -127,6 +128,27 @@ extension Setting {
         "PUSH_WEBHOOK_SECRET", .text(rule: PushWebhook.secretRule), default: nil, secret: true,
         "What these POSTs are signed with; unset, they are not signed.")
 
+    // MARK: Giving up service under load
+
+    static let governorDryRun = Setting(
+        "GOVERNOR_DRY_RUN", .flag, default: "0",
+        "1 decides on tiers and reports them, and gives up nothing.")
+    static let governorInterval = Setting(
+        "GOVERNOR_INTERVAL_MILLISECONDS", .integer(lower: 50, upper: 1000), default: "250",
+        "How often the node's load is sampled.")
+    static let governorMemoryLimit = Setting(
+        "GOVERNOR_MEMORY_LIMIT_BYTES", .integer(lower: 1, upper: nil), default: nil,
+        note: "the control group's limit, else the machine's memory", "How much memory the node may use.")
+    static let governorEnterMarks = Setting(
+        "GOVERNOR_ENTER_MARKS", .text(rule: LadderMarks.rule), default: "0.60,0.75,0.90",
+        "The pressures from which on the node goes to the tiers light, moderate and heavy.")
+    static let governorLeaveMarks = Setting(
+        "GOVERNOR_LEAVE_MARKS", .text(rule: LadderMarks.rule), default: "0.45,0.60,0.70",
+        "The pressures below which it may leave them, each below its mark of GOVERNOR_ENTER_MARKS.")
+    static let governorSignalMarks = Setting(
+        "GOVERNOR_SIGNAL_MARKS", .text(rule: SignalMarks.rule), default: nil, note: "those of the design",
+        "From which values on single signals press, and where they press with all they have.")
+
     // MARK: What the operator sees
 
     static let logLevel = Setting(
@@ -138,6 +160,9 @@ extension Setting {
         "ECHO_ENDPOINT", .flag, default: "0", "1 serves the WebSocket endpoint /echo, for conformance suites.")
     static let procRoot = Setting(
         "PROC_ROOT", .text(rule: "an absolute path"), default: "/proc", "Where the kernel's process files are read.")
+    static let cgroupRoot = Setting(
+        "CGROUP_ROOT", .text(rule: "an absolute path"), default: "/sys/fs/cgroup",
+        "Where the kernel's control groups are mounted.")
 
     /// Every variable that this version knows, in order.
     package static let all: [Setting] = [
@@ -150,6 +175,8 @@ extension Setting {
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, allowedOrigins, trustedProxies,
         pushWebhookURL, pushWebhookSecret,
-        logLevel, logFormat, echoEndpoint, procRoot,
+        governorDryRun, governorInterval, governorMemoryLimit, governorEnterMarks, governorLeaveMarks,
+        governorSignalMarks,
+        logLevel, logFormat, echoEndpoint, procRoot, cgroupRoot,
     ]
 }

@@ -92,14 +92,22 @@ struct SettingReader {
         return warnings
     }
 
-    /// A warning for each name in the file that is no variable of this program: most likely a slip of the pen. (The
-    /// environment is full of others' variables, so nothing can be said about it.)
+    /// A warning for each name in the file that is no variable of this program: most likely a slip of the pen. The
+    /// environment is full of others' variables; of it only names with the governor's prefix are taken for slips.
     func unknownWarnings() -> [String] {
         let known = Set(Setting.all.map(\.name))
-        return (file?.entries ?? [:])
-            .filter { name, _ in !known.contains(name) && !UnsupportedSetting.all.contains { $0.covers(name) } }
+        func isUnknown(_ name: String) -> Bool {
+            !known.contains(name) && !UnsupportedSetting.all.contains { $0.covers(name) }
+        }
+        let inFile = (file?.entries ?? [:])
+            .filter { isUnknown($0.key) }
             .sorted { $0.value.line < $1.value.line }
             .map { ".env line \($0.value.line): \($0.key) is not a variable of this program" }
+        let inEnvironment = environment.keys
+            .filter { $0.hasPrefix("GOVERNOR_") && isUnknown($0) && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
+            .sorted()
+            .map { "\($0) is not a variable of this program" }
+        return inFile + inEnvironment
     }
 
     // MARK: Lookup and number forms

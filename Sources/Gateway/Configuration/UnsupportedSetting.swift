@@ -3,9 +3,7 @@
 /// One that changes who may connect, what is encrypted or where messages are kept must not be ignored: the start is
 /// refused. The others tune something that is not there, so a warning says enough.
 struct UnsupportedSetting: Sendable {
-    /// The name, or with `isPrefix` how the name begins.
     let name: String
-    var isPrefix = false
     /// Whether the start is refused; else it is a warning.
     let refusesStart: Bool
 
@@ -15,13 +13,8 @@ struct UnsupportedSetting: Sendable {
         UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
         UnsupportedSetting(name: "TLS_KEY_FILE", refusesStart: true),
         UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
-        UnsupportedSetting(name: "GOVERNOR_", isPrefix: true, refusesStart: false),
-        UnsupportedSetting(name: "CGROUP_ROOT", refusesStart: false),
     ]
 
     /// Whether a variable of this name is meant.
-    func covers(_ variable: String) -> Bool {
-        isPrefix
-            ? variable.hasPrefix(name) && variable.utf8.allSatisfy { (0x21...0x7E).contains($0) } : variable == name
-    }
+    func covers(_ variable: String) -> Bool { variable == name }
 }

@@ -15,7 +15,7 @@ extension Connection {
         writer.name("mode")
         writer.string(worker.mode)
         writer.name("tier")
-        writer.string("normal" as StaticString)
+        writer.string(worker.context.governor.current.tierInEffect.name)
         writer.name("uptime_seconds")
         writer.number((loop.unixNow - worker.context.startedAt) / 1000)
         writer.name("version")
@@ -26,6 +26,9 @@ extension Connection {
 
     func answerReady() {
         if worker.context.isDraining { return answer(.unavailable("the node is draining", retrySeconds: 1)) }
+        if worker.context.governor.current.tierInEffect == .heavy {
+            return answer(.unavailable("the node is under heavy load", retrySeconds: 5))
+        }
         var writer = JSONWriter()
         writer.beginObject()
         writer.name("status")

@@ -46,6 +46,7 @@ struct StatusReport {
         writer.name("rooms")
         writer.number(sum { $0.rooms.value })
         writeMessages(to: &writer)
+        GovernorStatus(context: context, at: time).write(to: &writer)
         StoreReport(context: context).write(to: &writer)
         writeCluster(to: &writer)
         locks.write(to: &writer, at: Clock.bootMilliseconds())

@@ -25,6 +25,7 @@ package final class Node {
     private let context: NodeContext
     private let loop: EventLoop
     private let control: ControlLink
+    private let governor: NodeGovernor
     private let configuration: Configuration
     private let logger: Logger
     private let mail = Mailbox<Notice>()
@@ -71,7 +72,9 @@ package final class Node {
         do throws(SystemError) {
             loop = try EventLoop()
             control = ControlLink(context: context, loop: loop)
+            governor = try NodeGovernor(context: context, loop: loop)
             loop.delegate = self
+            governor.tierChanged = { [unowned control] in control.changed() }
             mail.connect(to: loop.wakeHandle)
             pushes = configuration.pushWebhook.map {
                 PushSender($0, mail: context.pushes, loop: loop, logger: logger)
@@ -166,6 +169,7 @@ package final class Node {
 
     private func stop() {
         control.stop()
+        governor.stop()
         pushes?.stop()
         loop.stop()
     }
@@ -174,6 +178,7 @@ package final class Node {
 extension Node: EventLoopDelegate {
     package func loopWoken() {
         pushes?.woken()
+        governor.woken()
         drained += mail.takeAll().count
         if drained >= workers.count { end() }
     }

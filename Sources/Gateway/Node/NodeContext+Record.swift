@@ -7,7 +7,8 @@ extension NodeContext {
     func record(at time: Int) -> NodeRecord {
         NodeRecord(
             node: nodeID, boot: boot, address: address, state: isDraining ? .draining : .up, startedAt: startedAt,
-            connections: connectionCount.load(ordering: .relaxed), tier: "normal", lastSeenAt: time)
+            connections: connectionCount.load(ordering: .relaxed), tier: "\(governor.current.tierInEffect.name)",
+            lastSeenAt: time)
     }
 
     /// How others of the network call it: HOST, or the machine's name where that is every interface, and the port.

@@ -19,6 +19,8 @@ package final class NodeContext: Sendable {
     package let mailboxes: [Mailbox<Letter>]
     /// What the control loop is to push, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
+    /// What operators want of the governor.
+    package let tierWishes = Mailbox<TierWish>()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()
@@ -45,7 +47,9 @@ package final class NodeContext: Sendable {
         self.connectionsMax = connectionsMax
         self.openFilesMax = openFilesMax
         self.startedAt = startedAt
-        governor = Guarded(GovernorReport(since: startedAt))
+        var report = GovernorReport(since: startedAt)
+        report.isDryRun = configuration.governor.isDryRun
+        governor = Guarded(report)
         boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }

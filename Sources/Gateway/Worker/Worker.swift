@@ -194,6 +194,7 @@ package final class Worker {
     }
 
     private func endTurn() {
+        counters.turnedAt.set(loop.now)
         commitSubmitted()
         if !loop.isCollecting { flushRooms() }
         closeSlowReaders()
@@ -261,7 +262,6 @@ package final class Worker {
     }
 
     private func publishCounters() {
-        counters.turnedAt.set(loop.now)
         counters.lagMilliseconds.set(loop.takeLag())
         counters.rooms.set(rooms.count)
         counters.store.outboxMessages.set(outbox.messages)
@@ -279,6 +279,7 @@ extension Worker: EventLoopDelegate {
 
     package func loopTicked() {
         ticks += 1
+        counters.turnedAt.set(loop.now)
         publishCounters()
         paceAccepting()
         endGraces()
@@ -297,7 +298,7 @@ extension Worker: EventLoopDelegate {
 
     package func loopTurnEnded() {
         compressor.turnEnded()
-        load.turnEnded(loop, counters, isDryRun: false)
+        load.turnEnded(loop, counters, isDryRun: configuration.governor.isDryRun)
         resyncPace?.turnEnded()
     }
 }

@@ -1,9 +1,9 @@
 /// The members of JSON objects that clients send, over WebSocket and over HTTP.
 package enum Field: Int, Sendable {
     case type, id, room, content, messageType, replyTo, to, deviceType, typing, seq, after, before, limit, since, epoch
-    case t, user, from, name, maxUsers, historySize
+    case t, user, from, name, maxUsers, historySize, tier
 
-    static let count = 21
+    static let count = 22
 
     /// The name on the wire.
     package var name: StaticString {
@@ -29,6 +29,7 @@ package enum Field: Int, Sendable {
         case .name: "name"
         case .maxUsers: "max_users"
         case .historySize: "history_size"
+        case .tier: "tier"
         }
     }
 
@@ -39,7 +40,7 @@ package enum Field: Int, Sendable {
         case 1: first(.t, in: raw)
         case 2: first(.id, .to, in: raw)
         case 3: first(.seq, in: raw)
-        case 4: first(.type, .room, .user, .from, .name, in: raw)
+        case 4: first(.type, .room, .user, .from, .name, .tier, in: raw)
         case 5: first(.since, .epoch, .limit, .after, in: raw)
         case 6: first(.typing, .before, in: raw)
         case 7: first(.content, in: raw)
@@ -86,7 +87,7 @@ package struct FieldTable: ~Copyable {
     }
 
     private let base: UnsafeRawPointer
-    private var places = InlineArray<21, Place>(repeating: Place())
+    private var places = InlineArray<22, Place>(repeating: Place())
     /// Fields that are there, and those that stood more than once, one bit each.
     private var present: UInt32 = 0
     private var repeated: UInt32 = 0

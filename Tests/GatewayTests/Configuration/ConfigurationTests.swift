@@ -1,3 +1,4 @@
+import ControlPlane
 import Foundations
 import Gateway
 import Testing
@@ -44,6 +45,8 @@ struct ConfigurationTests {
         #expect(configuration.trustedProxies == .loopback)
         #expect(configuration.logLevel == .info && configuration.logFormat == .text)
         #expect(!configuration.servesEcho && configuration.procRoot == "/proc")
+        #expect(configuration.cgroupRoot == "/sys/fs/cgroup" && configuration.governor == Governor.Settings())
+        #expect(configuration.governorIntervalMilliseconds == 250 && configuration.governorMemoryMax == nil)
         #expect(configuration.warnings == [])
     }
 
@@ -64,7 +67,11 @@ struct ConfigurationTests {
         "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
         "HEARTBEAT_TIMEOUT_SECONDS": "2.23", "DRAIN_SECONDS": "24", "API_KEY": "key", "ALLOWED_ORIGINS": "*",
         "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
-        "PROC_ROOT": "/fake/proc", "COMPRESSION": "On", "REDIS_URL": "redis://redis/4", "REDIS_TIMEOUT": "0.125",
+        "PROC_ROOT": "/fake/proc", "CGROUP_ROOT": "/fake/cgroup", "GOVERNOR_DRY_RUN": "1",
+        "GOVERNOR_INTERVAL_MILLISECONDS": "51", "GOVERNOR_MEMORY_LIMIT_BYTES": "52",
+        "GOVERNOR_ENTER_MARKS": "0.5,0.6,0.7", "GOVERNOR_LEAVE_MARKS": "0.1,0.2,0.3",
+        "GOVERNOR_SIGNAL_MARKS": "cpu=0.1:0.2", "COMPRESSION": "On", "REDIS_URL": "redis://redis/4",
+        "REDIS_TIMEOUT": "0.125",
         "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048", "NODE_HEARTBEAT_SECONDS": "1.5",
         "NODE_EXPIRY_SECONDS": "3.001", "PUSH_WEBHOOK_URL": "http://hooks:9/a", "PUSH_WEBHOOK_SECRET": "hush",
     ]
@@ -94,7 +101,13 @@ struct ConfigurationTests {
         #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
         #expect(configuration.pushWebhook?.authority == "hooks:9" && configuration.pushWebhook?.secret?.count == 4)
         #expect(configuration.logLevel == .debug && configuration.logFormat == .json && configuration.servesEcho)
-        #expect(configuration.procRoot == "/fake/proc" && configuration.warnings == [])
+        #expect(configuration.procRoot == "/fake/proc" && configuration.cgroupRoot == "/fake/cgroup")
+        let signals = try #require(SignalMarks(overriding: "cpu=0.1:0.2"))
+        let ladder = try #require(LadderMarks(enter: [0.5, 0.6, 0.7], leave: [0.1, 0.2, 0.3]))
+        #expect(
+            configuration.governor == Governor.Settings(signals: signals, ladder: ladder, isDryRun: true))
+        #expect(configuration.governorIntervalMilliseconds == 51 && configuration.governorMemoryMax == 52)
+        #expect(configuration.warnings == [])
     }
 
     @Test("The environment wins; an empty value is unset and hides nothing")
@@ -194,6 +207,10 @@ struct ConfigurationTests {
                 ["10.0.0.1", "10.0.0.0/8, 2001:db8::/32 ,::1"]
             ),
             ("PROC_ROOT", ["proc", "./proc"], ["/", "/proc"]),
+            ("CGROUP_ROOT", ["cgroup", "./cgroup"], ["/", "/cgroup"]),
+            ("GOVERNOR_ENTER_MARKS", ["0.6", "0.6,0.5,0.9", "0.6,0.7,1.1", "a,b,c"], ["0.6,0.7,1"]),
+            ("GOVERNOR_LEAVE_MARKS", ["0.4", "0.4,0.3,0.5", "0,0.3,0.5"], ["0.1,0.2,0.3"]),
+            ("GOVERNOR_SIGNAL_MARKS", ["cpu", "cpu=1", "cpu=2:1", "cup=1:2"], ["cpu=0.5:0.9,loop_lag=1:2"]),
         ] as [(String, [String], [String])])
     func texts(name: String, bad: [String], good: [String]) {
         for value in bad { #expect(refusal([name: value])?.variable == name, "\(name)=\(value)") }
@@ -237,6 +254,16 @@ struct ConfigurationTests {
             refusal(["NODE_EXPIRY_SECONDS": "6"])?.description
                 == "NODE_EXPIRY_SECONDS is \"6\"; "
                 + "allowed is more than twice NODE_HEARTBEAT_SECONDS, which is 3 (default)")
+    }
+
+    @Test("A tier is left below where it is entered, also when one of the marks is the default")
+    func governorRelation() {
+        #expect(
+            refusal(["GOVERNOR_ENTER_MARKS": "0.40,0.75,0.90"])?.description
+                == "GOVERNOR_LEAVE_MARKS is 0.45,0.60,0.70 (default); "
+                + "allowed is each below its mark of GOVERNOR_ENTER_MARKS, which is \"0.40,0.75,0.90\"")
+        #expect(refusal(["GOVERNOR_LEAVE_MARKS": "0.45,0.75,0.80"])?.variable == "GOVERNOR_LEAVE_MARKS")
+        #expect(refusal(["GOVERNOR_ENTER_MARKS": "0.46,0.61,0.71"]) == nil)
     }
 
     @Test("An error is one line: variable, value, place and what is allowed")
@@ -347,9 +374,7 @@ struct ConfigurationTests {
 
     @Test("What has no effect is warned of, by name")
     func unsupportedWarns() throws {
-        for name in [
-            "LINK_ALLOWED_HOSTS", "GOVERNOR_DRY_RUN", "GOVERNOR_ANYTHING", "CGROUP_ROOT",
-        ] {
+        for name in ["LINK_ALLOWED_HOSTS"] {
             #expect(try load([name: "hush"]).warnings == ["\(name) is set, but has no effect in this version"])
             #expect(
                 try load(file: "\n\(name)=hush").warnings == [
@@ -367,6 +392,12 @@ struct ConfigurationTests {
                 ".env line 4: HISTORY is not a variable of this program",
             ])
         #expect(try load(["PROT": "1", "PATH": "/bin", "HISTORY": "2"]).warnings == [])
+        // A prefix that nobody else has.
+        #expect(
+            try load(["GOVERNOR_ANYTHING": "hush"], file: "GOVERNOR_X=2").warnings == [
+                ".env line 1: GOVERNOR_X is not a variable of this program",
+                "GOVERNOR_ANYTHING is not a variable of this program",
+            ])
     }
 
     @Test("A send queue smaller than a message is warned of")

@@ -1,0 +1,89 @@
+import ControlPlane
+import Logging
+import NetworkIO
+import WireProtocol
+
+/// Runs the governor: samples, has it decide, and tells everybody of the tier.
+///
+/// Thread: the control loop's, which no worker can hold up.
+final class NodeGovernor {
+    /// Called when the node goes to another tier.
+    var tierChanged: () -> Void = {}
+
+    private let context: NodeContext
+    private let sampler: NodeSampler
+    private let logger: Logger
+    private let interval: Int
+    private var governor: Governor
+    private var timer: PreciseTimer?
+    /// When the next sample is to be taken, on `Clock.monotonicMilliseconds()`.
+    private var due: Int
+
+    /// Begins to sample.
+    init(context: NodeContext, loop: EventLoop) throws(SystemError) {
+        self.context = context
+        sampler = NodeSampler(context: context)
+        logger = context.logger
+        interval = context.configuration.governorIntervalMilliseconds
+        let now = Clock.monotonicMilliseconds()
+        governor = Governor(context.configuration.governor, at: now, unix: context.startedAt)
+        due = now + interval
+        timer = try PreciseTimer(loop: loop) { [unowned self] in sample() }
+        context.tierWishes.connect(to: loop.wakeHandle)
+        schedule()
+    }
+
+    /// Ends the sampling. Before the loop ends.
+    func stop() {
+        timer = nil
+        context.tierWishes.connect(to: nil)
+    }
+
+    /// There may be wishes.
+    func woken() {
+        for wish in context.tierWishes.takeAll() {
+            let time = Clock.unixMilliseconds()
+            let change = governor.pinned(to: wish.tier, at: Clock.monotonicMilliseconds(), unix: time)
+            let response = HTTPResponse.tier(governor.report)
+            if let change { tell(change) } else { publish() }
+            let connection = wish.connection
+            context.mailboxes[wish.worker].post([.run { $0.answer(response, to: connection) }])
+        }
+    }
+
+    private func schedule() { timer?.schedule(at: due * 1_000_000) }
+
+    private func sample() {
+        let start = Clock.threadNanoseconds()
+        let now = Clock.monotonicMilliseconds()
+        let sample = sampler.sample(lateness: now - due, at: now)
+        let change = governor.sampled(
+            sample.readings, emergency: sample.emergency, demand: sample.demand, at: now,
+            unix: Clock.unixMilliseconds())
+        // What was missed is not made up for.
+        due = max(due + interval, now + interval / 2)
+        schedule()
+        if let change { tell(change) } else { publish() }
+        governor.sampled(seconds: Double(Clock.threadNanoseconds() - start) / 1_000_000_000)
+    }
+
+    private func publish() {
+        let report = governor.report
+        context.governor.withLock { $0 = report }
+    }
+
+    private func tell(_ change: TierChange) {
+        publish()
+        let report = governor.report
+        logger.notice(
+            report.isDryRun ? "the tier would change; this is a dry run" : "the tier changes",
+            metadata: [
+                "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",
+                "pressure": "\((report.pressure * 100).rounded() / 100)", "pinned": "\(report.isPinned)",
+            ])
+        guard !report.isDryRun else { return }
+        let policy = TierPolicy.of(change.to)
+        for mailbox in context.mailboxes { mailbox.post([.run { $0.adopt(policy, change) }]) }
+        tierChanged()
+    }
+}
