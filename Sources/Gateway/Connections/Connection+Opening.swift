@@ -57,7 +57,7 @@ extension Connection {
             WelcomeFrame(
                 node: worker.context.nodeID, worker: worker.index, connection: key, user: info.user,
                 device: info.device,
-                mode: worker.mode, heartbeatMilliseconds: configuration.heartbeatIntervalMilliseconds,
+                mode: worker.context.mode.name, heartbeatMilliseconds: configuration.heartbeatIntervalMilliseconds,
                 messageBytesMax: configuration.messageBytesMax, messagesPerSecond: configuration.messagesPerSecond,
                 session: session, inbox: inbox, reconnect: worker.context.reconnectWindow))
         sendWritten()
