@@ -96,6 +96,7 @@ struct Route: Sendable {
         },
         Route(.get, "/api/nodes") { connection, _, _ in connection.listNodes() },
         Route(.get, "/api/system/status") { connection, _, _ in connection.answerStatus() },
+        Route(.get, "/api/system/events") { connection, call, _ in connection.streamEvents(call) },
         Route(.get, "/metrics") { connection, _, _ in connection.answerMetrics() },
         Route(.get, "/") { connection, _, _ in connection.answerFile("home.html") },
         Route(.get, "/chat/{room_id}") { connection, call, path in connection.answerChatPage(path) },

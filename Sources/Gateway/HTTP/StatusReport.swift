@@ -46,6 +46,7 @@ struct StatusReport {
         StoreReport(context: context).write(to: &writer)
         writeCluster(to: &writer)
         locks.write(to: &writer, at: Clock.bootMilliseconds())
+        writeAlerts(to: &writer)
         process.write(to: &writer)
         writer.endObject()
     }
@@ -105,6 +106,22 @@ struct StatusReport {
         writer.name("per_second_out")
         writer.number(sum { $0.outPerSecond.value })
         writer.endObject()
+    }
+
+    private func writeAlerts(to writer: inout JSONWriter) {
+        writer.name("alerts")
+        writer.beginArray()
+        for active in context.alerts.current {
+            writer.beginObject()
+            writer.name("name")
+            writer.string(active.alert.name)
+            writer.name("value")
+            writer.number(active.value)
+            writer.name("since_at")
+            writer.number(active.since)
+            writer.endObject()
+        }
+        writer.endArray()
     }
 
     private func writeCluster(to writer: inout JSONWriter) {

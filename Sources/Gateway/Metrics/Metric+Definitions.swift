@@ -9,6 +9,10 @@ extension Metric {
             Definition("sluice_mode", .gauge, "1 for how the node stands to its cluster now, else 0.", labels: ["mode"])
         case .draining:
             Definition("sluice_draining", .gauge, "1 while the node is on its way out.")
+        case .alertActive:
+            Definition("sluice_alert_active", .gauge, "1 for each alert that is on, else 0.", labels: ["name"])
+        case .eventStreams:
+            Definition("sluice_event_streams", .gauge, "Clients that listen to the node's events.")
         case .connections:
             Definition("sluice_connections", .gauge, "WebSocket connections that are open.")
         case .connectionsMax:

@@ -4,7 +4,7 @@
 /// Label values come from enumerations or from what the machine has (workers, signals), never from rooms, users or
 /// addresses: a node has the same few hundred series whoever uses it.
 package enum Metric: CaseIterable, Sendable {
-    case buildInfo, mode, draining
+    case buildInfo, mode, draining, alertActive, eventStreams
     case connections, connectionsMax, connectionsAccepted, connectionsRefused, slowConsumersClosed, sendQueueBytes
     case rooms
     case messagesReceived, messagesCommitted, messagesDelivered, messagesProvisional, messagesRefused

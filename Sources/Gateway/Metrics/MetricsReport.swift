@@ -45,6 +45,10 @@ struct MetricsReport {
             let mode = context.mode
             for each in NodeMode.allCases { text.sample("\(each.name)", value: each == mode ? 1 : 0) }
         case .draining: text.sample(value: context.isDraining ? 1 : 0)
+        case .alertActive:
+            let active = Set(context.alerts.current.map(\.alert))
+            for alert in Alert.allCases { text.sample("\(alert.name)", value: active.contains(alert) ? 1 : 0) }
+        case .eventStreams: text.sample(value: context.eventStreams.load(ordering: .relaxed))
         case .connections: text.sample(value: sum { $0.connections.value })
         case .connectionsMax: text.sample(value: context.connectionsMax)
         case .connectionsAccepted: text.sample(value: sum { $0.accepted.value })

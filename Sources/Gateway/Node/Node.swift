@@ -25,6 +25,7 @@ package final class Node {
     private let context: NodeContext
     private let loop: EventLoop
     private let control: ControlLink
+    private let watch: NodeWatch
     private let configuration: Configuration
     private let logger: Logger
     private let mail = Mailbox<Notice>()
@@ -71,6 +72,7 @@ package final class Node {
         do throws(SystemError) {
             loop = try EventLoop()
             control = ControlLink(context: context, loop: loop)
+            watch = NodeWatch(context: context, loop: loop)
             loop.delegate = self
             mail.connect(to: loop.wakeHandle)
             pushes = configuration.pushWebhook.map {
@@ -153,6 +155,7 @@ package final class Node {
             ])
         drainEnd = loop.now + duration + Self.lingerMilliseconds
         context.beginDraining()
+        context.publish(.node(context.nodeID, .draining))
         control.changed()
         for mailbox in context.mailboxes { mailbox.post([.run { $0.beginDraining(within: duration) }]) }
     }
@@ -180,6 +183,7 @@ extension Node: EventLoopDelegate {
 
     package func loopTicked() {
         control.ticked()
+        watch.ticked()
         pushes?.ticked()
         if let leaveEnd, loop.now >= leaveEnd { return stop() }
         if drained >= workers.count { end() }

@@ -1,3 +1,4 @@
+import ControlPlane
 import Gateway
 import Testing
 
@@ -30,6 +31,11 @@ struct MetricTests {
             "process_max_fds", "process_start_time_seconds",
         ]
         #expect(Set(promised).isSubset(of: Metric.allCases.map { "\($0.definition.name)" }))
+    }
+
+    @Test("docs/monitoring.md says when alerts come on, as the marks have it")
+    func alerts() throws {
+        #expect(try ProjectFile.table("alerts", in: "docs/monitoring.md") == Alert.documentTable())
     }
 
     @Test("docs/monitoring.md has the table that they make")
