@@ -1,13 +1,13 @@
-"""Contract, section 3: /metrics, as Prometheus itself reads it."""
+"""Contract, section 3: /metrics, as Prometheus itself reads it; and what monitoring/ makes of it."""
 
+import json
 import re
-import shutil
-import subprocess
 
 from client import Client
 from node import until
+from prometheus import FOLDER, Prometheus, promtool
 
-PROMTOOL = shutil.which("promtool")
+SERIES = re.compile(r"\b(?:sluice|process)_[a-z_]+\b")
 
 
 def samples(text):
@@ -28,18 +28,10 @@ def metrics(node, **more):
     return samples(answer.body.decode())
 
 
-def tool(*arguments, **more):
-    """What promtool says; test.sh installs it."""
-    assert PROMTOOL, "promtool is not there: apt-get install prometheus"
-    return subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, timeout=60, **more)
-
-
 def test_promtool_takes_the_answer(make_node):
     node = make_node(NODE_ID='a "quoted" \\ name')
-    result = tool("check", "metrics", input=node.get("/metrics").body.decode())
-    assert (result.returncode, result.stdout + result.stderr) == (0, "")
-    spoiled = tool("check", "metrics", input="# TYPE a gauge\n# TYPE a gauge\n")
-    assert spoiled.returncode != 0, "the tool must be able to complain"
+    assert promtool("check", "metrics", input=node.get("/metrics").body.decode()) == (0, "")
+    assert promtool("check", "metrics", input="# TYPE a gauge\n# TYPE a gauge\n")[0] != 0, "it can complain"
     assert 'sluice_build_info{version="0.1.0",node="a \\"quoted\\" \\\\ name"}' in metrics(node)
 
 
@@ -112,3 +104,70 @@ def test_only_who_may_sees_them(make_node):
     assert node.post("/metrics", {}, headers={"X-API-Key": "a-key"}).status == 405
     head = node.request("HEAD", "/metrics", headers={"X-API-Key": "a-key"})
     assert head.status == 200 and head.body == b"" and int(head.headers["content-length"]) > 1000
+
+
+# monitoring/
+
+
+def expressions():
+    """What the dashboard and the rules ask, with the dashboard's variables filled in."""
+    dashboard = json.loads((FOLDER / "grafana-dashboard.json").read_text())
+    targets = [target for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    asked = [target["expr"] for target in targets] + [each["expr"] for each in dashboard["annotations"]["list"]]
+    for variable, value in {"$job": "sluice", "$instance": ".*", "$__rate_interval": "5s"}.items():
+        asked = [expression.replace(variable, value) for expression in asked]
+    assert not any("$" in expression for expression in asked)
+    return asked
+
+
+def test_the_rules_are_in_order():
+    code, text = promtool("check", "rules", FOLDER / "prometheus-rules.yml")
+    assert code == 0, text
+    code, text = promtool("check", "config", FOLDER / "prometheus.yml")
+    assert code == 0, text
+    code, text = promtool("test", "rules", FOLDER.parent / "Tests/Support/rules_test.yml")
+    assert code == 0, text
+
+
+def test_every_metric_that_is_asked_for_is_there(nodes):
+    """And the other way round: what a node says is shown or judged somewhere."""
+    text = nodes[0].get("/metrics").body.decode()
+    there = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    # Comments and summaries do not ask.
+    rules = re.sub(r"#.*|summary:.*", "", (FOLDER / "prometheus-rules.yml").read_text())
+    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in SERIES.findall("\n".join([rules, *expressions()]))}
+    assert asked <= there, asked - there
+    assert there - asked <= {"sluice_mode", "sluice_draining"}, there - asked
+    # Label values that are named, too.
+    for name, value in re.findall(r'(sluice_\w+)\{[^}]*\bname="(\w+)"', rules):
+        assert f'{name}{{name="{value}"}}' in text
+    alerts = set(re.findall(r'sluice_alert_active\{name="(\w+)"\}', text))
+    assert alerts == set(re.findall(r'name="(\w+)"', rules)), "each of the node's alerts has a rule"
+
+
+def test_a_prometheus_scrapes_and_judges(nodes, redis, room):
+    with Prometheus(nodes) as prometheus, Client(nodes[0], room, "ann") as ann:
+        ann.say("counted")
+
+        def are_up():
+            found = prometheus.query("up")
+            return len(found) == 3 and all(value == 1 for _, value in found)
+
+        until(are_up, 20, "all nodes")
+        until(lambda: prometheus.query("sum(sluice_connections)") == [({}, 1.0)], what="the connection")
+        until(lambda: prometheus.query("sum(sluice_messages_committed_total)") == [({}, 1.0)], what="the message")
+        # Rates need two samples.
+        until(lambda: prometheus.query("rate(process_cpu_seconds_total[5s])"), what="a rate")
+        for expression in expressions():
+            found = prometheus.query(expression)
+            # Pressure is there with the machine's signals; what compares shows only what is unusual.
+            assert found or "sluice_pressure" in expression or re.search(r"[=>] [01]$", expression), expression
+        until(lambda: {rule["health"] for rule in prometheus.rules().values()} == {"ok"}, 20, "the rules")
+        rules = prometheus.rules()
+        assert all(rule["type"] == "alerting" for rule in rules.values())
+        firing = [name for name, rule in rules.items() if rule["state"] == "firing"]
+        assert firing == [], firing
+        redis.kill()
+        until(lambda: prometheus.rules()["SluiceRedisLost"]["state"] == "firing", 30, "the alert of the loss")
+        nodes[2].stop()
+        until(lambda: prometheus.rules()["SluiceNodeDown"]["state"] == "firing", 40, "the alert of the node")

@@ -91,6 +91,8 @@ extension Metric {
                 "sluice_redis_reconnects_total", .counter, "Connections to Redis that were made after the first.")
         case .outboxMessages:
             Definition("sluice_outbox_messages", .gauge, "Messages that are kept until Redis is back.")
+        case .outboxMessagesMax:
+            Definition("sluice_outbox_messages_max", .gauge, "The most messages that are kept (OUTBOX_MESSAGES).")
         case .outboxBytes:
             Definition("sluice_outbox_bytes", .gauge, "The bytes of these.")
         case .clusterNodes:

@@ -10,7 +10,7 @@ package enum Metric: CaseIterable, Sendable {
     case messagesReceived, messagesCommitted, messagesDelivered, messagesProvisional, messagesRefused
     case deliveryLatency, queueDelay, commitLatency, loopLag
     case tier, tierTransitions, pressure, governorPressure, governorPinned, governorDryRun, governorSampling, shed
-    case redisState, redisRoundTrip, redisReconnects, outboxMessages, outboxBytes
+    case redisState, redisRoundTrip, redisReconnects, outboxMessages, outboxMessagesMax, outboxBytes
     case clusterNodes, locksHeld, locksLost
     case processCPU, processMemory, processOpenFiles, processOpenFilesMax, processStart
 

@@ -85,6 +85,7 @@ struct MetricsReport {
         case .redisRoundTrip: text.samples(of: context.counters.map(\.store.roundTrip))
         case .redisReconnects: text.sample(value: redis.reconnects)
         case .outboxMessages: text.sample(value: redis.outboxMessages)
+        case .outboxMessagesMax: text.sample(value: context.configuration.outboxMessagesMax)
         case .outboxBytes: text.sample(value: redis.outboxBytes)
         case .clusterNodes: text.sample(value: nodeCount)
         case .locksHeld: text.sample(value: locks.held.count)
