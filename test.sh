@@ -55,6 +55,7 @@ install_packages() {
         [ -d /usr/share/nodejs/ws ] || missing+=(node-ws)
         [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx)
         command -v openssl >/dev/null || missing+=(openssl)
+        command -v promtool >/dev/null || missing+=(prometheus)
     fi
     if wants browser; then
         command -v chromium >/dev/null || missing+=(chromium)
@@ -85,7 +86,7 @@ install_idle() ( # sudo or nothing, packages
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || exit
     for package in "$@"; do
         case $package in
-            nginx | redis-server) ! command -v systemctl >/dev/null || $sudo systemctl disable -q "$package" || true ;;
+            nginx | prometheus | redis-server) ! command -v systemctl >/dev/null || $sudo systemctl disable -q "$package" || true ;;
         esac
     done
 )

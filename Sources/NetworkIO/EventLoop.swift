@@ -126,6 +126,7 @@ public final class EventLoop {
         [
             UnsafeMutableRawPointer(poll), UnsafeMutableRawPointer(waker), UnsafeMutableRawPointer(timer),
             UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check),
+            UnsafeMutableRawPointer(releaseTimer),
         ].map { $0.assumingMemoryBound(to: uv_handle_t.self) }
     }
 

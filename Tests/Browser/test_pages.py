@@ -106,6 +106,49 @@ def test_status_shows_live_numbers(gateway, browser, other):
     )
 
 
+def test_status_listens_and_shows_alerts(make_gateway, browser, other):
+    gateway = make_gateway(MAX_CONNECTIONS="1", PRESENCE_GRACE_SECONDS="0")
+    browser.open(gateway.address + "/status")
+    browser.until(lambda: any(each.endswith("/api/system/events") for each in browser.take_requests()), "it listens")
+    assert not browser.visible("#alerts")
+    other.enter(gateway.address, "lobby", "bob")
+    browser.until(lambda: "connections near cap" in browser.text("#alerts"), "the alert")
+    assert browser.visible("#alerts")
+    other.open("about:blank")
+    browser.until(lambda: not browser.visible("#alerts"), "it is over")
+
+
+def test_events_are_read_however_they_are_cut(gateway, browser):
+    """A stream in pieces of any length gives the same events; comments and other fields give none."""
+    browser.open(gateway.address + "/status")
+    stream = 'retry: 500\n\n:\n\nid: b-7\nevent: tier\ndata: {"to":"lïght"}\n\nid: b-8\ndata: a\ndata: b\n\nid: b-9\n\ndata: cut'
+    script = """
+        const [stream, done] = arguments;
+        import("/assets/events.js").then(({ EventReader }) => done([1, 2, 3, 7, 1000].map((size) => {
+          const reader = new EventReader();
+          const events = [];
+          for (let at = 0; at < stream.length; at += size) events.push(...reader.read(stream.slice(at, at + size)));
+          reader.restart();
+          events.push(...reader.read("data: whole\\n\\n"));
+          return [events, reader.lastId, reader.retryMs];
+        })));
+    """
+    events = [["tier", '{"to":"lïght"}'], ["message", "a\nb"], ["message", "whole"]]
+    for found in browser.driver.execute_async_script(script, stream):
+        assert found == [events, "b-9", 500]
+
+
+def test_docs_show_the_tiers(gateway, browser):
+    table = gateway.request("GET", "/assets/tiers.json")[1]
+    assert table["tiers"] == ["normal", "light", "moderate", "heavy"]
+    browser.open(gateway.address + "/docs")
+    browser.until(lambda: browser.visible("#tier-table table"), "shown")
+    cells = "[...document.querySelectorAll('#tier-table tr')].map((row) => [...row.cells].map((each) => each.textContent))"
+    shown = browser.js(f"return {cells}")
+    assert shown == [["", *table["tiers"]], *[[row["feature"], *row["tiers"]] for row in table["rows"]]]
+    assert len(shown) > 10 and "1/15" in " ".join(next(row for row in shown if row[0] == "messages per connection"))
+
+
 def test_docs_render_every_operation(gateway, browser):
     document = gateway.request("GET", "/openapi.json")[1]
     expected = {(path, method) for path, item in document["paths"].items() for method in item if method != "parameters"}

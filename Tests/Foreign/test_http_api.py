@@ -10,8 +10,6 @@ from client import Client
 from node import until
 
 LATER = [
-    ("GET", "/api/system/events"),
-    ("GET", "/metrics"),
     ("GET", "/api/links"),
     ("POST", "/api/links"),
     ("GET", "/api/links/x"),
@@ -472,6 +470,8 @@ def test_openapi_is_the_truth(gateway, room):
         "/api/nodes",
         "/api/system/status",
         "/api/system/tier",
+        "/api/system/events",
+        "/metrics",
     ]:
         assert path in listed, path
     for method, path in LATER:
@@ -484,7 +484,8 @@ def test_openapi_is_the_truth(gateway, room):
             continue
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH"]:
             answer = gateway.request(
-                method,
+                # A stream has no end; its head says as much.
+                "HEAD" if (method, path) == ("GET", "/api/system/events") else method,
                 target,
                 b"[]" if method in {"POST", "PUT", "PATCH"} else None,
                 {"Content-Type": "application/json"},

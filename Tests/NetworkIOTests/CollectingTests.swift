@@ -54,6 +54,19 @@ struct CollectingTests {
         driver.loop.collectingMilliseconds = 0
     }
 
+    @Test("a loop that collects can end")
+    func end() throws {
+        weak var ended: EventLoop?
+        do {
+            let driver = try LoopDriver()
+            driver.loop.collectingMilliseconds = 20
+            driver.settle()
+            ended = driver.loop
+            #expect(ended != nil)
+        }
+        #expect(ended == nil)
+    }
+
     @Test("the wait in line is as long as what stands before it takes")
     func queueDelay() throws {
         let driver = try LoopDriver()

@@ -13,7 +13,7 @@ extension Connection {
     func close(_ code: CloseCode, reason: CloseReason? = nil, within milliseconds: Int = closeMilliseconds) {
         switch phase {
         case .opening, .chat, .echo: break
-        case .http, .closing, .discarding, .finished: return
+        case .http, .events, .closing, .discarding, .finished: return
         }
         leaveEverything()
         send(FrameEncoder.closeFrame(code, reason: reason?.text ?? ""))
@@ -67,6 +67,7 @@ extension Connection {
     func closeForDrain() {
         switch phase {
         case .http(let exchange): closeIdleHTTP(exchange)
+        case .events: endStream()
         default:
             close(
                 .serviceRestart,

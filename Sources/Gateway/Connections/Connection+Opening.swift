@@ -56,7 +56,7 @@ extension Connection {
         worker.writer.welcome(
             WelcomeFrame(
                 node: worker.context.nodeID, worker: worker.index, connection: key, user: info.user,
-                device: info.device, tier: worker.load.policy.tier.name, mode: worker.mode,
+                device: info.device, tier: worker.load.policy.tier.name, mode: worker.context.mode.name,
                 heartbeatMilliseconds: limits.heartbeatMilliseconds, messageBytesMax: limits.messageBytesMax,
                 messagesPerSecond: limits.rate.perSecond,
                 session: session, inbox: inbox, reconnect: worker.context.reconnectWindow))

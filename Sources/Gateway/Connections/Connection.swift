@@ -10,6 +10,8 @@ import WireProtocol
 final class Connection: Socket {
     enum Phase {
         case http(HTTPExchange)
+        /// The answer is a stream of the node's events; input is thrown away.
+        case events(EventStream)
         /// The upgrade is done; the user's home, then the URL room's, are asked.
         case opening(Opening)
         case chat
@@ -208,7 +210,7 @@ final class Connection: Socket {
             switch phase {
             case .http(let exchange): consumed = processHTTP(rest, exchange)
             case .opening, .chat, .echo, .closing: consumed = processFrame(rest)
-            case .discarding, .finished: return
+            case .events, .discarding, .finished: return
             }
             rest = UnsafeMutableRawBufferPointer(rebasing: rest[consumed...])
         }
@@ -237,6 +239,7 @@ final class Connection: Socket {
     override func timerFired() {
         switch phase {
         case .http(let exchange): httpTimerFired(exchange)
+        case .events: keepEventStreamAlive()
         case .opening, .chat, .echo: heartbeat()
         case .closing, .discarding, .finished: reset()
         }
@@ -244,6 +247,7 @@ final class Connection: Socket {
 
     override func ended(_ end: SocketEnd) {
         leaveEverything()
+        leaveEventStreams()
         phase = .finished
         wait = nil
     }
@@ -253,7 +257,7 @@ final class Connection: Socket {
         switch phase {
         case .http(let exchange): exchange.current != nil || queuedBytes > 0
         case .discarding, .finished: queuedBytes > 0
-        case .opening, .chat, .echo, .closing: false
+        case .events, .opening, .chat, .echo, .closing: false
         }
     }
 

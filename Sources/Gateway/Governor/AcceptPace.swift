@@ -9,17 +9,20 @@ struct AcceptPace {
     /// From then on the pace is the loop's own.
     private static let rampMilliseconds = 5_000
 
+    /// In an emergency: those who watch over the node still get their answers.
+    private static let emergencyRate = 100
+
     private let startedAt: Int
-    private var pausedUntil = 0
+    private var slowUntil = 0
 
     init(startedAt: Int) { self.startedAt = startedAt }
 
-    /// Nobody is taken for a while.
-    mutating func pause(until time: Int) { pausedUntil = max(pausedUntil, time) }
+    /// Hardly anybody is taken for a while.
+    mutating func slowDown(until time: Int) { slowUntil = max(slowUntil, time) }
 
     /// How many may be taken until the next tick; nil: as many as come.
     func acceptsMax(perMilliseconds tick: Int, at now: Int) -> Int? {
-        if now < pausedUntil { return 0 }
+        if now < slowUntil { return Self.emergencyRate * tick / 1000 }
         let elapsed = now - startedAt
         guard elapsed < Self.rampMilliseconds else { return nil }
         return (Self.firstRate << (elapsed / 1000)) * tick / 1000

@@ -10,12 +10,15 @@ final class NodeGovernor {
     /// Called when the node goes to another tier.
     var tierChanged: () -> Void = {}
 
+    private static let reliefMilliseconds = 1_000
+
     private let context: NodeContext
     private let sampler: NodeSampler
     private let logger: Logger
     private let interval: Int
     private var governor: Governor
     private var timer: PreciseTimer?
+    private var relievedUntil = 0
     /// When the next sample is to be taken, on `Clock.monotonicMilliseconds()`.
     private var due: Int
 
@@ -64,7 +67,20 @@ final class NodeGovernor {
         due = max(due + interval, now + interval / 2)
         schedule()
         if let change { tell(change) } else { publish() }
+        if let emergency = sample.emergency { relieve(emergency, unsentBytesMax: sample.unsentBytesMax, at: now) }
         governor.sampled(seconds: Double(Clock.threadNanoseconds() - start) / 1_000_000_000)
+    }
+
+    /// Does what can't wait for a tier to work, a second at a time.
+    private func relieve(_ emergency: Emergency, unsentBytesMax: Int?, at now: Int) {
+        guard !governor.report.isDryRun, now >= relievedUntil else { return }
+        relievedUntil = now + Self.reliefMilliseconds
+        // Half of the budget that there is left for each worker: a backlog that is cut is cut well below its limit.
+        let bytesMax = (unsentBytesMax ?? .max) / 2 / context.workerCount
+        logger.warning(
+            "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
+        for mailbox in context.mailboxes { mailbox.post([.run { $0.relieve(unsentBytesMax: bytesMax) }]) }
+        ProcessMemory.giveBackFree()
     }
 
     private func publish() {
@@ -81,6 +97,7 @@ final class NodeGovernor {
                 "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",
                 "pressure": "\((report.pressure * 100).rounded() / 100)", "pinned": "\(report.isPinned)",
             ])
+        context.publish(.tier(change))
         guard !report.isDryRun else { return }
         let policy = TierPolicy.of(change.to)
         for mailbox in context.mailboxes { mailbox.post([.run { $0.adopt(policy, change) }]) }

@@ -11,6 +11,8 @@ final class NodeSampler {
         var readings = Readings()
         var emergency: Emergency?
         var demand = Demand()
+        /// Bytes that clients may leave unsent; nil when the memory limit is not known.
+        var unsentBytesMax: Int?
     }
 
     /// What is given up of what comes in as frames. The rest of what is shed are consequences of these, connections, or
@@ -49,7 +51,8 @@ final class NodeSampler {
         var sample = Sample()
         let found = system.sampled(at: now) { files.text(of: $0) }
         sample.readings.take(found, workers: context.workerCount)
-        readWorkers(&sample.readings, unsentMax: found.memoryMax)
+        sample.unsentBytesMax = found.memoryMax.map { Int(Double($0) * Emergency.Limits.sendQueueBudgetShare) }
+        readWorkers(&sample.readings, unsentMax: sample.unsentBytesMax)
         readStore(&sample.readings)
         if lateness > Self.lateMilliseconds { blindUntil = now + Self.blindMilliseconds }
         let isBlind = now < blindUntil
@@ -79,13 +82,11 @@ final class NodeSampler {
         }
     }
 
-    private func readWorkers(_ readings: inout Readings, unsentMax memory: Int?) {
+    private func readWorkers(_ readings: inout Readings, unsentMax: Int?) {
         let delay = context.counters.map { $0.queueDelayMicroseconds.value }.max() ?? 0
         readings[.queueDelay] = Double(delay) / 1000
         let unsent = context.counters.reduce(0) { $0 + $1.queuedBytes.value }
-        readings[.sendQueue] = memory.map {
-            Double(unsent) / max(Double($0) * Emergency.Limits.sendQueueBudgetShare, 1)
-        }
+        readings[.sendQueue] = unsentMax.map { Double(unsent) / Double(max($0, 1)) }
     }
 
     private func readStore(_ readings: inout Readings) {

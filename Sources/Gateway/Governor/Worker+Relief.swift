@@ -3,13 +3,13 @@ import NetworkIO
 
 // What a worker does at once when the node is about to run out of something.
 extension Worker {
-    /// How long nobody new is taken.
-    private static let pauseMilliseconds = 1_000
+    /// How long hardly anybody new is taken.
+    private static let slowMilliseconds = 1_000
 
-    /// Takes nobody new for a while, and closes connections with unsent bytes, the largest backlog first, until no more
+    /// Takes hardly anybody new for a while, and closes connections with unsent bytes, the largest backlog first, until no more
     /// than `bytesMax` are left here.
     package func relieve(unsentBytesMax bytesMax: Int) {
-        acceptPace.pause(until: loop.now + Self.pauseMilliseconds)
+        acceptPace.slowDown(until: loop.now + Self.slowMilliseconds)
         paceAccepting()
         var backlogs: [(connection: Connection, bytes: Int)] = []
         var bytes = 0

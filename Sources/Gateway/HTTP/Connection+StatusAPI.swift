@@ -13,7 +13,7 @@ extension Connection {
         writer.name("node")
         writer.string(worker.context.nodeID)
         writer.name("mode")
-        writer.string(worker.mode)
+        writer.string(worker.context.mode.name)
         writer.name("tier")
         writer.string(worker.context.governor.current.tierInEffect.name)
         writer.name("uptime_seconds")
@@ -56,7 +56,7 @@ extension Connection {
         let process = ProcessStatus.read(root: worker.configuration.procRoot, worker.context)
         var writer = JSONWriter()
         StatusReport(
-            context: worker.context, mode: worker.mode, nodeCount: worker.otherNodes.count + 1, locks: worker.locks,
+            context: worker.context, nodeCount: worker.otherNodes.count + 1, locks: worker.locks,
             process: process, at: loop.unixNow
         ).write(to: &writer)
         answer(.json(200, writer.array))

@@ -58,7 +58,7 @@ enum CrossOrigin {
             status: 204,
             headers: [
                 ("Allow", methods), ("Access-Control-Allow-Methods", methods),
-                ("Access-Control-Allow-Headers", "Content-Type, X-API-Key, Authorization"),
+                ("Access-Control-Allow-Headers", "Content-Type, X-API-Key, Authorization, Last-Event-ID"),
                 ("Access-Control-Max-Age", "600"),
             ])
     }

@@ -110,6 +110,8 @@ struct Route: Sendable {
         Route(.get, "/api/nodes", .list) { connection, _, _ in connection.listNodes() },
         Route(.get, "/api/system/status", .essential) { connection, _, _ in connection.answerStatus() },
         Route(.put, "/api/system/tier", .essential) { connection, call, _ in connection.setTier(call) },
+        Route(.get, "/api/system/events", .essential) { connection, call, _ in connection.streamEvents(call) },
+        Route(.get, "/metrics", .essential) { connection, _, _ in connection.answerMetrics() },
         Route(.get, "/", .page) { connection, _, _ in connection.answerFile("home.html") },
         Route(.get, "/chat/{room_id}", .page) { connection, call, path in connection.answerChatPage(path) },
         Route(.get, "/status", .page) { connection, _, _ in connection.answerFile("status.html") },

@@ -6,8 +6,6 @@ import WireProtocol
 /// is seen instead of waited for.
 struct StatusReport {
     let context: NodeContext
-    /// How the node stands to a cluster.
-    let mode: StaticString
     /// Nodes of the cluster that are known here, this one included.
     let nodeCount: Int
     let locks: NodeLocks.Report
@@ -16,11 +14,10 @@ struct StatusReport {
     let time: Int
 
     init(
-        context: NodeContext, mode: StaticString, nodeCount: Int, locks: NodeLocks.Report, process: ProcessStatus,
+        context: NodeContext, nodeCount: Int, locks: NodeLocks.Report, process: ProcessStatus,
         at time: Int
     ) {
         self.context = context
-        self.mode = mode
         self.nodeCount = nodeCount
         self.locks = locks
         self.process = process
@@ -40,7 +37,7 @@ struct StatusReport {
         writer.name("uptime_seconds")
         writer.number((time - context.startedAt) / 1000)
         writer.name("mode")
-        writer.string(mode)
+        writer.string(context.mode.name)
         writeWorkers(to: &writer)
         writeConnections(to: &writer)
         writer.name("rooms")
@@ -50,6 +47,7 @@ struct StatusReport {
         StoreReport(context: context).write(to: &writer)
         writeCluster(to: &writer)
         locks.write(to: &writer, at: Clock.bootMilliseconds())
+        writeAlerts(to: &writer)
         process.write(to: &writer)
         writer.endObject()
     }
@@ -109,6 +107,22 @@ struct StatusReport {
         writer.name("per_second_out")
         writer.number(sum { $0.outPerSecond.value })
         writer.endObject()
+    }
+
+    private func writeAlerts(to writer: inout JSONWriter) {
+        writer.name("alerts")
+        writer.beginArray()
+        for active in context.alerts.current {
+            writer.beginObject()
+            writer.name("name")
+            writer.string(active.alert.name)
+            writer.name("value")
+            writer.number(active.value)
+            writer.name("since_at")
+            writer.number(active.since)
+            writer.endObject()
+        }
+        writer.endArray()
     }
 
     private func writeCluster(to writer: inout JSONWriter) {

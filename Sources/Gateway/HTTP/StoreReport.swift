@@ -17,19 +17,25 @@ struct StoreReport {
         control = context.controlStore
     }
 
-    /// As bad as the worst of them.
-    private var state: StoreHealth.State {
+    /// As bad as the worst of them; nil in single mode.
+    var state: StoreHealth.State? {
+        guard address != nil else { return nil }
         let states = (workers + [control]).map(\.state)
         return StoreCounters.states.last { states.contains($0) } ?? .connecting
     }
 
     private func sum(_ counter: (StoreCounters) -> Int) -> Int { workers.reduce(0) { $0 + counter($1) } }
 
+    var outboxMessages: Int { sum { $0.outboxMessages.value } }
+    var outboxBytes: Int { sum { $0.outboxBytes.value } }
+    /// Connections that were made after the first, of all loops.
+    var reconnects: Int { sum { $0.reconnects.value } + control.reconnects.value }
+
     func write(to writer: inout JSONWriter) {
         writer.name("redis")
         writer.beginObject()
         writer.name("state")
-        if let address {
+        if let address, let state {
             writer.string(state.rawValue)
             writer.name("address")
             writer.string(address)
@@ -42,11 +48,11 @@ struct StoreReport {
             writer.number(Double(latency) / 1000)
         }
         writer.name("outbox_messages")
-        writer.number(sum { $0.outboxMessages.value })
+        writer.number(outboxMessages)
         writer.name("outbox_bytes")
-        writer.number(sum { $0.outboxBytes.value })
+        writer.number(outboxBytes)
         writer.name("reconnects_total")
-        writer.number(sum { $0.reconnects.value } + control.reconnects.value)
+        writer.number(reconnects)
         writeLastResync(to: &writer)
         writer.endObject()
     }

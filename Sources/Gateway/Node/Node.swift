@@ -26,6 +26,7 @@ package final class Node {
     private let loop: EventLoop
     private let control: ControlLink
     private let governor: NodeGovernor
+    private let watch: NodeWatch
     private let configuration: Configuration
     private let logger: Logger
     private let mail = Mailbox<Notice>()
@@ -73,6 +74,7 @@ package final class Node {
             loop = try EventLoop()
             control = ControlLink(context: context, loop: loop)
             governor = try NodeGovernor(context: context, loop: loop)
+            watch = NodeWatch(context: context, loop: loop)
             loop.delegate = self
             governor.tierChanged = { [unowned control] in control.changed() }
             mail.connect(to: loop.wakeHandle)
@@ -156,6 +158,7 @@ package final class Node {
             ])
         drainEnd = loop.now + duration + Self.lingerMilliseconds
         context.beginDraining()
+        context.publish(.node(context.nodeID, .draining))
         control.changed()
         for mailbox in context.mailboxes { mailbox.post([.run { $0.beginDraining(within: duration) }]) }
     }
@@ -185,6 +188,7 @@ extension Node: EventLoopDelegate {
 
     package func loopTicked() {
         control.ticked()
+        watch.ticked()
         pushes?.ticked()
         if let leaveEnd, loop.now >= leaveEnd { return stop() }
         if drained >= workers.count { end() }

@@ -32,6 +32,12 @@ package final class NodeContext: Sendable {
     package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
     package let governor: Guarded<GovernorReport>
+    /// The alerts that are on, as the control loop last found.
+    package let alerts = Guarded<[Alert.Active]>([])
+    /// The last events, for those who listen to them.
+    let events: Guarded<EventHistory>
+    /// How many do.
+    let eventStreams = Atomic<Int>(0)
     /// Connections that count against `connectionsMax`.
     package let connectionCount = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
@@ -51,6 +57,7 @@ package final class NodeContext: Sendable {
         report.isDryRun = configuration.governor.isDryRun
         governor = Guarded(report)
         boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
+        events = Guarded(EventHistory(node: nodeID, boot: boot))
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))

@@ -54,6 +54,8 @@ package final class Worker {
     var isStoreAway = false
     /// The other nodes of the cluster, as last known.
     var otherNodes: [NodeRecord] = []
+    /// Connections that listen to the node's events.
+    var eventStreams: [Connection] = []
     /// The locks of the cluster that this node has, as of the last change.
     var locks = NodeLocks.Report()
     /// Rooms with messages that are to be sent to the store at the end of this turn.

@@ -89,6 +89,8 @@ package final class RedisClient: RedisLineDelegate {
     package var isReady: Bool { commandLine.connection?.isReady ?? false }
     /// How long a reply took lately, in microseconds; nil without a connection.
     package var latencyMicroseconds: Int? { commandLine.connection?.latencyMicroseconds }
+    /// The same, if it was measured since the last call: each measurement is told once.
+    package func takeLatency() -> Int? { commandLine.connection?.takeLatency() }
     /// Commands without a reply.
     package var outstanding: Int { commandLine.connection?.outstanding ?? 0 }
 

@@ -62,6 +62,8 @@ package class RedisConnection: Socket {
     private var lastHeardAt: Int
     /// How long the reply to the command took that was measured last, in microseconds; nil before the first.
     package private(set) var latencyMicroseconds: Int?
+    /// The same, until it is taken.
+    private var newLatency: Int?
     /// The command that is being measured: its end, and when it was queued in nanoseconds. The first after each tick.
     private var measured: (end: Int, since: Int)?
     private var mayMeasure = true
@@ -231,6 +233,7 @@ package class RedisConnection: Socket {
         guard let entry = pending.popFirst() else { return drop(.violation("a reply to no command")) }
         if let measured, measured.end == entry.end {
             latencyMicroseconds = (Clock.monotonicNanoseconds() - measured.since) / 1000
+            newLatency = latencyMicroseconds
             self.measured = nil
         }
         if reply.kind == .error { noteFault(reply) }
@@ -239,6 +242,12 @@ package class RedisConnection: Socket {
         } else {
             entry.completion.tell(.reply(reply))
         }
+    }
+
+    /// What was measured since the last call, in microseconds; nil when nothing was.
+    package func takeLatency() -> Int? {
+        defer { newLatency = nil }
+        return newLatency
     }
 
     private func noteFault(_ reply: RedisReply) {

@@ -83,7 +83,7 @@ struct ConnectionGateTests {
         var gate = ConnectionGate(at: 0)
         gate.ruleChanged(TierPolicy.of(.moderate).newConnections, at: 0)
         var last = 0
-        for _ in 0..<2000 {
+        for _ in 0..<5000 {
             if case .refused(let retry) = gate.decide(resumes: false, isShedding: false, at: 0) {
                 #expect(retry.lowerBound == 1000)
                 #expect(retry.upperBound >= last)

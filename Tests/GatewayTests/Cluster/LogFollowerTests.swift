@@ -101,7 +101,7 @@ struct LogFollowerTests {
                         makeEpoch: { [unowned self] in
                             epochs += 1
                             return "e\(epochs)"
-                        }, delegate: room))
+                        }, commitLatency: BucketHistogram(), delegate: room))
                 followers[node].begin(isStoreAway: false)
             }
         }

@@ -50,6 +50,18 @@ struct NodeLocksTests {
         #expect(context.mailboxes.allSatisfy { $0.takeAll().count == 1 })
     }
 
+    @Test("what happens to them is told as events, once for each lock")
+    func events() throws {
+        let first = try #require(try acquire("a")?.get())
+        let second = try #require(try acquire("a")?.get())
+        locks.keeper.release(first)
+        locks.keeper.release(second)
+        let told = context.events.withLock { $0.missed(since: "") }.map { String(decoding: $0.bytes, as: UTF8.self) }
+        #expect(told.count == 2)
+        let fields = ["acquired", "released"].map { #""name":"a","event":"\#($0)","token":\#(first.token)}"# }
+        #expect(zip(told, fields).allSatisfy { $0.contains("event: lock") && $0.contains($1) }, "\(told)")
+    }
+
     @Test("the status names them")
     func status() throws {
         let first = LockStatus(name: Identifier(unchecked: "a"), token: 7, holds: 2, validUntil: 1_500)

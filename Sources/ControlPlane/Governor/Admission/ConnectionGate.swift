@@ -4,7 +4,7 @@
 /// people who were here come back first. A value; times are loop milliseconds.
 package struct ConnectionGate: Sendable {
     /// The usual rate is taken for at least this, so that a quiet node's share is not nothing: connections per second.
-    package static let leastUsualRate = 100.0
+    package static let leastUsualRate = 1000.0
     /// Over how long the usual rate is averaged.
     private static let averagedMilliseconds = 10_000.0
     /// How long those who were refused are remembered for the next one's `retry_ms`.

@@ -1,5 +1,6 @@
 import ControlPlane
 import Foundations
+import NetworkIO
 import Rooms
 import WireProtocol
 
@@ -65,12 +66,14 @@ extension LogFollower {
                 body: entry.submission.body)
         }
         let opening = opening
+        let sentAt = Clock.monotonicNanoseconds()
         store.perform(LogCommit.operation(keys, terms, messages)) { [weak self] result in
             if ended != nil { self?.pace?.works() }
             if let self, self.opening == opening, !isClosed,
                 // Without an answer the store is lost, or the log is opened again: either sends what waits once more.
                 case .success(let reply) = result, let answer = LogCommit.answer(reply)
             {
+                commitLatency.observe((Clock.monotonicNanoseconds() - sentAt) / 1000, times: batch.count)
                 answered(answer, batch)
             }
             ended?()

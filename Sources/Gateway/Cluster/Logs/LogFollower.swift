@@ -30,6 +30,8 @@ final class LogFollower {
     let makeEpoch: () -> String
     unowned let delegate: any LogFollowerDelegate
     let pace: ResyncPace?
+    /// How long the store took to commit, once per message.
+    let commitLatency: BucketHistogram
     /// It waits for its turn at sending what was kept, or has sent a part of that.
     var isInTurn = false
     /// Rises with each opening: answers to what was asked before it mean nothing any more.
@@ -48,12 +50,16 @@ final class LogFollower {
     /// When the store was last asked to keep the log, loop milliseconds.
     var refreshedAt = 0
 
-    /// - Parameter pace: when messages that were kept are sent; nil: at once.
+    /// - Parameters:
+    ///   - pace: when messages that were kept are sent; nil: at once.
+    ///   - commitLatency: counts how long commits took.
     init(
         _ keys: LogKeys, store: any Store, rules: Rules, entriesMax: @escaping () -> Int,
-        makeEpoch: @escaping () -> String, pace: ResyncPace? = nil, delegate: any LogFollowerDelegate
+        makeEpoch: @escaping () -> String, pace: ResyncPace? = nil, commitLatency: BucketHistogram,
+        delegate: any LogFollowerDelegate
     ) {
         self.pace = pace
+        self.commitLatency = commitLatency
         self.keys = keys
         self.store = store
         self.rules = rules

@@ -39,15 +39,16 @@ final class NodeLocks {
     private static func keeper(_ store: any Store, quarantine: Int, _ context: NodeContext) -> LockKeeper {
         LockKeeper(
             store: store, name: LockClient.randomName(), quarantine: quarantine, clock: Clock.bootMilliseconds
-        ) { [logger = context.logger] name, event in
+        ) { [context] name, event in
+            context.publish(.lock(name, token: event.token, SystemEvent.LockStep(event)))
             var fields: Logger.Metadata = ["lock": "\(name.text)", "token": "\(event.token)"]
             switch event {
-            case .granted: logger.notice("a lock of the cluster is this node's", metadata: fields)
-            case .reclaimed: logger.notice("a lock was taken over into new data of Redis", metadata: fields)
-            case .released: logger.notice("a lock was given back", metadata: fields)
+            case .granted: context.logger.notice("a lock of the cluster is this node's", metadata: fields)
+            case .reclaimed: context.logger.notice("a lock was taken over into new data of Redis", metadata: fields)
+            case .released: context.logger.notice("a lock was given back", metadata: fields)
             case .lost(_, let loss):
                 fields["why"] = "\(loss.rawValue)"
-                logger.warning("a lock was lost", metadata: fields)
+                context.logger.warning("a lock was lost", metadata: fields)
             }
         }
     }
@@ -68,4 +69,15 @@ final class NodeLocks {
 
     /// The store can be reached, for the first time or again.
     func storeReturned() { keeper.storeConnected() }
+}
+
+extension SystemEvent.LockStep {
+    fileprivate init(_ event: LockKeeper.Event) {
+        switch event {
+        case .granted: self = .acquired
+        case .reclaimed: self = .reclaimed
+        case .released: self = .released
+        case .lost: self = .lost
+        }
+    }
 }

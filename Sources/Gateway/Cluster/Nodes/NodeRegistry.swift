@@ -13,15 +13,11 @@ final class NodeRegistry {
     private let logger: Logger
     private var membership: ClusterMembership
     private let store: any Store
-    /// The mode that was logged last; nil before the first answer of Redis, or its absence.
-    private var mode: Mode?
     /// Called when the record is away; set once the node leaves.
     private var left: (() -> Void)?
 
     /// Called with the run of each node whose life has ended.
     var nodeWent: (String) -> Void = { _ in }
-
-    private enum Mode: String { case cluster, degraded }
 
     /// - Parameter store: the cluster's.
     init(_ store: any Store, context: NodeContext, loop: EventLoop) {
@@ -88,12 +84,19 @@ final class NodeRegistry {
 
     private func happened(_ event: ClusterMembership.Event) {
         switch event {
-        case .up(let node): logger.notice("a node is up", metadata: metadata(node))
-        case .suspect(let node): logger.notice("a node is silent", metadata: metadata(node))
-        case .draining(let node): logger.notice("a node drains", metadata: metadata(node))
+        case .up(let node):
+            logger.notice("a node is up", metadata: metadata(node))
+            context.publish(.node(node.node, .up))
+        case .suspect(let node):
+            logger.notice("a node is silent", metadata: metadata(node))
+            context.publish(.node(node.node, .suspect))
+        case .draining(let node):
+            logger.notice("a node drains", metadata: metadata(node))
+            context.publish(.node(node.node, .draining))
         case .gone(let node, let departure):
             let fields = metadata(node).merging(["why": "\(departure.rawValue)"]) { _, new in new }
             logger.notice("a node has gone", metadata: fields)
+            context.publish(.node(node.node, .gone))
             tellWorkers { $0.nodeGone(boot: node.boot) }
             nodeWent(node.boot)
         case .sameName(let node):
@@ -110,25 +113,15 @@ final class NodeRegistry {
         for mailbox in context.mailboxes { mailbox.post([.run(work)]) }
     }
 
-    private func enter(_ next: Mode) {
-        guard next != mode else { return }
-        logger.notice(
-            "the node's mode has changed",
-            metadata: ["from": "\(mode?.rawValue ?? "starting")", "to": "\(next.rawValue)"])
-        mode = next
-    }
-
     // MARK: The store
 
     /// It can't be reached.
     func storeLost() {
         membership.storeLost()
-        enter(.degraded)
     }
 
     /// It can be reached, for the first time or again.
     func storeReturned() {
         membership.hinted(at: loop.now)
-        enter(.cluster)
     }
 }

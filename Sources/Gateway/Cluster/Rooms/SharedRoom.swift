@@ -55,7 +55,8 @@ final class SharedRoom {
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
             entriesMax: { [unowned home] in home.room.settings.historySize },
-            makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace, delegate: self)
+            makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace,
+            commitLatency: worker.counters.store.commitLatency, delegate: self)
         self.follower = follower
         presence = ClusterPresence(follower, of: worker, delegate: self)
         follower.begin(isStoreAway: isStoreAway)

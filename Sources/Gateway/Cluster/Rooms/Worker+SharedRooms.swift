@@ -10,18 +10,6 @@ extension Worker {
     /// How long ago a room must have been active to be looked after for a lost last message.
     private static let pollWindowMilliseconds = 60_000
 
-    /// How the node stands to the cluster: as the worst of its workers does.
-    var mode: StaticString {
-        guard storeLink != nil else { return "single" }
-        let areConnected = context.counters.allSatisfy { counters in
-            switch counters.store.state {
-            case .online, .suspect, .resyncing: true
-            case .connecting, .degraded: false
-            }
-        }
-        return areConnected ? "cluster" : "degraded"
-    }
-
     /// Has a new room follow its log.
     func follow(_ home: RoomHome) {
         guard let store else { return }

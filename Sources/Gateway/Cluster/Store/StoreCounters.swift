@@ -1,4 +1,5 @@
 import ControlPlane
+import Foundations
 
 /// What one loop counts of its way to Redis. The loop writes, anybody reads, as with `WorkerCounters`.
 package final class StoreCounters: Sendable {
@@ -11,6 +12,10 @@ package final class StoreCounters: Sendable {
     private let stateIndex = Counter()
     /// The last round trip that was measured; 0 when there is none.
     let latencyMicroseconds = Counter()
+    /// All round trips that were measured: of one command in each tick.
+    let roundTrip = BucketHistogram()
+    /// From sending a batch of messages until the store's answer that they are committed; one per message.
+    let commitLatency = BucketHistogram()
     let outboxMessages = Counter()
     let outboxBytes = Counter()
     /// Connections that were made after the first.

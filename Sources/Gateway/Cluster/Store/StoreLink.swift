@@ -76,6 +76,7 @@ final class StoreLink {
         if health.state == .resyncing, messagesKept == 0 { endResync() }
         counters.state = health.state
         counters.latencyMicroseconds.set(client.latencyMicroseconds ?? 0)
+        if let latency = client.takeLatency() { counters.roundTrip.observe(latency) }
     }
 
     private func degraded(_ reason: StoreHealth.Reason) {

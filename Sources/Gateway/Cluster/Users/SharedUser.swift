@@ -64,7 +64,7 @@ final class SharedUser {
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.inboxTTLMilliseconds),
             entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned worker] in worker.makeName() },
-            pace: worker.resyncPace, delegate: self)
+            pace: worker.resyncPace, commitLatency: worker.counters.store.commitLatency, delegate: self)
         self.follower = follower
         presence = ClusterPresence(follower, of: worker, delegate: self)
         follower.begin(isStoreAway: isStoreAway)

@@ -4,6 +4,8 @@ import { byId, el } from "/assets/common.js";
 
 const METHODS = ["get", "post", "put", "delete"];
 let api = null;
+/** What each tier does: its names, and a row per feature. */
+let tiers;
 
 /** Follows a `$ref` inside the document. */
 function resolve(value) {
@@ -140,8 +142,13 @@ function render() {
     byId("docs-links").append(el("h2", { textContent: tag.name }), ...cards.map(contentsLink));
   }
   byId("schemas").append(...Object.entries(api.components.schemas).map(([name, schema]) => schemaSection(name, schema)));
+  byId("tier-table").replaceChildren(table(
+    ["", ...tiers.tiers], tiers.rows.map(({ feature, tiers: cells }) => [feature, ...cells]), "tiers",
+  ));
+  byId("tiers").hidden = false;
   byId("docs-links").append(el("h2", { textContent: "More" }),
     el("a", { href: "#websocket", textContent: "WebSocket protocol" }),
+    el("a", { href: "#tiers", textContent: "Tiers" }),
     el("a", { href: "#script", textContent: "From a browser" }),
     el("a", { href: "#schemas-title", textContent: "Schemas" }));
   openTarget();
@@ -177,9 +184,11 @@ wide.addEventListener("change", unfold);
 unfold();
 
 try {
-  const response = await fetch("/openapi.json");
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  api = await response.json();
+  [api, tiers] = await Promise.all(["/openapi.json", "/assets/tiers.json"].map(async (path) => {
+    const response = await fetch(path);
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return response.json();
+  }));
   render();
 } catch (error) {
   byId("trouble").hidden = false;

@@ -1,7 +1,11 @@
-/** The live dashboard: asks `/api/system/status` each second and survives the node's going away. */
+/**
+ * The live dashboard: asks `/api/system/status` each second, at once when an event tells of a change, and survives the node's
+ * going away.
+ */
 
 import { LineChart, bar } from "/assets/charts.js";
 import { api, byId, bytes, count, duration, el, keyForm, poll, timeElement } from "/assets/common.js";
+import { listen } from "/assets/events.js";
 
 const percent = (value) => `${count(value)} %`;
 const rate = (value) => `${count(value)}/s`;
@@ -20,6 +24,7 @@ byId("grid").prepend(...Object.values(charts).map((chart) => chart.element));
 
 let lastGoodAt = null;
 let lastUptime = 0;
+let isLive = false;
 
 const askedForKey = keyForm(() => refresh());
 const refresh = poll(async () => {
@@ -39,7 +44,13 @@ const refresh = poll(async () => {
   }
 }, 1000);
 
+listen((type, event) => {
+  if (type !== "lock" && event.from !== event.to) refresh();
+  if (type === "alert" || type === "node") refresh();
+}, () => isLive);
+
 function live(kind, text) {
+  isLive = kind === "good";
   byId("numbers").classList.toggle("stale", kind !== "good");
   const pill = byId("live");
   pill.className = `pill dot ${kind}`;
@@ -60,8 +71,7 @@ function show(status) {
   put("messages-out", rate(messages.per_second_out));
   put("messages-out-sub", `${count(messages.delivered_total)} delivered`);
   put("rooms", count(status.rooms));
-  put("governor-tier", governor.tier + (governor.pinned ? " (pinned)" : ""));
-  put("tier-sub", governor.since_at ? `for ${duration((Date.now() - governor.since_at) / 1000)}` : "nothing is shed");
+  showTier(governor);
   put("mode", status.mode === "single" ? "on this node alone" : `mode: ${status.mode}`);
   put("uptime", duration(status.uptime_seconds));
 
@@ -81,9 +91,9 @@ function show(status) {
   byId("refused-none").hidden = refused.length > 0;
   rows("refused", refused);
   showProcess(process);
-  byId("governor-card").hidden = !status.governor;
-  byId("refused-card").classList.toggle("full", !status.governor);
+  for (const id of ["governor-card", "shed-card"]) byId(id).hidden = !status.governor;
   showGovernor(governor);
+  showAlerts(status.alerts);
   showRedis(status.redis);
   showLocks(status.locks);
 }
@@ -108,22 +118,51 @@ function showProcess(process) {
   ]);
 }
 
+/** The tile, and above everything what an operator has changed. */
+function showTier(governor) {
+  put("governor-tier", governor.tier + (governor.pinned ? " (pinned)" : ""));
+  byId("governor-tier").dataset.tier = governor.tier;
+  put("tier-sub", governor.since_at ? `for ${duration((Date.now() - governor.since_at) / 1000)}` : "nothing is shed");
+  const notes = [
+    governor.dry_run && "Dry run: tiers are decided and shown, nothing is shed.",
+    governor.pinned && "The tier is pinned by an operator; the governor does not change it.",
+  ].filter(Boolean);
+  byId("governor-note").hidden = notes.length === 0;
+  put("governor-note", notes.join(" "));
+}
+
+/** A signal's value in its unit. */
+function valueOf({ value, unit }) {
+  if (unit === "ratio") return percent(value * 100);
+  if (unit === "percent") return percent(value);
+  if (unit === "ms") return milliseconds(value);
+  return unit === "bytes" ? bytes(value) : `${count(value)} ${unit}`;
+}
+
 function showGovernor(governor) {
+  const pressure = Number(governor.pressure ?? 0);
+  facts("governor", [
+    ["Pressure", pressure.toFixed(2)],
+    [null, bar(pressure, "Pressure")],
+    ["Because of", governor.reason ? words(governor.reason) : "nothing"],
+    ["Suspended", (governor.suspended ?? []).map(words).join(", ") || "nothing"],
+  ]);
   rows("signals", Object.entries(governor.signals ?? {}).map(([name, signal]) => [
-    words(name),
-    signal.unit === "bytes" ? bytes(signal.value) : `${count(signal.value)} ${signal.unit}`,
-    bar(signal.pressure, `Pressure of ${words(name)}`),
+    words(name), valueOf(signal), bar(signal.pressure, `Pressure of ${words(name)}`),
   ]));
   const shed = Object.entries(governor.shed_total ?? {}).filter(([, number]) => number > 0);
-  facts("governor", [
-    ["Pressure", Number(governor.pressure ?? 0).toFixed(2)],
-    ["Suspended", (governor.suspended ?? []).map(words).join(", ") || "nothing"],
-    ...shed.map(([kind, number]) => [`Shed: ${words(kind)}`, count(number)]),
-  ]);
+  byId("shed-none").hidden = shed.length > 0;
+  rows("shed", shed.map(([kind, number]) => [words(kind), count(number)]));
   const transitions = [...(governor.transitions ?? [])].sort((a, b) => b.at - a.at).slice(0, 10);
   byId("transitions-card").hidden = transitions.length === 0;
   const line = (change) => [timeElement(change.at), change.from, change.to, words(change.reason)];
   rows("transitions", transitions.map(line), false);
+}
+
+function showAlerts(alerts = []) {
+  byId("alerts").hidden = alerts.length === 0;
+  const text = (alert) => `${words(alert.name)} (for ${duration((Date.now() - alert.since_at) / 1000)})`;
+  put("alerts", alerts.length === 0 ? "" : `To be looked at: ${alerts.map(text).join(", ")}.`);
 }
 
 function showRedis(redis) {

@@ -1,0 +1,82 @@
+import ControlPlane
+import Foundations
+import WireProtocol
+
+/// What `GET /api/system/events` tells: something about the node, or its cluster as the node sees it, has changed.
+package enum SystemEvent: Sendable, Equatable {
+    case tier(TierChange)
+    case mode(from: NodeMode, to: NodeMode)
+    /// A node of the cluster, this one included, by its name.
+    case node(String, NodeStep)
+    /// A lock of the cluster that this node has or had.
+    case lock(Identifier, token: Int, LockStep)
+    case alert(Alert.Change)
+
+    package enum NodeStep: String, Sendable { case up, suspect, draining, gone }
+    /// "reclaimed": taken over into new data of a Redis that had lost its own.
+    package enum LockStep: String, Sendable { case acquired, reclaimed, released, lost }
+
+    /// The event's type, for which a page listens.
+    package var name: StaticString {
+        switch self {
+        case .tier: "tier"
+        case .mode: "mode"
+        case .node: "node"
+        case .lock: "lock"
+        case .alert: "alert"
+        }
+    }
+
+    /// The event's data, one JSON object.
+    ///
+    /// - Parameters:
+    ///   - node: who tells it.
+    ///   - time: Unix milliseconds.
+    func write(to writer: inout JSONWriter, from node: String, at time: Int) {
+        writer.beginObject()
+        writer.name("at")
+        writer.number(time)
+        writer.name("node")
+        if case .node(let subject, let step) = self {
+            writer.string(subject)
+            writer.name("state")
+            writer.string(step.rawValue)
+            writer.name("seen_by")
+        }
+        writer.string(node)
+        writeRest(to: &writer)
+        writer.endObject()
+    }
+
+    private func writeRest(to writer: inout JSONWriter) {
+        switch self {
+        case .tier(let change):
+            writer.name("from")
+            writer.string(change.from.name)
+            writer.name("to")
+            writer.string(change.to.name)
+            writer.name("reason")
+            writer.string(change.reason)
+        case .mode(let from, let to):
+            writer.name("from")
+            writer.string(from.name)
+            writer.name("to")
+            writer.string(to.name)
+        case .node: break
+        case .lock(let name, let token, let step):
+            writer.name("name")
+            writer.string(name)
+            writer.name("event")
+            writer.string(step.rawValue)
+            writer.name("token")
+            writer.number(token)
+        case .alert(let change):
+            writer.name("name")
+            writer.string(change.alert.name)
+            writer.name("active")
+            writer.bool(change.isActive)
+            writer.name("value")
+            writer.number(change.value)
+        }
+    }
+}
