@@ -146,7 +146,7 @@ extension Setting {
         "GOVERNOR_LEAVE_MARKS", .text(rule: LadderMarks.rule), default: "0.45,0.60,0.70",
         "The pressures below which it may leave them, each below its mark of GOVERNOR_ENTER_MARKS.")
     static let governorSignalMarks = Setting(
-        "GOVERNOR_SIGNAL_MARKS", .text(rule: SignalMarks.rule), default: nil, note: "those of the design",
+        "GOVERNOR_SIGNAL_MARKS", .text(rule: SignalMarks.rule), default: nil, note: "the marks in docs/limits.md",
         "From which values on single signals press, and where they press with all they have.")
 
     // MARK: What the operator sees

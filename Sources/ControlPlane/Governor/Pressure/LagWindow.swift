@@ -2,8 +2,8 @@
 /// workers the worst.
 package struct LagWindow: Sendable {
     private static let spanMilliseconds = 2_000
-    /// At the shortest interval of sampling.
-    private static let samplesMax = 64
+    /// Workers tick each 250 ms: what is sampled sooner would be the same tick again.
+    private static let apartMilliseconds = 240
 
     private struct Sample {
         let at: Int
@@ -20,10 +20,10 @@ package struct LagWindow: Sendable {
     /// - Returns: the 95th percentile of the worker that is worst off, rounded down to a sample: of so few, one late tick
     ///   does not make it.
     package mutating func sampled(_ milliseconds: [Int], at now: Int) -> Double {
-        samples.append(Sample(at: now, milliseconds: milliseconds))
-        while let first = samples.first, first.at <= now - Self.spanMilliseconds || samples.count > Self.samplesMax {
-            samples.removeFirst()
+        if samples.last.map({ now - $0.at >= Self.apartMilliseconds }) ?? true {
+            samples.append(Sample(at: now, milliseconds: milliseconds))
         }
+        while let first = samples.first, first.at <= now - Self.spanMilliseconds { samples.removeFirst() }
         guard samples.count > 1 else { return 0 }
         let index = (samples.count - 1) * 95 / 100
         var worst = 0

@@ -5,16 +5,8 @@ enum KernelText {
     static func numbers(after name: StaticString, in text: String) -> [Int]? {
         var text = text
         return text.withUTF8 { bytes in
-            var start = 0
-            while start < bytes.count {
-                let end = bytes[start...].firstIndex(of: newline) ?? bytes.count
-                if let rest = rest(of: UnsafeBufferPointer(rebasing: bytes[start..<end]), after: name) {
-                    let numbers = leadingNumbers(rest)
-                    return numbers.isEmpty ? nil : numbers
-                }
-                start = end + 1
-            }
-            return nil
+            let numbers = line(after: name, in: bytes).map { leadingNumbers($0) } ?? []
+            return numbers.isEmpty ? nil : numbers
         }
     }
 
@@ -30,6 +22,21 @@ enum KernelText {
         }
     }
 
+    /// The number right behind `mark` in the first line that begins with `name` and a blank or a colon.
+    static func number(behind mark: StaticString, after name: StaticString, in text: String) -> Int? {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard let line = line(after: name, in: bytes), mark.utf8CodeUnitCount <= line.count else { return nil }
+            for start in 0...(line.count - mark.utf8CodeUnitCount) {
+                let end = start + mark.utf8CodeUnitCount
+                guard (start..<end).allSatisfy({ line[$0] == mark.utf8Start[$0 - start] }) else { continue }
+                guard end < line.count, isDigit(line[end]) else { return nil }
+                return leadingNumbers(UnsafeBufferPointer(rebasing: line[end...]), most: 1).first
+            }
+            return nil
+        }
+    }
+
     /// The words of a text, separated by white space.
     static func words(_ text: some StringProtocol) -> [Substring] {
         Substring(text).split { $0 == " " || $0 == "\n" || $0 == "\t" }
@@ -39,6 +46,19 @@ enum KernelText {
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == newline }
+
+    /// What follows the name in the first line that begins with it.
+    private static func line(
+        after name: StaticString, in bytes: UnsafeBufferPointer<UInt8>
+    ) -> UnsafeBufferPointer<UInt8>? {
+        var start = 0
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: newline) ?? bytes.count
+            if let rest = rest(of: UnsafeBufferPointer(rebasing: bytes[start..<end]), after: name) { return rest }
+            start = end + 1
+        }
+        return nil
+    }
 
     private static func rest(of line: UnsafeBufferPointer<UInt8>, after name: StaticString)
         -> UnsafeBufferPointer<UInt8>?
@@ -50,10 +70,10 @@ enum KernelText {
     }
 
     /// Numbers separated by blanks, up to what is none: a word with a digit in it is not half a number.
-    private static func leadingNumbers(_ bytes: UnsafeBufferPointer<UInt8>) -> [Int] {
+    private static func leadingNumbers(_ bytes: UnsafeBufferPointer<UInt8>, most: Int = .max) -> [Int] {
         var numbers: [Int] = []
         var index = 0
-        while true {
+        while numbers.count < most {
             while index < bytes.count, isBlank(bytes[index]) { index += 1 }
             guard index < bytes.count, isDigit(bytes[index]) else { return numbers }
             var number = 0
@@ -68,5 +88,6 @@ enum KernelText {
             guard index == bytes.count || isBlank(bytes[index]) else { return numbers }
             numbers.append(number)
         }
+        return numbers
     }
 }

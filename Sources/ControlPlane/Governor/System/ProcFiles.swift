@@ -67,10 +67,6 @@ enum ProcFiles {
 
     /// For how many microseconds some, or all, tasks were held up since the start: `total` of a pressure file's line.
     static func stalledMicroseconds(_ kind: StaticString, pressure text: String) -> Int? {
-        for line in text.split(separator: "\n") where line.hasPrefix("\(kind) ") {
-            let total = line.split(separator: " ").last { $0.hasPrefix("total=") }
-            return total.flatMap { Int($0.dropFirst("total=".count)) }.flatMap { $0 >= 0 ? $0 : nil }
-        }
-        return nil
+        KernelText.number(behind: "total=", after: kind, in: text)
     }
 }

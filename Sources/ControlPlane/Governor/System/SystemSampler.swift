@@ -29,10 +29,14 @@ package struct SystemSampler: Sendable {
     /// Where the groups lie changes when somebody moves the process; limits, when somebody sets them.
     private static let placeMilliseconds = 10_000
     private static let limitMilliseconds = 1_000
+    /// What others do to the machine, and waits that are counted up anyway, need no look at each sample; each file costs
+    /// some 10 µs.
+    private static let machineMilliseconds = 500
 
     private let settings: Settings
     private var place: (CgroupPlace, at: Int)?
     private var limits: (CgroupLimits, at: Int)?
+    private var machineAt: Int?
     private var processorTime = CounterChange()
     private var hostTime = CounterChange()
     private var throttling = CounterChange()
@@ -55,7 +59,11 @@ package struct SystemSampler: Sendable {
         readProcessors(&readings, limits, at: now, read)
         readMemory(&readings, limits, read)
         readMemoryEvents(&readings, place, at: now, read)
-        readStalls(&readings, place, at: now, read)
+        if machineAt.map({ now - $0 >= Self.machineMilliseconds }) ?? true {
+            machineAt = now
+            readHost(&readings, at: now, read)
+            readStalls(&readings, place, at: now, read)
+        }
         return readings
     }
 
@@ -90,29 +98,35 @@ package struct SystemSampler: Sendable {
         }
         let allowed = Double(limits.allowedProcessors ?? settings.processors)
         readings.processorsMax = min(allowed, limits.quota?.processors ?? allowed)
-        let host = read(proc("stat")).flatMap { ProcFiles.hostTime(stat: $0) }
-        if let (changes, _) = hostTime.sampled(host.map { [$0.total, $0.busy, $0.stolen] }, at: now), changes[0] > 0 {
-            readings.hostBusyPercent = 100 * Double(changes[1]) / Double(changes[0])
-            readings.stolenPercent = 100 * Double(changes[2]) / Double(changes[0])
-        }
         let stat = limits.quota.flatMap { read($0.statPath) }.flatMap { CgroupFiles.throttling(cpuStat: $0) }
         if let (changes, _) = throttling.sampled(stat.map { [$0.periods, $0.throttled] }, at: now), changes[0] > 0 {
             readings.throttledPercent = min(100, 100 * Double(changes[1]) / Double(changes[0]))
         }
     }
 
+    private mutating func readHost(_ readings: inout SystemReadings, at now: Int, _ read: (String) -> String?) {
+        let host = read(proc("stat")).flatMap { ProcFiles.hostTime(stat: $0) }
+        guard let (changes, _) = hostTime.sampled(host.map { [$0.total, $0.busy, $0.stolen] }, at: now), changes[0] > 0
+        else { return }
+        readings.hostBusyPercent = 100 * Double(changes[1]) / Double(changes[0])
+        readings.stolenPercent = 100 * Double(changes[2]) / Double(changes[0])
+    }
+
     private func readMemory(
         _ readings: inout SystemReadings, _ limits: CgroupLimits, _ read: (String) -> String?
     ) {
-        let resident = read(proc("self/statm")).flatMap { ProcFiles.residentPages(statm: $0) }
-            .map { Double($0) * Double(settings.pageBytes) }
+        let least = (limits.memory.map(\.bytes) + [settings.memoryMax].compactMap { $0 }).min()
+        var resident: Double?
+        if settings.memoryMax != nil || least == nil {
+            resident = read(proc("self/statm")).flatMap { ProcFiles.residentPages(statm: $0) }
+                .map { Double($0) * Double(settings.pageBytes) }
+        }
         var shares: [Double] = []
         if let most = settings.memoryMax, let resident { shares.append(resident / Double(most)) }
         for limit in limits.memory {
             guard let used = limit.used(read) else { continue }
             shares.append(Double(used) / Double(limit.bytes))
         }
-        let least = (limits.memory.map(\.bytes) + [settings.memoryMax].compactMap { $0 }).min()
         readings.memoryMax = least
         if least == nil, let machine = read(proc("meminfo")).flatMap({ ProcFiles.memoryInfo($0) }) {
             readings.memoryMax = machine.total

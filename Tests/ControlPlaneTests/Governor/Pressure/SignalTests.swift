@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 
 @testable import ControlPlane
@@ -43,6 +44,32 @@ struct SignalTests {
         ] {
             #expect(SignalMarks(overriding: text) == nil, "\(text)")
         }
+    }
+
+    @Test("docs/limits.md has each signal with its marks, and what it counts for")
+    func documented() throws {
+        let folders = #filePath.split(separator: "/").dropLast(5)
+        let path = "/" + folders.joined(separator: "/") + "/docs/limits.md"
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        for signal in Signal.allCases {
+            let pair = SignalMarks()[signal]
+            let unit = signal.unit == "ratio" ? "" : " \(signal.unit)"
+            let marks = "\(plain(pair.low)) → \(plain(pair.high))\(unit)\(pair.isLogarithmic ? ", in factors" : "")"
+            let counts =
+                switch signal.kind {
+                case .own: "in full"
+                case .processor: "up to \(plain(PressureGauge.processorCap)) unless confirmed"
+                case .outside: "up to \(plain(PressureGauge.cap)) unless confirmed"
+                case .capped: "up to \(plain(PressureGauge.cap))"
+                }
+            let row = lines.first { $0.hasPrefix("| `\(signal.name)` |") }
+            #expect(row?.hasSuffix(" | \(marks) | \(counts) |") == true, "\(signal): | \(marks) | \(counts) |")
+        }
+    }
+
+    /// 5.0 as "5".
+    private func plain(_ value: Double) -> String {
+        value == value.rounded() ? "\(Int(value))" : "\(value)"
     }
 
     @Test("What is no number is no reading")

@@ -15,6 +15,16 @@ struct WindowTests {
         #expect(window.sampled([1, 70], at: 4_250) == 70)
     }
 
+    @Test("Sampled five times between two ticks, one late tick is still one")
+    func frequentSampling() {
+        var window = LagWindow()
+        var worst = 0.0
+        for time in stride(from: 0, to: 4_000, by: 50) {
+            worst = max(worst, window.sampled([(1_000..<1_250).contains(time) ? 300 : 1], at: time))
+        }
+        #expect(worst <= 1)
+    }
+
     @Test("The worker that is worst off counts, however many others there are")
     func worstWorker() {
         var window = LagWindow()

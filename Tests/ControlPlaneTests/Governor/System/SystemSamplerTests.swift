@@ -46,12 +46,12 @@ struct SystemSamplerTests {
         system.setProcess(processorTicks: 20)
         system.setHost(busyTicks: 10, idleTicks: 10)
         system.setPressure("proc/pressure/memory", someMicroseconds: 0)
-        let reset = sampler.sampled(at: 250, read: system.read)
+        let reset = sampler.sampled(at: 500, read: system.read)
         #expect(reset.processorsUsed == nil && reset.hostBusyPercent == nil && reset.memorySomePercent == nil)
-        system.setProcess(processorTicks: 45)
+        system.setProcess(processorTicks: 70)
         system.setHost(busyTicks: 20, idleTicks: 20)
-        system.setPressure("proc/pressure/memory", someMicroseconds: 125_000)
-        let next = sampler.sampled(at: 500, read: system.read)
+        system.setPressure("proc/pressure/memory", someMicroseconds: 250_000)
+        let next = sampler.sampled(at: 1_000, read: system.read)
         #expect(isClose(next.processorsUsed, 1) && isClose(next.hostBusyPercent, 50))
         #expect(isClose(next.memorySomePercent, 50))
     }
@@ -156,6 +156,21 @@ struct SystemSamplerTests {
         #expect(sampler.sampled(at: 1_000, read: system.read).memoryMax == 250 << 20)
         system.files["proc/self/cgroup"] = "0::/pod\n"
         #expect(sampler.sampled(at: 10_000, read: system.read).memoryMax == 1000 << 20)
+    }
+
+    @Test("What the machine does is looked at twice a second, the node's own use each time")
+    func cadence() {
+        var system = FakeSystem.quiet
+        var sampler = SystemSampler(system.settings)
+        var (own, host) = (0, 0)
+        for index in 0...8 {
+            system.setProcess(processorTicks: 100 + index)
+            system.setHost(busyTicks: 1000 + index, idleTicks: 9000)
+            let readings = sampler.sampled(at: index * 250, read: system.read)
+            if readings.processorsUsed != nil, readings.memoryShare != nil { own += 1 }
+            if readings.hostBusyPercent != nil, readings.cpuSomePercent != nil { host += 1 }
+        }
+        #expect(own == 8 && host == 4)
     }
 
     @Test("With nothing there nothing is found, and with any one file gone the rest is")
