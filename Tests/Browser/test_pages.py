@@ -145,7 +145,7 @@ def test_docs_show_the_tiers(gateway, browser):
     browser.until(lambda: browser.visible("#tier-table table"), "shown")
     cells = "[...document.querySelectorAll('#tier-table tr')].map((row) => [...row.cells].map((each) => each.textContent))"
     shown = browser.js(f"return {cells}")
-    assert shown == [["", *table["tiers"]], *[[row["feature"], *row["tiers"]] for row in table["rows"]]]
+    assert shown == [["Feature", *table["tiers"]], *[[row["feature"], *row["tiers"]] for row in table["rows"]]]
     assert len(shown) > 10 and "1/15" in " ".join(next(row for row in shown if row[0] == "messages per connection"))
 
 

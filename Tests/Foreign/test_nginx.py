@@ -9,6 +9,7 @@ import pytest
 import websockets.exceptions
 import websockets.sync.client
 from client import Client, closed_with, path
+from event_stream import EventStream
 from nginx import SHIPPED, Nginx, cluster, from_readme, logged, publish, where
 from node import Node, elapse, seconds, until
 
@@ -47,6 +48,12 @@ def test_closes_keep_their_codes_and_reasons(nginx, room):
     for _ in range(20):
         third.send_raw("no JSON")
     closed_with(1008, third)
+
+
+def test_events_pass_one_by_one(nginx):
+    with EventStream(nginx) as stream:
+        stream.seek("mode", to="cluster")
+        assert stream.status == 200 and not stream.ended.is_set()
 
 
 def test_answers_before_the_upgrade_pass(nginx, room):

@@ -143,7 +143,7 @@ function render() {
   }
   byId("schemas").append(...Object.entries(api.components.schemas).map(([name, schema]) => schemaSection(name, schema)));
   byId("tier-table").replaceChildren(table(
-    ["", ...tiers.tiers], tiers.rows.map(({ feature, tiers: cells }) => [feature, ...cells]), "tiers",
+    ["Feature", ...tiers.tiers], tiers.rows.map(({ feature, tiers: cells }) => [feature, ...cells]), "tiers",
   ));
   byId("tiers").hidden = false;
   byId("docs-links").append(el("h2", { textContent: "More" }),
