@@ -10,8 +10,10 @@ package enum ProcessFiles {
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 
-    /// Descriptors that are open: the entries of `self/fd`, but for the one that counts them.
+    /// Descriptors that are open: the entries of `self/fd`, but for the one that counts them. The kernel knows the number
+    /// from 6.2 on (it is the folder's size, proc(5)); before that many thousand entries take milliseconds to count.
     package static func openFiles(root: String) -> Int? {
+        if let known = knownOpenFiles("\(root)/self/fd") { return known }
         guard let directory = opendir("\(root)/self/fd") else { return nil }
         defer { closedir(directory) }
         var count = 0
@@ -19,6 +21,13 @@ package enum ProcessFiles {
             if entry.pointee.d_name.0 != CChar(UInt8(ascii: ".")) { count += 1 }
         }
         return max(0, count - 1)
+    }
+
+    private static func knownOpenFiles(_ path: String) -> Int? {
+        var (system, folder) = (statfs(), stat())
+        // A folder that only looks like it has the size that its file system gives it.
+        guard statfs(path, &system) == 0, system.f_type == 0x9FA0, stat(path, &folder) == 0 else { return nil }
+        return folder.st_size > 0 ? Int(folder.st_size) : nil
     }
 
     private static func firstLine(_ path: String) -> String? {
