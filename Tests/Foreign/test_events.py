@@ -108,6 +108,20 @@ def test_modes_nodes_and_missed_events(redis, make_node):
     assert "an alert is on" in node.log and "an alert is over" in node.log
 
 
+def test_tiers_are_told(make_node):
+    node = make_node()
+    with EventStream(node) as stream:
+        for tier in ["moderate", "heavy", "normal", "heavy"]:
+            assert node.put("/api/system/tier", {"tier": tier}).status == 200
+        stream.seek("tier", **{"from": "moderate", "to": "heavy", "reason": "pinned"})
+        stream.seek("tier", **{"from": "heavy", "to": "normal", "reason": "pinned"})
+        assert stream.seek("alert", name="tier_heavy", active=True)["value"] == 3
+        with EventStream(node) as later:
+            assert later.seek("tier")["to"] == "heavy" and later.seek("alert", name="tier_heavy")["active"]
+        assert node.put("/api/system/tier", {"tier": "moderate"}).status == 200
+        stream.seek("alert", name="tier_heavy", active=False)
+
+
 def test_alerts_come_and_go(make_node, room):
     """Connections near the cap: an event, a line in the log, a gauge, the status; once each way."""
     node = make_node(MAX_CONNECTIONS=10, PRESENCE_GRACE_SECONDS=0)
