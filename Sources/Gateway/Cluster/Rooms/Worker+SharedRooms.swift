@@ -53,6 +53,9 @@ extension Worker {
         }
     }
 
+    /// One of how many messages of rooms the store is to keep now.
+    var storedOneOf: Int { if case .sampled(let count) = tierPolicy.storage { count } else { 1 } }
+
     /// Takes a message to the shared log; false when it can't be kept.
     func submit(
         _ fields: MessageFields, user: Identifier, device: Identifier?, author: Submission.Author, to shared: SharedRoom
