@@ -3,6 +3,8 @@ import WireProtocol
 
 /// One history with one order, a room's messages or a user's inbox: the newest `capacity` entries, in memory.
 ///
+/// Entries follow each other without a hole, but where the nodes of a cluster kept only a sample of a room's messages.
+///
 /// Frames lie one behind the other in buffers of up to 64 KiB, in which they are encoded once; live delivery and
 /// replay send from there without a copy. A buffer goes when its last entry was trimmed and nobody sends from it.
 package final class MemoryLog {
@@ -14,6 +16,7 @@ package final class MemoryLog {
     package var capacity: Int { didSet { trim(to: capacity) } }
 
     private struct Entry {
+        let seq: UInt64
         let frame: FrameSlice
         let audience: Audience?
         let time: Int
@@ -21,6 +24,8 @@ package final class MemoryLog {
     /// Oldest first from `head`; what lies before it was trimmed and is removed now and then.
     private var entries: ContiguousArray<Entry> = []
     private var head = 0
+    /// The newest seq that was trimmed; where the history begins here when none was.
+    private var trimmedSeq: UInt64
     private var arena = FrameArena(capacityMin: 512, capacityMax: 64 * 1024)
     /// Bytes that the entries hold.
     package private(set) var byteCount = 0
@@ -30,11 +35,13 @@ package final class MemoryLog {
         self.epoch = epoch
         self.capacity = capacity
         newestSeq = seq
+        trimmedSeq = seq
     }
 
     package var count: Int { entries.count - head }
-    /// The seq of the oldest entry that is still held; `newestSeq + 1` when none is.
-    package var oldestSeq: UInt64 { newestSeq + 1 - UInt64(count) }
+    /// From here on everything is held that was stored: the seq of the oldest entry, unless some before it were not
+    /// stored; `newestSeq + 1` when nothing is held.
+    package var oldestSeq: UInt64 { trimmedSeq + 1 }
 
     /// Commits an entry under `newestSeq + 1`.
     /// - Parameters:
@@ -45,27 +52,53 @@ package final class MemoryLog {
     package func append(_ payload: UnsafeRawBufferPointer, audience: Audience?, at time: Int) -> FrameSlice {
         newestSeq += 1
         let frame = arena.frame(.text, payload)
-        entries.append(Entry(frame: frame, audience: audience, time: time))
+        entries.append(Entry(seq: newestSeq, frame: frame, audience: audience, time: time))
         byteCount += frame.length
         trim(to: capacity)
         return frame
     }
 
+    /// Messages up to `seq` have their places and were not stored: there are no entries for them.
+    package func passUnstored(upTo seq: UInt64) { newestSeq = max(newestSeq, seq) }
+
     /// Entries with a seq above `seq`, ascending, until `byteCountMax` is passed or `countMax` is reached; at least
     /// one if there is one.
     package func entries(after seq: UInt64, countMax: Int, byteCountMax: Int) -> [LogEntry] {
-        guard seq < newestSeq, countMax > 0 else { return [] }
-        let first = max(seq + 1, oldestSeq)
-        guard first <= newestSeq else { return [] }
+        guard countMax > 0 else { return [] }
         var found: [LogEntry] = []
         var bytes = 0
-        for number in first...newestSeq {
-            let entry = entries[head + Int(number - oldestSeq)]
-            found.append(LogEntry(seq: number, frame: entry.frame, audience: entry.audience))
+        for entry in entries[index(after: seq)...] {
+            found.append(LogEntry(seq: entry.seq, frame: entry.frame, audience: entry.audience))
             bytes += entry.frame.length
             if bytes > byteCountMax || found.count == countMax { break }
         }
         return found
+    }
+
+    /// The newest entries with a seq below `seq`, ascending, at most `countMax`.
+    package func entries(before seq: UInt64, countMax: Int) -> [LogEntry] {
+        let end = seq == 0 ? head : index(after: seq - 1)
+        return entries[max(head, end - min(countMax, end))..<end]
+            .map { LogEntry(seq: $0.seq, frame: $0.frame, audience: $0.audience) }
+    }
+
+    /// Entries with a seq above `seq`.
+    package func count(after seq: UInt64) -> Int { entries.count - index(after: seq) }
+
+    /// The seq of the oldest entry above `seq`; nil when there is none.
+    package func firstSeq(after seq: UInt64) -> UInt64? {
+        let index = index(after: seq)
+        return index < entries.count ? entries[index].seq : nil
+    }
+
+    /// Where the first entry above `seq` stands, or would.
+    private func index(after seq: UInt64) -> Int {
+        var (low, high) = (head, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].seq > seq { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 
     /// Forgets entries that are older than `time` (Unix milliseconds).
@@ -78,6 +111,7 @@ package final class MemoryLog {
     private func trim(to kept: Int) {
         while count > kept {
             byteCount -= entries[head].frame.length
+            trimmedSeq = entries[head].seq
             head += 1
         }
         // Removing costs the entries that stay; doing it when as many were trimmed makes that constant per entry.

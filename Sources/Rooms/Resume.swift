@@ -5,12 +5,14 @@ package enum GapReason: String, Sendable {
     case trimmed
     case epochChanged = "epoch_changed"
     case ahead
+    case notStored = "not_stored"
 }
 
 /// How a client goes on from a position in a history.
 package struct ResumePlan: Equatable, Sendable {
-    /// Everything since the position follows, also when that is nothing.
+    /// Everything since the position follows, also when that is nothing, and without a hole.
     package let isRecovered: Bool
+    /// Said before the replay; holes within it are said where they are.
     package let gap: GapReason?
     /// Replay begins behind this seq.
     package let replayAfter: UInt64
@@ -25,19 +27,23 @@ package struct ResumePlan: Equatable, Sendable {
         }
         let oldest = log.oldestSeq
         if position.epoch != log.epoch {
-            self.init(from: oldest - 1, gap: .epochChanged, in: log)
+            self.init(behind: .epochChanged, in: log)
         } else if position.seq > log.newestSeq {
             self.init(isRecovered: false, gap: .ahead, replayAfter: log.newestSeq, missed: 0)
         } else if position.seq + 1 < oldest {
-            self.init(from: oldest - 1, gap: .trimmed, in: log)
+            self.init(behind: .trimmed, in: log)
         } else {
-            self.init(from: position.seq, gap: nil, in: log)
+            let missed = log.count(after: position.seq)
+            self.init(
+                isRecovered: log.newestSeq - position.seq == UInt64(missed), gap: nil, replayAfter: position.seq,
+                missed: missed)
         }
     }
 
-    private init(from seq: UInt64, gap: GapReason?, in log: MemoryLog) {
-        self.init(
-            isRecovered: gap == nil, gap: gap, replayAfter: seq, missed: Int(log.newestSeq - seq))
+    /// All that is held follows, at once behind a gap.
+    private init(behind gap: GapReason, in log: MemoryLog) {
+        let first = log.firstSeq(after: 0) ?? log.newestSeq + 1
+        self.init(isRecovered: false, gap: gap, replayAfter: first - 1, missed: log.count)
     }
 
     private init(isRecovered: Bool, gap: GapReason?, replayAfter: UInt64, missed: Int) {

@@ -9,6 +9,9 @@ extension Room {
         return log.append(payload, audience: nil, at: time)
     }
 
+    /// Messages up to `seq` have their places and were not stored.
+    package func passUnstored(upTo seq: UInt64) { log.passUnstored(upTo: seq) }
+
     /// The bodies of all messages that are held, in order.
     package var bodies: [(seq: UInt64, body: [UInt8])] { entries.map { ($0.seq, Array($0.body)) } }
 

@@ -23,6 +23,8 @@ package struct Submission: Sendable {
     package let author: Author
     /// It was delivered without a place, because the store was away.
     package fileprivate(set) var isProvisional = false
+    /// Once it has its place: whether the store keeps it.
+    package var isStored = true
     /// Its number among the messages that this node submitted to the room; nil before that.
     package fileprivate(set) var number: UInt64?
 
@@ -74,8 +76,10 @@ package struct SharedLog {
     /// Numbers by the hash of what says which message it is, so that an entry is recognised as our own wherever it
     /// comes from, even when another node committed the same message first.
     private var numbers: [Int: UInt64] = [:]
-    /// Entries behind a hole, or that came before the room was opened.
-    private var early: [UInt64: (epoch: String, body: [UInt8])] = [:]
+    /// Those of the hashes that were found at a second message while the first one waited.
+    private var repeated: Set<Int> = []
+    /// Entries behind a hole, of another history, or that came before the room was opened.
+    private var early: [Position: (body: [UInt8], isStored: Bool)] = [:]
     /// Messages, by what says which they are, that this node's members have seen in a former history and that have not
     /// come in this one.
     private var former: Set<[UInt8]> = []
@@ -100,7 +104,7 @@ package struct SharedLog {
         waitingByteCount += submission.body.count
         // Of repetitions the first one counts.
         let key = Self.keyHash(submission.body)
-        if numbers[key] == nil { numbers[key] = number }
+        if numbers[key] == nil { numbers[key] = number } else { repeated.insert(key) }
         return number
     }
 
@@ -145,12 +149,16 @@ package struct SharedLog {
         }
     }
 
-    /// The next messages to be committed, with their numbers; empty when there is nothing to send or it can't be sent.
+    /// The next messages to be committed, with their numbers: such as were kept for the store, or such as were not.
+    /// Empty when there is nothing to send or it can't be sent.
     package mutating func takeUnsent() -> [(number: UInt64, submission: Submission)] {
         guard standing == .following else { return [] }
         var taken: [(number: UInt64, submission: Submission)] = []
         while nextToSend - firstNumber < UInt64(submissions.count), taken.count < Self.batchMax {
-            if let submission = submissions[Int(nextToSend - firstNumber)] { taken.append((nextToSend, submission)) }
+            if let submission = submissions[Int(nextToSend - firstNumber)] {
+                if let first = taken.first, first.submission.isProvisional != submission.isProvisional { break }
+                taken.append((nextToSend, submission))
+            }
             nextToSend += 1
         }
         return taken
@@ -174,7 +182,7 @@ package struct SharedLog {
         waitingCount -= 1
         waitingByteCount -= submission.body.count
         let key = Self.keyHash(submission.body)
-        if numbers[key] == number { numbers[key] = nil }
+        if numbers[key] == number { numbers[key] = repeated.isEmpty ? nil : nextRepetition(of: key) }
         while head < submissions.count, submissions[head] == nil { head += 1 }
         if head == submissions.count || head >= 1024, head * 2 >= submissions.count {
             submissions.removeFirst(head)
@@ -183,6 +191,14 @@ package struct SharedLog {
             head = 0
         }
         return submission
+    }
+
+    /// The first message that waits of those that share a hash; with none left it is not repeated any more.
+    private mutating func nextRepetition(of key: Int) -> UInt64? {
+        guard repeated.contains(key) else { return nil }
+        let next = submissions[head...].firstIndex { $0.map { Self.keyHash($0.body) == key } ?? false }
+        if next == nil { repeated.remove(key) }
+        return next.map { firstNumber + UInt64($0) }
     }
 
     /// Takes back all messages that wait.
@@ -216,7 +232,7 @@ package struct SharedLog {
         standing = .following
         isReading = false
         nextToSend = firstNumber + UInt64(head)
-        early = early.filter { $0.value.epoch == epoch }
+        early = early.filter { $0.key.epoch == epoch }
         guard epoch != self.epoch else {
             newestSeq = max(newestSeq, oldestBefore)
             return .goesOn
@@ -259,32 +275,37 @@ package struct SharedLog {
         case next(own: Submission?, isSeen: Bool)
         /// It is kept until the entries before it were read; `mustRead` when that is not under way.
         case early(mustRead: Bool)
-        /// It belongs to another history: the room must be opened anew.
+        /// It belongs to another history, and is kept until the room is opened anew, which it must be.
         case foreign
     }
 
     /// An entry of the log was heard of.
-    package mutating func arrived(epoch: String, seq: UInt64, body: [UInt8]) -> Arrival {
+    package mutating func arrived(epoch: String, seq: UInt64, body: [UInt8], isStored: Bool = true) -> Arrival {
         switch standing {
         case .away: return .known
         case .opening:
-            keepEarly(epoch, seq, body)
+            keepEarly(epoch, seq, body, isStored)
             return .known
         case .following: break
         }
-        guard epoch == self.epoch else { return .foreign }
+        guard epoch == self.epoch else {
+            keepEarly(epoch, seq, body, isStored)
+            return .foreign
+        }
         guard seq > newestSeq else { return .known }
         guard seq == newestSeq + 1 else {
-            keepEarly(epoch, seq, body)
+            keepEarly(epoch, seq, body, isStored)
             return .early(mustRead: !isReading)
         }
         newestSeq = seq
         let isSeen = !former.isEmpty && former.remove(Self.key(body)) != nil
-        return .next(own: takeOwn(body), isSeen: isSeen)
+        var own = takeOwn(body)
+        own?.isStored = isStored
+        return .next(own: own, isSeen: isSeen)
     }
 
-    private mutating func keepEarly(_ epoch: String, _ seq: UInt64, _ body: [UInt8]) {
-        if early.count < Self.earlyMax { early[seq] = (epoch, body) }
+    private mutating func keepEarly(_ epoch: String, _ seq: UInt64, _ body: [UInt8], _ isStored: Bool) {
+        if early.count < Self.earlyMax { early[Position(epoch: epoch, seq: seq)] = (body, isStored) }
     }
 
     /// Where members first saw a message in a former history; nil if they did not.
@@ -303,17 +324,28 @@ package struct SharedLog {
     /// Whether a body was seen in a former history and is missing in this one.
     package func isMissing(_ body: [UInt8]) -> Bool { former.contains(Self.key(body)) }
 
+    /// A body that is missing has its place in this history, and will not come.
+    package mutating func found(_ body: [UInt8]) { former.remove(Self.key(body)) }
+
     /// Whether something that was seen in a former history is missing in this one.
     package var isAnyMissing: Bool { !former.isEmpty }
 
     /// The entry that is next and came early, if there is one: it arrives now.
-    package mutating func takeEarly() -> (seq: UInt64, body: [UInt8])? {
+    package mutating func takeEarly() -> (seq: UInt64, body: [UInt8], isStored: Bool)? {
         guard !early.isEmpty else { return nil }
-        guard let next = early.removeValue(forKey: newestSeq + 1), next.epoch == epoch else {
-            early = early.filter { $0.key > newestSeq }
+        guard let next = early.removeValue(forKey: Position(epoch: epoch, seq: newestSeq + 1)) else {
+            early = early.filter { $0.key.epoch != epoch || $0.key.seq > newestSeq }
             return nil
         }
-        return (newestSeq + 1, next.body)
+        return (newestSeq + 1, next.body, next.isStored)
+    }
+
+    /// Messages up to `limit` that have not come will not come: the store does not keep them, and what was published of
+    /// them was lost. Passes those before the next one that came early.
+    /// - Returns: whether something was passed.
+    package mutating func passUnstored(upTo limit: UInt64) -> Bool {
+        let next = early.keys.filter { $0.epoch == epoch && $0.seq > newestSeq }.map(\.seq).min() ?? limit + 1
+        return trimmed(upTo: min(next - 1, limit))
     }
 
     /// A range was read, and entries up to `oldestBefore` are no longer in the store: they can't come any more.

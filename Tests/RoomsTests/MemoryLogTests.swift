@@ -99,6 +99,28 @@ struct MemoryLogTests {
         #expect(seqs(.max, 20) == [2, 3, 4])
     }
 
+    @Test("what was not stored leaves holes, also at the end, and is no hole of what was trimmed")
+    func holes() {
+        let log = MemoryLog(epoch: "e", capacity: 3, forkedAt: 4)
+        log.passUnstored(upTo: 6)
+        #expect(log.newestSeq == 6 && log.oldestSeq == 5 && log.count == 0 && log.firstSeq(after: 0) == nil)
+        #expect(log.appendText() == 7 && log.appendText() == 8)
+        log.passUnstored(upTo: 11)
+        log.passUnstored(upTo: 10)
+        #expect(log.newestSeq == 11 && log.oldestSeq == 5 && log.appendText() == 12)
+        #expect(log.texts() == ["7:entry", "8:entry", "12:entry"] && log.texts(after: 8) == ["12:entry"])
+        #expect(log.count(after: 6) == 3 && log.count(after: 9) == 1 && log.count(after: 12) == 0)
+        #expect(log.firstSeq(after: 8) == 12 && log.firstSeq(after: 12) == nil)
+        #expect(log.entries(before: 12, countMax: 1).map(\.seq) == [8])
+        #expect(log.entries(before: .max, countMax: 2).map(\.seq) == [8, 12])
+        #expect(log.entries(before: 7, countMax: .max).isEmpty && log.entries(before: 0, countMax: .max).isEmpty)
+        log.appendText()
+        #expect(log.oldestSeq == 8 && log.count == 3)
+        log.appendText()
+        // Between 8 and 12 nothing was stored, so nothing of it was trimmed.
+        #expect(log.oldestSeq == 9 && log.firstSeq(after: 0) == 12)
+    }
+
     @Test("random operations against a plain list", arguments: [1, 2, 3, 4, 5, 6, 7, 8] as [UInt64])
     func random(seed: UInt64) {
         var random = SplitMix64(seed: seed)
@@ -106,16 +128,29 @@ struct MemoryLogTests {
         let log = MemoryLog(epoch: "e", capacity: capacity)
         var model: [(seq: UInt64, text: String, time: Int)] = []
         var newest: UInt64 = 0
+        var trimmed: UInt64 = 0
         var now = 0
         for step in 0..<3000 {
             switch Int.random(in: 0..<20, using: &random) {
             case 0:
                 let time = now - Int.random(in: 0...60, using: &random)
                 log.expire(before: time)
+                trimmed = model.last { $0.time < time }?.seq ?? trimmed
                 model.removeAll { $0.time < time }
             case 1 where step % 10 == 0:
                 capacity = Int.random(in: 0...40, using: &random)
                 log.capacity = capacity
+            case 6 where step % 3 == 0:
+                newest += UInt64.random(in: 0...20, using: &random)
+                log.passUnstored(upTo: newest)
+            case 7:
+                let before = UInt64(Int.random(in: max(0, Int(newest) - 50)...(Int(newest) + 2), using: &random))
+                let countMax = Int.random(in: 0...50, using: &random)
+                let expected = model.map(\.seq).filter { $0 < before }.suffix(countMax)
+                let found = log.entries(before: before, countMax: countMax).map(\.seq)
+                #expect(found == Array(expected), "seed \(seed), step \(step)")
+                let behind = model.filter { $0.seq > before }
+                #expect(log.count(after: before) == behind.count && log.firstSeq(after: before) == behind.first?.seq)
             case 2...5:
                 let after = UInt64(Int.random(in: max(0, Int(newest) - 50)...(Int(newest) + 2), using: &random))
                 let countMax = Int.random(in: 0...50, using: &random)
@@ -135,10 +170,12 @@ struct MemoryLogTests {
                 model.append((newest, text, now))
                 log.appendText(text, at: now)
             }
-            model.removeFirst(max(0, model.count - capacity))
+            let surplus = max(0, model.count - capacity)
+            if surplus > 0 { trimmed = model[surplus - 1].seq }
+            model.removeFirst(surplus)
             let isSame =
                 log.count == model.count && log.newestSeq == newest
-                && log.oldestSeq == (model.first?.seq ?? newest + 1)
+                && log.oldestSeq == trimmed + 1
                 && log.byteCount == model.reduce(0) { $0 + frameLength($1.text) }
             #expect(isSame, "seed \(seed), step \(step)")
             guard isSame else { return }

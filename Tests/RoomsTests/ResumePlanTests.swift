@@ -57,6 +57,37 @@ struct ResumePlanTests {
         }
     }
 
+    /// Of 20 messages 5, 6, 10 and 15 are held, 3 was trimmed, and the others were not stored.
+    private func sampledLog() -> MemoryLog {
+        let log = MemoryLog(epoch: "e", capacity: 4)
+        for seq in [3, 5, 6, 10, 15] as [UInt64] {
+            log.passUnstored(upTo: seq - 1)
+            log.appendText()
+        }
+        log.passUnstored(upTo: 20)
+        return log
+    }
+
+    @Test("holes of what was not stored: what is held follows, and nothing is recovered over a hole")
+    func holes() {
+        let log = sampledLog()
+        func expect(_ seq: UInt64, isRecovered: Bool, gap: GapReason? = nil, after: UInt64, missed: Int) {
+            self.expect(
+                Position(epoch: "e", seq: seq), in: log, isRecovered: isRecovered, gap: gap, after: after,
+                missed: missed)
+        }
+        expect(2, isRecovered: false, gap: .trimmed, after: 4, missed: 4)
+        expect(3, isRecovered: false, after: 3, missed: 4)
+        expect(4, isRecovered: false, after: 4, missed: 4)
+        expect(12, isRecovered: false, after: 12, missed: 1)
+        expect(15, isRecovered: false, after: 15, missed: 0)
+        expect(19, isRecovered: false, after: 19, missed: 0)
+        expect(20, isRecovered: true, after: 20, missed: 0)
+        expect(21, isRecovered: false, gap: .ahead, after: 20, missed: 0)
+        self.expect(
+            Position(epoch: "f", seq: 20), in: log, isRecovered: false, gap: .epochChanged, after: 4, missed: 4)
+    }
+
     @Test("a log without entries, new and expired")
     func empty() {
         let new = MemoryLog(epoch: "e", capacity: 5)

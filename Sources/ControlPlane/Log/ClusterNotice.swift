@@ -13,6 +13,8 @@ package struct ClusterNotice: Equatable, Sendable {
         case kick
         /// In which rooms is the user with which device? The channel on which to answer, and the question's number.
         case whereabouts
+        /// Whoever says it, under a new name instead of its run, learns when it has heard all that was said before.
+        case fence
     }
 
     /// The first byte of a publication; neither an epoch nor a presence begins with it.

@@ -13,6 +13,8 @@ extension LogCommit {
         private let arguments: [[UInt8]]
         private var epoch: [UInt8]
         private var seq: Int
+        /// The first of the newest messages, when they are not stored.
+        private var unstored: [UInt8]?
 
         init(
             _ operations: any StoreOperations, _ keys: [[UInt8]], _ arguments: [[UInt8]]
@@ -20,7 +22,7 @@ extension LogCommit {
             self.operations = operations
             self.keys = keys
             self.arguments = arguments
-            let names = ["epoch", "seq"].map { Array($0.utf8) }
+            let names = ["epoch", "seq", "unstored"].map { Array($0.utf8) }
             guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: names)) else {
                 preconditionFailure("HMGET answers with an array")
             }
@@ -28,6 +30,7 @@ extension LogCommit {
             seq = if case .bytes(let text) = place[1] { LogCommit.number(text) } else { 0 }
             if case .bytes(let known) = place[0], known != arguments[1] || newest <= seq {
                 epoch = known
+                if case .bytes(let first) = place[2] { unstored = first }
                 return
             }
             let former: [UInt8]
@@ -40,6 +43,7 @@ extension LogCommit {
             seq = max(seq, newest)
             epoch = arguments[3]
             try set(["epoch": epoch, "seq": LogCommit.digits(seq), "former": former, "fork": LogCommit.digits(seq)])
+            try tellUnstored()
         }
 
         /// The seq of the newest entry that has no place. A stream without entries goes, as it remembers its last id.
@@ -63,27 +67,28 @@ extension LogCommit {
         }
 
         mutating func run() throws(StoreFault) -> StoreReply {
-            if try isDeleted { return .array([.bytes(epoch), .integer(seq)]) }
-            let first = seq + 1
+            if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0)]) }
+            let next = seq + 1
             var results: [StoreReply] = []
-            var published = [epoch, LogCommit.digits(first)]
+            var published = [epoch, LogCommit.digits(next)]
             for index in keys.indices.dropFirst(2) {
-                let (time, body) = (arguments[2 * index + 3], arguments[2 * index + 4])
+                let (time, body) = (arguments[2 * index + 4], arguments[2 * index + 5])
                 if case .bytes(let known) = try operations.call(.get(key: keys[index])) {
                     results.append(.bytes(known))
                     continue
                 }
                 seq += 1
-                let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time
+                let isStored = seq % LogCommit.number(arguments[7]) == 0
+                let sign = isStored ? [] : [LogCommit.unstoredMark]
+                let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time + (isStored ? [] : [0x20] + sign)
                 _ = try operations.call(.set(key: keys[index], value: value, expiry: LogCommit.number(arguments[4])))
-                _ = try operations.call(
-                    .streamAppend(
-                        key: keys[1], id: StreamID(UInt64(seq)), pairs: [StorePair(Array("m".utf8), body)]))
-                results.append(.integer(seq))
-                published += [LogCommit.digits(body.count), body]
+                if isStored { try append(body) } else { unstored = unstored ?? LogCommit.digits(seq) }
+                results.append(.integer(isStored ? seq : -seq))
+                published += [sign + LogCommit.digits(body.count), body]
             }
-            if seq >= first {
+            if seq >= next {
                 try set(["seq": LogCommit.digits(seq)])
+                try tellUnstored()
                 _ = try operations.call(.streamTrim(key: keys[1], lengthMax: LogCommit.number(arguments[5])))
                 _ = try operations.call(
                     .publish(channel: arguments[0], payload: Array(published.joined(separator: [0x0A]))))
@@ -91,7 +96,23 @@ extension LogCommit {
             for key in keys.prefix(2) {
                 _ = try operations.call(.expire(key: key, milliseconds: LogCommit.number(arguments[6])))
             }
-            return .array([.bytes(epoch), .integer(seq)] + results)
+            let first = unstored.map(LogCommit.number) ?? 0
+            return .array([.bytes(epoch), .integer(seq), .integer(first)] + results)
+        }
+
+        private mutating func append(_ body: [UInt8]) throws(StoreFault) {
+            var pairs = [StorePair(Array("m".utf8), body)]
+            if let unstored { pairs.append(StorePair(Array("unstored".utf8), unstored)) }
+            unstored = nil
+            _ = try operations.call(.streamAppend(key: keys[1], id: StreamID(UInt64(seq)), pairs: pairs))
+        }
+
+        private func tellUnstored() throws(StoreFault) {
+            if let unstored {
+                try set(["unstored": unstored])
+            } else {
+                _ = try operations.call(.hashDelete(key: keys[0], fields: [Array("unstored".utf8)]))
+            }
         }
 
         private func set(_ fields: KeyValuePairs<String, [UInt8]>) throws(StoreFault) {

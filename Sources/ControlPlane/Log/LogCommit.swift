@@ -13,10 +13,12 @@ package enum LogCommit {
         package let dedupeMilliseconds: Int
         package let entriesMax: Int
         package let keptMilliseconds: Int
+        /// One of so many messages is stored: those whose seq is a multiple of it. From 1, which means all.
+        package let storedOneOf: Int
 
         package init(
             epoch: String, newestSeq: UInt64, newEpoch: String, dedupeMilliseconds: Int, entriesMax: Int,
-            keptMilliseconds: Int
+            keptMilliseconds: Int, storedOneOf: Int = 1
         ) {
             self.epoch = epoch
             self.newestSeq = newestSeq
@@ -24,6 +26,7 @@ package enum LogCommit {
             self.dedupeMilliseconds = dedupeMilliseconds
             self.entriesMax = entriesMax
             self.keptMilliseconds = keptMilliseconds
+            self.storedOneOf = max(storedOneOf, 1)
         }
     }
 
@@ -44,9 +47,9 @@ package enum LogCommit {
 
     /// What became of one message.
     package enum Result: Equatable, Sendable {
-        case committed(seq: UInt64)
+        case committed(seq: UInt64, isStored: Bool)
         /// It was committed before.
-        case known(Position, time: Int)
+        case known(Position, time: Int, isStored: Bool)
     }
 
     /// The store's answer.
@@ -54,15 +57,34 @@ package enum LogCommit {
         package let epoch: String
         /// The newest seq now.
         package let newestSeq: UInt64
+        /// The seq of the first of the newest messages that are not stored; nil when the newest one is stored.
+        package let unstoredFrom: UInt64?
         /// For each message, in the order of the request; empty when the history that was meant was deleted.
         package let results: [Result]
+    }
+
+    /// A message at its place.
+    package struct Entry: Equatable, Sendable {
+        package let seq: UInt64
+        package let body: [UInt8]
+        /// Whether the store keeps it.
+        package let isStored: Bool
+        /// The seq of the first of the messages directly before it that are not stored; nil when there are none, or it
+        /// is not known.
+        package let unstoredFrom: UInt64?
+
+        package init(seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil) {
+            self.seq = seq
+            self.body = body
+            self.isStored = isStored
+            self.unstoredFrom = unstoredFrom
+        }
     }
 
     /// New entries of one commit, in the order of their seqs.
     package struct Publication: Equatable, Sendable {
         package let epoch: String
-        package let firstSeq: UInt64
-        package let bodies: [[UInt8]]
+        package let entries: [Entry]
     }
 
     /// The request. Without messages it says where the log stands, and makes it if it is not there.
@@ -71,9 +93,10 @@ package enum LogCommit {
         var arguments = [
             keys.channel, Array(terms.epoch.utf8), digits(terms.newestSeq), Array(terms.newEpoch.utf8),
             digits(terms.dedupeMilliseconds), digits(terms.entriesMax), digits(terms.keptMilliseconds),
+            digits(terms.storedOneOf),
         ]
         names.reserveCapacity(2 + messages.count)
-        arguments.reserveCapacity(7 + 2 * messages.count)
+        arguments.reserveCapacity(8 + 2 * messages.count)
         for message in messages {
             names.append(message.idKey)
             arguments.append(digits(message.time))
@@ -84,13 +107,14 @@ package enum LogCommit {
 
     /// Reads the answer; nil when it is none that the script gives.
     package static func answer(_ reply: StoreReply) -> Answer? {
-        guard case .array(let parts) = reply, parts.count >= 2, case .bytes(let epoch) = parts[0],
-            case .integer(let newest) = parts[1], newest >= 0
+        guard case .array(let parts) = reply, parts.count >= 3, case .bytes(let epoch) = parts[0],
+            case .integer(let newest) = parts[1], newest >= 0, case .integer(let unstored) = parts[2], unstored >= 0
         else { return nil }
         var results: [Result] = []
-        for part in parts.dropFirst(2) {
+        for part in parts.dropFirst(3) {
             switch part {
-            case .integer(let seq) where seq > 0: results.append(.committed(seq: UInt64(seq)))
+            case .integer(let seq) where seq != 0:
+                results.append(.committed(seq: UInt64(seq.magnitude), isStored: seq > 0))
             case .bytes(let text):
                 guard let known = known(text) else { return nil }
                 results.append(known)
@@ -98,14 +122,17 @@ package enum LogCommit {
             }
         }
         return Answer(
-            epoch: String(decoding: epoch, as: UTF8.self), newestSeq: UInt64(newest), results: results)
+            epoch: String(decoding: epoch, as: UTF8.self), newestSeq: UInt64(newest),
+            unstoredFrom: (1...max(newest, 1)).contains(unstored) ? UInt64(unstored) : nil, results: results)
     }
 
-    /// "epoch seq time"
+    /// "epoch seq time", or "epoch seq time -"
     private static func known(_ text: [UInt8]) -> Result? {
         let parts = text.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-        guard parts.count == 3, let seq = UInt64(parts[1]), let time = Int(parts[2]) else { return nil }
-        return .known(Position(epoch: parts[0], seq: seq), time: time)
+        guard parts.count == 3 || parts.count == 4, let seq = UInt64(parts[1]), let time = Int(parts[2]) else {
+            return nil
+        }
+        return .known(Position(epoch: parts[0], seq: seq), time: time, isStored: parts.count == 3)
     }
 
     /// Reads a publication; nil when it is none that the script makes.
@@ -116,22 +143,25 @@ package enum LogCommit {
             defer { rest = rest[(end + 1)...] }
             return rest[..<end]
         }
-        guard let epoch = line(), let first = line().flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }) else {
-            return nil
-        }
-        var bodies: [[UInt8]] = []
+        guard let epoch = line(), let first = line().flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }),
+            first <= seqMax
+        else { return nil }
+        var entries: [Entry] = []
         while !rest.isEmpty {
-            guard let length = line().flatMap({ Int(String(decoding: $0, as: UTF8.self)) }), length >= 0,
-                length <= rest.count
+            guard let sized = line() else { return nil }
+            let isStored = sized.first != unstoredMark
+            guard let length = UInt32(String(decoding: isStored ? sized : sized.dropFirst(), as: UTF8.self)),
+                Int(length) <= rest.count
             else { return nil }
-            bodies.append(Array(rest.prefix(length)))
-            rest = rest.dropFirst(length)
+            let body = Array(rest.prefix(Int(length)))
+            entries.append(Entry(seq: first + UInt64(entries.count), body: body, isStored: isStored))
+            rest = rest.dropFirst(Int(length))
             if !rest.isEmpty {
                 guard rest.first == UInt8(ascii: "\n") else { return nil }
                 rest = rest.dropFirst()
             }
         }
-        return Publication(epoch: String(decoding: epoch, as: UTF8.self), firstSeq: first, bodies: bodies)
+        return Publication(epoch: String(decoding: epoch, as: UTF8.self), entries: entries)
     }
 
     /// Entries above `seq`, in order, at most `limit`.
@@ -140,20 +170,33 @@ package enum LogCommit {
     }
 
     /// Reads a range; nil when it is none of a log.
-    package static func entries(_ reply: StoreReply) -> [(seq: UInt64, body: [UInt8])]? {
+    package static func entries(_ reply: StoreReply) -> [Entry]? {
         guard case .array(let parts) = reply else { return nil }
-        var entries: [(seq: UInt64, body: [UInt8])] = []
+        var entries: [Entry] = []
         entries.reserveCapacity(parts.count)
         for part in parts {
             guard case .array(let entry) = part, entry.count == 2, case .bytes(let id) = entry[0],
-                case .array(let pair) = entry[1], pair.count == 2, case .bytes(let body) = pair[1],
+                case .array(let fields) = entry[1], fields.count == 2 || fields.count == 4,
+                case .bytes(let body) = fields[1],
                 let dash = id.firstIndex(of: UInt8(ascii: "-")),
-                let seq = UInt64(String(decoding: id[..<dash], as: UTF8.self))
+                let seq = UInt64(String(decoding: id[..<dash], as: UTF8.self)), seq <= seqMax
             else { return nil }
-            entries.append((seq, body))
+            entries.append(Entry(seq: seq, body: body, unstoredFrom: unstoredFrom(fields, before: seq)))
         }
         return entries
     }
+
+    /// The fourth field of an entry, if it is there and fits.
+    private static func unstoredFrom(_ fields: [StoreReply], before seq: UInt64) -> UInt64? {
+        guard fields.count == 4, case .bytes(let digits) = fields[3] else { return nil }
+        return UInt64(String(decoding: digits, as: UTF8.self)).flatMap { 1 <= $0 && $0 < seq ? $0 : nil }
+    }
+
+    /// What Redis' scripts count exactly goes up to here: 2^53.
+    private static let seqMax: UInt64 = 1 << 53
+
+    /// Stands at the time of an id, and before the length of a published body, of a message that is not stored.
+    static let unstoredMark = UInt8(ascii: "-")
 
     /// What decimal digits say; 0 when these are none.
     static func number(_ text: [UInt8]) -> Int { Int(String(decoding: text, as: UTF8.self)) ?? 0 }

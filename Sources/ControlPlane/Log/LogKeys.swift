@@ -3,7 +3,7 @@ import Foundations
 /// Where a shared log lies in the store. All keys of one log share a hash tag, so that they stay together on one server
 /// of a Redis Cluster.
 package struct LogKeys: Sendable {
-    /// A hash: the epoch, the newest seq, and from where the epoch was forked.
+    /// A hash: the epoch, the newest seq, from where the epoch was forked, and since where nothing was stored.
     package let place: [UInt8]
     /// A stream: the entries under their seqs.
     package let entries: [UInt8]

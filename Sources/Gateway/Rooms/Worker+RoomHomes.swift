@@ -184,6 +184,7 @@ extension Worker {
         }
     }
 
+    /// What was not stored is said before the entry behind it, or before going live.
     /// - Parameter gap: why the first entry does not follow what the connection had, if it does not.
     private func sendReplay(
         of home: RoomHome, to info: ConnectionInfo, after seq: UInt64, gap: GapReason? = nil,
@@ -191,8 +192,7 @@ extension Worker {
     ) {
         let (id, log) = (home.room.id, home.room.log)
         let entries = log.entries(after: seq, countMax: .max, byteCountMax: replayBytesMax)
-        let reached = entries.last?.seq ?? max(seq, log.newestSeq)
-        var (frames, gap) = (first, gap)
+        var (frames, gap, reached) = (first, gap, seq)
         func tellGap(before seq: UInt64) {
             guard let reason = gap else { return }
             gap = nil
@@ -200,6 +200,8 @@ extension Worker {
             frames.append(scratch.frame(.text, writer.bytes))
         }
         for entry in entries {
+            if entry.seq > reached + 1, gap == nil { gap = .notStored }
+            reached = entry.seq
             if home.wasSeen(entry, by: info) {
                 gap = .epochChanged
             } else {
@@ -207,10 +209,16 @@ extension Worker {
                 frames.append(entry.frame)
             }
         }
+        if log.count(after: reached) == 0, log.newestSeq > reached {
+            reached = log.newestSeq
+            if gap == nil { gap = .notStored }
+        }
         tellGap(before: reached + 1)
         let isLive = reached == log.newestSeq
         if isLive { home.wentLive(info) }
-        post(to: info.worker) { [frames] in $0.joined(id, info, frames, isLive: isLive, reached: reached) }
+        post(to: info.worker) { [frames, reached] in
+            $0.joined(id, info, frames, isLive: isLive, reached: reached)
+        }
     }
 
     /// A connection leaves at once.

@@ -49,7 +49,7 @@ extension Worker {
         switch query.anchor {
         case .after(let seq):
             let found = log.entries(after: seq, countMax: query.limit, byteCountMax: bytes)
-            return (found[...], (found.last?.seq ?? log.newestSeq) >= log.newestSeq)
+            return (found[...], found.last.map { log.count(after: $0.seq) == 0 } ?? true)
         case .newest:
             return page(before: log.newestSeq + 1, query.limit, log)
         case .before(let seq):
@@ -61,17 +61,15 @@ extension Worker {
     private func page(
         before seq: UInt64, _ limit: Int, _ log: MemoryLog
     ) -> (entries: ArraySlice<LogEntry>, isComplete: Bool) {
-        let oldest = log.oldestSeq
-        guard seq > oldest else { return ([], true) }
-        let first = max(oldest, seq > UInt64(limit) ? seq - UInt64(limit) : 1)
-        let found = log.entries(after: first - 1, countMax: Int(seq - first), byteCountMax: .max)
+        let found = log.entries(before: seq, countMax: limit)
         var bytes = 0
         var start = found.endIndex
         while start > 0, bytes <= Self.historyBytesMax {
             start -= 1
             bytes += found[start].frame.length
         }
-        return (found[start...], start == 0 && first == oldest)
+        let page = found[start...]
+        return (page, page.first.map { log.entries(before: $0.seq, countMax: 1).isEmpty } ?? true)
     }
 
     /// Users that one `users` frame names at most.

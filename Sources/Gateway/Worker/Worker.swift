@@ -58,8 +58,11 @@ package final class Worker {
     var eventStreams: [Connection] = []
     /// The locks of the cluster that this node has, as of the last change.
     var locks = NodeLocks.Report()
-    /// Rooms with messages that are to be sent to the store at the end of this turn.
+    /// Rooms with messages that are to be sent to the store, at the end of this turn or when the window is over.
     var roomsToCommit: ContiguousArray<SharedRoom> = []
+    var commitWindow = CommitWindow()
+    /// Begins the turn at whose end the window is over.
+    private(set) var commitTimer: PreciseTimer?
     /// Nodes that have gone, by their runs, the last ones.
     var goneNodes: [String] = []
     /// Users at home here whose inbox and devices the cluster shares.
@@ -123,6 +126,7 @@ package final class Worker {
         context.mailboxes[index].connect(to: loop.wakeHandle)
         if let options = context.configuration.redis {
             resyncPace = try ResyncPace(loop)
+            commitTimer = try PreciseTimer(loop: loop) {}
             var linkLogger = logger
             linkLogger[metadataKey: "worker"] = "\(index)"
             storeLink = StoreLink(
@@ -254,6 +258,7 @@ package final class Worker {
         acceptor = nil
         storeLink?.stop()
         resyncPace?.stop()
+        commitTimer = nil
         for socket in loop.sockets.all { socket.close() }
         loop.stop()
     }

@@ -204,10 +204,12 @@ extension JSONWriter {
         case local
     }
 
-    /// - Parameter position: nil when the message has no place yet.
+    /// - Parameters:
+    ///   - position: nil when the message has no place yet.
+    ///   - isStored: false when the history does not keep it.
     package mutating func ack(
         _ destination: Destination, id: UnsafeRawBufferPointer, position: Position?, time: Int, isDuplicate: Bool,
-        durable: Durability = .memory
+        durable: Durability = .memory, isStored: Bool = true
     ) {
         removeAll()
         switch destination {
@@ -221,6 +223,7 @@ extension JSONWriter {
         if let position { self.position(position) }
         ack(id, time, durable)
         if isDuplicate { fragment(#","duplicate":true"#) }
+        if !isStored { fragment(#","stored":false"#) }
         endObject()
     }
 

@@ -9,11 +9,12 @@ struct LogCommitTests {
     private let keys = LogKeys(room: Identifier(unchecked: "room"))
     private let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
 
-    private func terms(_ epoch: String = "", _ seq: UInt64 = 0, new: String = "e1", kept: Int = 100) -> LogCommit.Terms
-    {
+    private func terms(
+        _ epoch: String = "", _ seq: UInt64 = 0, new: String = "e1", kept: Int = 100, storedOneOf: Int = 1
+    ) -> LogCommit.Terms {
         LogCommit.Terms(
             epoch: epoch, newestSeq: seq, newEpoch: new, dedupeMilliseconds: 1_000_000, entriesMax: kept,
-            keptMilliseconds: 1_000_000)
+            keptMilliseconds: 1_000_000, storedOneOf: storedOneOf)
     }
 
     private func message(_ id: String, time: Int = 5) -> LogCommit.Message {
@@ -32,16 +33,80 @@ struct LogCommitTests {
 
     @Test("each message once, in one order; a repetition gets the first place")
     func committing() throws {
-        #expect(try commit(terms(), []) == .init(epoch: "e1", newestSeq: 0, results: []))
+        #expect(try commit(terms(), []) == .init(epoch: "e1", newestSeq: 0, unstoredFrom: nil, results: []))
         let first = try commit(terms("e1"), [message("a"), message("b"), message("a", time: 9)])
-        let known = LogCommit.Result.known(Position(epoch: "e1", seq: 1), time: 5)
-        #expect(first.results == [.committed(seq: 1), .committed(seq: 2), known])
-        #expect(try commit(terms("e1", 2), [message("b"), message("c")]).results.last == .committed(seq: 3))
-        var read: [UInt64] = []
-        memory.perform(LogCommit.range(keys, after: 1, limit: 10)) { result in
-            if case .success(let reply) = result { read = (LogCommit.entries(reply) ?? []).map(\.seq) }
+        let known = LogCommit.Result.known(Position(epoch: "e1", seq: 1), time: 5, isStored: true)
+        #expect(first.results == [stored(1), stored(2), known])
+        #expect(try commit(terms("e1", 2), [message("b"), message("c")]).results.last == stored(3))
+        #expect(read(after: 1).map(\.seq) == [2, 3])
+    }
+
+    private func stored(_ seq: UInt64) -> LogCommit.Result { .committed(seq: seq, isStored: true) }
+
+    private func read(after seq: UInt64 = 0) -> [LogCommit.Entry] {
+        var read: [LogCommit.Entry] = []
+        memory.perform(LogCommit.range(keys, after: seq, limit: 100)) { result in
+            if case .success(let reply) = result { read = LogCommit.entries(reply) ?? [] }
         }
-        #expect(read == [2, 3])
+        return read
+    }
+
+    @Test("a sample is stored, all get their places and are published; each hole is said, at the end and behind it")
+    func sampling() throws {
+        var published: [LogCommit.Publication?] = []
+        memory.subscribe(keys.channel) { notice in
+            if case .message(let payload) = notice { published.append(LogCommit.publication(payload)) }
+        }
+        _ = try commit(terms(), [message("a")])
+        let sampled = try commit(terms("e1", 1, storedOneOf: 3), ["b", "c", "d", "e"].map { message($0) })
+        #expect(sampled.newestSeq == 5 && sampled.unstoredFrom == 4)
+        #expect(sampled.results.map { $0 == stored(3) } == [false, true, false, false])
+        #expect(sampled.results.first == .committed(seq: 2, isStored: false))
+        #expect(published.last??.entries.map(\.seq) == [2, 3, 4, 5])
+        #expect(published.last??.entries.map(\.isStored) == [false, true, false, false])
+        #expect(published.last??.entries.map(\.body) == ["b", "c", "d", "e"].map { message($0).body })
+        #expect(read().map(\.seq) == [1, 3] && read().map(\.unstoredFrom) == [nil, 2])
+        // The hole is the same for whoever asks, and goes on with the next sample.
+        #expect(try commit(terms("e1", 5), []).unstoredFrom == 4)
+        #expect(try commit(terms("e1", 5, storedOneOf: 10), [message("f")]).unstoredFrom == 4)
+        let whole = try commit(terms("e1", 6), [message("g"), message("h")])
+        #expect(whole.unstoredFrom == nil && whole.results == [stored(7), stored(8)])
+        #expect(read(after: 3) == [entry(7, "g", unstoredFrom: 4), entry(8, "h")])
+        #expect(try commit(terms("e1", 8), []).unstoredFrom == nil)
+    }
+
+    private func entry(_ seq: UInt64, _ id: String, unstoredFrom: UInt64? = nil) -> LogCommit.Entry {
+        LogCommit.Entry(seq: seq, body: message(id).body, unstoredFrom: unstoredFrom)
+    }
+
+    @Test("a repetition of what was not stored gets the first place, and that it was not stored")
+    func samplingOnce() throws {
+        _ = try commit(terms(storedOneOf: 10), [message("a")])
+        let known = LogCommit.Result.known(Position(epoch: "e1", seq: 1), time: 5, isStored: false)
+        #expect(try commit(terms("e1", 1), [message("a", time: 8)]).results == [known])
+        #expect(read().isEmpty)
+    }
+
+    @Test("what lies before a fork is not said to be unstored")
+    func samplingForks() throws {
+        _ = try commit(terms(storedOneOf: 10), [message("a")])
+        let behind = try commit(terms("e1", 5, new: "e2"), [message("b")])
+        #expect(behind.epoch == "e2" && behind.unstoredFrom == nil && behind.newestSeq == 6)
+        #expect(read() == [entry(6, "b")])
+    }
+
+    @Test("an entry that says nonsense of what is not stored says nothing")
+    func nonsense() {
+        for digits in ["3", "6", "7", "8", "0", "x", "-1", ""] {
+            let fields = ["m", "body", "unstored", digits].map { StoreReply.bytes(Array($0.utf8)) }
+            let entry = StoreReply.array([.bytes(Array("7-0".utf8)), .array(fields)])
+            #expect(LogCommit.entries(.array([entry]))?.first?.unstoredFrom == ["3": 3, "6": 6][digits], "\(digits)")
+        }
+        let answer = [StoreReply.bytes([0x65]), .integer(5)]
+        for (unstored, from) in [(0, nil), (1, 1), (5, 5), (6, nil)] as [(Int, UInt64?)] {
+            #expect(LogCommit.answer(.array(answer + [.integer(unstored)]))?.unstoredFrom == from)
+        }
+        #expect(LogCommit.answer(.array(answer)) == nil && LogCommit.answer(.array(answer + [.integer(-1)])) == nil)
     }
 
     @Test("what is new is published, whole and in order")
@@ -52,20 +117,20 @@ struct LogCommitTests {
         }
         _ = try commit(terms(), [message("a"), message("a"), message("b")])
         _ = try commit(terms("e1", 2), [message("a")])
-        let bodies = [message("a").body, message("b").body]
-        #expect(published == [LogCommit.Publication(epoch: "e1", firstSeq: 1, bodies: bodies)])
+        #expect(published == [LogCommit.Publication(epoch: "e1", entries: [entry(1, "a"), entry(2, "b")])])
     }
 
     @Test("a log that lost its end, or itself, begins another history above what was seen")
     func forks() throws {
         _ = try commit(terms(), [message("a")])
         let behind = try commit(terms("e1", 5, new: "e2"), [message("b")])
-        #expect(behind == .init(epoch: "e2", newestSeq: 6, results: [.committed(seq: 6)]))
+        #expect(behind == .init(epoch: "e2", newestSeq: 6, unstoredFrom: nil, results: [stored(6)]))
         // Who knows less, or another epoch, changes nothing.
         #expect(try commit(terms("e1", 9, new: "e3"), []).epoch == "e2")
         #expect(try commit(terms("e2", 6, new: "e3"), []).newestSeq == 6)
         memory.perform(.delete(keys: [keys.place, keys.entries])) { _ in }
-        #expect(try commit(terms("e2", 6, new: "e3"), []) == .init(epoch: "e3", newestSeq: 6, results: []))
+        let wiped = try commit(terms("e2", 6, new: "e3"), [])
+        #expect(wiped == .init(epoch: "e3", newestSeq: 6, unstoredFrom: nil, results: []))
     }
 
     @Test("only the newest entries are kept")
@@ -81,7 +146,10 @@ struct LogCommitTests {
 
     @Test("what is no publication is none")
     func malformed() {
-        for text in ["", "e", "e\n", "e\nx\n1\na", "e\n1\n5\nabc", "e\n1\n1\nab", "e\n1\n-1\na"] {
+        for text in [
+            "", "e", "e\n", "e\nx\n1\na", "e\n1\n5\nabc", "e\n1\n1\nab", "e\n1\n-2\na", "e\n1\n--1\na", "e\n1\n-\na",
+            "e\n99999999999999999\n",
+        ] {
             #expect(LogCommit.publication(Array(text.utf8)) == nil, "\(text)")
         }
     }
@@ -95,7 +163,8 @@ struct LogCommitTests {
             let known = ["", "e1", "e\(step / 2)", "e\(max(step - 1, 0))"].randomElement(using: &random) ?? ""
             let terms = terms(
                 known, UInt64.random(in: 0...UInt64(step), using: &random), new: "e\(step)",
-                kept: Int.random(in: 0...20, using: &random))
+                kept: Int.random(in: 0...20, using: &random),
+                storedOneOf: [1, 1, 2, 3, 10].randomElement(using: &random) ?? 1)
             let messages = (0..<Int.random(in: 0...6, using: &random)).map { _ in
                 message("m\(Int.random(in: 0..<200, using: &random))", time: step)
             }

@@ -19,6 +19,8 @@ struct LogFollowerTests {
         var acked: [[UInt8]: Position] = [:]
         var local: Set<[UInt8]> = []
         var faults: [String] = []
+        /// What did not come because the store does not keep it, by epochs.
+        var passed: [(epoch: String, seqs: ClosedRange<UInt64>)] = []
 
         init(node: Int) { self.node = node }
 
@@ -47,6 +49,12 @@ struct LogFollowerTests {
         }
 
         func skipped(to seq: UInt64) { faults.append("skipped to \(seq)") }
+
+        func passedUnstored(upTo seq: UInt64) {
+            guard seq > reached else { return faults.append("passed \(seq) behind \(reached)") }
+            passed.append((epoch, reached + 1...seq))
+            reached = seq
+        }
 
         func isRepetition(_ submission: Submission) -> Bool {
             if let entry = entries.last(where: { SharedLog.areSame($0.body, submission.body) }) {
@@ -84,12 +92,27 @@ struct LogFollowerTests {
         var followers: [LogFollower] = []
         var random: SplitMix64
         var submitted: [[UInt8]: (node: Int, id: String)] = [:]
+        /// The same ids by nodes, in their order, so that a seed always gives the same run.
+        private var ids: [[String]]
+        /// Whether nodes have only a sample of what they send stored, now and then.
+        let samples: Bool
+        /// Of each node, one of how many messages is stored.
+        private var storedOneOf: [Int]
+        /// All that was ever published, by epochs.
+        private(set) var published: [String: [UInt64: LogCommit.Entry]] = [:]
         private var epochs = 0
         private var messages = 0
 
-        init(seed: UInt64, nodes: Int) {
+        init(seed: UInt64, nodes: Int, samples: Bool = false) {
             random = SplitMix64(seed: seed)
-            cluster = SimulatedCluster(nodes: nodes)
+            self.samples = samples
+            storedOneOf = Array(repeating: 1, count: nodes)
+            ids = Array(repeating: [], count: nodes)
+            cluster = SimulatedCluster(nodes: nodes + 1)
+            cluster.links[nodes].subscribe(LogKeys(room: Identifier(unchecked: "room")).channel) { [unowned self] in
+                guard case .message(let payload) = $0, let heard = LogCommit.publication(payload) else { return }
+                for entry in heard.entries { published[heard.epoch, default: [:]][entry.seq] = entry }
+            }
             for node in 0..<nodes {
                 let room = Room(node: node)
                 rooms.append(room)
@@ -98,6 +121,7 @@ struct LogFollowerTests {
                         LogKeys(room: Identifier(unchecked: "room")), store: cluster.links[node],
                         rules: .init(dedupeMilliseconds: 1_000_000, keptMilliseconds: 1_000_000),
                         entriesMax: { 100_000 },
+                        storedOneOf: { [unowned self] in storedOneOf[node] },
                         makeEpoch: { [unowned self] in
                             epochs += 1
                             return "e\(epochs)"
@@ -109,9 +133,8 @@ struct LogFollowerTests {
         func submit(_ node: Int, repeating: Bool) {
             messages += 1
             var id = "i\(messages)"
-            if repeating, let former = submitted.values.filter({ $0.node == node }).randomElement(using: &random) {
-                id = former.id
-            }
+            if repeating, let former = ids[node].randomElement(using: &random) { id = former }
+            ids[node].append(id)
             let body = Array(#","id":"\#(id)","user":"u\#(node)","content":\#(messages),"ts":\#(messages)}"#.utf8)
             submitted[body] = (node, id)
             followers[node].submit(
@@ -132,9 +155,17 @@ struct LogFollowerTests {
             followers[node].storeReturned()
         }
 
-        func step(wipes: Bool) {
+        /// - Parameters:
+        ///   - wipes: whether the store loses everything, now and then, with all its connections.
+        ///   - breaks: whether connections break and lose.
+        ///   - flushes: whether the store loses everything, and no connection.
+        func step(wipes: Bool, breaks: Bool = true, flushes: Bool = false) {
             let node = Int.random(in: 0..<rooms.count, using: &random)
             let link = cluster.links[node]
+            if samples, Int.random(in: 0..<50, using: &random) == 0 {
+                storedOneOf[node] = [1, 3, 10].randomElement(using: &random) ?? 1
+            }
+            while cluster.links[rooms.count].isIdle == false { cluster.links[rooms.count].noticeNext() }
             switch Int.random(in: 0..<200, using: &random) {
             case 0..<30: submit(node, repeating: false)
             case 30..<33: submit(node, repeating: true)
@@ -142,6 +173,9 @@ struct LogFollowerTests {
             case 60..<100: link.runNext()
             case 100..<140: link.answerNext()
             case 140..<180: link.noticeNext()
+            // Between two looks whatever is on its way arrives, as long as nothing breaks.
+            case 180 where flushes && random.next() % 8 == 0: cluster.restartEmpty()
+            case 180... where !breaks: break
             case 180..<188: followers[node].poll()
             case 188..<191: link.interruptSubscriptions()
             case 191..<193: disconnect(node)
@@ -170,6 +204,58 @@ struct LogFollowerTests {
                     for follower in followers { follower.flush() }
                 }
             }
+        }
+    }
+
+    /// What holds of every room when all came to its end, with samples or without.
+    private func expectAgreement(_ world: World, _ comment: Comment) {
+        let first = world.rooms[0]
+        var entries: [UInt64: [UInt8]] = [:]
+        for room in world.rooms {
+            #expect(room.faults == [], "\(comment), node \(room.node)")
+            #expect(room.epoch == first.epoch && room.reached == first.reached, comment)
+            #expect(world.followers[room.node].log.waitingCount == 0, comment)
+            for entry in room.entries {
+                #expect(entries.updateValue(entry.body, forKey: entry.seq) ?? entry.body == entry.body, comment)
+            }
+            // Nobody gives up what is stored, and nobody passes in silence over what is not.
+            for (epoch, seqs) in room.passed {
+                let published = seqs.map { world.published[epoch]?[$0]?.isStored }
+                #expect(published.allSatisfy { $0 == false }, "\(comment): \(epoch) \(seqs)")
+            }
+        }
+        let ids = entries.values.compactMap { world.submitted[$0].map { "\($0.node) \($0.id)" } }
+        #expect(Set(ids).count == entries.count, "\(comment): an id was committed twice")
+        for (body, sent) in world.submitted {
+            #expect(world.rooms[sent.node].acked[body] != nil, "\(comment): \(sent) was not acked")
+        }
+    }
+
+    @Test(
+        "with samples, all agree and say what they have not, whatever breaks", arguments: 1...25 as ClosedRange<UInt64>,
+        [false, true])
+    func sampledAgreement(seed: UInt64, wipes: Bool) {
+        let world = World(seed: seed, nodes: 3, samples: true)
+        for _ in 0..<3_000 { world.step(wipes: wipes) }
+        world.settle()
+        expectAgreement(world, "seed \(seed), wipes \(wipes)")
+        let unstored = world.published.values.joined().count { !$0.value.isStored }
+        #expect(unstored > 0, "seed \(seed): nothing was sampled")
+    }
+
+    @Test(
+        "as long as nothing breaks, everybody gets everything live, stored or not",
+        arguments: 1...25 as ClosedRange<UInt64>, [false, true])
+    func sampledDelivery(seed: UInt64, flushes: Bool) {
+        let world = World(seed: seed, nodes: 3, samples: true)
+        for _ in 0..<3_000 { world.step(wipes: false, breaks: false, flushes: flushes) }
+        world.settle()
+        expectAgreement(world, "seed \(seed), flushes \(flushes)")
+        let ids = Set(world.submitted.values.map { "\($0.node) \($0.id)" })
+        for room in world.rooms {
+            #expect(room.passed.isEmpty, "seed \(seed), flushes \(flushes), node \(room.node)")
+            let seen = room.seen.keys.compactMap { world.submitted[$0].map { "\($0.node) \($0.id)" } }
+            #expect(Set(seen) == ids && seen.count == ids.count, "seed \(seed), flushes \(flushes), node \(room.node)")
         }
     }
 

@@ -104,6 +104,13 @@ struct ServerFramesTests {
                 $0.ack(.room(room), id: id, position: nil, time: 9, isDuplicate: false, durable: .local)
             }
             try expect(
+                #"{"type":"ack","to":"Zoë\\","epoch":"e1","seq":7,"id":"i1","ts":9,"durable":"redis","stored":false}"#
+            ) {
+                $0.ack(
+                    .user(user), id: id, position: position, time: 9, isDuplicate: false, durable: .redis,
+                    isStored: false)
+            }
+            try expect(
                 #"{"type":"confirm","room":"room \"1\"","epoch":"e1","entries":[{"user":"Zoë\\","id":"i1","seq":7}]}"#
             ) { $0.confirm(room: room, epoch: "e1", user: user, id: id, seq: 7) }
             try withBytes("1") { content in

@@ -10,17 +10,19 @@ extension LogFollower {
         case .live: open()
         case .message(let payload):
             if let change = RoomPresence.publication(payload) { return delegate.presenceTold(change) }
-            if let notice = ClusterNotice(payload) { return delegate.noticed(notice) }
+            if let notice = ClusterNotice(payload) {
+                return notice.kind == .fence ? passFence(notice.boot) : delegate.noticed(notice)
+            }
             guard let publication = LogCommit.publication(payload) else { return }
-            arrived(publication.epoch, publication.firstSeq, publication.bodies)
+            for entry in publication.entries { arrived(publication.epoch, entry) }
         }
     }
 
-    var terms: LogCommit.Terms {
+    func terms(storedOneOf: Int = 1) -> LogCommit.Terms {
         LogCommit.Terms(
             epoch: log.epoch, newestSeq: log.newestSeq, newEpoch: makeEpoch(),
             dedupeMilliseconds: rules.dedupeMilliseconds, entriesMax: entriesMax(),
-            keptMilliseconds: rules.keptMilliseconds)
+            keptMilliseconds: rules.keptMilliseconds, storedOneOf: storedOneOf)
     }
 
     /// Asks for the log's place, and reads what is missing here.
@@ -31,11 +33,12 @@ extension LogFollower {
         idlePolls = 0
         missedSeq = 0
         repetitions = []
-        store.perform(LogCommit.operation(keys, terms, [])) { [weak self] result in
+        fence = nil
+        store.perform(LogCommit.operation(keys, terms(), [])) { [weak self] result in
             guard let self, self.opening == opening, !isClosed else { return }
             guard case .success(let reply) = result, let answer = LogCommit.answer(reply) else { return }
             if log.epoch.isEmpty || answer.epoch == log.epoch {
-                readOldest(answer, opening)
+                readOldest(answer)
             } else {
                 askDeleted(answer, opening)
             }
@@ -47,33 +50,51 @@ extension LogFollower {
         store.perform(RoomDeletion.question(keys)) { [weak self] result in
             guard let self, self.opening == opening, !isClosed, case .success(let reply) = result else { return }
             if RoomDeletion.names(log.epoch, in: reply) { return delegate.deleted() }
-            readOldest(answer, opening)
+            readOldest(answer)
         }
     }
 
     /// Finds the oldest entry, for a log that was not followed before, or the first that is missing.
-    func readOldest(_ answer: LogCommit.Answer, _ opening: Int) {
+    func readOldest(_ answer: LogCommit.Answer) {
         let known = answer.epoch == log.epoch ? log.newestSeq : 0
-        store.perform(LogCommit.range(keys, after: known, limit: Self.rangeMax)) { [weak self] result in
-            guard let self, self.opening == opening, !isClosed else { return }
-            guard case .success(let reply) = result, let entries = LogCommit.entries(reply) else { return }
-            let oldestBefore = entries.first.map { $0.seq - 1 } ?? max(answer.newestSeq, known)
+        read(answer.epoch, after: known) { [weak self] entries in
+            guard let self, let entries else { return }
+            let stored = entries.first.map { $0.unstoredFrom ?? $0.seq }
+            let oldestBefore = max(stored ?? answer.unstoredFrom ?? max(answer.newestSeq, known) + 1, 1) - 1
             let before = log.newestSeq
             let how = log.opened(epoch: answer.epoch, oldestBefore: oldestBefore) {
-                let seen = self.delegate.seenEntries
+                let seen = (self.delegate.seenEntries + self.unheld).sorted { $0.seq < $1.seq }
+                self.unheld = []
                 self.former += seen.map(\.body)
                 self.pollsSinceFork = 0
                 return seen
             }
             delegate.opened(epoch: answer.epoch, isNew: how == .isNew, oldestBefore: oldestBefore)
             if how == .goesOn, log.newestSeq > before { delegate.skipped(to: log.newestSeq) }
-            take(answer.epoch, entries, upTo: answer.newestSeq)
+            catchUp(answer, entries)
         }
     }
 
-    func take(_ epoch: String, _ entries: [(seq: UInt64, body: [UInt8])], upTo newest: UInt64) {
-        for entry in entries { arrived(epoch, entry.seq, [entry.body]) }
-        guard log.newestSeq >= newest || entries.isEmpty else { return readOn(epoch, upTo: newest) }
+    func catchUp(_ answer: LogCommit.Answer, _ entries: [LogCommit.Entry]) {
+        let (epoch, newest) = (answer.epoch, answer.newestSeq)
+        take(epoch, entries[...]) { [weak self] in
+            guard let self else { return }
+            if log.newestSeq >= newest {
+                caughtUp(epoch)
+            } else if let unstored = answer.unstoredFrom, unstored <= log.newestSeq + 1 {
+                passAll { [weak self] in
+                    self?.passUnstored(epoch, upTo: newest)
+                    self?.caughtUp(epoch)
+                }
+            } else if entries.isEmpty {
+                caughtUp(epoch)
+            } else {
+                readOn(answer)
+            }
+        }
+    }
+
+    func caughtUp(_ epoch: String) {
         isCatchingUp = false
         takeEarly(epoch)
         restoreFormer()
@@ -81,13 +102,9 @@ extension LogFollower {
         flush()
     }
 
-    func readOn(_ epoch: String, upTo newest: UInt64) {
-        let opening = opening
-        store.perform(LogCommit.range(keys, after: log.newestSeq, limit: Self.rangeMax)) { [weak self] result in
-            guard let self, self.opening == opening, !isClosed else { return }
-            guard case .success(let reply) = result, let entries = LogCommit.entries(reply) else { return }
-            trimmed(entries)
-            take(epoch, entries, upTo: newest)
+    func readOn(_ answer: LogCommit.Answer) {
+        read(answer.epoch, after: log.newestSeq) { [weak self] entries in
+            if let self, let entries { catchUp(answer, entries) }
         }
     }
 
@@ -108,11 +125,20 @@ extension LogFollower {
                 idKey: keys.id(user: message.user, id: message.id), time: message.time, body: body)
         }
         let opening = opening
-        store.perform(LogCommit.operation(keys, terms, messages)) { [weak self] result in
+        store.perform(LogCommit.operation(keys, terms(), messages)) { [weak self] result in
             guard let self, self.opening == opening, !isClosed else { return }
             guard case .success(let reply) = result, let answer = LogCommit.answer(reply) else { return }
             for (entry, result) in zip(known, answer.results) {
-                if case .committed(let seq) = result { arrived(answer.epoch, seq, entry.body) }
+                switch result {
+                case .committed(let seq, let isStored):
+                    arrived(answer.epoch, LogCommit.Entry(seq: seq, body: entry.body, isStored: isStored))
+                case .known(let place, _, _):
+                    // It will not come: another node committed it, it is not stored, and its place was passed here.
+                    let isPassed = place.epoch == log.epoch && place.seq <= log.newestSeq
+                    guard isPassed, log.isMissing(entry.body) else { continue }
+                    log.found(entry.body)
+                    wasSeen(entry.body, at: place.seq)
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 import ControlPlane
 import Foundations
 import Rooms
+import WireProtocol
 
 /// Keeps one room, or one user's inbox, in step with its log in the store: asks, listens, commits and repairs, and tells
 /// the room what came of it. What is decided is decided by `SharedLog`.
@@ -17,6 +18,10 @@ final class LogFollower {
     static let rangeMax = 500
     /// Looks after which an opening without an answer is tried again.
     static let idlePollsMax = 3
+    /// Messages that members have seen, and the room has not, that are remembered.
+    static let unheldMax = 1_000
+    /// Looks after which nobody waits any more for publications that may still come.
+    static let fencePollsMax = 2
     /// How long who comes waits for a log that is being restored to be in step: far longer than that takes.
     static let patienceMilliseconds = 3_000
     /// Between two looks.
@@ -27,6 +32,8 @@ final class LogFollower {
     let store: any Store
     let rules: Rules
     let entriesMax: () -> Int
+    /// One of how many messages the store is to keep now.
+    let storedOneOf: () -> Int
     let makeEpoch: () -> String
     unowned let delegate: any LogFollowerDelegate
     let pace: ResyncPace?
@@ -39,11 +46,17 @@ final class LogFollower {
     var isCatchingUp = false
     var isClosed = false
     /// Repetitions of messages whose place is known and has not come here yet.
-    var repetitions: [(number: UInt64, first: Position, time: Int)] = []
+    var repetitions: [(number: UInt64, first: Position, time: Int, isStored: Bool)] = []
     /// What the last look at the store's place found, when it was ahead of what had come.
     var missedSeq: UInt64 = 0
     /// Bodies of a history that the store lost, in its order, as long as some of them are missing in the present one.
     var former: [[UInt8]] = []
+    /// What is to be done when all has come that was published before: the name under which that shows, and the
+    /// opening in which it was wanted.
+    var fence: (name: String, opening: Int, passed: () -> Void)?
+    /// What members have seen of the present history, but without its place, which was passed as not stored: it is not
+    /// among what the room holds. The newest ones.
+    var unheld: [(seq: UInt64, body: [UInt8])] = []
     /// Looks that found the follower still catching up.
     var idlePolls = 0
     var pollsSinceFork = 0
@@ -51,11 +64,13 @@ final class LogFollower {
     var refreshedAt = 0
 
     /// - Parameters:
+    ///   - makeEpoch: makes names that nothing else has.
     ///   - pace: when messages that were kept are sent; nil: at once.
     ///   - commitLatency: counts how long commits took.
     init(
         _ keys: LogKeys, store: any Store, rules: Rules, entriesMax: @escaping () -> Int,
-        makeEpoch: @escaping () -> String, pace: ResyncPace? = nil, commitLatency: BucketHistogram,
+        storedOneOf: @escaping () -> Int = { 1 }, makeEpoch: @escaping () -> String, pace: ResyncPace? = nil,
+        commitLatency: BucketHistogram,
         delegate: any LogFollowerDelegate
     ) {
         self.pace = pace
@@ -64,6 +79,7 @@ final class LogFollower {
         self.store = store
         self.rules = rules
         self.entriesMax = entriesMax
+        self.storedOneOf = storedOneOf
         self.makeEpoch = makeEpoch
         self.delegate = delegate
     }
@@ -85,12 +101,22 @@ final class LogFollower {
     /// Takes a message in. It is told at once when it can only be provisional.
     func submit(_ submission: Submission) {
         // What members have seen is known here, whatever becomes of the store's history.
-        if log.standing != .following, delegate.isRepetition(submission) { return }
+        if log.standing != .following, isRepetition(submission) { return }
         if let place = log.formerPlace(of: submission.body) {
             return delegate.repeated(submission, first: place, time: submission.time)
         }
         let number = log.submitted(submission)
         if log.standing == .away, let kept = log.submission(number) { delegate.provisional(kept) }
+    }
+
+    /// Whether members here have seen a message before; its author is told then.
+    private func isRepetition(_ submission: Submission) -> Bool {
+        guard let first = unheld.first(where: { SharedLog.areSame($0.body, submission.body) }) else {
+            return delegate.isRepetition(submission)
+        }
+        let time = first.body.withUnsafeBytes(MessageBody.time) ?? submission.time
+        delegate.repeated(submission, first: Position(epoch: log.epoch, seq: first.seq), time: time)
+        return true
     }
 
     /// Gives back all messages that wait for a place; they get none any more.
@@ -128,7 +154,7 @@ final class LogFollower {
         isCatchingUp = false
         for number in log.storeLost() {
             guard let submission = log.submission(number) else { continue }
-            if delegate.isRepetition(submission) {
+            if isRepetition(submission) {
                 _ = log.removed(number)
             } else {
                 delegate.provisional(submission)
@@ -159,7 +185,7 @@ final class LogFollower {
     func refresh(at now: Int) {
         guard isInStep, log.standing == .following, now - refreshedAt >= rules.keptMilliseconds / 4 else { return }
         refreshedAt = now
-        store.perform(LogCommit.operation(keys, terms, [])) { _ in }
+        store.perform(LogCommit.operation(keys, terms(), [])) { _ in }
     }
 
     /// Looks how far the log is, as the last publication of all may have been lost: what a look finds must be here by
@@ -171,6 +197,7 @@ final class LogFollower {
         if isCatchingUp || log.standing == .opening {
             // An answer was refused or lost with its connection.
             idlePolls += 1
+            if idlePolls >= Self.fencePollsMax, let name = fence?.name { return passFence(name) }
             if idlePolls >= Self.idlePollsMax { open() }
             return
         }

@@ -17,6 +17,8 @@ protocol LogFollowerDelegate: AnyObject {
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool)
     /// Entries up to `seq` will not come: the store has them no longer.
     func skipped(to seq: UInt64)
+    /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was missed.
+    func passedUnstored(upTo seq: UInt64)
     /// Whether a message that can only be kept here was sent before, as far as this node knows; then its author is told.
     func isRepetition(_ submission: Submission) -> Bool
     /// A message is to be delivered without a place, because the store is away.

@@ -64,7 +64,7 @@ extension SharedRoom {
             if notice.values == [home.room.log.epoch] { deleted() }
         case .settings:
             if !isOwn { readFacts() }
-        case .kick, .whereabouts: break
+        case .kick, .whereabouts, .fence: break
         }
     }
 

@@ -43,6 +43,7 @@ extension SharedRoom: LogFollowerDelegate {
         defer { if !arrivals.isEmpty { letIn() } }
         body.withUnsafeBytes { worker.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(worker.writer.bytes, at: worker.loop.unixNow)
+        if let own, !own.isStored { worker.counters.shed(.storage) }
         // What was there before anybody came is history.
         guard isReady else {
             toldSeq = seq
@@ -75,18 +76,25 @@ extension SharedRoom: LogFollowerDelegate {
             let log = home.room.log
             // For them the epoch is another one than they were told, whatever they had.
             let replayAfter = position.map { ResumePlan(from: $0, in: log).replayAfter } ?? lastSeq(before: time)
-            worker.writer.gap(
-                room: home.room.id, epoch: log.epoch, nextSeq: replayAfter + 1,
-                reason: GapReason.epochChanged.rawValue)
-            var replay = [Worker.Replayed.frame(worker.scratch.frame(.text, worker.writer.bytes))]
+            var reached = (log.firstSeq(after: replayAfter) ?? log.newestSeq + 1) - 1
+            var replay = [gapFrame(before: reached + 1, .epochChanged)]
             for entry in log.entries(after: replayAfter, countMax: .max, byteCountMax: .max) {
+                if entry.seq > reached + 1 { replay.append(gapFrame(before: entry.seq, .notStored)) }
                 replay.append(replayed(entry, to: info))
+                reached = entry.seq
             }
+            if log.newestSeq > reached { replay.append(gapFrame(before: log.newestSeq + 1, .notStored)) }
             worker.flush(home)
             worker.post(to: info.worker) { [replay] in $0.deliver(replay, to: info) }
         }
         placed = [:]
         forgetLateMembers()
+    }
+
+    private func gapFrame(before seq: UInt64, _ reason: GapReason) -> Worker.Replayed {
+        worker.writer.gap(
+            room: home.room.id, epoch: home.room.log.epoch, nextSeq: seq, reason: reason.rawValue)
+        return .frame(worker.scratch.frame(.text, worker.writer.bytes))
     }
 
     /// An entry of the history as a member gets it that came before the room had its place.
@@ -181,6 +189,15 @@ extension SharedRoom: LogFollowerDelegate {
     func skipped(to seq: UInt64) {
         home.room.replaceHistory(epoch: home.room.log.epoch, forkedAt: seq)
         if gapReason == nil { gapReason = .trimmed }
+    }
+
+    func passedUnstored(upTo seq: UInt64) {
+        home.room.passUnstored(upTo: seq)
+        if isReady {
+            if gapReason == nil { gapReason = .notStored }
+            tellGap(before: seq + 1)
+        }
+        toldSeq = seq
     }
 
     func isRepetition(_ submission: Submission) -> Bool {

@@ -55,6 +55,7 @@ final class SharedRoom {
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
             entriesMax: { [unowned home] in home.room.settings.historySize },
+            storedOneOf: { [unowned worker] in worker.storedOneOf },
             makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace,
             commitLatency: worker.counters.store.commitLatency, delegate: self)
         self.follower = follower
@@ -198,7 +199,8 @@ final class SharedRoom {
         submission.rawID.withUnsafeBytes { id in
             worker.writer.ack(
                 .room(home.room.id), id: id, position: place.position, time: place.time,
-                isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis)
+                isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis,
+                isStored: submission.isStored)
         }
     }
 

@@ -1,5 +1,6 @@
 import ControlPlane
 import Foundations
+import NetworkIO
 import Rooms
 import WireProtocol
 
@@ -24,17 +25,36 @@ extension Worker {
         RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursor.script, PushClaim.script,
     ]
 
-    /// Sends what was submitted in this turn.
+    /// Sends what was submitted in this turn; for rooms, once what the tier says has been collected.
     func commitSubmitted() {
-        var position = 0
-        while position < roomsToCommit.count {
-            roomsToCommit[position].commitSubmitted()
-            position += 1
+        if !roomsToCommit.isEmpty, isCommitDue {
+            var position = 0
+            while position < roomsToCommit.count {
+                roomsToCommit[position].commitSubmitted()
+                position += 1
+            }
+            roomsToCommit.removeAll(keepingCapacity: true)
         }
-        roomsToCommit.removeAll(keepingCapacity: true)
         for shared in usersToCommit { shared.commitSubmitted() }
         usersToCommit.removeAll(keepingCapacity: true)
     }
+
+    private var isCommitDue: Bool {
+        // Who is closed by a drain is to have its acks before.
+        guard case .every(let milliseconds) = tierPolicy.storage, milliseconds > 0, !isDraining else {
+            commitWindow.close()
+            return true
+        }
+        switch commitWindow.asked(at: Clock.monotonicNanoseconds(), length: milliseconds * 1_000_000) {
+        case .over: return true
+        case .open(let end):
+            if let end { commitTimer?.schedule(at: end) }
+            return false
+        }
+    }
+
+    /// One of how many messages of rooms the store is to keep now.
+    var storedOneOf: Int { if case .sampled(let count) = tierPolicy.storage { count } else { 1 } }
 
     /// Takes a message to the shared log; false when it can't be kept.
     func submit(

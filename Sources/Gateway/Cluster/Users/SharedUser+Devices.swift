@@ -55,7 +55,7 @@ extension SharedUser: ClusterPresenceDelegate {
             _ = closeAll()
         case .whereabouts:
             if notice.values.count == 2 { tellWhereabouts(on: notice.values[0], question: notice.values[1]) }
-        case .typing, .read, .deleted, .settings: break
+        case .typing, .read, .deleted, .settings, .fence: break
         }
     }
 

@@ -103,6 +103,9 @@ extension SharedUser: LogFollowerDelegate {
         if isReady, gapReason == nil { gapReason = .trimmed }
     }
 
+    /// Inboxes are stored whole, so what a log that says otherwise lacks was lost.
+    func passedUnstored(upTo seq: UInt64) { skipped(to: seq) }
+
     // MARK: Authors
 
     /// Tells the author of a message that was committed now, or by somebody else before.
