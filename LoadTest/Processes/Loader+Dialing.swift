@@ -17,6 +17,8 @@ struct Dialing {
     var purpose = Purpose.connect
     /// Local numbers that are to be dialled, before those that were never dialled.
     var again: ContiguousArray<Int> = []
+    /// Local numbers that the server told to wait, and until when (loop milliseconds).
+    var told: [(local: Int, until: Int)] = []
     var next = 0
     var end = 0
     var inFlight = 0
@@ -156,9 +158,36 @@ extension Loader {
         switch dialing.purpose {
         case .churn: if dialing.end > 0 { dialing.again.append(local) }
         case .comeBack where dialing.startedAt != nil: dialing.again.append(local)
-        case .comeBack, .connect: dialing.givenUp += 1
+        case .comeBack, .connect:
+            if let wait = Self.retryMilliseconds(end) {
+                dialing.told.append((local, loop.now + wait))
+            } else {
+                dialing.givenUp += 1
+            }
         }
         tellWhenAllAreIn()
+    }
+
+    /// Dials those again whose time to wait is over; the grain is the loop's tick.
+    func dialTold() {
+        guard !dialing.told.isEmpty else { return }
+        dialing.again.append(contentsOf: dialing.told.filter { $0.until <= loop.now }.map(\.local))
+        dialing.told.removeAll { $0.until <= loop.now }
+        dialMore()
+    }
+
+    /// After how long the server wants to see a client again, if it does: what it says with the close codes that shed load
+    /// (PROTOCOL: close codes), or some seconds after a 503.
+    private static func retryMilliseconds(_ end: WebSocketClientEnd) -> Int? {
+        switch end {
+        case .refused(503): return Int.random(in: 1_000...5_000)
+        case .closed(1012...1013, let reason), .closed(4100...4102, let reason):
+            let said = reason.firstRange(of: "\"retry_ms\":").flatMap { range in
+                Int(reason[range.upperBound...].prefix { $0.isNumber })
+            }
+            return said.map { min($0, 60_000) } ?? Int.random(in: 1_000...5_000)
+        default: return nil
+        }
     }
 
     static func reason(_ end: WebSocketClientEnd) -> String {
@@ -171,7 +200,7 @@ extension Loader {
     }
 
     private func tellWhenAllAreIn() {
-        guard let startedAt = dialing.startedAt, !dialing.hasNext, dialing.inFlight == 0,
+        guard let startedAt = dialing.startedAt, !dialing.hasNext, dialing.told.isEmpty, dialing.inFlight == 0,
             inCount + dialing.givenUp >= clients.count
         else { return }
         dialing.startedAt = nil

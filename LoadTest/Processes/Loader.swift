@@ -94,6 +94,7 @@ final class Loader: EventLoopDelegate {
     func loopWoken() {}
     func loopTicked() {
         resendHeld()
+        dialTold()
         continueSettling()
     }
     func loopTurnEnding() {

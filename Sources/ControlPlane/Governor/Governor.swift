@@ -52,7 +52,8 @@ package struct Governor: Sendable {
         report.pressure = emergency == nil ? highest.pressure : 1
         report.reason = reason
         report.readings = gauge.readings
-        let next = ladder.sampled(highest.pressure, isEmergency: emergency != nil, demand: demand, at: now)
+        let next = ladder.sampled(
+            highest.pressure, deep: gauge.deepPressure, isEmergency: emergency != nil, demand: demand, at: now)
         return next.map { change(to: $0, reason ?? Reason.recovered, unix: time) }
     }
 

@@ -30,8 +30,8 @@ package struct Ladder: Sendable {
     package private(set) var isPinned = false
     private let marks: LadderMarks
     private var caution = Caution()
-    /// The pressure of the last sample.
-    private var former = 0.0
+    /// The tier that the last sample called for.
+    private var formerlyWanted = Tier.normal
     /// Since when the pressure has been below the tier's leave mark; nil while it is not.
     private var calmSince: Int?
     /// When the tier was entered.
@@ -47,30 +47,36 @@ package struct Ladder: Sendable {
     ///
     /// - Parameters:
     ///   - pressure: 0 … 1, smoothed.
+    ///   - deep: the part of it that may call for more than light.
     ///   - isEmergency: heavy at once, and as long as it lasts.
     /// - Returns: the tier that was entered; nil when it stays.
-    package mutating func sampled(_ pressure: Double, isEmergency: Bool, demand: Demand, at now: Int) -> Tier? {
-        defer { former = pressure }
+    package mutating func sampled(
+        _ pressure: Double, deep: Double, isEmergency: Bool, demand: Demand, at now: Int
+    ) -> Tier? {
+        let called = max(marks.tier(at: deep), min(.light, marks.tier(at: pressure)))
+        defer { formerlyWanted = called }
         guard !isPinned else { return nil }
         if let last = lastStepDown, now - last.at >= Self.undoneMilliseconds {
             // It held.
             (lastStepDown, caution.undoneUnder) = (nil, nil)
         }
-        let wanted = isEmergency ? .heavy : marks.tier(at: min(pressure, former))
+        let wanted = isEmergency ? .heavy : min(called, formerlyWanted)
         if wanted > tier { return stepUp(to: wanted, demand, at: now) }
         guard let rung = marks[tier] else {
             // Long enough at normal: what was learned of the last overload no longer holds.
             if now - since >= Self.undoneMilliseconds { caution = Caution() }
             return nil
         }
-        guard pressure < rung.leave, !isEmergency else {
+        // What calls for light alone does not hold the node above it.
+        let holding = tier > .light ? deep : pressure
+        guard holding < rung.leave, !isEmergency else {
             calmSince = nil
             return nil
         }
         let calm = calmSince ?? now
         calmSince = calm
         guard now - calm >= rung.calmMilliseconds else { return nil }
-        let isSafe = canLeave(rung, pressure, demand)
+        let isSafe = canLeave(rung, holding, demand)
         guard isSafe || now - since >= caution.wait else { return nil }
         return stepDown(isTry: !isSafe, at: now)
     }
@@ -122,7 +128,7 @@ package struct Ladder: Sendable {
         guard isPinned else { return nil }
         isPinned = false
         (caution, lastStepDown) = (Caution(), nil)
-        let next = marks.tier(at: former)
+        let next = formerlyWanted
         guard next != tier else { return nil }
         enter(next, at: now)
         return next

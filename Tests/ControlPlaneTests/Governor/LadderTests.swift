@@ -13,11 +13,13 @@ struct LadderTests {
         /// The last tier that was entered meanwhile.
         @discardableResult
         mutating func hold(
-            _ pressure: Double, samples: Int, emergency: Bool = false, demand: Demand = Demand()
+            _ pressure: Double, deep: Double? = nil, samples: Int, emergency: Bool = false, demand: Demand = Demand()
         ) -> Tier? {
             var entered: Tier?
             for _ in 0..<samples {
-                entered = ladder.sampled(pressure, isEmergency: emergency, demand: demand, at: now) ?? entered
+                entered =
+                    ladder.sampled(
+                        pressure, deep: deep ?? pressure, isEmergency: emergency, demand: demand, at: now) ?? entered
                 now += LadderTests.step
             }
             return entered
@@ -34,6 +36,19 @@ struct LadderTests {
         var below = Climb()
         below.hold(pressure.nextDown, samples: 1000)
         #expect(below.ladder.tier < tier)
+    }
+
+    @Test("What is for light alone leads no further, and holds the node no higher")
+    func lightAlone() {
+        var climb = Climb()
+        climb.hold(1, deep: 0.3, samples: 100)
+        #expect(climb.ladder.tier == .light)
+        climb.hold(0.95, samples: 2)
+        #expect(climb.ladder.tier == .heavy)
+        climb.hold(1, deep: 0.3, samples: 200)
+        #expect(climb.ladder.tier == .light)
+        climb.hold(0.3, samples: 200)
+        #expect(climb.ladder.tier == .normal)
     }
 
     @Test("A single sample is no reason, and of two the lower one counts")

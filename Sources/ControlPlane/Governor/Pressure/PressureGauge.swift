@@ -66,17 +66,39 @@ package struct PressureGauge: Sendable {
         return outside && busyShare.map { $0.value < Self.idleShare } ?? false
     }
 
+    /// Whether the node's own delays say that what presses is its own trouble.
+    private var isConfirmed: Bool {
+        !isHeldUp && max(smoothed(.loopLag), smoothed(.queueDelay)) >= Self.confirmation
+    }
+
     /// What a signal counts for, 0 … 1; nil while it is absent.
     package func pressure(of signal: Signal) -> Double? {
         guard let state = states[signal.rawValue] else { return nil }
-        let isConfirmed = !isHeldUp && max(smoothed(.loopLag), smoothed(.queueDelay)) >= Self.confirmation
         switch signal.kind {
         case .own:
             let isDelay = signal == .loopLag || signal == .queueDelay
             return isDelay && isHeldUp ? min(state.pressure, Self.cap) : state.pressure
-        case .processor: return isConfirmed ? state.pressure : min(state.pressure, Self.processorCap)
-        case .outside: return isConfirmed ? state.pressure : min(state.pressure, Self.cap)
+        case .processor: return min(state.pressure, Self.processorCap)
+        case .outside: return min(state.pressure, isConfirmed ? Self.processorCap : Self.cap)
         case .capped: return min(state.pressure, Self.cap)
+        }
+    }
+
+    /// What of the pressure may lead, or keep the node, above light: all but what counts for no more than that.
+    package var deepPressure: Double {
+        Signal.allCases.reduce(0) { highest, signal in
+            guard let state = states[signal.rawValue], let pressure = pressure(of: signal) else { return highest }
+            return isForLightAlone(signal, state) ? highest : max(highest, pressure)
+        }
+    }
+
+    /// Whether a signal counts for light at most.
+    private func isForLightAlone(_ signal: Signal, _ state: State) -> Bool {
+        switch signal.kind {
+        case .own: (signal == .loopLag || signal == .queueDelay) && isHeldUp
+        case .processor: false
+        case .outside: !isConfirmed
+        case .capped: true
         }
     }
 

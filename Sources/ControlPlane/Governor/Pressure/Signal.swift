@@ -8,9 +8,9 @@ package enum Signal: Int, CaseIterable, Sendable {
         /// It counts in full.
         case own
         /// The node's processors are used up, or withheld. By itself that is no overload: a node that keeps its queues
-        /// short at full use serves best. Counts up to moderate unless the node's own delays confirm it.
+        /// short at full use serves best. Counts up to moderate; the delays that it causes count by themselves.
         case processor
-        /// Others on the machine cause it. Counts up to light unless the node's own delays confirm it.
+        /// Others on the machine cause it. Counts up to light, and up to moderate when the node's own delays confirm it.
         case outside
         /// Giving up more than light does would not help: it is a limit that is kept anyway, or somebody else's delay.
         case capped

@@ -44,7 +44,7 @@ struct PressureGaugeTests {
     }
 
     @Test(
-        "Outside causes count as light, processors in use as moderate, unless the node's own delays confirm them",
+        "Outside causes count as light, and as moderate when the node's own delays confirm them, as processors in use do",
         arguments: [
             (Signal.hostCPU, 100.0, 0.70), (.steal, 50, 0.70), (.cpuPressure, 100, 0.70), (.cpu, 1, 0.85),
             (.cpuThrottled, 100, 0.85),
@@ -53,9 +53,12 @@ struct PressureGaugeTests {
         #expect(gauge([signal: value]).pressure(of: signal) == cap)
         // Below and above a pressure of one half.
         #expect(gauge([signal: value, .queueDelay: 8], busy: 1).pressure(of: signal) == cap)
-        #expect(try #require(gauge([signal: value, .queueDelay: 10], busy: 1).pressure(of: signal)) > 0.99)
-        #expect(try #require(gauge([signal: value, .loopLag: 30], busy: 1).pressure(of: signal)) > 0.99)
+        #expect(gauge([signal: value, .queueDelay: 10], busy: 1).pressure(of: signal) == 0.85)
+        #expect(gauge([signal: value, .loopLag: 30], busy: 1).pressure(of: signal) == 0.85)
         #expect(gauge([signal: value, .memory: 1], busy: 1).pressure(of: signal) == cap)
+        // What is for light alone neither leads nor keeps the node above it.
+        #expect(gauge([signal: value]).deepPressure == (cap > 0.7 ? cap : 0))
+        #expect(gauge([signal: value, .queueDelay: 10], busy: 1).deepPressure == 0.85)
     }
 
     @Test(
@@ -65,12 +68,14 @@ struct PressureGaugeTests {
         ])
     func capped(signal: Signal, value: Double) {
         #expect(gauge([signal: value, .loopLag: 100], busy: 1).pressure(of: signal) == 0.70)
+        #expect(gauge([signal: value]).deepPressure == 0)
     }
 
     @Test("On a busy machine the delays of a node that does little are the machine's")
     func heldUp() throws {
         let late: [Signal: Double] = [.hostCPU: 100, .loopLag: 90]
         #expect(gauge(late, busy: 0.24).highest.pressure == 0.70)
+        #expect(gauge(late, busy: 0.24).deepPressure == 0)
         #expect(gauge(late, busy: 0.26).highest.pressure > 0.9)
         #expect(gauge(late).highest.pressure > 0.9, "not known: not excused")
         #expect(gauge([.hostCPU: 60, .loopLag: 90], busy: 0.1).highest.pressure > 0.9)
