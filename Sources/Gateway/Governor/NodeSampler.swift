@@ -32,6 +32,8 @@ final class NodeSampler {
     private var demand = DemandMeter()
     private var openFiles = OpenFileCount()
     private var descriptorFailures = 0
+    /// Frames that were over a connection's rate: all, and those that came while a tier had lowered it.
+    private var overRate = (total: 0, byTier: 0)
     private var blindUntil = 0
 
     init(context: NodeContext) {
@@ -62,9 +64,10 @@ final class NodeSampler {
         sample.emergency = Emergency.found(
             in: sample.readings, stallMilliseconds: isBlind ? 0 : stall(at: now),
             memoryWasReclaimed: found.memoryWasReclaimed, outOfDescriptors: wasOutOfDescriptors())
-        let suppressed = Self.frameKinds.reduce(0) { total, kind in
+        let shed = Self.frameKinds.reduce(0) { total, kind in
             total + context.counters.reduce(0) { $0 + $1.shedCount(kind) }
         }
+        let suppressed = shed + refusedByTier()
         let frames = context.counters.reduce(0) { $0 + $1.messagesIn.value }
         sample.demand = demand.sampled(admitted: max(0, frames - suppressed), suppressed: suppressed, at: now)
         let connections = context.connectionCount.load(ordering: .relaxed)
@@ -103,6 +106,15 @@ final class NodeSampler {
                 Double(link.outboxMessages.value) * workers / Double(messages),
                 Double(link.outboxBytes.value) * workers / Double(bytes))
         }.max()
+    }
+
+    /// Frames that were refused since the start as they were over a rate that a tier had lowered. Some would have been over
+    /// the configured one, too; which, is not known.
+    private func refusedByTier() -> Int {
+        let total = context.counters.reduce(0) { $0 + $1.count(.rateLimited) }
+        if context.governor.current.tierInEffect > .normal { overRate.byTier += total - overRate.total }
+        overRate.total = total
+        return overRate.byTier
     }
 
     private func wasOutOfDescriptors() -> Bool {

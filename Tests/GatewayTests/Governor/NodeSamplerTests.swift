@@ -91,6 +91,25 @@ struct NodeSamplerTests {
         #expect(sampler.sample(lateness: 0, at: 1_000).demand == Demand(admitted: 60, suppressed: 40))
     }
 
+    @Test("What is over a connection's rate is given up where a tier has lowered that, and not at normal")
+    func rateOfATier() throws {
+        let context = try context()
+        let sampler = NodeSampler(context: context)
+        _ = sampler.sample(lateness: 0, at: 0)
+        func refuse(_ count: Int) {
+            context.counters[0].messagesIn.add(count)
+            for _ in 0..<count { context.counters[0].refused(.rateLimited) }
+        }
+        refuse(5)
+        #expect(sampler.sample(lateness: 0, at: 250).demand.suppressed == 0)
+        context.governor.withLock { $0.tier = .moderate }
+        refuse(8)
+        #expect(sampler.sample(lateness: 0, at: 1_000).demand == Demand(admitted: 5, suppressed: 8))
+        context.governor.withLock { $0.isDryRun = true }
+        refuse(7)
+        #expect(sampler.sample(lateness: 0, at: 2_000).demand == Demand(admitted: 6, suppressed: 4))
+    }
+
     @Test("Descriptors are counted rarely, and connections added to what else there is")
     func openFiles() throws {
         var count = OpenFileCount()
