@@ -42,7 +42,7 @@ extension Connection {
         let most = worker.load.limits.messageBytesMax
         sendError(
             .tooLarge, "the node takes messages of at most \(most) bytes at present", id: frame.id?.text,
-            room: frame.room, retryMilliseconds: worker.suspensionMilliseconds())
+            room: frame.room)
     }
 
     /// The inner controller does not take the frame.
