@@ -50,6 +50,8 @@ def test_counters_count(make_node, room):
         assert now['sluice_messages_refused_total{reason="bad_frame"}'] == 1
         assert now['sluice_messages_refused_total{reason="rate_limited"}'] == 0
         until(lambda: metrics(node)["sluice_rooms"] == 1, what="the room")
+        for name in ["sluice_delivery_latency_seconds", "sluice_queue_delay_seconds"]:
+            until(lambda name=name: metrics(node)[name + "_count"] > 0, what=name)
     until(lambda: metrics(node)["sluice_connections"] == 0, what="nobody")
     assert metrics(node)["sluice_connections_accepted_total"] >= 2
 

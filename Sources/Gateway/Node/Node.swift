@@ -101,6 +101,10 @@ package final class Node {
     }
 
     private func start(_ listeners: [ListeningSocket]) throws(SystemError) {
+        // Before there is anybody who answers: who sees the node ready may ask it to end at once.
+        signals = try SignalWatcher(SignalWatcher.termination, loop: loop) { [unowned self] signal in
+            terminate(signal)
+        }
         for (index, listener) in listeners.enumerated() {
             let (context, mail) = (context, mail)
             let thread = try Thread(name: "worker-\(index)") {
@@ -116,9 +120,6 @@ package final class Node {
                 }
             }
             workers.append(thread)
-        }
-        signals = try SignalWatcher(SignalWatcher.termination, loop: loop) { [unowned self] signal in
-            terminate(signal)
         }
     }
 

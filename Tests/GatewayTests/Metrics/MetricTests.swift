@@ -38,6 +38,21 @@ struct MetricTests {
         #expect(try ProjectFile.table("alerts", in: "docs/monitoring.md") == Alert.documentTable())
     }
 
+    @Test("docs/monitoring.md lists the values of the labels")
+    func labels() throws {
+        func row(_ label: String, _ names: [StaticString]) -> String {
+            "| \(label) | " + names.map { "`\($0)`" }.joined(separator: ", ")
+        }
+        let rows = [
+            row("`mode`", NodeMode.allCases.map(\.name)),
+            row("`reason` of connections", ConnectionRefusal.allCases.map(\.name)),
+            row("`reason` of messages", MessageRefusal.allCases.map(\.name)),
+            row("`to`", Tier.allCases.map(\.name)),
+        ]
+        let text = try ProjectFile.text("docs/monitoring.md")
+        for row in rows { #expect(text.contains(row + " |\n") || text.contains(row + ": "), "\(row)") }
+    }
+
     @Test("docs/monitoring.md has the table that they make")
     func document() throws {
         #expect(try ProjectFile.table("metrics", in: "docs/monitoring.md") == Metric.documentTable())

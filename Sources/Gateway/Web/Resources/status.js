@@ -61,8 +61,7 @@ const put = (id, text) => (byId(id).textContent = text);
 
 function show(status) {
   byId("numbers").hidden = false;
-  const { connections, messages, process } = status;
-  const governor = status.governor ?? { tier: "normal" }; // a node that doesn't govern load has one tier
+  const { connections, messages, process, governor } = status;
   put("node", `${status.node} · ${status.version}`);
   put("connections", count(connections.current));
   put("connections-sub", `of ${count(connections.max)}, ${count(connections.accepted_total)} so far`);
@@ -91,7 +90,6 @@ function show(status) {
   byId("refused-none").hidden = refused.length > 0;
   rows("refused", refused);
   showProcess(process);
-  for (const id of ["governor-card", "shed-card"]) byId(id).hidden = !status.governor;
   showGovernor(governor);
   showAlerts(status.alerts);
   showRedis(status.redis);
@@ -120,9 +118,9 @@ function showProcess(process) {
 
 /** The tile, and above everything what an operator has changed. */
 function showTier(governor) {
-  put("governor-tier", governor.tier + (governor.pinned ? " (pinned)" : ""));
+  put("governor-tier", governor.tier);
   byId("governor-tier").dataset.tier = governor.tier;
-  put("tier-sub", governor.since_at ? `for ${duration((Date.now() - governor.since_at) / 1000)}` : "nothing is shed");
+  put("tier-sub", `${governor.pinned ? "pinned, " : ""}for ${duration((Date.now() - governor.since_at) / 1000)}`);
   const notes = [
     governor.dry_run && "Dry run: tiers are decided and shown, nothing is shed.",
     governor.pinned && "The tier is pinned by an operator; the governor does not change it.",
@@ -140,26 +138,25 @@ function valueOf({ value, unit }) {
 }
 
 function showGovernor(governor) {
-  const pressure = Number(governor.pressure ?? 0);
   facts("governor", [
-    ["Pressure", pressure.toFixed(2)],
-    [null, bar(pressure, "Pressure")],
+    ["Pressure", governor.pressure.toFixed(2)],
+    [null, bar(governor.pressure, "Pressure")],
     ["Because of", governor.reason ? words(governor.reason) : "nothing"],
-    ["Suspended", (governor.suspended ?? []).map(words).join(", ") || "nothing"],
+    ["Suspended", governor.suspended.map(words).join(", ") || "nothing"],
   ]);
-  rows("signals", Object.entries(governor.signals ?? {}).map(([name, signal]) => [
+  rows("signals", Object.entries(governor.signals).map(([name, signal]) => [
     words(name), valueOf(signal), bar(signal.pressure, `Pressure of ${words(name)}`),
   ]));
-  const shed = Object.entries(governor.shed_total ?? {}).filter(([, number]) => number > 0);
+  const shed = Object.entries(governor.shed_total).filter(([, number]) => number > 0);
   byId("shed-none").hidden = shed.length > 0;
   rows("shed", shed.map(([kind, number]) => [words(kind), count(number)]));
-  const transitions = [...(governor.transitions ?? [])].sort((a, b) => b.at - a.at).slice(0, 10);
+  const transitions = [...governor.transitions].sort((a, b) => b.at - a.at).slice(0, 10);
   byId("transitions-card").hidden = transitions.length === 0;
   const line = (change) => [timeElement(change.at), change.from, change.to, words(change.reason)];
   rows("transitions", transitions.map(line), false);
 }
 
-function showAlerts(alerts = []) {
+function showAlerts(alerts) {
   byId("alerts").hidden = alerts.length === 0;
   const text = (alert) => `${words(alert.name)} (for ${duration((Date.now() - alert.since_at) / 1000)})`;
   put("alerts", alerts.length === 0 ? "" : `To be looked at: ${alerts.map(text).join(", ")}.`);
