@@ -269,8 +269,8 @@ public final class EventLoop {
         sockets.releaseClosed()
         // What is collected lies in it.
         if collected.isEmpty { scratch.recycle() }
-        isReleaseDue = false
         delegate?.loopTurnEnded()
+        isReleaseDue = false
     }
 
     private func updateClock() {

@@ -122,6 +122,7 @@ def test_presence(held, room, name):
             counts += [frame["users"] for frame in frames if frame["type"] == "presence"]
             assert counts[-1] in {2, 3} and len(counts) == 1, "a count at most every ten seconds"
             assert held.shed["presence"] == before + 2
+        until(lambda: held.shed["presence"] == before + 4, what="both have gone")
         held.put("normal")
         assert ann.seek("presence", users=1), "what was owed is told when the tier is left"
 

@@ -2,8 +2,8 @@
 ///
 /// A write costs the same whatever its size, and at most one per connection and window is made: with windows of 40 ms a
 /// worker carries several times the messages that it can carry one by one, at the price of those milliseconds. So it is what
-/// is done before anything is shed. A window is kept for as long as the load is that made it necessary, and tried shorter at
-/// times, less and less often.
+/// is done before anything is shed. A window is kept for as long as the load is that made it necessary; while the worker has
+/// time left it is tried shorter, after each try that failed less soon.
 package struct AdaptiveBatching: Sendable {
     /// The windows that there are, in milliseconds.
     package static let steps = [0, 5, 10, 20, 40]
@@ -11,7 +11,9 @@ package struct AdaptiveBatching: Sendable {
     private static let relievedShare = 0.7
     /// How long a lower load is seen before the window becomes shorter.
     private static let relievedMilliseconds = 300
-    private static let firstHoldMilliseconds = 10_000
+    private static let firstHoldMilliseconds = 500
+    /// A worker with less to do may do with a shorter window: that makes at most twice the writes.
+    private static let busyShareMax = 0.75
     private static let lastHoldMilliseconds = 120_000
 
     private var level = 0
@@ -35,7 +37,7 @@ package struct AdaptiveBatching: Sendable {
     package mutating func delayed(excess: Double, load: Double) {
         if sinceTry != nil { hold = min(hold * 2, Self.lastHoldMilliseconds) }
         (sinceTry, calmMilliseconds, relieved) = (nil, 0, 0)
-        let rise = excess > 10 ? 3 : excess > 4 ? 2 : 1
+        let rise = excess > 8 ? 2 : 1
         let last = min(Self.steps.count - 1, level + rise)
         while level < last {
             level += 1
@@ -44,13 +46,17 @@ package struct AdaptiveBatching: Sendable {
     }
 
     /// Nothing waits, and nothing is shed.
-    package mutating func calm(milliseconds elapsed: Int, load: Double) {
+    /// - Parameters:
+    ///   - load: requests per second.
+    ///   - busy: the share of the time in which the worker has something to do, 0 … 1.
+    package mutating func calm(milliseconds elapsed: Int, load: Double, busy: Double) {
         if let tried = sinceTry {
-            sinceTry = tried + elapsed > hold ? nil : tried + elapsed
+            // A try has succeeded when nothing came of it for as long as the next one would have waited.
+            sinceTry = tried + elapsed > max(hold, Self.lastHoldMilliseconds / 4) ? nil : tried + elapsed
             if sinceTry == nil { hold = Self.firstHoldMilliseconds }
         }
         guard level > 0 else { return }
-        calmMilliseconds += elapsed
+        calmMilliseconds = busy < Self.busyShareMax ? calmMilliseconds + elapsed : 0
         relieved = load < loads[level] * Self.relievedShare ? relieved + elapsed : 0
         if relieved >= Self.relievedMilliseconds {
             shorten()

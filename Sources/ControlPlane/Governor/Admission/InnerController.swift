@@ -27,6 +27,8 @@ package struct InnerController: Sendable {
     package var admission = Admission()
     /// Requests per second, averaged.
     private var load = 0.0
+    /// The share of the time in which the loop had something to do, averaged.
+    private var busy = 0.0
     /// Windows that are given to what was done last until it shows.
     private var patience = 0
 
@@ -44,7 +46,9 @@ package struct InnerController: Sendable {
     ///   - elapsed: its length in milliseconds; longer than a window when the loop had nothing to do.
     package mutating func windowEnded(delayMicroseconds: Int?, busy: Double, elapsed: Int) {
         let offered = Double(admission.offeredCount) * 1000 / Double(max(elapsed, 1))
-        load += (offered - load) * min(1, Self.loadWeight * Double(elapsed) / Double(Self.windowMilliseconds))
+        let weight = min(1, Self.loadWeight * Double(elapsed) / Double(Self.windowMilliseconds))
+        load += (offered - load) * weight
+        self.busy += (busy - self.busy) * weight
         defer { admission.begin() }
         let excess = Double(delayMicroseconds ?? 0) / target
         guard excess > 1 else { return relax(busy: busy, elapsed: elapsed) }
@@ -61,7 +65,9 @@ package struct InnerController: Sendable {
 
     private mutating func relax(busy: Double, elapsed: Int) {
         patience = 0
-        guard admission.isShedding else { return batching.calm(milliseconds: elapsed, load: load) }
+        guard admission.isShedding else {
+            return batching.calm(milliseconds: elapsed, load: load, busy: self.busy)
+        }
         let windows = Double(max(elapsed, Self.windowMilliseconds)) / Double(Self.windowMilliseconds)
         let factor = busy < Self.busyTarget ? min(Self.largestRise, Self.busyTarget / max(busy, 0.01)) : 1
         let isIdle = factor >= Self.largestRise
