@@ -50,6 +50,9 @@ public final class EventLoop {
     private let check: UnsafeMutablePointer<uv_check_t>
     private let releaseTimer: UnsafeMutablePointer<uv_timer_t>
     let epoll: Int32
+    /// A set of its own for sockets that are served at once whatever the load: connections to what the node itself needs.
+    let urgentEpoll: Int32
+    private let urgentPoll: UnsafeMutablePointer<uv_poll_t>
     private var probe: QueueProbe
     private let events: UnsafeMutablePointer<epoll_event>
     private let readBuffer: UnsafeMutableRawBufferPointer
@@ -62,6 +65,8 @@ public final class EventLoop {
     /// Patient sockets with something to write, while that is collected.
     private var collected: ContiguousArray<Socket> = []
     private var isReleaseDue = false
+    /// When the last round began, on `Clock.monotonicNanoseconds()`; 0: there was none yet.
+    private var roundAt = 0
     private var readAgain: ContiguousArray<Socket> = []
     private var lastTick: Int = 0
     /// Since when the loop waits; 0: it does not.
@@ -73,7 +78,10 @@ public final class EventLoop {
     package init() throws(SystemError) {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw SystemError(call: "epoll_create1", number: sluice_errno()) }
+        urgentEpoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard urgentEpoll >= 0 else { throw SystemError(call: "epoll_create1", number: sluice_errno()) }
         loop = .allocate(capacity: 1)
+        urgentPoll = .allocate(capacity: 1)
         poll = .allocate(capacity: 1)
         waker = .allocate(capacity: 1)
         timer = .allocate(capacity: 1)
@@ -88,6 +96,7 @@ public final class EventLoop {
         unixNow = Clock.unixMilliseconds()
         wheel = TimerWheel(start: now, tickMilliseconds: Self.tickMilliseconds)
         try SystemError.check("uv_poll_init", uv_poll_init(loop, poll, epoll))
+        try SystemError.check("uv_poll_init", uv_poll_init(loop, urgentPoll, urgentEpoll))
         try SystemError.check("uv_async_init", uv_async_init(loop, waker, sluiceWoken))
         try SystemError.check("uv_timer_init", uv_timer_init(loop, timer))
         try SystemError.check("uv_timer_init", uv_timer_init(loop, releaseTimer))
@@ -95,6 +104,8 @@ public final class EventLoop {
         try SystemError.check("uv_check_init", uv_check_init(loop, check))
         uv_loop_set_data(loop, Unmanaged.passUnretained(self).toOpaque())
         try SystemError.check("uv_poll_start", uv_poll_start(poll, Int32(UV_READABLE.rawValue), sluiceSocketsReady))
+        try SystemError.check(
+            "uv_poll_start", uv_poll_start(urgentPoll, Int32(UV_READABLE.rawValue), sluiceUrgentReady))
         let tick = UInt64(Self.tickMilliseconds)
         try SystemError.check("uv_timer_start", uv_timer_start(timer, sluiceTicked, tick, tick))
         try SystemError.check("uv_prepare_start", uv_prepare_start(prepare, sluicePreparing))
@@ -110,7 +121,9 @@ public final class EventLoop {
         uv_loop_close(loop)
         probe.close()
         close(epoll)
+        close(urgentEpoll)
         poll.deallocate()
+        urgentPoll.deallocate()
         waker.deallocate()
         releaseTimer.deallocate()
         timer.deallocate()
@@ -126,7 +139,7 @@ public final class EventLoop {
         [
             UnsafeMutableRawPointer(poll), UnsafeMutableRawPointer(waker), UnsafeMutableRawPointer(timer),
             UnsafeMutableRawPointer(prepare), UnsafeMutableRawPointer(check),
-            UnsafeMutableRawPointer(releaseTimer),
+            UnsafeMutableRawPointer(releaseTimer), UnsafeMutableRawPointer(urgentPoll),
         ].map { $0.assumingMemoryBound(to: uv_handle_t.self) }
     }
 
@@ -155,7 +168,7 @@ public final class EventLoop {
 
     /// How long what arrives waits in the kernel until this loop looks at it, as it was measured since the last call:
     /// the shortest and the longest wait in microseconds; nil when nothing was read meanwhile.
-    package func takeQueueDelay() -> (min: Int, max: Int)? { probe.take() }
+    package func takeQueueDelay() -> (min: Int, max: Int)? { probe.take(isWaiting: collectingMilliseconds == 0) }
 
     /// The share of the time since the last call in which the loop had something to do, 0 … 1.
     package func takeBusyShare() -> Double {
@@ -164,16 +177,22 @@ public final class EventLoop {
         return now > busySince ? 1 - Double(idleNanoseconds) / Double(now - busySince) : 0
     }
 
-    /// How long what goes to patient sockets is collected before it is written, in milliseconds; 0: once per turn.
-    /// Fewer, larger writes: a write costs the same whatever its size, and so the work that a busy node has is bounded.
+    /// How far apart the rounds are in which the loop reads and writes, in milliseconds; 0: it does so as things come.
+    ///
+    /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs the
+    /// same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and timers go
+    /// on as they come; what they cause for patient sockets waits for the round.
     package var collectingMilliseconds: Int = 0 {
         didSet {
             guard collectingMilliseconds != oldValue else { return }
+            roundAt = 0
             if collectingMilliseconds > 0 {
                 let period = UInt64(collectingMilliseconds)
-                uv_timer_start(releaseTimer, sluiceReleaseDue, period, period)
+                uv_poll_stop(poll)
+                uv_timer_start(releaseTimer, sluiceRoundDue, period, period)
             } else {
                 uv_timer_stop(releaseTimer)
+                uv_poll_start(poll, Int32(UV_READABLE.rawValue), sluiceSocketsReady)
                 isReleaseDue = true
                 uv_async_send(waker)
             }
@@ -206,17 +225,27 @@ public final class EventLoop {
 
     fileprivate func socketsReady() {
         updateClock()
-        let count = epoll_wait(epoll, events, Int32(Self.eventsPerFetch), 0)
-        guard count > 0 else { return }
-        for index in 0..<Int(count) {
+        if fetch(epoll) > 0 { probe.send() }
+    }
+
+    fileprivate func urgentReady() {
+        updateClock()
+        _ = fetch(urgentEpoll)
+    }
+
+    /// Serves sockets that are ready, and says how many those were.
+    private func fetch(_ epoll: Int32) -> Int {
+        let count = Int(epoll_wait(epoll, events, Int32(Self.eventsPerFetch), 0))
+        guard count > 0 else { return 0 }
+        for index in 0..<count {
             let event = events[index]
             if event.data.u64 == QueueProbe.key {
-                probe.arrived()
+                probe.arrived(counts: collectingMilliseconds == 0)
             } else {
                 sockets.find(event.data.u64)?.ready(event.events, readBuffer)
             }
         }
-        probe.send()
+        return count
     }
 
     fileprivate func woken() {
@@ -234,8 +263,18 @@ public final class EventLoop {
         for socket in again { socket.readNow(readBuffer) }
     }
 
-    fileprivate func releaseDue() {
+    /// A round: all that is ready is read; what that caused is written at the end of this turn.
+    fileprivate func roundDue() {
         updateClock()
+        // A round that is late has made everybody wait for so much longer than it was to be.
+        if roundAt > 0 {
+            let due = roundAt + collectingMilliseconds * 1_000_000
+            probe.waited(max(0, turnNanoseconds - due) / 1000)
+        }
+        roundAt = turnNanoseconds
+        // Sockets that become ready meanwhile wait for the next one.
+        var left = sockets.count / Self.eventsPerFetch + 1
+        while left > 0, fetch(epoll) == Self.eventsPerFetch { left -= 1 }
         isReleaseDue = true
     }
 
@@ -304,8 +343,11 @@ private func sluiceSocketsReady(_ handle: UnsafeMutablePointer<uv_poll_t>?, _ st
 }
 private func sluiceWoken(_ handle: UnsafeMutablePointer<uv_async_t>?) { eventLoop(handle?.pointee.loop)?.woken() }
 private func sluiceTicked(_ handle: UnsafeMutablePointer<uv_timer_t>?) { eventLoop(handle?.pointee.loop)?.ticked() }
-private func sluiceReleaseDue(_ handle: UnsafeMutablePointer<uv_timer_t>?) {
-    eventLoop(handle?.pointee.loop)?.releaseDue()
+private func sluiceRoundDue(_ handle: UnsafeMutablePointer<uv_timer_t>?) {
+    eventLoop(handle?.pointee.loop)?.roundDue()
+}
+private func sluiceUrgentReady(_ handle: UnsafeMutablePointer<uv_poll_t>?, _ status: Int32, _ events: Int32) {
+    eventLoop(handle?.pointee.loop)?.urgentReady()
 }
 private func sluicePreparing(_ handle: UnsafeMutablePointer<uv_prepare_t>?) {
     eventLoop(handle?.pointee.loop)?.waitBegins()

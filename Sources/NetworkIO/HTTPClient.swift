@@ -39,7 +39,7 @@ package final class HTTPClient: Socket {
         completion: @escaping (HTTPClientEnd) -> Void
     ) throws(SystemError) {
         self.completion = completion
-        try super.init(descriptor: try address.connect(from: nil), loop: loop)
+        try super.init(descriptor: try address.connect(from: nil), loop: loop, isUrgent: true)
         request.withUnsafeBytes { send(FrameBuffer(copying: $0)) }
         loop.schedule(self, at: loop.now + timeoutMilliseconds)
     }

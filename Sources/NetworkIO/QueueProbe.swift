@@ -45,18 +45,24 @@ struct QueueProbe {
     }
 
     /// Its turn has come.
-    mutating func arrived() {
+    /// - Parameter counts: false when the loop let everybody wait on purpose.
+    mutating func arrived(counts: Bool) {
         guard sentAt > 0 else { return }
         arrivedAt = Clock.monotonicNanoseconds()
-        let wait = (arrivedAt - sentAt) / 1000
+        if counts { waited((arrivedAt - sentAt) / 1000) }
         sentAt = 0
+    }
+
+    /// So long somebody has waited, as it is known otherwise, in microseconds.
+    mutating func waited(_ wait: Int) {
         waits = waits.map { (Swift.min($0.min, wait), Swift.max($0.max, wait)) } ?? (wait, wait)
     }
 
     /// The shortest and longest wait since the last call, in microseconds.
-    mutating func take() -> (min: Int, max: Int)? {
+    /// - Parameter isWaiting: whether one that is under way counts.
+    mutating func take(isWaiting: Bool) -> (min: Int, max: Int)? {
         // One that stands in line for longer than the others did says that it has become worse.
-        if sentAt > 0 {
+        if isWaiting, sentAt > 0 {
             let wait = (Clock.monotonicNanoseconds() - sentAt) / 1000
             if waits == nil, wait > 1000 { return (wait, wait) }
         }

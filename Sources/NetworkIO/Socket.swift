@@ -54,14 +54,16 @@ open class Socket {
     }
 
     /// Watches `descriptor`, which is connected and non-blocking, and owns it from now on.
-    public init(descriptor: Int32, loop: EventLoop) throws(SystemError) {
+    /// - Parameter isUrgent: whether it is served at once whatever the load.
+    public init(descriptor: Int32, loop: EventLoop, isUrgent: Bool = false) throws(SystemError) {
         self.loop = loop
         self.descriptor = descriptor
         loop.sockets.insert(self)
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | sluice_epoll_edge_triggered
         event.data.u64 = key
-        if epoll_ctl(loop.epoll, EPOLL_CTL_ADD, descriptor, &event) != 0 {
+        let epoll = isUrgent ? loop.urgentEpoll : loop.epoll
+        if epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0 {
             let error = SystemError(call: "epoll_ctl", number: sluice_errno())
             loop.sockets.remove(self)
             throw error

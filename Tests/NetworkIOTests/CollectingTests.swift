@@ -2,7 +2,7 @@ import NetworkIO
 import Testing
 import WireProtocol
 
-@Suite("A loop under load: what is sent is collected, and how long what arrives waits is measured")
+@Suite("A loop under load: it reads and writes in rounds, and how long what arrives waits is measured")
 struct CollectingTests {
     @Test("what a patient socket gets in many turns leaves at once, and what another gets with each turn")
     func collecting() throws {
@@ -52,6 +52,32 @@ struct CollectingTests {
         peer.read(10)
         #expect(peer.bytes == [7] && sawCollecting)
         driver.loop.collectingMilliseconds = 0
+    }
+
+    @Test("in rounds sockets are read once each, and urgent ones as their bytes come")
+    func rounds() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver, buffers: nil)
+        let (urgent, urgentPeer) = try Loopback.pair(driver, buffers: nil, isUrgent: true)
+        driver.settle()
+        var reads = (socket: 0, urgent: 0)
+        socket.onReceived = { _, _ in reads.socket += 1 }
+        urgent.onReceived = { _, _ in reads.urgent += 1 }
+        driver.loop.collectingMilliseconds = 60_000
+        driver.work = {
+            guard reads.urgent < 10 else { return }
+            _ = peer.write([1])
+            _ = urgentPeer.write([1])
+            driver.turnAgain()
+        }
+        driver.run(until: { reads.urgent >= 10 })
+        #expect(reads.socket == 0)
+        driver.loop.collectingMilliseconds = 20
+        driver.run(until: { reads.socket > 0 })
+        #expect(reads.socket == 1, "all that came is read at once")
+        driver.loop.collectingMilliseconds = 0
+        _ = peer.write([1])
+        driver.run(until: { reads.socket == 2 })
     }
 
     @Test("a loop that collects can end")

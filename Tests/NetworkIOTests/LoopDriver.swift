@@ -154,7 +154,9 @@ enum Loopback {
     }
 
     /// Both ends of a TCP connection, with small buffers in the kernel so that writes are partial soon.
-    static func pair(_ driver: LoopDriver, buffers: Int32? = 8192) throws -> (socket: RecordingSocket, peer: Peer) {
+    static func pair(
+        _ driver: LoopDriver, buffers: Int32? = 8192, isUrgent: Bool = false
+    ) throws -> (socket: RecordingSocket, peer: Peer) {
         let listener = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: 1)[0]
         defer { close(listener.descriptor) }
         let peer = Peer(try connect(port: listener.port, receiveBuffer: buffers))
@@ -164,7 +166,7 @@ enum Loopback {
         if var buffers {
             setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffers, socklen_t(MemoryLayout<Int32>.size))
         }
-        return (try RecordingSocket(descriptor: descriptor, loop: driver.loop), peer)
+        return (try RecordingSocket(descriptor: descriptor, loop: driver.loop, isUrgent: isUrgent), peer)
     }
 
     /// Bytes in which each place can be told from its neighbours'.

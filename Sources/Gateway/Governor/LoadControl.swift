@@ -69,8 +69,10 @@ struct LoadControl {
         }
         let elapsed = loop.now - windowStart
         guard elapsed >= InnerController.windowMilliseconds else { return }
-        windowStart = loop.now
         let delay = loop.takeQueueDelay()
+        // In rounds only a round says how long one waits.
+        guard delay != nil || loop.collectingMilliseconds == 0 else { return }
+        windowStart = loop.now
         if let delay { counters.queueDelay.observe(delay.max) }
         counters.queueDelayMicroseconds.set(delay?.min ?? 0)
         let busy = loop.takeBusyShare()

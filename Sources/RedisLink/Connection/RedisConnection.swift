@@ -80,7 +80,7 @@ package class RedisConnection: Socket {
         self.delegate = delegate
         reader = RESPReader(replyBytesMax: options.limits.replyBytesMax)
         lastHeardAt = loop.now
-        try super.init(descriptor: try address.connect(from: nil), loop: loop)
+        try super.init(descriptor: try address.connect(from: nil), loop: loop, isUrgent: true)
         open()
     }
 

@@ -93,7 +93,7 @@ struct InnerControllerTests {
 
     @Test func theEndOfALoadIsSeenWithinTwoSeconds() {
         var worker = Worker()
-        for _ in 0..<200 { worker.runWindow(offered: capacity * 30) }
+        for _ in 0..<200 { worker.runWindow(offered: capacity * 40) }
         #expect(worker.controller.admission.isShedding)
         var windows = 0
         while worker.controller.admission.share(of: .messages) < 1, windows < 1000 {

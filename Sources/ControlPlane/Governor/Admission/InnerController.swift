@@ -1,5 +1,5 @@
-/// The inner controller of one worker: first it sends in fewer, larger writes, then it sheds, so that what is admitted does
-/// not wait.
+/// The inner controller of one worker: first it reads and writes in rounds, then it sheds, so that what is admitted does not
+/// wait.
 ///
 /// The signal is the queue delay, its minimum over a window (CoDel, RFC 8289 §4.3: a standing queue shows in the minimum, a
 /// burst does not). When it is above the target, batching becomes longer; when that does not help, the share of the lowest
@@ -12,9 +12,6 @@ package struct InnerController: Sendable {
     /// The queue delay that is aimed at. A turn of a busy loop takes some milliseconds; less than that can't be had without
     /// leaving the processor idle.
     package static let targetMicroseconds = 10_000
-    /// The more is shed the longer may what is admitted wait: each read then brings several messages, which keeps the cost
-    /// of refusing low.
-    private static let targetAddedMicroseconds = 20_000.0
     private static let leastFactor = 0.4
     private static let busyTarget = 0.9
     private static let largestRise = 2.0
@@ -34,10 +31,8 @@ package struct InnerController: Sendable {
 
     package init() {}
 
-    private var target: Double {
-        let shed = 1 - admission.share(of: .messages)
-        return Double(Self.targetMicroseconds) + shed * Self.targetAddedMicroseconds
-    }
+    /// The longer the rounds are apart, the later may one be.
+    private var target: Double { Double(Self.targetMicroseconds) + Double(batching.milliseconds) * 125 }
 
     /// A window has ended.
     /// - Parameters:
