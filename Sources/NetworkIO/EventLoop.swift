@@ -289,6 +289,8 @@ public final class EventLoop {
     /// Nothing is left to do until something happens.
     fileprivate func waitBegins() {
         endTurn()
+        // libuv computes how long it may wait from its own clock, which stands still while callbacks work.
+        uv_update_time(loop)
         waitsSince = Clock.monotonicNanoseconds()
     }
 

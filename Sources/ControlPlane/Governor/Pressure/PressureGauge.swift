@@ -8,9 +8,9 @@ package struct PressureGauge: Sendable {
     private static let fallingMilliseconds = 5_000.0
     /// A signal that was not read for so long is absent.
     private static let staleMilliseconds = 5_000
-    /// How much outside causes and limits that are kept anyway count: light's range.
+    /// How much processors in use and limits that are kept anyway count: light's range.
     package static let cap = 0.70
-    /// How much processors in full use count: moderate's range.
+    /// How much processors in full use count when the node's delays confirm that this hurts: moderate's range.
     package static let processorCap = 0.85
     /// From here on the node's own delays say that what presses is the node's own trouble.
     package static let confirmation = 0.5
@@ -78,8 +78,7 @@ package struct PressureGauge: Sendable {
         case .own:
             let isDelay = signal == .loopLag || signal == .queueDelay
             return isDelay && isHeldUp ? min(state.pressure, Self.cap) : state.pressure
-        case .processor: return min(state.pressure, Self.processorCap)
-        case .outside: return min(state.pressure, isConfirmed ? Self.processorCap : Self.cap)
+        case .processor: return min(state.pressure, isConfirmed ? Self.processorCap : Self.cap)
         case .capped: return min(state.pressure, Self.cap)
         }
     }
@@ -96,8 +95,7 @@ package struct PressureGauge: Sendable {
     private func isForLightAlone(_ signal: Signal, _ state: State) -> Bool {
         switch signal.kind {
         case .own: (signal == .loopLag || signal == .queueDelay) && isHeldUp
-        case .processor: false
-        case .outside: !isConfirmed
+        case .processor: !isConfirmed
         case .capped: true
         }
     }

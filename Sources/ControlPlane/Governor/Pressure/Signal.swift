@@ -7,11 +7,10 @@ package enum Signal: Int, CaseIterable, Sendable {
     package enum Kind: Sendable, Equatable {
         /// It counts in full.
         case own
-        /// The node's processors are used up, or withheld. By itself that is no overload: a node that keeps its queues
-        /// short at full use serves best. Counts up to moderate; the delays that it causes count by themselves.
+        /// Processors are used up, or withheld, by the node or by others on the machine. By itself that is no overload: a node
+        /// that keeps its queues short at full use serves best. Counts up to light, and up to moderate when the node's own
+        /// delays confirm that it hurts.
         case processor
-        /// Others on the machine cause it. Counts up to light, and up to moderate when the node's own delays confirm it.
-        case outside
         /// Giving up more than light does would not help: it is a limit that is kept anyway, or somebody else's delay.
         case capped
     }
@@ -19,8 +18,7 @@ package enum Signal: Int, CaseIterable, Sendable {
     package var kind: Kind {
         switch self {
         case .loopLag, .queueDelay, .memory, .memorySome, .memoryFull, .sendQueue: .own
-        case .cpu, .cpuThrottled: .processor
-        case .hostCPU, .steal, .cpuPressure: .outside
+        case .cpu, .cpuThrottled, .hostCPU, .steal, .cpuPressure: .processor
         case .openFiles, .connections, .redisRoundtrip, .outbox, .ioPressure: .capped
         }
     }

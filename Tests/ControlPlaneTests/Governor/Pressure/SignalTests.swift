@@ -58,8 +58,8 @@ struct SignalTests {
             let counts =
                 switch signal.kind {
                 case .own: "in full"
-                case .processor: "up to \(plain(PressureGauge.processorCap)) unless confirmed"
-                case .outside: "up to \(plain(PressureGauge.cap)) unless confirmed"
+                case .processor:
+                    "up to \(plain(PressureGauge.cap)); \(plain(PressureGauge.processorCap)) when confirmed"
                 case .capped: "up to \(plain(PressureGauge.cap))"
                 }
             let row = lines.first { $0.hasPrefix("| `\(signal.name)` |") }
