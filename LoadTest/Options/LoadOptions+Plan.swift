@@ -68,10 +68,10 @@ extension LoadOptions {
     private func nodes() throws -> [Plan.Node] {
         let texts = url.flatMap { $0.split(separator: ",").map(String.init) }
         return try (texts.isEmpty ? ["ws://127.0.0.1:8000"] : texts).map { text in
-            guard let node = NodeURL.parse(text) else {
+            guard let node = NodeURL(text) else {
                 throw ValidationError("--url is \"\(text)\"; allowed: ws://HOST or ws://HOST:PORT, without a path")
             }
-            return node
+            return Plan.Node(url: text, host: node.host, address: node.address.hostText, port: node.address.port)
         }
     }
 

@@ -94,14 +94,21 @@ public struct SocketAddress: Sendable {
     package var port: UInt16 { PeerAddress(storage).port }
 
     /// Begins to connect to this address without waiting; the descriptor turns writable when the connection stands.
-    /// - Parameter source: the address to come from; nil leaves it to the system.
+    /// - Parameters:
+    ///   - source: the address to come from; nil leaves it to the system.
+    ///   - receiveBufferBytes: what the kernel holds of what is not read (SO_RCVBUF, of which it makes twice as much);
+    ///     nil leaves it to the system.
     /// - Throws: `SystemError` when there is no descriptor or port, or the refusal came at once.
-    package func connect(from source: SocketAddress?) throws(SystemError) -> Int32 {
+    package func connect(
+        from source: SocketAddress?, receiveBufferBytes: Int32? = nil
+    ) throws(SystemError) -> Int32 {
         let descriptor = sluice_stream_socket(family)
         guard descriptor >= 0 else { throw SystemError(call: "socket", number: sluice_errno()) }
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size)
+        // Before the connect: the window that the peer may fill is agreed there.
+        if var bytes = receiveBufferBytes { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, size) }
         if var source {
             setsockopt(descriptor, Int32(IPPROTO_IP), sluice_ip_bind_address_no_port, &on, size)
             guard sluice_bind(descriptor, &source.storage, source.length) == 0 else {

@@ -76,16 +76,18 @@ open class WebSocketClient: Socket {
     /// Begins to connect.
     /// - Parameters:
     ///   - source: the address to come from; nil leaves it to the system.
+    ///   - receiveBufferBytes: see `SocketAddress.connect`.
     ///   - timeoutMilliseconds: for the connect and the handshake together, to the grain of the loop's tick.
     /// - Throws: `SystemError` when the system refuses at once (no descriptor, no port).
     public init(
-        to address: SocketAddress, from source: SocketAddress? = nil, request: WebSocketRequest,
-        timeoutMilliseconds: Int = 10_000, loop: EventLoop
+        to address: SocketAddress, from source: SocketAddress? = nil, receiveBufferBytes: Int32? = nil,
+        request: WebSocketRequest, timeoutMilliseconds: Int = 10_000, loop: EventLoop
     ) throws(SystemError) {
         let exchange = Exchange()
         exchange.accept = request.key.accept
         self.exchange = exchange
-        try super.init(descriptor: try address.connect(from: source), loop: loop)
+        let descriptor = try address.connect(from: source, receiveBufferBytes: receiveBufferBytes)
+        try super.init(descriptor: descriptor, loop: loop)
         request.bytes.withUnsafeBytes { send(FrameBuffer(copying: $0)) }
         loop.schedule(self, at: loop.now + timeoutMilliseconds)
     }

@@ -136,7 +136,9 @@ def test_other_machines(make_node, kernel, system):
     machine = system(kernel)
     machine.use(0.5)
     node = make_node(**kernel.settings)
-    until(lambda: "memory" in governor(node)["signals"], what="a sample")
+    found = until(lambda: (now := governor(node))["signals"].get("memory") and now, what="a sample")
+    # Of the machine's own memory there is nothing to say.
+    assert found.get("memory_limit_bytes") == (LIMIT if system is GroupsV1 else None)
     machine.use(0.89)
     assert until_tier(node, "moderate")["signals"]["memory"]["value"] == pytest.approx(0.89, abs=0.001)
 
@@ -144,8 +146,9 @@ def test_other_machines(make_node, kernel, system):
 def test_a_configured_limit(make_node, kernel):
     """12,800 pages of resident memory are half of it."""
     node = make_node(**kernel.settings, GOVERNOR_MEMORY_LIMIT_BYTES=2 * 12800 * os.sysconf("SC_PAGESIZE"))
-    found = until(lambda: governor(node)["signals"].get("memory"), what="a sample")
-    assert found["value"] == 0.5
+    found = until(lambda: (now := governor(node))["signals"].get("memory") and now, what="a sample")
+    assert found["signals"]["memory"]["value"] == 0.5
+    assert found["memory_limit_bytes"] == 2 * 12800 * os.sysconf("SC_PAGESIZE")
 
 
 def test_files_that_are_missing_or_garbled(make_node, kernel):

@@ -52,6 +52,7 @@ package struct Governor: Sendable {
         report.pressure = emergency == nil ? highest.pressure : 1
         report.reason = reason
         report.readings = gauge.readings
+        report.memoryLimit = readings.memoryLimit
         let next = ladder.sampled(
             highest.pressure, deep: gauge.deepPressure, isEmergency: emergency != nil, demand: demand, at: now)
         return next.map { change(to: $0, reason ?? Reason.recovered, unix: time) }

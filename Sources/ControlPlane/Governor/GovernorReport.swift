@@ -33,6 +33,8 @@ package struct GovernorReport: Sendable, Equatable {
     package var pressure = 0.0
     /// Those that this machine has, in a fixed order.
     package var readings: [Reading] = []
+    /// The least memory limit of a setting or a control group, in bytes; nil when only the machine's memory is one.
+    package var memoryLimit: Int?
     /// The last ones, oldest first.
     package var changes: [TierChange] = []
     /// Changes to each tier since the start.

@@ -12,6 +12,8 @@ package struct Ladder: Sendable {
     private static let littleShare = 0.05
     /// A step up so soon after a step down has undone it.
     private static let undoneMilliseconds = 60_000
+    /// Frames per second. Under less it was not the demand that undid a step, and its return is not to be feared.
+    private static let leastDemand = 1.0
 
     /// How careful steps down are.
     private struct Caution {
@@ -91,8 +93,10 @@ package struct Ladder: Sendable {
 
     private mutating func stepUp(to next: Tier, _ demand: Demand, at now: Int) -> Tier {
         if let last = lastStepDown, next >= last.from {
-            caution.lengthen()
-            caution.undoneUnder = demand.offered
+            if demand.offered >= Self.leastDemand {
+                caution.lengthen()
+                caution.undoneUnder = demand.offered
+            }
             lastStepDown = nil
         }
         enter(next, at: now)

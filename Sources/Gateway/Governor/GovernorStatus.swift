@@ -30,6 +30,10 @@ struct GovernorStatus {
         writer.name("pressure")
         writer.number(Self.rounded(report.pressure))
         writeSignals(to: &writer)
+        if let limit = report.memoryLimit {
+            writer.name("memory_limit_bytes")
+            writer.number(limit)
+        }
         writer.name("suspended")
         writer.beginArray()
         let policy = TierPolicy.of(report.tierInEffect)

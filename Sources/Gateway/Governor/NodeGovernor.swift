@@ -11,6 +11,8 @@ final class NodeGovernor {
     var tierChanged: () -> Void = {}
 
     private static let reliefMilliseconds = 1_000
+    /// While memory presses, what was freed is given back so often: it may be all that presses.
+    private static let givingBackMilliseconds = 10_000
 
     private let context: NodeContext
     private let sampler: NodeSampler
@@ -19,6 +21,7 @@ final class NodeGovernor {
     private var governor: Governor
     private var timer: PreciseTimer?
     private var relievedUntil = 0
+    private var gaveBackAt = 0
     /// When the next sample is to be taken, on `Clock.monotonicMilliseconds()`.
     private var due: Int
 
@@ -68,6 +71,7 @@ final class NodeGovernor {
         schedule()
         if let change { tell(change) } else { publish() }
         if let emergency = sample.emergency { relieve(emergency, unsentBytesMax: sample.unsentBytesMax, at: now) }
+        giveBackMemory(at: now)
         governor.sampled(seconds: Double(Clock.threadNanoseconds() - start) / 1_000_000_000)
     }
 
@@ -80,6 +84,15 @@ final class NodeGovernor {
         logger.warning(
             "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
         for mailbox in context.mailboxes { mailbox.post([.run { $0.relieve(unsentBytesMax: bytesMax) }]) }
+        ProcessMemory.giveBackFree()
+        gaveBackAt = now
+    }
+
+    /// The allocator keeps most of what is freed, for ever: deleted rooms would hold the node on a tier.
+    private func giveBackMemory(at now: Int) {
+        let presses = governor.report.readings.contains { $0.signal == "\(Signal.memory.name)" && $0.pressure > 0.1 }
+        guard presses, !governor.report.isDryRun, now - gaveBackAt >= Self.givingBackMilliseconds else { return }
+        gaveBackAt = now
         ProcessMemory.giveBackFree()
     }
 

@@ -139,6 +139,20 @@ struct LadderTests {
         #expect(climb.hold(0.1, samples: 1, demand: Demand(admitted: 499)) == .normal)
     }
 
+    @Test("A step down that something else than demand undid is repeated as soon as that is over")
+    func undoneWithoutDemand() {
+        for demand in [Demand(), Demand(admitted: 0.9)] {
+            var climb = Climb()
+            climb.hold(1, samples: 2, demand: demand)
+            climb.hold(0, samples: 100, demand: demand)
+            #expect(climb.ladder.tier == .normal)
+            climb.hold(0.65, samples: 2, demand: demand)
+            #expect(climb.ladder.tier == .light)
+            climb.hold(0, samples: 25, demand: demand)
+            #expect(climb.ladder.tier == .normal)
+        }
+    }
+
     @Test("After a minute at normal nothing is remembered")
     func forgetting() {
         var climb = Climb()

@@ -19,4 +19,7 @@ package struct Readings: Sendable, Equatable {
     /// The processors that the node keeps busy ÷ those that it could: no more than it has workers. It tells a node that
     /// is slow because of its own work from one that has to wait for others. nil: not known.
     package var busyShare: Double?
+
+    /// The least memory limit that somebody has set, in bytes. nil: none but the machine's memory, or not known.
+    package var memoryLimit: Int?
 }

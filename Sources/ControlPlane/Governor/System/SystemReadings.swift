@@ -10,6 +10,8 @@ package struct SystemReadings: Sendable, Equatable {
     package var memoryShare: Double?
     /// The least memory limit in bytes; the machine's memory when there is none.
     package var memoryMax: Int?
+    /// The least memory limit in bytes; nil when there is none but the machine's memory.
+    package var memoryLimit: Int?
     /// Whether the kernel had to take memory by force since the last look.
     package var memoryWasReclaimed = false
     /// Percent of the time in which some, or all, tasks waited for memory.
@@ -36,6 +38,7 @@ extension Readings {
         }
         self[.cpuThrottled] = system.throttledPercent
         self[.memory] = system.memoryShare
+        memoryLimit = system.memoryLimit
         self[.memorySome] = system.memorySomePercent
         self[.memoryFull] = system.memoryFullPercent
         self[.ioPressure] = system.ioFullPercent

@@ -128,6 +128,7 @@ package struct SystemSampler: Sendable {
             shares.append(Double(used) / Double(limit.bytes))
         }
         readings.memoryMax = least
+        readings.memoryLimit = least
         if least == nil, let machine = read(proc("meminfo")).flatMap({ ProcFiles.memoryInfo($0) }) {
             readings.memoryMax = machine.total
             if let available = machine.available {

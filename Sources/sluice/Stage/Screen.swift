@@ -1,6 +1,6 @@
 import NetworkIO
 
-/// How the demo shows what it does: on a terminal with symbols, colours (unless NO_COLOR is set, see no-color.org) and the
+/// How demo and drill show what they do: on a terminal with symbols, colours (unless NO_COLOR is set, see no-color.org) and the
 /// step that is under way; else in plain lines, one for each step that is over.
 final class Screen {
     /// Select graphic rendition (ECMA-48).

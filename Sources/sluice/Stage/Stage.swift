@@ -1,12 +1,12 @@
 import NetworkIO
 
-/// What makes a scene of the demo fail, in words for the person who looks on.
+/// What makes a scene of the demo, or a drill, fail, in words for the person who looks on.
 struct SceneFault: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
 
-/// The person at the terminal wants the demo to end.
+/// The person at the terminal wants it to end.
 struct Interruption: Error {
     let signal: Int32
 
@@ -14,7 +14,7 @@ struct Interruption: Error {
     var exitStatus: Int32 { 128 + signal }
 }
 
-/// The demo's one loop. It runs where something is waited for, so that a scene reads from top to bottom.
+/// The one loop of a demo or a drill. It runs where something is waited for, so that a scene reads from top to bottom.
 ///
 /// A first SIGINT, SIGTERM or SIGHUP ends the wait that is under way with an `Interruption`; a second ends the process at
 /// once, and what was started with it.
@@ -47,6 +47,14 @@ final class Stage: EventLoopDelegate {
     func beginEnding() {
         isEnding = true
         watch = {}
+    }
+
+    /// Does what an interruption does not shorten.
+    func uninterrupted(_ body: () throws -> Void) rethrows {
+        let wasEnding = isEnding
+        isEnding = true
+        defer { isEnding = wasEnding }
+        try body()
     }
 
     /// Runs the loop until `isTrue`.

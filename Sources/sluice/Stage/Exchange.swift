@@ -5,7 +5,7 @@ import WireProtocol
 ///
 /// Thread: the loop's.
 final class Exchange: Socket {
-    /// More is no answer to what the demo asks.
+    /// More is no answer to what is asked here.
     private static let answerBytesMax = 1 << 20
     private static let timeoutMilliseconds = 2000
 

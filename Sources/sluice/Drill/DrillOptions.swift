@@ -1,0 +1,87 @@
+import ArgumentParser
+import NetworkIO
+import RedisLink
+
+/// What all drills take.
+struct DrillOptions: ParsableArguments {
+    /// How long the drill, and the wait after it, may take at most.
+    private static let seconds = 1...600
+
+    @Option(help: "The node: ws://HOST[:PORT].")
+    var url = "ws://127.0.0.1:8000"
+
+    @Flag(help: "Also when the node, or its Redis, is on another machine.")
+    var anywhere = false
+
+    @Option(help: "How long, 1 to 600.")
+    var seconds = 20
+
+    @Option(help: "How many seconds to wait until the node is normal again, 1 to 600.")
+    var settle = 60
+
+    @Option(help: "Sent as X-API-Key.")
+    var apiKey: String?
+
+    @Option(help: "Write the figures as JSON to this file.")
+    var json: String?
+
+    func validate() throws {
+        try Self.check("--seconds", seconds, Self.seconds)
+        try Self.check("--settle", settle, Self.seconds)
+        // It stands in a header.
+        guard apiKey?.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) != false else {
+            throw ValidationError("--api-key holds something else than visible ASCII characters")
+        }
+    }
+
+    static func check<Value: Comparable>(_ name: String, _ value: Value, _ range: ClosedRange<Value>) throws {
+        guard !range.contains(value) else { return }
+        throw ValidationError("\(name) is \(value); allowed: \(range.lowerBound) to \(range.upperBound)")
+    }
+
+    /// The node of `--url`, whose name is looked up.
+    func node() throws -> NodeURL {
+        guard let node = NodeURL(url) else {
+            throw ValidationError("--url is \"\(url)\"; allowed: ws://HOST or ws://HOST:PORT, without a path")
+        }
+        guard anywhere || node.address.isLoopback else {
+            throw ValidationError(
+                "--url is \"\(url)\", which is another machine; --anywhere allows to strain a node there")
+        }
+        return node
+    }
+
+    /// The Redis of a URL, whose name is looked up.
+    func redis(_ text: String) throws -> (options: RedisOptions, address: SocketAddress) {
+        let url: RedisURL
+        do throws(RedisURL.Fault) {
+            url = try RedisURL(text)
+        } catch {
+            throw ValidationError("--redis-url: \(error); it is to be \(RedisURL.rule)")
+        }
+        guard let address = SocketAddress.resolve(host: url.host, port: url.port) else {
+            throw ValidationError("--redis-url: \(url.host) has no address")
+        }
+        guard anywhere || address.isLoopback else {
+            throw ValidationError(
+                "--redis-url is \(url), which is another machine; --anywhere allows to strain a Redis there")
+        }
+        return (RedisOptions(url: url, timeoutMilliseconds: RedisPause.timeoutMilliseconds), address)
+    }
+
+    /// Runs a drill; the exit status is thrown.
+    func run(_ strain: (DrillSite) -> any Strain) throws -> Never {
+        SignalWatcher.ignoreBrokenPipes()
+        let url = try node()
+        let run: DrillRun
+        do throws(SystemError) {
+            let stage = try Stage()
+            let site = DrillSite(url, apiKey: apiKey, seconds: seconds, stage: stage)
+            run = try DrillRun(strain(site), at: site, settleSeconds: settle, file: json)
+        } catch {
+            Output.errorLine("sluice drill: can't start: \(error)")
+            throw ExitCode(DrillRun.Status.systemFault)
+        }
+        throw ExitCode(run.run())
+    }
+}

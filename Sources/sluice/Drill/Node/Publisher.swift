@@ -1,0 +1,117 @@
+import NetworkIO
+import WireProtocol
+
+/// Publishes messages in rooms by HTTP, several under way at once.
+///
+/// Thread: the loop's.
+final class Publisher {
+    /// Content of one message in bytes: four of them, with what else is in a frame, fill one buffer of a history.
+    static let contentBytes = 16_000
+    private static let contentBytesMin = 256
+    private static let underWayMax = 16
+
+    private let site: DrillSite
+    private var line: PublishingLine?
+    private var retryAt = 0
+    private var content = String(repeating: "x", count: contentBytes)
+    /// Messages that were accepted, and of them those that wait for Redis.
+    private(set) var accepted = 0
+    private(set) var acceptedLocally = 0
+    /// Bytes of content of all that was sent, whatever became of it.
+    private(set) var sentBytes = 0
+    private(set) var refused = 0
+
+    init(_ site: DrillSite, contentBytes: Int = contentBytes) {
+        self.site = site
+        content = String(repeating: "x", count: contentBytes)
+    }
+
+    /// Bytes of content of the next message: fewer after the node refused one as too large.
+    var contentBytes: Int { content.utf8.count }
+
+    /// Messages without an answer.
+    var underWay: Int { line?.underWay ?? 0 }
+
+    /// Sends one message, if there is a connection and room on it; whether it did.
+    func publish(in room: String) -> Bool {
+        guard let line = line ?? connect(), line.isOpen, line.underWay < Self.underWayMax else { return false }
+        let body = #"{"user":"\#(site.runName)","content":"\#(content)"}"#
+        line.send(site.request("POST", "/api/rooms/\(room)/messages", body: body, closes: false))
+        sentBytes += contentBytes
+        return true
+    }
+
+    private func connect() -> PublishingLine? {
+        let now = Clock.monotonicMilliseconds()
+        guard now >= retryAt else { return nil }
+        retryAt = now + 250
+        line = try? PublishingLine(to: site.node.address, publisher: self, loop: site.loop)
+        return line
+    }
+
+    func end() {
+        line?.reset()
+        line = nil
+    }
+
+    fileprivate func answered(_ status: Int) {
+        switch status {
+        case 200, 201: accepted += 1
+        case 202:
+            accepted += 1
+            acceptedLocally += 1
+        case 413:
+            refused += 1
+            content = String(content.prefix(max(contentBytes / 2, Self.contentBytesMin)))
+        default: refused += 1
+        }
+    }
+
+    fileprivate func ended(_ line: PublishingLine) {
+        if line === self.line { self.line = nil }
+    }
+}
+
+/// A publisher's connection, with answers in the order of the requests.
+private final class PublishingLine: Socket {
+    private weak var publisher: Publisher?
+    private var parser = HTTPResponseHeadParser()
+    /// Of the answer under way.
+    private var bodyLeft = 0
+    private(set) var underWay = 0
+
+    init(to address: SocketAddress, publisher: Publisher, loop: EventLoop) throws(SystemError) {
+        self.publisher = publisher
+        try super.init(descriptor: try address.connect(from: nil), loop: loop)
+    }
+
+    func send(_ request: String) {
+        underWay += 1
+        Array(request.utf8).withUnsafeBytes { send(FrameBuffer(copying: $0)) }
+    }
+
+    override func received(_ bytes: UnsafeMutableRawBufferPointer) {
+        var rest = UnsafeRawBufferPointer(bytes)
+        while !rest.isEmpty {
+            if bodyLeft > 0 {
+                let taken = min(bodyLeft, rest.count)
+                bodyLeft -= taken
+                rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+                continue
+            }
+            let (consumed, event) = parser.consume(rest)
+            rest = UnsafeRawBufferPointer(rebasing: rest[consumed...])
+            switch event {
+            case .incomplete: break
+            case .failed: return reset()
+            case .head(let head):
+                parser = HTTPResponseHeadParser()
+                bodyLeft = head.header("content-length").flatMap { Int($0) } ?? 0
+                underWay -= 1
+                publisher?.answered(head.status)
+            }
+        }
+    }
+
+    override func ended(_ end: SocketEnd) { publisher?.ended(self) }
+}
