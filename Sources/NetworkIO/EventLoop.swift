@@ -280,7 +280,8 @@ public final class EventLoop {
 
     fileprivate func ticked() {
         updateClock()
-        lagMax = max(lagMax, now - lastTick - Self.tickMilliseconds)
+        // In rounds one of them may stand before the tick: that is meant so.
+        lagMax = max(lagMax, now - lastTick - Self.tickMilliseconds - collectingMilliseconds)
         lastTick = now
         while let slot = wheel.popDue(at: now) { sockets.at(slot)?.timerFired() }
         delegate?.loopTicked()
