@@ -159,7 +159,8 @@ extension Loader {
         case .churn: if dialing.end > 0 { dialing.again.append(local) }
         case .comeBack where dialing.startedAt != nil: dialing.again.append(local)
         case .comeBack, .connect:
-            if let wait = Self.retryMilliseconds(end) {
+            // A server that takes nobody at all is not waited for.
+            if connectedCount > 0, let wait = Self.retryMilliseconds(end) {
                 dialing.told.append((local, loop.now + wait))
             } else {
                 dialing.givenUp += 1

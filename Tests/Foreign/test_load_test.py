@@ -131,7 +131,8 @@ def test_churn(fast_node, load, rate):
     connections = report["connections"]
     assert connections["failed"] == {} and set(connections["closeCodes"]) == {"1000"}
     if rate:
-        assert connections["opened"] <= 205
+        # The end of a step is seen at the next tick, a quarter of a second later at most.
+            assert connections["opened"] <= 230
     assert connections["opened"] > 100
     until(lambda: fast_node.get("/api/system/status").json["connections"]["current"] == 0)
 

@@ -35,6 +35,9 @@ struct LoadControl {
     /// Answers that the tier lets others have, too.
     var answers = ResponseCache()
     private var windowStart: Int
+    /// When the last step of the inner controller was logged, loop milliseconds.
+    private var loggedAt = Int.min / 2
+    private var loggedShedding = false
     /// Messages that were taken and have not been handed on yet: when, and how many.
     private var underWay: ContiguousArray<(nanoseconds: Int, count: Int)> = []
     private var committed = 0
@@ -51,6 +54,15 @@ struct LoadControl {
         limits = Limits(policy, configuration)
         gate.ruleChanged(policy.newConnections, at: now)
         answers = ResponseCache()
+    }
+
+    /// What the inner controller does, when that is to be logged: that it begins to shed, and that it ends, but not more
+    /// often than every ten seconds.
+    mutating func stepToLog(at now: Int) -> Bool? {
+        let isShedding = controller.admission.isShedding
+        guard isShedding != loggedShedding, now - loggedAt >= 10_000 else { return nil }
+        (loggedShedding, loggedAt) = (isShedding, now)
+        return isShedding
     }
 
     /// A turn of the loop has ended: sees how long messages took, and what has become of the queue.

@@ -109,6 +109,7 @@ final class NodeGovernor {
             metadata: [
                 "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",
                 "pressure": "\((report.pressure * 100).rounded() / 100)", "pinned": "\(report.isPinned)",
+                "gives_up": "\(TierTable.summary(of: change.to))",
             ])
         context.publish(.tier(change))
         guard !report.isDryRun else { return }

@@ -18,6 +18,18 @@ extension Worker {
         load.notices.changed(from: former, keys: keys.shuffled(using: &random))
     }
 
+    /// At each tick: says in the log when the worker begins, or ends, to refuse what it has no time for.
+    func logLoad() {
+        guard let isShedding = load.stepToLog(at: loop.now) else { return }
+        let admission = load.controller.admission
+        logger.notice(
+            isShedding ? "a worker has more to do than it can: it sheds" : "a worker sheds no more",
+            metadata: [
+                "worker": "\(index)", "messages_admitted": "\((admission.share(of: .messages) * 100).rounded() / 100)",
+                "rounds_ms": "\(loop.collectingMilliseconds)",
+            ])
+    }
+
     /// At each tick: tells the next ones.
     func tellTier() {
         for notice in load.notices.takeDue() where notice.known != load.policy.tier {

@@ -295,6 +295,7 @@ extension Worker: EventLoopDelegate {
         settlePresence()
         settleDebts()
         tellTier()
+        logLoad()
         whereabouts.ticked(at: loop.now)
         sendPushes(to: pushBursts.takeDue(at: loop.now))
         if storeLink != nil, ticks % 8 == 0 { pollShared() }

@@ -69,6 +69,17 @@ struct TierPolicyTests {
         #expect(TierPolicy.of(.moderate).suspended(hasStore: false, isCompressing: false).count == 1)
     }
 
+    @Test func theLogNamesEveryRowThatATierChanges() {
+        #expect(TierTable.summary(of: .normal).isEmpty)
+        for tier in [Tier.light, .moderate, .heavy] {
+            let summary = TierTable.summary(of: tier)
+            for row in TierTable.rows {
+                let isChanged = row.tiers[tier.rawValue] != row.tiers[0]
+                #expect(summary.contains("\(row.feature): ") == isChanged, "\(tier): \(row.feature)")
+            }
+        }
+    }
+
     @Test func theTableInWordsHasARowForEveryFieldAndAColumnForEveryTier() {
         // The policy's fields but the tier itself.
         #expect(TierTable.rows.count == Mirror(reflecting: TierPolicy.of(.normal)).children.count - 1)

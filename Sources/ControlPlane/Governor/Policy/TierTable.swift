@@ -29,6 +29,12 @@ package enum TierTable {
         ]
     }
 
+    /// What a tier does otherwise than normal, row by row, for the log.
+    package static func summary(of tier: Tier) -> String {
+        let changed = rows.filter { $0.tiers[tier.rawValue] != $0.tiers[Tier.normal.rawValue] }
+        return changed.map { "\($0.feature): \($0.tiers[tier.rawValue])" }.joined(separator: "; ")
+    }
+
     private static func row(_ feature: String, _ text: (TierPolicy) -> String) -> Row {
         Row(feature: feature, tiers: Tier.allCases.map { text(TierPolicy.of($0)) })
     }
