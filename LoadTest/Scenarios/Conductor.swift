@@ -161,6 +161,7 @@ final class Conductor: EventLoopDelegate {
     private func closeSecond() {
         record.closeSecond(tier: worstTier, pressure: watches.compactMap { $0.status?.pressure }.max(), shed: shed)
         progress.show(record, step: current, plan: plan)
+        if record.hasRecovered { finishStep() }
     }
 
     var worstTier: String? { NodeStatus.worstTier(watches.compactMap { $0.status?.tier }) }

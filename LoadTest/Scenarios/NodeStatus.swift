@@ -7,13 +7,16 @@ struct NodeStatus: Decodable, Sendable {
         let tier: String
         let pressure: Double?
         let shedTotal: [String: Int]?
+        let isDryRun: Bool?
         enum CodingKeys: String, CodingKey {
             case tier, pressure
             case shedTotal = "shed_total"
+            case isDryRun = "dry_run"
         }
     }
 
-    var tier: String? { governor?.tier }
+    /// nil of a node that has none, or that does not act on it.
+    var tier: String? { governor?.isDryRun == true ? nil : governor?.tier }
     var pressure: Double? { governor?.pressure }
     var shedTotal: [String: Int]? { governor?.shedTotal }
 

@@ -132,6 +132,11 @@ struct RunRecord {
         phase.normalSince = isNormal ? phase.normalSince ?? now - phase.startSecond : nil
     }
 
+    /// Whether the recovery has lasted for long enough to be believed.
+    var hasRecovered: Bool {
+        phase.normalSince.map { now - phase.startSecond - $0 >= Script.normalSeconds } ?? false
+    }
+
     /// The share of one CPU that each loading process used in the last second.
     var cpuShareNow: Double { cpuShares.max() ?? 0 }
 }

@@ -63,11 +63,18 @@ enum Script {
         return [.send(name: "warm-up", order: load, seconds: min(1, plan.seconds / 10), isMeasured: false)]
     }
 
-    /// From what the server can take to ten times as much, then half of it: the fifth part of the time each.
+    /// The recovery ends when all is normal again for this long.
+    static let normalSeconds = 2.0
+    /// A server that is not back to normal by then is not waited for: twice what the contract's tiers take to be left.
+    private static let recoverySecondsMax = 60.0
+
+    /// From what the server can take to ten times as much, the fifth part of the time each, then half of it until all is
+    /// normal again.
     static func overload(capacity: Double, seconds: Double) -> [Step] {
         let factors: [(String, Double)] = [("1x", 1), ("2x", 2), ("5x", 5), ("10x", 10), ("recovery", 0.5)]
         return factors.map { name, factor in
-            .overload(name: name, factor: factor, perSecond: capacity * factor, seconds: seconds / 5)
+            let length = factor < 1 ? max(recoverySecondsMax, seconds / 5) : seconds / 5
+            return .overload(name: name, factor: factor, perSecond: capacity * factor, seconds: length)
         } + [.settle]
     }
 }
