@@ -14,8 +14,9 @@ package protocol AcceptorDelegate: AnyObject {
 /// and close it; without that the connection would stay in the backlog and spin the loop (measured: 96 % of a core).
 /// Thread: the loop's.
 package final class Acceptor {
-    /// Connections taken per turn, so that a storm of them does not starve those that are there.
-    private static let acceptsPerTurn = 128
+    /// Connections taken per turn, so that a storm of them does not starve those that are there: an accepted connection
+    /// brings a handshake of some 70 µs. The others wait in the kernel's backlog, which refuses nobody.
+    private static let acceptsPerTurn = 16
 
     private let listener: ListeningSocket
     private weak var delegate: (any AcceptorDelegate)?

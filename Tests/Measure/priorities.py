@@ -43,9 +43,21 @@ class Tally:
         return f"{self.name:<16}{len(times)} of {tried} ({share:.2f} %)  p50 {at(0.5)}  p99 {at(0.99)}  {self.failures or ''}"
 
 
+async def enter(url, name):
+    """A connection in the room, however often it has to ask: new ones are not what is measured."""
+    while True:
+        socket = await connect(f"{url}/ws/priorities/{name}", proxy=None, open_timeout=WAIT)
+        try:
+            return socket, await frame_of(socket, "joined_room")
+        except websockets.exceptions.ConnectionClosed as closed:
+            if not closed.rcvd or closed.rcvd.code != 1013:
+                raise
+            await asyncio.sleep(json.loads(closed.rcvd.reason)["retry_ms"] / 1000)
+
+
 async def send_directs(url, number, tally, end):
-    async with connect(f"{url}/ws/priorities/from-{number}", proxy=None) as socket:
-        await frame_of(socket, "joined_room")
+    socket, _ = await enter(url, f"from-{number}")
+    async with socket:
         count = 0
         while time.monotonic() < end:
             count += 1
@@ -61,8 +73,9 @@ async def send_directs(url, number, tally, end):
 
 
 async def come_back(url, number, tally, end):
-    async with connect(f"{url}/ws/priorities/back-{number}", proxy=None) as socket:
-        epoch = (await frame_of(socket, "joined_room"))["epoch"]
+    socket, joined = await enter(url, f"back-{number}")
+    epoch = joined["epoch"]
+    await socket.close()
     while time.monotonic() < end:
         start = time.monotonic()
         try:
