@@ -236,3 +236,15 @@ def test_a_quick_writer_is_paced_and_nothing_is_lost(make_gateway, browser, othe
     for page in (browser, other):
         page.until(lambda: page.bodies() == texts, "all, in the order of writing")
         page.until(lambda: page.seqs() == list(range(1, 101)), "each in its place")
+
+
+def test_what_the_node_gives_up_is_shown(make_gateway, browser):
+    gateway = make_gateway(GOVERNOR_DRY_RUN="0")
+    browser.enter(gateway.address, "lobby", "alice")
+    assert gateway.request("PUT", "/api/system/tier", {"tier": "moderate"})[0] == 200
+    browser.until(lambda: browser.visible("#tier") and "moderate" in browser.text("#tier"), "the notice")
+    assert "typing signs" in browser.text("#tier")
+    browser.say("messages go on")
+    browser.until(lambda: browser.bodies() == ["messages go on"], "the message")
+    assert gateway.request("PUT", "/api/system/tier", {"tier": "normal"})[0] == 200
+    browser.until(lambda: not browser.visible("#tier"), "no notice")
