@@ -168,7 +168,7 @@ public final class EventLoop {
 
     /// How long what arrives waits in the kernel until this loop looks at it, as it was measured since the last call:
     /// the shortest and the longest wait in microseconds; nil when nothing was read meanwhile.
-    package func takeQueueDelay() -> (min: Int, max: Int)? { probe.take(isWaiting: collectingMilliseconds == 0) }
+    package func takeQueueDelay() -> (min: Int, max: Int)? { probe.take(isWaiting: roundMilliseconds == 0) }
 
     /// The share of the time since the last call in which the loop had something to do, 0 … 1.
     package func takeBusyShare() -> Double {
@@ -182,12 +182,12 @@ public final class EventLoop {
     /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs the
     /// same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and timers go
     /// on as they come; what they cause for patient sockets waits for the round.
-    package var collectingMilliseconds: Int = 0 {
+    package var roundMilliseconds: Int = 0 {
         didSet {
-            guard collectingMilliseconds != oldValue else { return }
+            guard roundMilliseconds != oldValue else { return }
             roundAt = 0
-            if collectingMilliseconds > 0 {
-                let period = UInt64(collectingMilliseconds)
+            if roundMilliseconds > 0 {
+                let period = UInt64(roundMilliseconds)
                 uv_poll_stop(poll)
                 uv_timer_start(releaseTimer, sluiceRoundDue, period, period)
             } else {
@@ -200,7 +200,7 @@ public final class EventLoop {
     }
 
     /// This turn's end hands nothing to patient sockets: it is being collected.
-    package var isCollecting: Bool { collectingMilliseconds > 0 && !isReleaseDue }
+    package var isCollecting: Bool { roundMilliseconds > 0 && !isReleaseDue }
 
     // MARK: What sockets ask for
 
@@ -213,7 +213,7 @@ public final class EventLoop {
     func forgetTimer(of socket: Socket) { wheel.cancel(socket.slot) }
 
     func flushLater(_ socket: Socket) {
-        if collectingMilliseconds > 0, socket.isPatient { collected.append(socket) } else { unflushed.append(socket) }
+        if roundMilliseconds > 0, socket.isPatient { collected.append(socket) } else { unflushed.append(socket) }
     }
 
     func readLater(_ socket: Socket) {
@@ -240,7 +240,7 @@ public final class EventLoop {
         for index in 0..<count {
             let event = events[index]
             if event.data.u64 == QueueProbe.key {
-                probe.arrived(counts: collectingMilliseconds == 0)
+                probe.arrived(counts: roundMilliseconds == 0)
             } else {
                 sockets.find(event.data.u64)?.ready(event.events, readBuffer)
             }
@@ -268,7 +268,7 @@ public final class EventLoop {
         updateClock()
         // A round that is late has made everybody wait for so much longer than it was to be.
         if roundAt > 0 {
-            let due = roundAt + collectingMilliseconds * 1_000_000
+            let due = roundAt + roundMilliseconds * 1_000_000
             probe.waited(max(0, turnNanoseconds - due) / 1000)
         }
         roundAt = turnNanoseconds
@@ -281,7 +281,7 @@ public final class EventLoop {
     fileprivate func ticked() {
         updateClock()
         // In rounds one of them may stand before the tick: that is meant so.
-        lagMax = max(lagMax, now - lastTick - Self.tickMilliseconds - collectingMilliseconds)
+        lagMax = max(lagMax, now - lastTick - Self.tickMilliseconds - roundMilliseconds)
         lastTick = now
         while let slot = wheel.popDue(at: now) { sockets.at(slot)?.timerFired() }
         delegate?.loopTicked()

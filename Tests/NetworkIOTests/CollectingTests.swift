@@ -12,7 +12,7 @@ struct CollectingTests {
         driver.settle()
         let drains = (patient.drains, other.drains)
         patient.isPatient = true
-        driver.loop.collectingMilliseconds = 60_000
+        driver.loop.roundMilliseconds = 60_000
         var turns = 0
         driver.work = {
             guard turns < 20 else { return }
@@ -27,7 +27,7 @@ struct CollectingTests {
         #expect(patient.queuedBytes == 20 && patient.drains == drains.0)
         patientPeer.read(100)
         #expect(patientPeer.bytes.isEmpty)
-        driver.loop.collectingMilliseconds = 0
+        driver.loop.roundMilliseconds = 0
         driver.run(until: { patient.queuedBytes == 0 })
         #expect(patient.drains == drains.0 + 1)
         patientPeer.read(100)
@@ -40,7 +40,7 @@ struct CollectingTests {
         let (socket, peer) = try Loopback.pair(driver, buffers: nil)
         driver.settle()
         socket.isPatient = true
-        driver.loop.collectingMilliseconds = 20
+        driver.loop.roundMilliseconds = 20
         var sawCollecting = false
         var isSent = false
         driver.work = {
@@ -51,7 +51,7 @@ struct CollectingTests {
         driver.run(until: { isSent && socket.queuedBytes == 0 })
         peer.read(10)
         #expect(peer.bytes == [7] && sawCollecting)
-        driver.loop.collectingMilliseconds = 0
+        driver.loop.roundMilliseconds = 0
     }
 
     @Test("in rounds sockets are read once each, and urgent ones as their bytes come")
@@ -63,7 +63,7 @@ struct CollectingTests {
         var reads = (socket: 0, urgent: 0)
         socket.onReceived = { _, _ in reads.socket += 1 }
         urgent.onReceived = { _, _ in reads.urgent += 1 }
-        driver.loop.collectingMilliseconds = 60_000
+        driver.loop.roundMilliseconds = 60_000
         driver.work = {
             guard reads.urgent < 10 else { return }
             _ = peer.write([1])
@@ -72,10 +72,10 @@ struct CollectingTests {
         }
         driver.run(until: { reads.urgent >= 10 })
         #expect(reads.socket == 0)
-        driver.loop.collectingMilliseconds = 20
+        driver.loop.roundMilliseconds = 20
         driver.run(until: { reads.socket > 0 })
         #expect(reads.socket == 1, "all that came is read at once")
-        driver.loop.collectingMilliseconds = 0
+        driver.loop.roundMilliseconds = 0
         _ = peer.write([1])
         driver.run(until: { reads.socket == 2 })
     }
@@ -85,7 +85,7 @@ struct CollectingTests {
         weak var ended: EventLoop?
         do {
             let driver = try LoopDriver()
-            driver.loop.collectingMilliseconds = 20
+            driver.loop.roundMilliseconds = 20
             driver.settle()
             ended = driver.loop
             #expect(ended != nil)

@@ -83,13 +83,13 @@ struct LoadControl {
         guard elapsed >= InnerController.windowMilliseconds else { return }
         let delay = loop.takeQueueDelay()
         // In rounds only a round says how long one waits.
-        guard delay != nil || loop.collectingMilliseconds == 0 else { return }
+        guard delay != nil || loop.roundMilliseconds == 0 else { return }
         windowStart = loop.now
         if let delay { counters.queueDelay.observe(delay.max) }
         counters.queueDelayMicroseconds.set(delay?.min ?? 0)
         let busy = loop.takeBusyShare()
         guard !isDryRun else { return }
         controller.windowEnded(delayMicroseconds: delay?.min, busy: busy, elapsed: elapsed)
-        loop.collectingMilliseconds = max(policy.batchingMilliseconds, controller.batching.milliseconds)
+        loop.roundMilliseconds = max(policy.roundMilliseconds, controller.batching.milliseconds)
     }
 }

@@ -26,7 +26,7 @@ extension Worker {
             isShedding ? "a worker has more to do than it can: it sheds" : "a worker sheds no more",
             metadata: [
                 "worker": "\(index)", "messages_admitted": "\((admission.share(of: .messages) * 100).rounded() / 100)",
-                "rounds_ms": "\(loop.collectingMilliseconds)",
+                "rounds_ms": "\(loop.roundMilliseconds)",
             ])
     }
 

@@ -50,7 +50,7 @@ package struct TierPolicy: Sendable, Equatable {
         case all
         /// Lists come from a copy that is at most so old.
         case cachedLists(milliseconds: Int)
-        /// Pages and lists come from such a copy; beside these only health, status, events, metrics, tier and publishing.
+        /// Pages and lists come from such a copy.
         case cachedReads(milliseconds: Int)
         /// Only health, ready, status, events, metrics, tier, publishing and deleting.
         case essential
@@ -68,8 +68,8 @@ package struct TierPolicy: Sendable, Equatable {
     package let newConnections: NewConnections
     /// Larger messages are refused with `too_large`; nil: MAX_MESSAGE_BYTES holds alone.
     package let messageBytesMax: Int?
-    /// How long what goes to one connection is collected before it is written; 0: once per turn of the loop.
-    package let batchingMilliseconds: Int
+    /// How far apart the rounds are in which a worker reads and writes; 0: it does so as things come.
+    package let roundMilliseconds: Int
     /// SEND_QUEUE_BYTES is divided by this.
     package let sendQueueDivisor: Int
     /// The heartbeat interval is at least this.
@@ -90,26 +90,26 @@ package struct TierPolicy: Sendable, Equatable {
     private static let normal = TierPolicy(
         tier: .normal, typing: .each, presence: .each, readMarks: .each, readsMax: 500,
         storage: .every(batchMilliseconds: 0), messageRateDivisor: 1, newConnections: .all, messageBytesMax: nil,
-        batchingMilliseconds: 0, sendQueueDivisor: 1, heartbeatMillisecondsMin: 0, http: .all, compresses: true)
+        roundMilliseconds: 0, sendQueueDivisor: 1, heartbeatMillisecondsMin: 0, http: .all, compresses: true)
 
     private static let light = TierPolicy(
         tier: .light, typing: .paced(everyMilliseconds: 3_000, usersMax: 200),
         presence: .counts(everyMilliseconds: 2_000, usersAbove: 50), readMarks: .batched(everyMilliseconds: 2_000),
         readsMax: 100, storage: .every(batchMilliseconds: 100), messageRateDivisor: 2,
-        newConnections: .share(perThousand: 500), messageBytesMax: nil, batchingMilliseconds: 20, sendQueueDivisor: 2,
+        newConnections: .share(perThousand: 500), messageBytesMax: nil, roundMilliseconds: 20, sendQueueDivisor: 2,
         heartbeatMillisecondsMin: 0, http: .cachedLists(milliseconds: 5_000), compresses: true)
 
     private static let moderate = TierPolicy(
         tier: .moderate, typing: .off, presence: .counts(everyMilliseconds: 10_000, usersAbove: 0),
         readMarks: .batched(everyMilliseconds: 10_000), readsMax: 20, storage: .every(batchMilliseconds: 250),
         messageRateDivisor: 5, newConnections: .share(perThousand: 100), messageBytesMax: 16 * 1024,
-        batchingMilliseconds: 50, sendQueueDivisor: 4, heartbeatMillisecondsMin: 60_000,
+        roundMilliseconds: 50, sendQueueDivisor: 4, heartbeatMillisecondsMin: 60_000,
         http: .cachedReads(milliseconds: 5_000), compresses: false)
 
     private static let heavy = TierPolicy(
         tier: .heavy, typing: .off, presence: .off, readMarks: .kept, readsMax: nil, storage: .sampled(oneOf: 10),
         messageRateDivisor: 15, newConnections: .resumesOnly(perThousand: 10), messageBytesMax: 4 * 1024,
-        batchingMilliseconds: 200, sendQueueDivisor: 16, heartbeatMillisecondsMin: 90_000, http: .essential,
+        roundMilliseconds: 200, sendQueueDivisor: 16, heartbeatMillisecondsMin: 90_000, http: .essential,
         compresses: false)
 }
 

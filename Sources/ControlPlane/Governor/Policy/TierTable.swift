@@ -19,7 +19,9 @@ package enum TierTable {
             row("messages per connection") { rate($0.messageRateDivisor) },
             row("new connections") { newConnections($0.newConnections) },
             row("largest message") { $0.messageBytesMax.map { "\($0 / 1024) KiB" } ?? "MAX_MESSAGE_BYTES" },
-            row("outbound batching") { $0.batchingMilliseconds == 0 ? "each turn" : "\($0.batchingMilliseconds) ms" },
+            row("reading and writing") {
+                $0.roundMilliseconds == 0 ? "as it comes" : "in rounds, \($0.roundMilliseconds) ms apart"
+            },
             row("send queue") { share("SEND_QUEUE_BYTES", $0.sendQueueDivisor) },
             row("heartbeat interval") {
                 $0.heartbeatMillisecondsMin == 0 ? "as configured" : "\($0.heartbeatMillisecondsMin / 1000) s at least"
@@ -95,7 +97,7 @@ package enum TierTable {
         case .all: "all"
         case .cachedLists(let age): "all; lists up to \(seconds(age)) old"
         case .cachedReads(let age):
-            "pages and lists, up to \(seconds(age)) old; health, status, events, metrics, tier, publishing, deleting"
+            "all; pages and lists up to \(seconds(age)) old"
         case .essential: "health, ready, status, events, metrics, tier, publishing, deleting; the rest 503"
         }
     }
