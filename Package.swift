@@ -103,7 +103,7 @@ let package = Package(
         .testTarget(name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"]),
         .testTarget(
             name: "WireProtocolTests",
-            dependencies: ["WireProtocol", "Foundations", "CAllocationCounter", "TestSupport"]
+            dependencies: ["WireProtocol", "Foundations", "TestSupport"]
         ),
         .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Foundations", "TestSupport"]),
         .testTarget(
@@ -119,7 +119,7 @@ let package = Package(
                 "RedisLink", "ControlPlane", "NetworkIO", "WireProtocol", "Foundations", "CHiredis", "TestSupport",
             ]
         ),
-        .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks"]),
+        .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks", "CAllocationCounter"]),
         .testTarget(name: "SluiceTests", dependencies: ["sluice", "NetworkIO", "WireProtocol", "TestSupport"]),
         .testTarget(
             name: "LoadTestTests", dependencies: ["load_test", "WireProtocol", "TestSupport"]
@@ -127,17 +127,10 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "NetworkIO", "Rooms", "ControlPlane", "WireProtocol", "Foundations", "CAllocationCounter",
-                "TestSupport",
+                "Gateway", "NetworkIO", "Rooms", "ControlPlane", "WireProtocol", "Foundations", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
     ],
     swiftLanguageModes: [.v6]
 )
-
-// Counts of allocations need optimised code: of the tests, only those that count are built so.
-if Context.environment["SLUICE_TESTS"] == "allocations" {
-    let counting: Set<String> = ["WireProtocolTests", "GatewayTests"]
-    package.targets.removeAll { $0.type == .test && !counting.contains($0.name) }
-}

@@ -4,8 +4,11 @@
 set -uo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-readonly PARTS=(shell format tidy build unit allocations release bench foreign autobahn browser)
+readonly PARTS=(shell format tidy build unit foreign-debug release bench foreign autobahn browser)
 readonly SANITIZE_PARTS=(unit release foreign)
+# Parts that mostly wait: each runs beside the parts that follow it, up to the first one that needs the machine for itself.
+readonly WAITING=(foreign-debug)
+readonly ALONE=(foreign autobahn browser)
 readonly LOGS=.build/test-logs
 readonly VENV=.build/test-venv
 readonly REQUIREMENTS=Tests/Support/requirements.txt
@@ -35,7 +38,16 @@ if [ -n "$only" ]; then
         *) printf 'test.sh: no part "%s"; parts: %s\n' "$only" "${parts[*]}" >&2; exit 64 ;;
     esac
 fi
-wants() { case " ${parts[*]} " in *" $1 "*) ;; *) return 1 ;; esac }
+is_among() { # word, words …
+    local word=$1
+    shift
+    case " $* " in *" $word "*) ;; *) return 1 ;; esac
+}
+wants() { # parts …
+    local one
+    for one in "$@"; do ! is_among "$one" "${parts[@]}" || return 0; done
+    return 1
+}
 
 # What is needed: packages of the system, Swift, a Python environment of its own
 
@@ -47,13 +59,13 @@ install_packages() {
     if wants tidy; then
         command -v python3 >/dev/null || missing+=(python3)
     fi
-    if wants unit || wants foreign; then
+    if wants unit foreign foreign-debug; then
         command -v redis-server >/dev/null || missing+=(redis-server)
     fi
-    if wants foreign || wants autobahn || wants browser; then
+    if wants foreign foreign-debug autobahn browser; then
         python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     fi
-    if wants foreign; then
+    if wants foreign foreign-debug; then
         command -v node >/dev/null || missing+=(nodejs)
         [ -d /usr/share/nodejs/ws ] || missing+=(node-ws)
         [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx)
@@ -132,21 +144,6 @@ part_tidy() { python3 Tests/Tidy/test_tidy.py && python3 Tests/Tidy/tidy.py; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
 part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 
-# Counts of allocations mean something only in optimised code.
-part_allocations() {
-    local optimised=(-c release -Xswiftc -enable-testing --scratch-path .build/optimised) release="" status=0
-    # An optimised build keeps one processor busy: the one for release, which comes next, is made beside it.
-    if wants release; then
-        part_release &
-        release=$!
-    fi
-    SLUICE_TESTS=allocations swift build --product sluicePackageTests "${optimised[@]}" || status=$?
-    # Should it fail, its own part says so.
-    [ -z "$release" ] || wait "$release" || true
-    [ "$status" = 0 ] &&
-        SLUICE_TESTS=allocations timeout 300 swift test --disable-xctest --skip-build "${optimised[@]}" --filter Allocation
-}
-
 part_release() {
     local product
     for product in sluice load_test; do
@@ -158,17 +155,23 @@ part_release() {
     done
 }
 
-# Only what is counted, which is the same on a busy machine.
+# Allocations and bytes alone, which are the same on a busy machine. The modules are those of the release build.
 part_bench() { ./bench.sh --counts-only; }
 
-suite() { # folder, how many tests at a time
-    SLUICE_BIN=$products/sluice LOAD_TEST_BIN=$products/load_test PYTHONDONTWRITEBYTECODE=1 \
+suite() { # folder, how many tests at a time, products
+    SLUICE_BIN=$3/sluice LOAD_TEST_BIN=$3/load_test PYTHONDONTWRITEBYTECODE=1 \
         timeout 900 "$VENV/bin/python" -m pytest -c Tests/pytest.ini -v -ra --durations=5 -n "$2" "$1"
 }
 # Most tests wait most of the time: for an expiry, a timeout, a browser.
-part_foreign() { suite Tests/Foreign 5; }
-part_autobahn() { suite Tests/Autobahn 0; }
-part_browser() { suite Tests/Browser 2; }
+part_foreign() { suite Tests/Foreign 5 "$products"; }
+part_autobahn() { suite Tests/Autobahn 0 "$products"; }
+part_browser() { suite Tests/Browser 2 "$products"; }
+
+# The same clients against the debug build, which checks exclusive access; it is slower, and others build meanwhile.
+part_foreign-debug() {
+    wants build || { swift build --product sluice && swift build --product load_test; } || return 1
+    SLUICE_TIME_FACTOR=4 suite Tests/Foreign 5 "$PWD/.build/debug"
+}
 
 # Counting: from what the tools say of themselves, never less than one failure when a tool failed
 
@@ -179,13 +182,13 @@ number() { # pattern with one group, log
 count() { # part, status, log; sets passed and failed
     local log=$3
     case $1 in
-        unit | allocations)
+        unit)
             local run
             run=$(number 'Test run with ([0-9]+) tests?[ ]' "$log")
             failed=$(grep -E '^.{1,3} Test .* failed after ' "$log" | grep -vcE 'Test (run with|case passing)')
             passed=$((${run:-0} - failed))
             ;;
-        foreign | autobahn | browser)
+        foreign | foreign-debug | autobahn | browser)
             local line errors
             line=$(grep -E '^=+ .*(passed|failed|error|no tests ran).* in [0-9.]+' "$log" | tail -n 1)
             printf '%s\n' "$line" >"$log.summary"
@@ -213,39 +216,96 @@ count() { # part, status, log; sets passed and failed
 install_packages
 command -v swift >/dev/null || { printf 'test.sh: swift is not there; see https://www.swift.org/install/\n' >&2; exit 69; }
 mkdir -p "$LOGS"
-if wants foreign || wants autobahn || wants browser; then make_environment; fi
+if wants foreign foreign-debug autobahn browser; then make_environment; fi
+
+# Running: each part with its log and its line in the summary
 
 all_passed=0 all_failed=0 step=0
 summary=()
+waiting="" waiting_pid=""
 begin=$SECONDS
-for part in "${parts[@]}"; do
+
+log_of() { printf '%s/%s.log' "$LOGS" "$1${sanitizer:+-$sanitizer}"; }
+
+announce() { # part, how
     step=$((step + 1))
-    log=$LOGS/$part${sanitizer:+-$sanitizer}.log
-    printf '[%d/%d] %s …\n' "$step" "${#parts[@]}" "$part${sanitizer:+ ($sanitizer sanitizer)}"
-    part_begin=$SECONDS
+    printf '[%d/%d] %s%s …\n' "$step" "${#parts[@]}" "$1${sanitizer:+ ($sanitizer sanitizer)}" "${2:-}"
+}
+
+run() { # part
+    local log status part_begin=$SECONDS
+    log=$(log_of "$1")
+    announce "$1"
     if [ -n "$verbose" ]; then
-        "part_$part" 2>&1 | tee "$log"
+        "part_$1" 2>&1 | tee "$log"
         status=${PIPESTATUS[0]}
     else
-        "part_$part" >"$log" 2>&1
+        "part_$1" >"$log" 2>&1
         status=$?
     fi
+    conclude "$1" "$status" $((SECONDS - part_begin))
+}
+
+start_waiting() { # part
+    local log
+    log=$(log_of "$1")
+    announce "$1" ", beside the next parts"
+    waiting=$1
+    (
+        part_begin=$SECONDS
+        "part_$1" >"$log" 2>&1
+        printf '%d %d\n' $? $((SECONDS - part_begin)) >"$log.end"
+    ) &
+    waiting_pid=$!
+}
+
+finish_waiting() {
+    local part=$waiting status=1 duration=0
+    [ -n "$part" ] || return 0
+    printf '      waiting for %s …\n' "$part"
+    wait "$waiting_pid"
+    waiting="" waiting_pid=""
+    read -r status duration <"$(log_of "$part").end"
+    conclude "$part" "$status" "$duration"
+}
+
+stop_waiting() {
+    [ -n "$waiting_pid" ] || return 0
+    # The process in front of the part's tool ends with it; a tool that is told to end takes its own with it.
+    kill $(cat "/proc/$waiting_pid/task/$waiting_pid/children" 2>/dev/null) "$waiting_pid" 2>/dev/null
+}
+trap stop_waiting EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+conclude() { # part, status, seconds
+    local log status=$2
+    log=$(log_of "$1")
     if [ -n "$sanitizer" ] &&
         grep -qE 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|ERROR: LeakSanitizer' "$log"; then
         status=66
     fi
-    count "$part" "$status" "$log"
+    count "$1" "$status" "$log"
     all_passed=$((all_passed + passed))
     all_failed=$((all_failed + failed))
-    line=$(printf '%-10s %5d passed %5d failed %5d s' "$part" "$passed" "$failed" $((SECONDS - part_begin)))
-    summary+=("$line")
+    summary+=("$(printf '%-13s %5d passed %5d failed %5d s' "$1" "$passed" "$failed" "$3")")
     if [ "$failed" != 0 ]; then
         [ -n "$verbose" ] || tail -n 80 "$log"
-        printf '      %s: FAILED, the whole log: %s\n' "$part" "$log"
+        printf '      %s: FAILED, the whole log: %s\n' "$1" "$log"
     else
-        printf '      %d passed in %d s\n' "$passed" $((SECONDS - part_begin))
+        printf '      %s: %d passed in %d s\n' "$1" "$passed" "$3"
+    fi
+}
+
+for part in "${parts[@]}"; do
+    if is_among "$part" "${ALONE[@]}"; then finish_waiting; fi
+    if [ -z "$verbose" ] && is_among "$part" "${WAITING[@]}" && [ "${#parts[@]}" -gt 1 ]; then
+        start_waiting "$part"
+    else
+        run "$part"
     fi
 done
+finish_waiting
 
 printf '\n'
 printf '%s\n' "${summary[@]}"

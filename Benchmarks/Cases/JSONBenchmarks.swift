@@ -3,7 +3,7 @@ import WireProtocol
 
 /// The JSON of a chat message, in and out.
 enum JSONBenchmarks {
-    static let all = [scan, parse, message]
+    static let all = [scan, parse, message, ack]
 
     private static let chat = Array(
         """
@@ -61,6 +61,26 @@ enum JSONBenchmarks {
                 let head = MessageHead(id: id, user: user, device: user, time: 1_700_000_000_000)
                 for _ in 0..<operations {
                     writer.message(in: history, seq: 123_456, head, fields)
+                    work.bytes += writer.bytes.count
+                }
+            }
+            return work
+        }
+    }
+
+    private static let ack = Benchmark(
+        name: "json-write/ack", operation: "`ack` frame", warmUp: 1000, counted: 10_000
+    ) {
+        let history = HistoryHead(
+            room: Identifier(unchecked: "a room with a long name"),
+            epoch: "an epoch that is longer than fifteen bytes")
+        var writer = JSONWriter()
+        return { operations in
+            var work = Benchmark.Work()
+            chat.withUnsafeBytes { bytes in
+                guard case .success(let frame) = ClientFrame.parse(bytes), let id = frame.id?.raw else { return }
+                for _ in 0..<operations {
+                    writer.ack(in: history, seq: 123_456, id: id, time: 1_700_000_000_000)
                     work.bytes += writer.bytes.count
                 }
             }

@@ -3,8 +3,9 @@ import WireProtocol
 
 /// The members of one room and a sender, on blocking sockets of this thread.
 ///
-/// All members get the same bytes. So one of them, the first, reads frame by frame and finds out how many bytes a
-/// burst is; the others are then read by that number, with one call each, which keeps the cost beside the worker low.
+/// Members that agreed to compression all get the same bytes, and so do all others. So the first of each reads frame by
+/// frame and finds out how many bytes a burst is. The others are then read by that number, with one call each, which
+/// keeps the cost beside the worker low.
 final class Crowd {
     enum Fault: Error {
         /// The node closed, or said nothing within 20 s.
@@ -12,17 +13,33 @@ final class Crowd {
         case notConnected(Int32)
         /// Two members did not get the same.
         case differentBytes
+        /// A member that agreed to compression got a frame without, or the other way round.
+        case wrongForm
     }
 
-    private var members: [Int32] = []
+    /// Members that get the same bytes.
+    private struct Class {
+        let isCompressed: Bool
+        var members: [Int32] = []
+    }
+
+    private let content: String
+    private var plain = Class(isCompressed: false)
+    private var compressed = Class(isCompressed: true)
+    private var members: [Int32] { compressed.members + plain.members }
     private var sender: Int32 = -1
     private var said = 0
     private var first = [UInt8](repeating: 0, count: 1 << 20)
     private var other = [UInt8](repeating: 0, count: 1 << 20)
 
-    init(port: UInt16, members count: Int) throws {
+    /// - Parameter compressedCount: how many of the members agree to compression; with any, contents are long enough
+    ///   for it.
+    init(port: UInt16, members count: Int, compressed compressedCount: Int = 0) throws {
+        content = String(repeating: "hello, everybody", count: compressedCount > 0 ? 20 : 1)
         for number in 0..<count {
-            members.append(try join(port, "member-\(number)"))
+            let isCompressed = number < compressedCount
+            let descriptor = try join(port, "member-\(number)", offer: isCompressed ? "permessage-deflate" : nil)
+            if isCompressed { compressed.members.append(descriptor) } else { plain.members.append(descriptor) }
             // Each join is told to all who are there; nothing of that shall pile up.
             if number.isMultiple(of: 100) { discard() }
         }
@@ -36,31 +53,41 @@ final class Crowd {
         for descriptor in members + [sender] where descriptor >= 0 { close(descriptor) }
     }
 
-    /// Sends `count` messages with one write and waits until all members have them; the bytes that they all got.
+    /// Sends `count` messages with one write and waits until all members have them. Returns the bytes of those that did
+    /// not come compressed: how long a compressed frame is depends on the zlib of the machine.
     func say(_ count: Int) throws -> Int {
-        try write(count, content: "hello, everybody")
+        try write(count, content: content)
+        let plainLength = try hear(count, plain)
+        _ = try hear(count, compressed)
+        return plainLength * plain.members.count
+    }
+
+    /// Waits until all members of a class have `count` messages; the bytes that each of them got.
+    private func hear(_ count: Int, _ hearers: Class) throws -> Int {
+        guard let reader = hearers.members.first else { return 0 }
         var length = 0
         var ends = 0
         while ends < count {
-            try receive(members[0], into: &first, from: length, count: 2)
+            try receive(reader, into: &first, from: length, count: 2)
+            guard (first[length] & 0x40 != 0) == hearers.isCompressed else { throw Fault.wrongForm }
             let marker = Int(first[length + 1] & 0x7F)
             precondition(marker < 127, "a frame of this benchmark has at most 65,535 bytes")
             var head = 2
             var payload = marker
             if marker == 126 {
-                try receive(members[0], into: &first, from: length + 2, count: 2)
+                try receive(reader, into: &first, from: length + 2, count: 2)
                 head = 4
                 payload = Int(first[length + 2]) << 8 | Int(first[length + 3])
             }
-            try receive(members[0], into: &first, from: length + head, count: payload)
+            try receive(reader, into: &first, from: length + head, count: payload)
             length += head + payload
             ends += 1
         }
-        for member in members.dropFirst() {
+        for member in hearers.members.dropFirst() {
             try receive(member, into: &other, from: 0, count: length)
             guard memcmp(first, other, length) == 0 else { throw Fault.differentBytes }
         }
-        return length * members.count
+        return length
     }
 
     private func write(_ count: Int, content: String) throws {
@@ -113,7 +140,7 @@ final class Crowd {
     }
 
     /// Connects, upgrades and waits until the room was joined.
-    private func join(_ port: UInt16, _ user: String) throws -> Int32 {
+    private func join(_ port: UInt16, _ user: String, offer: String? = nil) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Fault.notConnected(errno) }
         var limit = timeval(tv_sec: 20, tv_usec: 0)
@@ -132,7 +159,8 @@ final class Crowd {
         guard status == 0 else { throw Fault.notConnected(errno) }
         let request =
             "GET /ws/a-room-with-a-long-name/\(user) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            + (offer.map { "Sec-WebSocket-Extensions: \($0)\r\n" } ?? "") + "\r\n"
         try Self.write(descriptor, Array(request.utf8))
         try read(descriptor, until: #""joined_room""#, isLast: false)
         return descriptor

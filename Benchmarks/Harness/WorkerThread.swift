@@ -27,6 +27,7 @@ final class WorkerThread {
                 "HOST": "127.0.0.1", "WORKERS": "1", "MESSAGES_PER_SECOND": "1000000", "HISTORY_SIZE": "100",
                 "HEARTBEAT_INTERVAL_SECONDS": "3600", "HEARTBEAT_TIMEOUT_SECONDS": "10000",
                 "SEND_QUEUE_BYTES": "16777216", "DEDUPE_WINDOW_SECONDS": "1",
+                "COMPRESSION": "on",
             ], dotEnv: nil, cores: 1)
         let listener = try ListeningSocket.bind(host: "127.0.0.1", port: 0, count: 1)[0]
         port = listener.port

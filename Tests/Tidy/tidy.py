@@ -10,6 +10,7 @@ one is lowered, which `--lower` does. `--list` shows every place of a rule.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -157,4 +158,6 @@ def main():
 
 
 if __name__ == "__main__":
+    # Piped into `head`, it ends with it.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main())
