@@ -4,10 +4,6 @@ import PackageDescription
 // Floors, top to bottom: sluice -> Gateway -> RedisLink -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
 // Imports point down only; C is reached through the doors at the end.
 
-// Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
-// debug builds, with which the tests run, have them.
-let unchecked: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
-
 let package = Package(
     name: "sluice",
     products: [
@@ -34,8 +30,7 @@ let package = Package(
                 "Foundations", "WireProtocol", "Rooms", "ControlPlane", "NetworkIO", "RedisLink",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            resources: [.embedInCode("Web/Resources")],
-            swiftSettings: unchecked
+            resources: [.embedInCode("Web/Resources")]
         ),
         .executableTarget(
             name: "load_test",
@@ -45,28 +40,24 @@ let package = Package(
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
             path: "LoadTest",
-            exclude: ["many_connections.sh"],
-            swiftSettings: unchecked
+            exclude: ["many_connections.sh"]
         ),
         .target(
-            name: "RedisLink", dependencies: ["Foundations", "WireProtocol", "NetworkIO", "ControlPlane", "CHiredis"],
-            swiftSettings: unchecked
+            name: "RedisLink", dependencies: ["Foundations", "WireProtocol", "NetworkIO", "ControlPlane", "CHiredis"]
         ),
         .target(
-            name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"],
-            swiftSettings: unchecked
+            name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"]
         ),
-        .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"], swiftSettings: unchecked),
-        .target(name: "WireProtocol", dependencies: ["Foundations"], swiftSettings: unchecked),
+        .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"]),
+        .target(name: "WireProtocol", dependencies: ["Foundations"]),
         .target(
             name: "ControlPlane", dependencies: ["Foundations"],
             resources: [
                 .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
                 .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"), .embedInCode("Janitor/Scripts"),
-            ],
-            swiftSettings: unchecked
+            ]
         ),
-        .target(name: "Foundations", swiftSettings: unchecked),
+        .target(name: "Foundations"),
         .systemLibrary(
             name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
         ),

@@ -3,7 +3,7 @@ final class RoomView {
     let number: Int
     let name: String
     /// How the room's messages look, and the epoch for which that holds.
-    var shape: (shape: DeliveryShape, epoch: UInt32)?
+    @exclusivity(unchecked) var shape: (shape: DeliveryShape, epoch: UInt32)?
     var ledger = RoomLedger()
     /// The newest position that was acked here.
     var acked: (epoch: UInt32, seq: UInt64)?

@@ -133,6 +133,7 @@ extension Loader {
 
     func opened(_ client: LoadClient, after nanoseconds: Int) {
         dialing.inFlight -= 1
+        assert(dialing.inFlight >= 0, "more connections were opened than dialled")
         connectedCount += 1
         countOpened(after: nanoseconds)
     }
@@ -148,6 +149,7 @@ extension Loader {
     func closed(_ client: LoadClient, _ end: WebSocketClientEnd, wasOpened: Bool, wasIn: Bool) {
         if wasOpened { connectedCount -= 1 } else { dialing.inFlight -= 1 }
         if wasIn { inCount -= 1 }
+        assert(connectedCount >= 0 && dialing.inFlight >= 0 && inCount >= 0, "more connections ended than came")
         client.sender?.unacked = 0
         let local = Int(client.number) / plan.processes
         switch end {

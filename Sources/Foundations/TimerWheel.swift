@@ -166,5 +166,6 @@ package struct TimerWheel {
         }
         entries[Int(id)].due = Self.idle
         count -= 1
+        assert(count >= 0, "more timers were taken out than put in")
     }
 }

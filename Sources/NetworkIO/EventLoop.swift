@@ -57,22 +57,22 @@ public final class EventLoop {
     private let events: UnsafeMutablePointer<epoll_event>
     private let readBuffer: UnsafeMutableRawBufferPointer
 
-    package var sockets = SocketTable()
+    @exclusivity(unchecked) package var sockets = SocketTable()
     /// Frames that leave in this turn. Its memory is filled anew in the next one.
-    package var scratch = FrameArena(capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
-    private var wheel: TimerWheel
-    private var unflushed: ContiguousArray<Socket> = []
+    @exclusivity(unchecked) package var scratch = FrameArena(
+        capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
+    @exclusivity(unchecked) private var wheel: TimerWheel
+    @exclusivity(unchecked) private var unflushed: ContiguousArray<Socket> = []
     /// Patient sockets with something to write, while that is collected.
-    private var collected: ContiguousArray<Socket> = []
+    @exclusivity(unchecked) private var collected: ContiguousArray<Socket> = []
     private var isReleaseDue = false
     /// When the last round began, on `Clock.monotonicNanoseconds()`; 0: there was none yet.
     private var roundAt = 0
     private var readAgain: ContiguousArray<Socket> = []
     private var lastTick: Int = 0
-    /// Since when the loop waits; 0: it does not.
-    private var waitsSince = 0
-    private var idleNanoseconds = 0
-    private var busySince = Clock.monotonicNanoseconds()
+    private var busyMeter = BusyMeter(at: Clock.monotonicNanoseconds())
+    /// The thread that calls `run()`; nil before.
+    private var owner: pthread_t?
 
     /// - Throws: `SystemError` when the system is out of descriptors or memory.
     package init() throws(SystemError) {
@@ -145,21 +145,34 @@ public final class EventLoop {
 
     /// Serves until `stop()`.
     package func run() {
+        owner = pthread_self()
         lastTick = Int(uv_now(loop))
         uv_run(loop, UV_RUN_DEFAULT)
     }
 
     /// Serves one turn instead: waits until there is something to do, a tick at the longest.
-    package func runTurn() { uv_run(loop, UV_RUN_ONCE) }
+    package func runTurn() {
+        owner = pthread_self()
+        uv_run(loop, UV_RUN_ONCE)
+    }
 
     /// Makes `run()` return after this turn.
-    package func stop() { uv_stop(loop) }
+    package func stop() {
+        assertIsOwner()
+        uv_stop(loop)
+    }
+
+    /// In debug builds: that the caller is on the loop's thread, or that the loop does not run yet.
+    func assertIsOwner() {
+        assert(owner.map { pthread_equal($0, pthread_self()) != 0 } ?? true, "a loop is used by another thread")
+    }
 
     /// A hand on the loop that other threads may use.
     package var wakeHandle: WakeHandle { WakeHandle(waker) }
 
     /// The largest delay of a tick since the last call, in milliseconds: how long the thread was busy elsewhere.
     package func takeLag() -> Int {
+        assertIsOwner()
         defer { lagMax = 0 }
         return lagMax
     }
@@ -171,18 +184,14 @@ public final class EventLoop {
     package func takeQueueDelay() -> (min: Int, max: Int)? { probe.take(isWaiting: roundMilliseconds == 0) }
 
     /// The share of the time since the last call in which the loop had something to do, 0 … 1.
-    package func takeBusyShare() -> Double {
-        let now = Clock.monotonicNanoseconds()
-        defer { (idleNanoseconds, busySince) = (0, now) }
-        return now > busySince ? 1 - Double(idleNanoseconds) / Double(now - busySince) : 0
-    }
+    package func takeBusyShare() -> Double { busyMeter.takeShare(at: Clock.monotonicNanoseconds()) }
 
     /// How far apart the rounds are in which the loop reads and writes, in milliseconds; 0: it does so as things come.
     ///
     /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs the
     /// same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and timers go
     /// on as they come; what they cause for patient sockets waits for the round.
-    package var roundMilliseconds: Int = 0 {
+    @exclusivity(unchecked) package var roundMilliseconds: Int = 0 {
         didSet {
             guard roundMilliseconds != oldValue else { return }
             roundAt = 0
@@ -205,18 +214,26 @@ public final class EventLoop {
     // MARK: What sockets ask for
 
     /// Has `socket` called with `timerFired()` at `due` (on `now`'s clock), instead of any earlier wish.
-    package func schedule(_ socket: Socket, at due: Int) { wheel.schedule(socket.slot, at: due) }
+    package func schedule(_ socket: Socket, at due: Int) {
+        assertIsOwner()
+        wheel.schedule(socket.slot, at: due)
+    }
 
     /// The socket with this key, unless it is gone. Asked here, as handing out the table would copy it.
-    package func socket(_ key: UInt64) -> Socket? { sockets.find(key) }
+    package func socket(_ key: UInt64) -> Socket? {
+        assertIsOwner()
+        return sockets.find(key)
+    }
 
     func forgetTimer(of socket: Socket) { wheel.cancel(socket.slot) }
 
     func flushLater(_ socket: Socket) {
+        assertIsOwner()
         if roundMilliseconds > 0, socket.isPatient { collected.append(socket) } else { unflushed.append(socket) }
     }
 
     func readLater(_ socket: Socket) {
+        assertIsOwner()
         if readAgain.isEmpty { uv_async_send(waker) }
         readAgain.append(socket)
     }
@@ -292,7 +309,7 @@ public final class EventLoop {
         endTurn()
         // libuv computes how long it may wait from its own clock, which stands still while callbacks work.
         uv_update_time(loop)
-        waitsSince = Clock.monotonicNanoseconds()
+        busyMeter.waitBegan(at: Clock.monotonicNanoseconds())
     }
 
     fileprivate func endTurn() {
@@ -318,10 +335,7 @@ public final class EventLoop {
     private func updateClock() {
         uv_update_time(loop)
         turnNanoseconds = Clock.monotonicNanoseconds()
-        if waitsSince > 0 {
-            idleNanoseconds += turnNanoseconds - waitsSince
-            waitsSince = 0
-        }
+        busyMeter.waitEnded(at: turnNanoseconds)
         now = Int(uv_now(loop))
         unixNow = Clock.unixMilliseconds()
     }

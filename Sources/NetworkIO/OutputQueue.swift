@@ -29,11 +29,11 @@ struct OutputQueue {
 
     /// The slices behind the first one; there only while there are such.
     private final class Rest {
-        var slices: ContiguousArray<FrameSlice> = []
-        var head = 0
+        @exclusivity(unchecked) var slices: ContiguousArray<FrameSlice> = []
+        @exclusivity(unchecked) var head = 0
         /// Slices before this one lie in no transient buffer any more.
         var copied = 0
-        var byteCount = 0
+        @exclusivity(unchecked) var byteCount = 0
     }
 
     var isEmpty: Bool { buffer == nil }
@@ -160,6 +160,7 @@ struct OutputQueue {
         length = UInt32(next.length)
         rest.head += 1
         rest.byteCount -= next.length
+        assert(rest.byteCount >= 0, "more bytes were taken out than queued")
         if rest.head == rest.slices.count {
             self.rest = nil
         } else if rest.head > 64, rest.head * 2 > rest.slices.count {

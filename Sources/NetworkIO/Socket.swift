@@ -25,9 +25,9 @@ open class Socket {
     var generation: UInt32 = 0
     // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can be.
     /// What waits to be written.
-    private var output = OutputQueue()
-    private var descriptor: Int32
-    private var flags: Flags = []
+    @exclusivity(unchecked) private var output = OutputQueue()
+    @exclusivity(unchecked) private var descriptor: Int32
+    @exclusivity(unchecked) private var flags: Flags = []
 
     private struct Flags: OptionSet {
         let rawValue: UInt16
@@ -58,6 +58,7 @@ open class Socket {
     public init(descriptor: Int32, loop: EventLoop, isUrgent: Bool = false) throws(SystemError) {
         self.loop = loop
         self.descriptor = descriptor
+        loop.assertIsOwner()
         loop.sockets.insert(self)
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | sluice_epoll_edge_triggered
@@ -104,6 +105,7 @@ open class Socket {
     /// Queues a slice; it leaves at the end of the turn.
     @inline(__always)
     package func send(_ slice: FrameSlice) {
+        loop.assertIsOwner()
         guard descriptor >= 0, !flags.contains(.shutDown), !flags.contains(.ending) else { return }
         output.append(slice, &loop.scratch)
         if !flags.contains(.unflushed) {
@@ -176,6 +178,7 @@ open class Socket {
     }
 
     private func finish(_ end: SocketEnd) {
+        loop.assertIsOwner()
         guard descriptor >= 0 else { return }
         CLibuv.close(descriptor)
         descriptor = -1

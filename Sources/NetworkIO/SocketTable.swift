@@ -57,6 +57,7 @@ package struct SocketTable {
         slots[Int(socket.slot)] = nil
         closed.append(socket.slot)
         count -= 1
+        assert(count >= 0, "more sockets were taken out than put in")
     }
 
     mutating func releaseClosed() {

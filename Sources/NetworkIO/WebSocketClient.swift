@@ -67,8 +67,8 @@ open class WebSocketClient: Socket {
     }
 
     private var exchange: Exchange?
-    private var decoder = WebSocketDecoder()
-    private var phase = Phase.connecting
+    @exclusivity(unchecked) private var decoder = WebSocketDecoder()
+    @exclusivity(unchecked) private var phase = Phase.connecting
 
     /// The largest message that is taken; a larger one closes with 1009.
     open var messageBytesMax: Int { 16 * 1024 * 1024 }

@@ -44,8 +44,8 @@ package final class DedupeTable {
         }
     }
 
-    private var known: [Key: Committed] = [:]
-    private var order: ContiguousArray<(key: Key, time: Int)> = []
+    @exclusivity(unchecked) private var known: [Key: Committed] = [:]
+    @exclusivity(unchecked) private var order: ContiguousArray<(key: Key, time: Int)> = []
     private var head = 0
 
     package init() {}

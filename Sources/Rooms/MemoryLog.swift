@@ -11,7 +11,7 @@ package final class MemoryLog {
     /// The history's name.
     package let epoch: String
     /// The seq of the newest entry; 0, or where the epoch was forked, before the first.
-    package private(set) var newestSeq: UInt64
+    @exclusivity(unchecked) package private(set) var newestSeq: UInt64
     /// Entries kept; at least these are there when there were so many.
     package var capacity: Int { didSet { trim(to: capacity) } }
 
@@ -22,13 +22,13 @@ package final class MemoryLog {
         let time: Int
     }
     /// Oldest first from `head`; what lies before it was trimmed and is removed now and then.
-    private var entries: ContiguousArray<Entry> = []
-    private var head = 0
+    @exclusivity(unchecked) private var entries: ContiguousArray<Entry> = []
+    @exclusivity(unchecked) private var head = 0
     /// The newest seq that was trimmed; where the history begins here when none was.
     private var trimmedSeq: UInt64
-    private var arena = FrameArena(capacityMin: 512, capacityMax: 64 * 1024)
+    @exclusivity(unchecked) private var arena = FrameArena(capacityMin: 512, capacityMax: 64 * 1024)
     /// Bytes that the entries hold.
-    package private(set) var byteCount = 0
+    @exclusivity(unchecked) package private(set) var byteCount = 0
 
     /// - Parameter capacity: entries kept, from 0 up.
     package init(epoch: String, capacity: Int, forkedAt seq: UInt64 = 0) {
@@ -111,6 +111,7 @@ package final class MemoryLog {
     private func trim(to kept: Int) {
         while count > kept {
             byteCount -= entries[head].frame.length
+            assert(byteCount >= 0, "more bytes were trimmed than are kept")
             trimmedSeq = entries[head].seq
             head += 1
         }

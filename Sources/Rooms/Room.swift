@@ -29,12 +29,12 @@ package final class Room {
     package private(set) var isConfigured: Bool
     /// Unix milliseconds.
     package private(set) var createdAt: Int
-    package private(set) var log: MemoryLog
+    @exclusivity(unchecked) package private(set) var log: MemoryLog
     package private(set) var connectionCount = 0
     /// The last join, leave or message, in Unix milliseconds.
     package var lastActiveAt: Int
     /// There once a message had an id.
-    private var dedupe: DedupeTable?
+    @exclusivity(unchecked) private var dedupe: DedupeTable?
     private var users = Roster()
     private var readMarks: [Identifier: UInt64] = [:]
     /// There since the first message.
@@ -161,6 +161,7 @@ package final class Room {
     private func departed(_ departure: Departure?, at time: Int) -> Departure {
         guard let departure else { return .unnoticed }
         connectionCount -= 1
+        assert(connectionCount >= 0, "more connections left the room than came")
         lastActiveAt = time
         return departure
     }

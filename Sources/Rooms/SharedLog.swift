@@ -181,6 +181,7 @@ package struct SharedLog {
         submissions[index] = nil
         waitingCount -= 1
         waitingByteCount -= submission.body.count
+        assert(waitingCount >= 0 && waitingByteCount >= 0, "more messages were taken out than wait")
         let key = Self.keyHash(submission.body)
         if numbers[key] == number { numbers[key] = repeated.isEmpty ? nil : nextRepetition(of: key) }
         while head < submissions.count, submissions[head] == nil { head += 1 }

@@ -10,7 +10,7 @@ package final class FrameBuffer: @unchecked Sendable {
     /// Bytes that fit in all.
     package let capacity: Int
     /// Bytes written so far.
-    package private(set) var count = 0
+    @exclusivity(unchecked) package private(set) var count = 0
     /// The first byte. Owned by the buffer.
     package let base: UnsafeMutableRawPointer
 

@@ -131,6 +131,7 @@ package struct PushQueue: Sendable {
         var givenUp = 0
         while head < ready.count, now - ready[head].addedAt > Self.ageMaxMilliseconds {
             bytes -= ready[head].job.body.count
+            assert(bytes >= 0, "more bytes were given up than are queued")
             advance()
             givenUp += 1
         }
@@ -144,6 +145,7 @@ package struct PushQueue: Sendable {
 
     private mutating func finish(_ entry: Entry, _ end: End) -> End {
         bytes -= entry.job.body.count
+        assert(bytes >= 0, "more bytes ended than are queued")
         return end
     }
 

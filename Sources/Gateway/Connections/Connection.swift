@@ -34,12 +34,12 @@ final class Connection: Socket {
     var firstCut: Int32 = -1
     private var extras: Extras?
     var phase: Phase
-    var decoder = WebSocketDecoder()
+    @exclusivity(unchecked) var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
     var info: ConnectionInfo?
     /// The room of the URL; kept when that room is left, as frames without a room mean it.
     var urlMembers: RoomMembers?
-    var rate = RateLimiter()
+    @exclusivity(unchecked) var rate = RateLimiter()
     /// The place in `urlMembers`, or -1.
     var urlIndex: Int32 = -1
     private var lastHeardTick: UInt32 = 0

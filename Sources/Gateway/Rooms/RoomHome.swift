@@ -92,6 +92,7 @@ final class RoomHome: Named {
         guard replaying.removeValue(forKey: ObjectIdentifier(info)) == nil else { return }
         if !liveCounts.isEmpty { liveCounts[info.worker] -= 1 }
         if info.windowBits > 0 { compressedCount -= 1 }
+        assert(compressedCount >= 0 && liveCounts.allSatisfy { $0 >= 0 }, "more connections left the room than came")
     }
 
     /// Whether a worker has connections that are told live; for the only worker there is it is not asked.

@@ -16,6 +16,7 @@ final class Gather {
     func received(_ part: any Sendable, from worker: Int) -> Bool {
         parts[worker] = part
         missing -= 1
+        assert(missing >= 0, "a worker answered twice")
         if missing == 0 { finish(parts) }
         return missing == 0
     }

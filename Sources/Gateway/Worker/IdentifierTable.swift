@@ -84,6 +84,7 @@ struct IdentifierTable<Element: Named> {
     /// too early.
     private mutating func empty(_ place: Int) {
         used -= 1
+        assert(used >= 0, "more elements were taken out than put in")
         var hole = place
         var next = (hole + 1) & (slots.count - 1)
         while let element = slots[next] {

@@ -95,10 +95,10 @@ struct FrameRun: Sendable {
 package final class RoomBatch: @unchecked Sendable {
     package var room: Identifier
     /// The frames in order: mostly one run in the room's log.
-    var plain = FrameRun()
+    @exclusivity(unchecked) var plain = FrameRun()
     /// The same frames for members that agreed to compression; empty when there is nothing to gain.
-    var compressed = FrameRun()
-    package var cuts: ContiguousArray<Cut> = []
+    @exclusivity(unchecked) var compressed = FrameRun()
+    @exclusivity(unchecked) package var cuts: ContiguousArray<Cut> = []
     /// Room messages among the frames, for counting.
     package var messageCount = 0
 

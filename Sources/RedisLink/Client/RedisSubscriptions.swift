@@ -132,6 +132,7 @@ package final class RedisSubscriptions {
         guard case .reply(let reply) = outcome else { return }
         unanswered -= 1
         channel.unanswered -= 1
+        assert(unanswered >= 0 && channel.unanswered >= 0, "Redis answered more than it was asked")
         if let error = reply.error {
             refused(channel, error.code, error.message)
         } else if channel.isAsked, channel.isWanted, channel.unanswered == 0, !channel.isLive {

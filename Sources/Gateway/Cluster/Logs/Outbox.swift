@@ -24,5 +24,6 @@ struct Outbox {
     mutating func removed(_ submission: Submission) {
         messages -= 1
         bytes -= submission.body.count
+        assert(messages >= 0 && bytes >= 0, "more messages were taken out than kept")
     }
 }

@@ -35,6 +35,7 @@ final class ResyncPace {
     /// A batch was answered, or will not be.
     func ended() {
         underWay -= 1
+        assert(underWay >= 0, "more batches ended than began")
         schedule()
     }
 
