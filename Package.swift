@@ -1,7 +1,7 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Floors, top to bottom: sluice -> Gateway -> RedisLink -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
+// Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
 // Imports point down only; C is reached through the doors at the end.
 
 // Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
@@ -23,10 +23,20 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Foundations", "WireProtocol", "Gateway", "ControlPlane", "NetworkIO", "RedisLink",
+                "Foundations", "Gateway", "ControlPlane", "NetworkIO", "RedisLink", "Rehearsal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
+        ),
+        // The commands `demo` and `drill`.
+        .target(
+            name: "Rehearsal",
+            dependencies: ["WireProtocol", "ControlPlane", "NetworkIO", "RedisLink", "Toolkit"],
+            swiftSettings: unchecked
+        ),
+        // What tools that look at nodes from outside share.
+        .target(
+            name: "Toolkit", dependencies: ["WireProtocol", "ControlPlane", "NetworkIO"], swiftSettings: unchecked
         ),
         .target(
             name: "Gateway",
@@ -40,7 +50,7 @@ let package = Package(
         .executableTarget(
             name: "load_test",
             dependencies: [
-                "Foundations", "WireProtocol", "NetworkIO",
+                "Foundations", "WireProtocol", "NetworkIO", "Toolkit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -120,9 +130,12 @@ let package = Package(
             ]
         ),
         .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks"]),
-        .testTarget(name: "SluiceTests", dependencies: ["sluice", "NetworkIO", "WireProtocol", "TestSupport"]),
         .testTarget(
-            name: "LoadTestTests", dependencies: ["load_test", "WireProtocol", "TestSupport"]
+            name: "ToolkitTests", dependencies: ["Toolkit", "ControlPlane", "NetworkIO", "WireProtocol", "TestSupport"]
+        ),
+        .testTarget(name: "RehearsalTests", dependencies: ["Rehearsal", "ControlPlane", "Toolkit", "TestSupport"]),
+        .testTarget(
+            name: "LoadTestTests", dependencies: ["load_test", "Toolkit", "WireProtocol", "TestSupport"]
         ),
         .testTarget(
             name: "GatewayTests",

@@ -15,8 +15,8 @@ enum PushRequest {
         if let secret = webhook.secret {
             headers.append(("X-Sluice-Signature", signature(of: job.body, at: time, secret)))
         }
-        return HTTPClientRequest.post(
-            host: webhook.authority, target: webhook.target, headers: headers, body: job.body)
+        return HTTPClientRequest.bytes(
+            .post, host: webhook.authority, target: webhook.target, headers: headers, body: job.body, closes: true)
     }
 
     /// `v1=` and the hexadecimal HMAC-SHA256 of the time's digits, a dot and the body.

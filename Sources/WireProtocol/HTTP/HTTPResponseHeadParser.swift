@@ -20,6 +20,13 @@ package struct HTTPResponseHead: Sendable {
     package func headerHasToken(_ lowercasedName: StaticString, _ token: StaticString) -> Bool {
         fields.hasToken(lowercasedName, token)
     }
+
+    /// Bytes of the body (RFC 9112 §6.3), where the request was no HEAD; nil for one that the connection ends, or in chunks.
+    package var bodyLength: Int? {
+        if status == 204 || status == 304 { return 0 }
+        guard header("transfer-encoding") == nil, let text = header("content-length") else { return nil }
+        return text.utf8.allSatisfy(HTTPByte.isDigit) ? Int(text) : nil
+    }
 }
 
 /// Reads the head of the response to an upgrade request, bytes in, event out; it is as strict as the server's parser.
