@@ -74,8 +74,7 @@ package struct ListeningSocket: Sendable {
 
 /// The address and port of a peer.
 package struct PeerAddress: Sendable {
-    /// Four or sixteen bytes, in network order.
-    package let bytes: [UInt8]
+    package let host: IPAddress
     package let port: UInt16
 
     init(_ storage: sockaddr_storage) {
@@ -85,13 +84,13 @@ package struct PeerAddress: Sendable {
                 $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee }
             }
             port = UInt16(bigEndian: address.sin6_port)
-            bytes = withUnsafeBytes(of: address.sin6_addr) { Array($0) }
+            host = withUnsafeBytes(of: address.sin6_addr) { IPAddress(networkBytes: $0) } ?? .unspecified
         } else {
             let address = withUnsafePointer(to: &storage) {
                 $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee }
             }
             port = UInt16(bigEndian: address.sin_port)
-            bytes = withUnsafeBytes(of: address.sin_addr) { Array($0) }
+            host = IPAddress(v4: UInt32(bigEndian: address.sin_addr.s_addr))
         }
     }
 }

@@ -28,7 +28,7 @@ final class HTTPExchange {
 
     init(peer: PeerAddress, at now: Int) {
         firstDeadline = now + Self.headMilliseconds
-        self.peer = peer.bytes.withUnsafeBytes { IPAddress(networkBytes: $0) } ?? .unspecified
+        self.peer = peer.host
     }
 
     /// The request is answered.

@@ -1,5 +1,4 @@
-import NetworkIO
-import WireProtocol
+import Foundations
 
 /// Where pushes go, and what they are signed with: PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET.
 ///
@@ -14,8 +13,8 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
             case .scheme: "it does not begin with http://"
             case .encryption: "https:// asks for TLS, which this version does not speak with the webhook"
             case .credentials: "a user or password stands there; sign with PUSH_WEBHOOK_SECRET instead"
-            case .host: "its host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets"
-            case .port: "its port is no number from 1 to 65535"
+            case .host: URLAuthority.hostRule
+            case .port: URLAuthority.portRule
             case .characters: "its path or query has a # or characters that are not visible ASCII"
             }
         }
@@ -48,7 +47,12 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
         let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
         let (authority, behind) = (rest[..<end], rest[end...])
         guard !authority.contains("@") else { throw .credentials }
-        (host, port) = try Self.place(authority)
+        do throws(URLAuthority.Fault) {
+            let place = try URLAuthority(authority)
+            (host, port) = (place.host, place.port ?? Self.portDefault)
+        } catch {
+            throw error == .host ? .host : .port
+        }
         guard behind.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else { throw .characters }
         target = behind.first == "/" ? String(behind) : "/" + behind
     }
@@ -63,46 +67,8 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
 
     /// The value of the Host header.
     package var authority: String {
-        let place = host.contains(":") ? "[\(host)]" : host
-        return port == Self.portDefault ? place : "\(place):\(port)"
+        "\(URLAuthority(host: host, port: port == Self.portDefault ? nil : port))"
     }
 
     package var description: String { "http://\(authority)" }
-
-    private static func place(_ text: Substring) throws(Fault) -> (host: String, port: UInt16) {
-        var host = text
-        var digits: Substring?
-        if text.first == "[" {
-            guard let end = text.lastIndex(of: "]") else { throw .host }
-            host = text[text.index(after: text.startIndex)..<end]
-            let behind = text[text.index(after: end)...]
-            guard behind.isEmpty || behind.first == ":" else { throw .host }
-            digits = behind.isEmpty ? nil : behind.dropFirst()
-            let isAddress = (try? SocketAddress(numericHost: String(host), port: 0)) != nil
-            guard host.contains(":"), isAddress else { throw .host }
-        } else {
-            if let colon = text.lastIndex(of: ":") {
-                host = text[..<colon]
-                digits = text[text.index(after: colon)...]
-            }
-            guard isName(host) else { throw .host }
-        }
-        guard let digits else { return (String(host), portDefault) }
-        let areDigits = digits.utf8.allSatisfy { $0 &- UInt8(ascii: "0") < 10 }
-        guard areDigits, let port = UInt16(digits), port > 0 else { throw .port }
-        return (String(host), port)
-    }
-
-    /// Letters, digits, `-`, `.` and `_` (a name of containers), at most 253 bytes (RFC 1035 §2.3.4).
-    private static func isName(_ text: Substring) -> Bool {
-        (1...253).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
-    }
 }

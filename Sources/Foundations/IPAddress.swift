@@ -4,9 +4,9 @@
 /// whether its socket is of the one family or the other. Zone ids (`fe80::1%eth0`) are not part of an address here.
 package struct IPAddress: Hashable, Sendable {
     /// The first eight bytes, as a number.
-    let high: UInt64
+    package let high: UInt64
     /// The last eight bytes, as a number.
-    let low: UInt64
+    package let low: UInt64
 
     /// Nobody: `0.0.0.0`. Stands for an address that can't be known; it is neither loopback nor trusted.
     package static let unspecified = IPAddress(v4: 0)
