@@ -13,6 +13,24 @@ struct JSONWriterTests {
         return String(decoding: writer.array, as: UTF8.self)
     }
 
+    @Test("A member is its name and its value, for every type of value")
+    func members() {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("text", "a\"b")
+        writer.member("fixed", "c" as StaticString)
+        writer.member("identifier", Identifier(unchecked: "d"))
+        writer.member("unsigned", UInt64.max)
+        writer.member("signed", -1)
+        writer.member("fraction", 1.5)
+        writer.member("truth", true)
+        writer.endObject()
+        #expect(
+            String(decoding: writer.array, as: UTF8.self)
+                == #"{"text":"a\"b","fixed":"c","identifier":"d","unsigned":18446744073709551615,"signed":-1,"#
+                + #""fraction":1.5,"truth":true}"#)
+    }
+
     @Test("commas stand between members and elements, and nowhere else")
     func structure() {
         let written = text {

@@ -121,16 +121,12 @@ final class Member: ChatClientDelegate {
     private func send(_ said: Said) {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.name("type")
-        writer.string(said.receiver == nil ? "message" : "direct")
+        writer.member("type", said.receiver == nil ? "message" : "direct")
         if let receiver = said.receiver {
-            writer.name("to")
-            writer.string(receiver)
+            writer.member("to", receiver)
         }
-        writer.name("id")
-        writer.string(said.id)
-        writer.name("content")
-        writer.string("This is \(said.id).")
+        writer.member("id", said.id)
+        writer.member("content", "This is \(said.id).")
         writer.endObject()
         link?.send(text: writer.bytes)
     }
@@ -139,12 +135,9 @@ final class Member: ChatClientDelegate {
     func ackInbox() {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.name("type")
-        writer.string("inbox_ack")
-        writer.name("epoch")
-        writer.string(inboxEpoch)
-        writer.name("seq")
-        writer.number(inboxView.last)
+        writer.member("type", "inbox_ack")
+        writer.member("epoch", inboxEpoch)
+        writer.member("seq", inboxView.last)
         writer.endObject()
         link?.send(text: writer.bytes)
     }

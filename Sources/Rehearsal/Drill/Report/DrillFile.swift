@@ -13,20 +13,13 @@ enum DrillFile {
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.name("drill")
-        writer.string(drill)
-        writer.name("node")
-        writer.string(node)
-        writer.name("url")
-        writer.string(url)
-        writer.name("began_at")
-        writer.number(beganAt)
-        writer.name("seconds")
-        writer.number(seconds)
-        writer.name("interrupted")
-        writer.bool(isInterrupted)
-        writer.name("outcome")
-        writer.string(outcome)
+        writer.member("drill", drill)
+        writer.member("node", node)
+        writer.member("url", url)
+        writer.member("began_at", beganAt)
+        writer.member("seconds", seconds)
+        writer.member("interrupted", isInterrupted)
+        writer.member("outcome", outcome)
         writer.name("time_to_ms")
         writer.beginObject()
         for tier in Tier.allCases {
@@ -35,10 +28,8 @@ enum DrillFile {
             writer.number(time)
         }
         writer.endObject()
-        writer.name("worst_tier")
-        writer.string(record.worst.name)
-        writer.name("reason")
-        writer.string(record.reason)
+        writer.member("worst_tier", record.worst.name)
+        writer.member("reason", record.reason)
         writer.name("shed")
         writer.beginObject()
         for (kind, count) in record.shed.sorted(by: { $0.key < $1.key }) {
@@ -47,12 +38,10 @@ enum DrillFile {
         }
         writer.endObject()
         if let ended = record.endedAt {
-            writer.name("ended_ms")
-            writer.number(ended)
+            writer.member("ended_ms", ended)
         }
         if let normal = record.normalAfter {
-            writer.name("normal_after_ms")
-            writer.number(normal)
+            writer.member("normal_after_ms", normal)
         }
         write(record.samples, to: &writer)
         writer.endObject()
@@ -64,16 +53,11 @@ enum DrillFile {
         writer.beginArray()
         for sample in samples {
             writer.beginObject()
-            writer.name("at_ms")
-            writer.number(sample.at)
-            writer.name("tier")
-            writer.string(sample.tier.name)
-            writer.name("mode")
-            writer.string(sample.mode)
-            writer.name("pressure")
-            writer.number(sample.pressure)
-            writer.name("reason")
-            writer.string(sample.reason)
+            writer.member("at_ms", sample.at)
+            writer.member("tier", sample.tier.name)
+            writer.member("mode", sample.mode)
+            writer.member("pressure", sample.pressure)
+            writer.member("reason", sample.reason)
             writer.name("signals")
             writer.beginObject()
             for (name, signal) in sample.signals.sorted(by: { $0.key < $1.key }) {
