@@ -31,7 +31,7 @@ extension Connection {
         }
         response.body = Array("retry: \(EventStream.retryMilliseconds)\n\n".utf8) + bytes
         phase = .events(EventStream(last: newest))
-        worker.eventStreams.append(self)
+        table.eventStreams.append(self)
         begin(response)
         loop.schedule(self, at: loop.now + EventStream.keepAliveMilliseconds)
         endWait()
@@ -70,14 +70,7 @@ extension Connection {
     /// The stream is over; once.
     func leaveEventStreams() {
         guard case .events = phase else { return }
-        worker.eventStreams.removeAll { $0 === self }
+        table.eventStreams.removeAll { $0 === self }
         worker.context.eventStreams.subtract(1, ordering: .relaxed)
-    }
-}
-
-extension Worker {
-    /// Tells an event to the streams of this worker.
-    func tell(_ entry: EventHistory.Entry) {
-        for connection in eventStreams { connection.tell(entry) }
     }
 }

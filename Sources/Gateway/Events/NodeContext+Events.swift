@@ -11,7 +11,7 @@ extension NodeContext {
         events.withLock { history in
             let entry = history.add(event, at: time)
             guard eventStreams.load(ordering: .relaxed) > 0 else { return }
-            for mailbox in mailboxes { mailbox.post([.run { $0.tell(entry) }]) }
+            order(.event(entry))
         }
     }
 

@@ -83,7 +83,7 @@ final class NodeGovernor {
         let bytesMax = (unsentBytesMax ?? .max) / 2 / context.workerCount
         logger.warning(
             "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
-        for mailbox in context.mailboxes { mailbox.post([.run { $0.relieve(unsentBytesMax: bytesMax) }]) }
+        context.order(.relieve(unsentBytesMax: bytesMax))
         ProcessMemory.giveBackFree()
         gaveBackAt = now
     }
@@ -114,7 +114,7 @@ final class NodeGovernor {
         context.publish(.tier(change))
         guard !report.isDryRun else { return }
         let policy = TierPolicy.of(change.to)
-        for mailbox in context.mailboxes { mailbox.post([.run { $0.adopt(policy, change) }]) }
+        context.order(.adopt(policy, change))
         tierChanged()
     }
 }

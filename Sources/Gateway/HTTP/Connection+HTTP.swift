@@ -101,7 +101,7 @@ extension Connection {
         bytes.withUnsafeBytes { bytes in
             // What is small shares its memory, and its packet, with the frames of this turn.
             if bytes.count <= Self.sharedBytesMax {
-                send(worker.scratch.copy(bytes))
+                send(core.scratch.copy(bytes))
             } else {
                 send(FrameBuffer(copying: bytes))
             }

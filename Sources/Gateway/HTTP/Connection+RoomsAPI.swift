@@ -10,16 +10,14 @@ extension Connection {
         answering { () throws(APIFault) in
             let (limit, cursor) = (try call.limit(), try call.cursor())
             let (key, worker) = (key, worker)
-            if let store = worker.store, !worker.isStoreAway {
-                return worker.listSharedRooms(after: cursor, limit: limit, store) { [weak worker] rooms in
+            if let replication = worker.replication, !replication.isStoreAway {
+                return worker.directory.list(after: cursor, limit: limit, replication) { [weak worker] rooms in
                     let response = rooms.map { Self.roomList($0, limit: limit) }
-                    worker?.answer(response ?? .unavailable(Worker.storeAwayText, retrySeconds: 1), to: key)
+                    worker?.answer(response ?? .unavailable(Replication.awayText, retrySeconds: 1), to: key)
                 }
             }
-            worker.gather {
-                $0.describeRooms(after: cursor, limit: limit)
-            } finish: { [weak worker] parts in
-                worker?.answer(Self.roomList(parts.flatMap { $0 }, limit: limit), to: key)
+            worker.surveys.findRooms(after: cursor, limit: limit) { [weak worker] rooms in
+                worker?.answer(Self.roomList(rooms, limit: limit), to: key)
             }
         }
     }
@@ -41,14 +39,14 @@ extension Connection {
     }
 
     /// Has a room's home answer; 404 when there is no such room on any node.
-    private func answer(from id: Identifier, _ work: @escaping @Sendable (Worker, RoomHome) -> HTTPResponse) {
+    private func answer(from id: Identifier, _ work: @escaping @Sendable (Worker, RoomOwner) -> HTTPResponse) {
         answerLater(at: worker.context.home(of: id)) { home, completion in
-            home.findRoom(id) { [weak home] search in
+            home.directory.find(id) { [weak home] search in
                 guard let home else { return }
                 switch search {
                 case .found(let room): completion(work(home, room))
                 case .none: completion(APIFault.noSuchRoom(id))
-                case .unavailable: completion(.unavailable(Worker.storeAwayText, retrySeconds: 1))
+                case .unavailable: completion(.unavailable(Replication.awayText, retrySeconds: 1))
                 }
             }
         }
@@ -59,12 +57,12 @@ extension Connection {
         answering { () throws(APIFault) in
             let (id, settings) = try roomWish(call)
             answerLater(at: worker.context.home(of: id)) { home, completion in
-                home.createRoom(id, settings) { search in
+                home.directory.create(id, settings) { search in
                     switch search {
-                    case .found(let made): completion(RoomDescription(made).response(201))
+                    case .found(let made): completion(made.description.response(201))
                     case .none:
                         completion(.error(409, "room_exists", "there is a room \(id.text) already"))
-                    case .unavailable: completion(.unavailable(Worker.storeAwayText, retrySeconds: 1))
+                    case .unavailable: completion(.unavailable(Replication.awayText, retrySeconds: 1))
                     }
                 }
             }
@@ -75,9 +73,9 @@ extension Connection {
     private static let historySizes: ClosedRange<UInt64> = 0...1_000_000
 
     private func roomWish(_ call: HTTPCall) throws(APIFault) -> (Identifier, RoomSettings) {
-        let made = Identifier(unchecked: worker.makeName(after: "r-"))
+        let made = Identifier(unchecked: worker.core.makeID(after: "r-"))
         let body = call.request.body
-        guard !body.isEmpty else { return (made, worker.defaultSettings) }
+        guard !body.isEmpty else { return (made, worker.rooms.defaultSettings) }
         return try body.withUnsafeBufferPointer { buffer throws(APIFault) in
             let table = try call.fields(UnsafeRawBufferPointer(buffer))
             return try asAPIFault { () throws(FieldFault) in
@@ -105,7 +103,7 @@ extension Connection {
     func showRoom(_ call: HTTPCall, _ path: [String]) {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
-            answer(from: id) { _, found in RoomDescription(found).response(200) }
+            answer(from: id) { _, found in found.description.response(200) }
         }
     }
 
@@ -114,11 +112,11 @@ extension Connection {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
             answerLater(at: worker.context.home(of: id)) { home, completion in
-                home.deleteRoom(id) { wasThere in
+                home.directory.delete(id) { wasThere in
                     switch wasThere {
                     case true?: completion(HTTPResponse(status: 204))
                     case false?: completion(APIFault.noSuchRoom(id))
-                    case nil: completion(.unavailable(Worker.storeAwayText, retrySeconds: 1))
+                    case nil: completion(.unavailable(Replication.awayText, retrySeconds: 1))
                     }
                 }
             }
@@ -131,14 +129,14 @@ extension Connection {
             let id = try call.identifier("room_id", path[0])
             let (limit, cursor) = (readLimit(try call.limit(), .users), try call.cursor())
             answer(from: id) { home, found in
-                home.writer.removeAll()
-                home.writer.beginObject()
-                if let next = home.writeUsers(of: id, found, after: cursor, limit: limit) {
-                    home.writer.name("next_cursor")
-                    home.writer.string(next)
+                home.core.writer.removeAll()
+                home.core.writer.beginObject()
+                if let next = home.core.writer.users(of: id, found, after: cursor, limit: limit) {
+                    home.core.writer.name("next_cursor")
+                    home.core.writer.string(next)
                 }
-                home.writer.endObject()
-                return .json(200, home.writer.array)
+                home.core.writer.endObject()
+                return .json(200, home.core.writer.array)
             }
         }
     }
@@ -158,9 +156,9 @@ extension Connection {
             default: throw .bad("after and before exclude each other")
             }
             answer(from: id) { home, found in
-                home.writer.removeAll()
-                home.writeHistory(query, of: id, found.room, requestID: nil, type: nil)
-                return .json(200, home.writer.array)
+                home.core.writer.removeAll()
+                home.core.writer.history(of: id, found.room, query, requestID: nil, type: nil)
+                return .json(200, home.core.writer.array)
             }
         }
     }
@@ -170,20 +168,12 @@ extension Connection {
         answering { () throws(APIFault) in
             let id = try call.identifier("room_id", path[0])
             let (user, fields, _) = try messageWish(call, author: .user)
-            if worker.store != nil {
-                let (key, origin) = (key, worker.index)
-                return worker.post(to: worker.context.home(of: id)) { home in
-                    fields.withFields { home.submit($0, user: user, in: id, for: key, of: origin) }
-                }
-            }
-            answer(at: worker.context.home(of: id)) { home in
-                fields.withFields { fields in
-                    let published = home.publish(fields, user: user, in: id)
-                    home.writer.ack(
-                        .room(id), id: published.id, position: published.position, time: published.time,
-                        isDuplicate: published.frame == nil)
-                    return .json(published.frame == nil ? 200 : 201, home.writer.array)
-                }
+            let (key, origin) = (key, worker.index)
+            worker.post(to: worker.context.home(of: id)) { home in
+                let number = home.rooms.publications.open(for: key, of: origin)
+                let room = home.rooms.open(id)
+                fields.withFields { room.publish($0, user: user, device: nil, author: .request(number)) }
+                home.rooms.listIfIdle(room)
             }
         }
     }
@@ -210,25 +200,5 @@ extension Connection {
 }
 
 extension Worker {
-    /// Rooms at home here, above `cursor` by id, one more than `limit` so that it shows whether there are more.
-    fileprivate func describeRooms(after cursor: Identifier?, limit: Int) -> [RoomDescription] {
-        let found = rooms.all.filter { home in cursor.map { $0 < home.id } ?? true }.sorted { $0.id < $1.id }
-        return found.prefix(limit + 1).map { RoomDescription($0) }
-    }
-
-    fileprivate func createRoom(
-        _ id: Identifier, _ settings: RoomSettings, _ completion: @escaping (RoomSearch) -> Void
-    ) {
-        if let store { return createSharedRoom(id, settings, store, completion) }
-        guard rooms[id] == nil else { return completion(.none) }
-        let made = createRoom(id, settings, isConfigured: true)
-        listIfIdle(made)
-        completion(.found(made))
-    }
-
-    /// `completion` gets whether there was such a room, or nil when that can't be said.
-    fileprivate func deleteRoom(_ id: Identifier, _ completion: @escaping (Bool?) -> Void) {
-        if let store { return deleteSharedRoom(id, store, completion) }
-        completion(dropRoom(id))
-    }
+    var directory: RoomDirectory { RoomDirectory(table: rooms) }
 }

@@ -19,7 +19,7 @@ extension Connection {
         } catch {
             return answer(.error(400, "bad_request", error.message))
         }
-        guard !worker.context.isDraining else { return refuseWhileDraining() }
+        guard !core.context.isDraining else { return refuseWhileDraining() }
         let wantsEcho = call.request.queryValue("echo") == "1"
         switch letsIn(opening) {
         case .admitted: break
@@ -39,7 +39,7 @@ extension Connection {
         case .failure(let refusal):
             answer(refusalResponse(refusal))
         case .success(let upgrade):
-            guard !worker.context.isDraining else { return refuseWhileDraining() }
+            guard !core.context.isDraining else { return refuseWhileDraining() }
             switchProtocols(upgrade)
             phase = .echo
             beginHeartbeat()
@@ -48,7 +48,7 @@ extension Connection {
     }
 
     private func refuseWhileDraining() {
-        worker.counters.refused(.draining)
+        core.counters.refused(.draining)
         answer(.unavailable("the node is draining", retrySeconds: 1))
     }
 
@@ -59,9 +59,9 @@ extension Connection {
 
     private func switchProtocols(_ upgrade: WebSocketUpgrade) {
         var bytes: [UInt8] = []
-        let accept = worker.handshakeDigest.accept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
+        let accept = core.handshakeDigest.accept(key: upgrade.key, suffix: WebSocketHandshake.acceptSuffix)
         let spoken = upgrade.protocols.contains("sluice.v1") ? "sluice.v1" : nil
-        let deflate = worker.configuration.compresses ? DeflateAgreement(offers: upgrade.extensions) : nil
+        let deflate = core.configuration.compresses ? DeflateAgreement(offers: upgrade.extensions) : nil
         if let deflate { windowBits = deflate.windowBits }
         WebSocketHandshake.acceptResponse(accept: accept, subprotocol: spoken, deflate: deflate, into: &bytes)
         sendBytes(bytes)

@@ -1,7 +1,7 @@
 import Foundations
 import WireProtocol
 
-extension NodeLocks.Report {
+extension LockReport {
     /// `locks` of `GET /api/system/status`.
     /// - Parameter now: milliseconds of CLOCK_BOOTTIME.
     func write(to writer: inout JSONWriter, at now: Int) {

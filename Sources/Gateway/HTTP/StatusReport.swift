@@ -8,13 +8,13 @@ struct StatusReport {
     let context: NodeContext
     /// Nodes of the cluster that are known here, this one included.
     let nodeCount: Int
-    let locks: NodeLocks.Report
+    let locks: LockReport
     let process: ProcessStatus
     /// Unix milliseconds.
     let time: Int
 
     init(
-        context: NodeContext, nodeCount: Int, locks: NodeLocks.Report, process: ProcessStatus,
+        context: NodeContext, nodeCount: Int, locks: LockReport, process: ProcessStatus,
         at time: Int
     ) {
         self.context = context

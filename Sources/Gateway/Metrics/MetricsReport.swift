@@ -9,13 +9,13 @@ struct MetricsReport {
     let context: NodeContext
     /// Nodes of the cluster that are known here, this one included.
     let nodeCount: Int
-    let locks: NodeLocks.Report
+    let locks: LockReport
     /// On `Clock.monotonicMilliseconds()`.
     let now: Int
     private let governor: GovernorReport
     private let redis: StoreReport
 
-    init(context: NodeContext, nodeCount: Int, locks: NodeLocks.Report, at now: Int) {
+    init(context: NodeContext, nodeCount: Int, locks: LockReport, at now: Int) {
         self.context = context
         self.nodeCount = nodeCount
         self.locks = locks

@@ -25,7 +25,7 @@ struct EventStreamTests {
             }
         }
         defer {
-            context.mailboxes[0].post([.run { $0.stop() }])
+            context.mailboxes[0].post([.control(.stop)])
             thread.join()
         }
         let slow = try Listener(port: listener.port)

@@ -36,7 +36,7 @@ extension SharedRoom: ClusterPresenceDelegate {
         countElsewhere(user)
         let isThere = elsewhere.contains(user)
         guard wasElsewhere != isThere, isReady else { return }
-        worker.tellPresence(isThere ? "joined" : "left", of: user, in: home)
+        table.notices.presenceChanged(isThere ? "joined" : "left", of: user, in: home)
     }
 
     private func countElsewhere(_ user: Identifier) {

@@ -8,8 +8,8 @@ import WireProtocol
 ///
 /// Thread: the home worker's.
 final class SharedRoom {
-    unowned let worker: Worker
-    unowned let home: RoomHome
+    unowned let home: RoomOwner
+    let replication: Replication
     private(set) var follower: LogFollower?
     /// Who is in on other nodes, and those of them who are not in here.
     private(set) var presence: ClusterPresence?
@@ -41,27 +41,30 @@ final class SharedRoom {
     /// Members that came while provisional messages waited, and the number of the first that they saw.
     var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
 
-    init(_ home: RoomHome, of worker: Worker) {
+    init(_ home: RoomOwner, _ replication: Replication) {
         self.home = home
-        self.worker = worker
+        self.replication = replication
     }
 
-    /// Begins to follow the log; to be called once the room is in the worker's table.
-    func begin(_ store: any Store, isStoreAway: Bool) {
-        let configuration = worker.configuration
+    var table: RoomTable { home.table }
+    var core: WorkerCore { home.core }
+
+    /// Begins to follow the log; to be called once the room is in its table.
+    func begin() {
+        let configuration = core.configuration
         let follower = LogFollower(
-            LogKeys(room: home.room.id), store: store,
+            LogKeys(room: home.room.id), store: replication.store,
             rules: LogFollower.Rules(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
             entriesMax: { [unowned home] in home.room.settings.historySize },
-            storedOneOf: { [unowned worker] in worker.storedOneOf },
-            makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace,
-            commitLatency: worker.counters.store.commitLatency, delegate: self)
+            storedOneOf: { [unowned replication] in replication.storedOneOf },
+            makeEpoch: { [unowned core] in core.makeID() }, pace: replication.pace,
+            commitLatency: core.counters.store.commitLatency, delegate: self)
         self.follower = follower
-        presence = ClusterPresence(follower, of: worker, delegate: self)
-        follower.begin(isStoreAway: isStoreAway)
-        if isStoreAway { becameReady() }
+        presence = ClusterPresence(follower, core, replication, delegate: self)
+        follower.begin(isStoreAway: replication.isStoreAway)
+        if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is in and nothing waits.
@@ -75,7 +78,7 @@ final class SharedRoom {
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
         if isReady, isImpatient || follower?.isInStep != false { return false }
-        arrivals.append((info, position, worker.loop.now))
+        arrivals.append((info, position, core.loop.now))
         return true
     }
 
@@ -91,7 +94,7 @@ final class SharedRoom {
         guard !wasOpened || !unplaced.isEmpty else { return }
         let log = home.room.log
         let had = wasOpened ? Position(epoch: log.epoch, seq: log.newestSeq) : position
-        unplaced.append((info, had, worker.loop.unixNow))
+        unplaced.append((info, had, core.loop.unixNow))
     }
 
     /// A connection has caught up. It has not seen the provisional messages that wait.
@@ -136,13 +139,13 @@ final class SharedRoom {
     /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
+        if follower.log.standing == .away, !replication.outbox.hasRoom(for: submission) {
             return isRepetition(submission)
         }
         follower.submit(submission)
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
-            worker.roomsToCommit.append(self)
+            table.commitLater(self)
         }
         return true
     }
@@ -153,11 +156,12 @@ final class SharedRoom {
         follower?.flush()
     }
 
-    func poll() { follower?.poll() }
-
-    /// Every two seconds: sees to it that the store does not forget a room that somebody is in.
-    func refresh() {
-        if !home.room.isEmpty { follower?.refresh(at: worker.loop.now) }
+    /// Every two seconds: sees to it that the store does not forget a room that somebody is in, and looks after a lost
+    /// last publication.
+    func poll(isActive: Bool) {
+        letInAtLast()
+        if !home.room.isEmpty { follower?.refresh(at: core.loop.now) }
+        if isActive { follower?.poll() }
     }
 
     /// Lets those in who wait for the room to be in step, when it is.
@@ -165,14 +169,14 @@ final class SharedRoom {
         if isReady, !arrivals.isEmpty, follower?.isInStep == true { letIn(takeArrivals()) }
     }
 
-    /// Every two seconds: lets those in who have waited for a room that does not get in step.
-    func letInAtLast() {
-        if isReady, !arrivals.isEmpty { letIn(takeArrivals(since: worker.loop.now - LogFollower.patienceMilliseconds)) }
+    /// Lets those in who have waited for a room that does not get in step.
+    private func letInAtLast() {
+        if isReady, !arrivals.isEmpty { letIn(takeArrivals(since: core.loop.now - LogFollower.patienceMilliseconds)) }
     }
 
     private func letIn(_ taken: [(info: ConnectionInfo, position: Position?, since: Int)]) {
         isImpatient = true
-        for arrival in taken { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        for arrival in taken { home.join(arrival.info, from: arrival.position) }
         isImpatient = false
     }
 
@@ -184,6 +188,11 @@ final class SharedRoom {
     }
 
     func storeReturned() { follower?.storeReturned() }
+
+    /// Whether somebody who has seen a former history up to `position` has seen a message there.
+    func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
+        follower?.log.wasSeen(body, upTo: position) ?? false
+    }
 
     // MARK: Telling authors
 
@@ -197,7 +206,7 @@ final class SharedRoom {
 
     func writeAck(_ submission: Submission, _ place: Place) {
         submission.rawID.withUnsafeBytes { id in
-            worker.writer.ack(
+            core.writer.ack(
                 .room(home.room.id), id: id, position: place.position, time: place.time,
                 isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis,
                 isStored: submission.isStored)
@@ -207,14 +216,7 @@ final class SharedRoom {
     /// Tells an author of a message's place. `length` is that of the message's own frame, the last in the batch.
     func tell(_ author: Submission.Author, _ submission: Submission, _ place: Place, length: Int = 0) {
         writeAck(submission, place)
-        switch author {
-        case .connection(let info):
-            worker.openBatch(of: home).cut(
-                for: info, length: length, ack: worker.scratch.frame(.text, worker.writer.bytes))
-        case .request(let number):
-            let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
-            worker.answerPublication(number, .json(status, worker.writer.array))
-        case .nobody: break
-        }
+        let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
+        home.notify(author, status: status, length: length)
     }
 }

@@ -8,8 +8,8 @@ import WireProtocol
 ///
 /// Thread: the home worker's.
 final class SharedUser {
-    unowned let worker: Worker
-    let user: User
+    unowned let owner: UserOwner
+    let replication: Replication
     private(set) var follower: LogFollower?
     private(set) var presence: ClusterPresence?
     let keys: LogKeys
@@ -47,28 +47,32 @@ final class SharedUser {
     /// What a connection is told of its session.
     typealias Answer = WelcomeFrame.SessionState
 
-    init(_ user: User, of worker: Worker) {
-        self.user = user
-        self.worker = worker
-        keys = LogKeys(user: user.id)
-        usedAt = worker.loop.now
-        inbox = user.openInbox(of: user.id, epoch: worker.namePrefix, size: worker.configuration.inboxSize)
+    init(_ owner: UserOwner, _ replication: Replication) {
+        self.owner = owner
+        self.replication = replication
+        keys = LogKeys(user: owner.id)
+        usedAt = owner.core.loop.now
+        inbox = owner.openInbox()
     }
 
-    /// Begins to follow the inbox; to be called once it is in the worker's table.
-    func begin(_ store: any Store, isStoreAway: Bool) {
-        let configuration = worker.configuration
+    var user: User { owner.user }
+    var table: UserTable { owner.table }
+    var core: WorkerCore { owner.core }
+
+    /// Begins to follow the inbox; to be called once the user is in its table.
+    func begin() {
+        let configuration = core.configuration
         let follower = LogFollower(
-            keys, store: store,
+            keys, store: replication.store,
             rules: LogFollower.Rules(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.inboxTTLMilliseconds),
-            entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned worker] in worker.makeName() },
-            pace: worker.resyncPace, commitLatency: worker.counters.store.commitLatency, delegate: self)
+            entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned core] in core.makeID() },
+            pace: replication.pace, commitLatency: core.counters.store.commitLatency, delegate: self)
         self.follower = follower
-        presence = ClusterPresence(follower, of: worker, delegate: self)
-        follower.begin(isStoreAway: isStoreAway)
-        if isStoreAway { becameReady() }
+        presence = ClusterPresence(follower, core, replication, delegate: self)
+        follower.begin(isStoreAway: replication.isStoreAway)
+        if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is connected and nothing waits.
@@ -79,7 +83,7 @@ final class SharedUser {
 
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
-        usedAt = worker.loop.now
+        usedAt = core.loop.now
         if isReady, follower?.isInStep != false { work() } else { waiting.append((work, usedAt)) }
     }
 
@@ -112,14 +116,14 @@ final class SharedUser {
     /// already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        usedAt = worker.loop.now
-        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
+        usedAt = core.loop.now
+        if follower.log.standing == .away, !replication.outbox.hasRoom(for: submission) {
             return isRepetition(submission)
         }
         follower.submit(submission)
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
-            worker.usersToCommit.append(self)
+            table.commitLater(self)
         }
         return true
     }
@@ -133,9 +137,9 @@ final class SharedUser {
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
         tellSession()
-        goOn(since: worker.loop.now - LogFollower.patienceMilliseconds)
+        goOn(since: core.loop.now - LogFollower.patienceMilliseconds)
         if isActive { follower?.poll() }
-        if !user.attendance.isEmpty { follower?.refresh(at: worker.loop.now) }
+        if !user.attendance.isEmpty { follower?.refresh(at: core.loop.now) }
     }
 
     // MARK: The inbox
@@ -147,17 +151,17 @@ final class SharedUser {
     }
 
     func tellCursor(_ position: Position, of device: Identifier) {
-        guard !worker.isStoreAway else { return }
+        guard !replication.isStoreAway else { return }
         let operation = InboxCursor.operation(
             keys, position, device: device, devicesMax: Inbox.cursorsMax,
-            kept: worker.configuration.inboxTTLMilliseconds)
-        worker.store?.perform(operation) { _ in }
+            kept: core.configuration.inboxTTLMilliseconds)
+        replication.store.perform(operation) { _ in }
     }
 
     /// Reads how far devices on all nodes have processed the inbox; at once when the store is away.
     func readCursors(_ completion: @escaping () -> Void) {
-        guard !worker.isStoreAway, let store = worker.store else { return completion() }
-        store.perform(InboxCursor.all(keys)) { [weak self] result in
+        guard !replication.isStoreAway else { return completion() }
+        replication.store.perform(InboxCursor.all(keys)) { [weak self] result in
             if let self, let cursors = (try? result.get()).flatMap(InboxCursor.cursors) { remember(cursors) }
             completion()
         }
@@ -171,8 +175,8 @@ final class SharedUser {
 
     /// Asks for the session of a connection that comes; with the store away this node's own knowledge has to do.
     func askSession(_ completion: @escaping (Answer) -> Void) {
-        usedAt = worker.loop.now
-        guard !worker.isStoreAway else { return completion(ownSession) }
+        usedAt = core.loop.now
+        guard !replication.isStoreAway else { return completion(ownSession) }
         session.nextAsking += 1
         let number = session.nextAsking
         session.asking[number] = completion
@@ -185,7 +189,7 @@ final class SharedUser {
     /// What this node can say of the session by itself.
     private var ownSession: Answer {
         let isResumed = session.id != nil
-        let id = session.id ?? worker.makeName(after: "s-")
+        let id = session.id ?? core.makeID(after: "s-")
         session.id = id
         return Answer(
             id: id, isResumed: isResumed, messageCount: session.messageCount + untold,
@@ -202,27 +206,26 @@ final class SharedUser {
 
     /// Tells the store what was committed since the last time, if there is something.
     func tellSession() {
-        guard untold > 0, !worker.isStoreAway else { return }
+        guard untold > 0, !replication.isStoreAway else { return }
         talk { _ in }
     }
 
     /// The last device has gone: from now on the session runs out.
     func sessionPaused() {
-        guard !worker.isStoreAway else { return }
+        guard !replication.isStoreAway else { return }
         talk { _ in }
     }
 
     private func talk(_ completion: @escaping (UserSession?) -> Void) {
-        guard let store = worker.store else { return }
         let messages = untold
         session.toldCommits += messages
-        let now = worker.loop.unixNow
+        let now = core.loop.unixNow
         let news = UserSession.News(
             messages: messages, lastActiveAt: max(user.lastActiveAt, user.attendance.isEmpty ? 0 : now),
-            newID: session.id ?? worker.makeName(after: "s-"))
+            newID: session.id ?? core.makeID(after: "s-"))
         let operation = UserSession.operation(
-            keys, news, at: now, ttl: worker.configuration.sessionTTLMilliseconds)
-        store.perform(operation) { [weak self] result in
+            keys, news, at: now, ttl: core.configuration.sessionTTLMilliseconds)
+        replication.store.perform(operation) { [weak self] result in
             guard let self else { return }
             let answer = (try? result.get()).flatMap(UserSession.init)
             if let answer {
