@@ -51,7 +51,9 @@ final class ConnectionTable {
 
     /// A connection that waits for admission.
     private func findOpening(_ key: UInt64) -> Connection? {
-        guard let connection = core.loop.socket(key) as? Connection, case .opening = connection.phase else { return nil }
+        guard let connection = core.loop.socket(key) as? Connection, case .opening = connection.phase else {
+            return nil
+        }
         return connection
     }
 

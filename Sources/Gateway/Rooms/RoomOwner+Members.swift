@@ -14,7 +14,9 @@ extension RoomOwner {
         case .joined(let first): isFirst = first
         }
         // The output so far, and that somebody came, is for those who were in before.
-        if isFirst, !sequencer.isElsewhere(info.user) { table.notices.presenceChanged("joined", of: info.user, in: self) }
+        if isFirst, !sequencer.isElsewhere(info.user) {
+            table.notices.presenceChanged("joined", of: info.user, in: self)
+        }
         sequencer.presenceChanged(info.user)
         flush()
 

@@ -78,7 +78,8 @@ final class UserOwner: Identifiable {
         sequencer.devicesChanged()
         if let inbox = user.openedInbox { table.expire(inbox) }
         let inbox = WelcomeFrame.InboxState(position: inboxPosition, pending: user.openedInbox?.pendingCount ?? 0)
-        core.send(.opening(info.socketKey, .attached(info, session, inbox, beginInboxReplay(to: info))), to: info.worker)
+        core.send(
+            .opening(info.socketKey, .attached(info, session, inbox, beginInboxReplay(to: info))), to: info.worker)
     }
 
     private var inboxPosition: Position {

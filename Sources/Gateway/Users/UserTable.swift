@@ -66,7 +66,8 @@ final class UserTable {
         case .detach(let info, let atOnce): find(id)?.detach(info, atOnce: atOnce)
         case .continueInboxReplay(let info, let seq): find(id)?.continueInboxReplay(info, after: seq)
         case .direct(let direct, let info): open(id).publish(direct, author: .connection(info))
-        case .keepOwnCopy(let direct, let messageID, let time): open(id).keepOwnCopy(of: direct, id: messageID, at: time)
+        case .keepOwnCopy(let direct, let messageID, let time):
+            open(id).keepOwnCopy(of: direct, id: messageID, at: time)
         case .submitOwnCopy(let submission): open(id).submitOwnCopy(submission)
         case .acknowledgeInbox(let position, let info): find(id)?.acknowledgeInbox(position, by: info.device)
         }
