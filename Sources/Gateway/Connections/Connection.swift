@@ -9,9 +9,8 @@ import WireProtocol
 /// `phase`. Thread: its worker's.
 final class Connection: Socket {
     enum Phase {
-        case http(HTTPExchange)
-        /// The answer is a stream of the node's events; input is thrown away.
-        case events(EventStream)
+        case http(HTTPPhase)
+        case events(EventsPhase)
         /// The upgrade is done; the user's home, then the URL room's, are asked.
         case opening(Opening)
         case chat
@@ -77,10 +76,12 @@ final class Connection: Socket {
     }
 
     init(descriptor: Int32, worker: Worker, peer: PeerAddress) throws(SystemError) {
-        phase = .http(HTTPExchange(peer: peer, at: worker.loop.now))
+        let address = peer.bytes.withUnsafeBytes { IPAddress(networkBytes: $0) } ?? .unspecified
+        let http = HTTPPhase(peer: address, at: worker.loop.now)
+        phase = .http(http)
         try super.init(descriptor: descriptor, loop: worker.loop)
         lastHeardAt = loop.now
-        loop.schedule(self, at: loop.now + HTTPExchange.headMilliseconds)
+        http.began(on: self)
     }
 
     // MARK: State in few bytes
@@ -208,7 +209,7 @@ final class Connection: Socket {
             }
             let consumed: Int
             switch phase {
-            case .http(let exchange): consumed = processHTTP(rest, exchange)
+            case .http(let http): consumed = http.received(UnsafeRawBufferPointer(rest), on: self)
             case .opening, .chat, .echo, .closing: consumed = processFrame(rest)
             case .events, .discarding, .finished: return
             }
@@ -238,8 +239,8 @@ final class Connection: Socket {
 
     override func timerFired() {
         switch phase {
-        case .http(let exchange): httpTimerFired(exchange)
-        case .events: keepEventStreamAlive()
+        case .http(let http): http.timerFired(on: self)
+        case .events(let events): events.timerFired(on: self)
         case .opening, .chat, .echo: heartbeat()
         case .closing, .discarding, .finished: reset()
         }
@@ -255,7 +256,7 @@ final class Connection: Socket {
     /// A client may end its side once it has sent its request, and still wants the answer.
     override var outlivesPeerEnd: Bool {
         switch phase {
-        case .http(let exchange): exchange.current != nil || queuedBytes > 0
+        case .http(let http): http.isAnswering || queuedBytes > 0
         case .discarding, .finished: queuedBytes > 0
         case .events, .opening, .chat, .echo, .closing: false
         }

@@ -19,8 +19,8 @@ package final class NodeContext: Sendable {
     package let mailboxes: [Mailbox<Letter>]
     /// What the control loop is to push, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
-    /// What operators want of the governor.
-    package let tierWishes = Mailbox<TierWish>()
+    /// Requests of operators to the governor.
+    let tierRequests = Mailbox<TierRequest>()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()
@@ -28,7 +28,7 @@ package final class NodeContext: Sendable {
     package let connectionsMax: Int
     package let openFilesMax: Int
     package let access: AccessPolicy
-    package let site: StaticSite
+    package let site: Site
     package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
     package let governor: Guarded<GovernorReport>
@@ -61,7 +61,7 @@ package final class NodeContext: Sendable {
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
-        site = StaticSite()
+        site = Site()
     }
 
     package var workerCount: Int { mailboxes.count }

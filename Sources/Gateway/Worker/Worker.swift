@@ -78,7 +78,7 @@ package final class Worker {
     var outbox: Outbox
     private(set) var resyncPace: ResyncPace?
     /// Publishing requests that wait for their message's place.
-    var publications: [UInt64: (worker: Int, key: UInt64)] = [:]
+    var publications: [UInt64: Responder] = [:]
     var nextPublication: UInt64 = 0
     /// Rooms that said something in this turn; one that was flushed early may stand here twice.
     private var dirtyRooms: ContiguousArray<RoomHome> = []

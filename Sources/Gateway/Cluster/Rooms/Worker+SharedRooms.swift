@@ -83,12 +83,10 @@ extension Worker {
     static let outboxRetryMilliseconds = 2_000
     static let outboxFullText = "Redis is away and this node keeps as many messages as it can"
 
-    /// Publishes over HTTP; the connection with that key, of the worker `origin`, gets the answer.
-    func submit(
-        _ fields: MessageFields, user: Identifier, in id: Identifier, for key: UInt64, of origin: Int
-    ) {
+    /// Publishes over HTTP; the request gets its answer when the message has its place.
+    func submit(_ fields: MessageFields, user: Identifier, in id: Identifier, for responder: Responder) {
         guard let shared = openRoom(id).shared else { return }
-        let number = publicationNumber(for: key, of: origin)
+        let number = publicationNumber(for: responder)
         if !submit(fields, user: user, device: nil, author: .request(number), to: shared) {
             counters.refused(.outboxFull)
             answerPublication(number, .unavailable(Self.outboxFullText, retrySeconds: 2))
@@ -96,16 +94,15 @@ extension Worker {
     }
 
     /// A number under which a publishing request is answered later.
-    func publicationNumber(for key: UInt64, of origin: Int) -> UInt64 {
+    func publicationNumber(for responder: Responder) -> UInt64 {
         nextPublication += 1
-        publications[nextPublication] = (origin, key)
+        publications[nextPublication] = responder
         return nextPublication
     }
 
     /// Answers a publishing request, unless it was answered before.
     func answerPublication(_ number: UInt64, _ response: HTTPResponse) {
-        guard let asked = publications.removeValue(forKey: number) else { return }
-        post(to: asked.worker) { $0.answer(response, to: asked.key) }
+        publications.removeValue(forKey: number)?.answer(response, by: self)
     }
 
     /// Gives up waiting for what other nodes may have to say of who is in.

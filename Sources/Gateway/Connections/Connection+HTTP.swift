@@ -1,0 +1,106 @@
+import NetworkIO
+import WireProtocol
+
+// The connection as its HTTP phase and its stream of events use it, and the switches from HTTP to other phases.
+extension Connection: HTTPTransport {
+    /// Bytes up to which an answer is copied into memory that others use too.
+    private static let sharedBytesMax = 4096
+    /// How long a peer may take to end its side, once we ended ours.
+    private static let finishMilliseconds = 2_000
+
+    var now: Int { loop.now }
+    var isDraining: Bool { worker.context.isDraining }
+
+    func schedule(at time: Int) { loop.schedule(self, at: time) }
+    func holdInput() { wait = Wait() }
+    func releaseInput() { endWait() }
+
+    func sendBytes(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { bytes in
+            // What is small shares its memory, and its packet, with the frames of this turn.
+            if bytes.count <= Self.sharedBytesMax {
+                send(worker.scratch.copy(bytes))
+            } else {
+                send(FrameBuffer(copying: bytes))
+            }
+        }
+    }
+
+    func finish() {
+        leaveEventStreams()
+        phase = .discarding
+        wait = nil
+        endAfterFlush()
+        schedule(at: now + Self.finishMilliseconds)
+    }
+
+    // MARK: Requests
+
+    func route(_ call: HTTPCall) -> Reply { worker.router.route(call) }
+
+    func complete(_ response: HTTPResponse, with finish: Reply.Finish) -> HTTPResponse {
+        worker.router.finish(response, with: finish)
+    }
+
+    func responder(for request: UInt32) -> Responder {
+        Responder(worker: worker.index, socketKey: key, request: request)
+    }
+
+    // MARK: Other phases
+
+    func begin(_ upgrade: Upgrade) {
+        switchProtocols(upgrade.handshake)
+        if let retry = upgrade.shedRetryMilliseconds {
+            return refuseAsShed(upgrade.opening, retryMilliseconds: retry)
+        }
+        open(upgrade.opening, wantsEcho: upgrade.wantsEcho, address: upgrade.address)
+    }
+
+    func beginEcho(_ handshake: WebSocketUpgrade) {
+        switchProtocols(handshake)
+        phase = .echo
+        beginHeartbeat()
+        endWait()
+    }
+
+    private func switchProtocols(_ handshake: WebSocketUpgrade) {
+        var bytes: [UInt8] = []
+        let accept = worker.handshakeDigest.accept(key: handshake.key, suffix: WebSocketHandshake.acceptSuffix)
+        let spoken = handshake.protocols.contains("sluice.v1") ? "sluice.v1" : nil
+        let deflate = worker.configuration.compresses ? DeflateAgreement(offers: handshake.extensions) : nil
+        if let deflate { windowBits = deflate.windowBits }
+        WebSocketHandshake.acceptResponse(accept: accept, subprotocol: spoken, deflate: deflate, into: &bytes)
+        sendBytes(bytes)
+    }
+
+    func begin(_ stream: EventStreamRequest) {
+        let events = EventsPhase(stream, context: worker.context)
+        phase = .events(events)
+        worker.eventStreams.append(self)
+        events.began(stream, at: loop.unixNow, on: self)
+        endWait()
+    }
+
+    /// A stream of events is over; once.
+    func leaveEventStreams() {
+        guard case .events(let events) = phase else { return }
+        worker.eventStreams.removeAll { $0 === self }
+        events.ended()
+    }
+}
+
+extension Worker {
+    /// Hands an answer to the request that it is for, if its connection still waits for it.
+    func answer(_ response: HTTPResponse, to responder: Responder) {
+        guard let connection = loop.socket(responder.socketKey) as? Connection, case .http(let http) = connection.phase
+        else { return }
+        http.answered(response, to: responder.request, on: connection)
+    }
+
+    /// Sends an event to the streams of this worker.
+    func send(_ entry: EventHistory.Entry) {
+        for connection in eventStreams {
+            if case .events(let events) = connection.phase { events.published(entry, on: connection) }
+        }
+    }
+}
