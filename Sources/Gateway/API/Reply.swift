@@ -6,7 +6,7 @@ enum Reply {
     case now(HTTPResponse)
     /// The closure is run at once, on the thread of the request's worker; it, or what it starts anywhere, answers
     /// through the responder. The connection's next request waits until then.
-    case later(Finish = Finish(), (Responder) -> Void)
+    case later(Completion = Completion(), (Responder) -> Void)
     /// `/ws` becomes a WebSocket.
     case upgrade(Upgrade)
     /// `/echo` becomes a WebSocket.
@@ -14,8 +14,8 @@ enum Reply {
     /// The answer goes on until one side ends it.
     case events(EventStreamRequest)
 
-    /// What the router does with an answer that came later, before it is sent.
-    struct Finish {
+    /// The router's notes for an answer that comes later: see `Router.complete`.
+    struct Completion {
         /// Headers for a page of another origin.
         var crossOriginHeaders: [(String, String)] = []
         /// The target under which the answer is kept for others; nil: it is not kept.
@@ -27,9 +27,9 @@ enum Reply {
         guard !headers.isEmpty else { return self }
         switch self {
         case .now(let response): return .now(response.adding(headers))
-        case .later(var finish, let work):
-            finish.crossOriginHeaders = headers
-            return .later(finish, work)
+        case .later(var completion, let work):
+            completion.crossOriginHeaders = headers
+            return .later(completion, work)
         case .events(var request):
             request.crossOriginHeaders = headers
             return .events(request)

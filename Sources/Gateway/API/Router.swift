@@ -11,7 +11,7 @@ struct Router {
 
     let services: any APIServices
 
-    /// The answer to a request. An answer that comes later goes through `finish`.
+    /// The answer to a request. An answer that comes later goes through `complete`.
     func route(_ call: HTTPCall) -> Reply {
         let request = call.request
         guard let origin = request.header("origin") else { return replyToAllowedOrigin(call) }
@@ -30,9 +30,9 @@ struct Router {
     }
 
     /// Completes an answer that came later; keeps it for others, when the tier lets them have it.
-    func finish(_ response: HTTPResponse, with finish: Reply.Finish) -> HTTPResponse {
-        if let target = finish.keptTarget { keep(response, for: target) }
-        return response.adding(finish.crossOriginHeaders)
+    func complete(_ response: HTTPResponse, with completion: Reply.Completion) -> HTTPResponse {
+        if let target = completion.keptTarget { keep(response, for: target) }
+        return response.adding(completion.crossOriginHeaders)
     }
 
     private func replyToAllowedOrigin(_ call: HTTPCall) -> Reply {
@@ -102,9 +102,9 @@ struct Router {
         case .now(let response):
             keep(response, for: target)
             return .now(response)
-        case .later(var finish, let work):
-            finish.keptTarget = target
-            return .later(finish, work)
+        case .later(var completion, let work):
+            completion.keptTarget = target
+            return .later(completion, work)
         case let other: return other
         }
     }

@@ -6,14 +6,13 @@ extension Connection: HTTPTransport {
     /// Bytes up to which an answer is copied into memory that others use too.
     private static let sharedBytesMax = 4096
     /// How long a peer may take to end its side, once we ended ours.
-    private static let finishMilliseconds = 2_000
+    private static let endMilliseconds = 2_000
 
     var now: Int { loop.now }
     var isDraining: Bool { worker.context.isDraining }
 
     func schedule(at time: Int) { loop.schedule(self, at: time) }
-    func holdInput() { wait = Wait() }
-    func releaseInput() { endWait() }
+    func beginWait() { wait = Wait() }
 
     func sendBytes(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { bytes in
@@ -26,20 +25,20 @@ extension Connection: HTTPTransport {
         }
     }
 
-    func finish() {
+    func endInOrder() {
         leaveEventStreams()
         phase = .discarding
         wait = nil
         endAfterFlush()
-        schedule(at: now + Self.finishMilliseconds)
+        schedule(at: now + Self.endMilliseconds)
     }
 
     // MARK: Requests
 
     func route(_ call: HTTPCall) -> Reply { worker.router.route(call) }
 
-    func complete(_ response: HTTPResponse, with finish: Reply.Finish) -> HTTPResponse {
-        worker.router.finish(response, with: finish)
+    func complete(_ response: HTTPResponse, with completion: Reply.Completion) -> HTTPResponse {
+        worker.router.complete(response, with: completion)
     }
 
     func responder(for request: UInt32) -> Responder {

@@ -41,7 +41,7 @@ final class EventsPhase {
         var bytes: [UInt8] = []
         response.encodeUntilClose(into: &bytes)
         transport.sendBytes(bytes)
-        if request.isHead { return transport.finish() }
+        if request.isHead { return transport.endInOrder() }
         transport.schedule(at: transport.now + Self.keepAliveMilliseconds)
     }
 
@@ -72,7 +72,7 @@ final class EventsPhase {
     }
 
     /// The node drains: the answer ends in order.
-    func drainBegan(on transport: some PhaseTransport) { transport.finish() }
+    func drainBegan(on transport: some PhaseTransport) { transport.endInOrder() }
 
     /// The stream is over: its place is given back, once.
     func ended() {

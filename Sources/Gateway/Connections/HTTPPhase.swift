@@ -27,12 +27,12 @@ final class HTTPPhase {
     /// When the connection's first head must be complete (loop milliseconds); later heads have no such bound.
     private var firstDeadline: Int
 
-    /// The part of a request that shapes its answer.
+    /// The parts of a request that shape its answer.
     private struct Current {
         let isHead: Bool
         let minorVersion: Int
         let keepsAlive: Bool
-        var finish = Reply.Finish()
+        var completion = Reply.Completion()
     }
 
     /// - Parameter now: the connection's start, loop milliseconds.
@@ -50,7 +50,7 @@ final class HTTPPhase {
     func began(on transport: some HTTPTransport) { transport.schedule(at: firstDeadline) }
 
     /// Takes up to one request from the front of `bytes`; returns how many bytes that were. The caller hands over the
-    /// rest unless input is held or another phase has begun.
+    /// rest unless input must wait or another phase has begun.
     func received(_ bytes: UnsafeRawBufferPointer, on transport: some HTTPTransport) -> Int {
         let (consumed, event) = parser.consume(bytes)
         switch event {
@@ -79,7 +79,7 @@ final class HTTPPhase {
     /// - Parameter number: the request's, from its responder.
     func answered(_ response: HTTPResponse, to number: UInt32, on transport: some HTTPTransport) {
         guard let current, number == requestNumber else { return }
-        finish(transport.complete(response, with: current.finish), to: current, on: transport)
+        send(transport.complete(response, with: current.completion), answering: current, on: transport)
     }
 
     /// The node drains: a connection without a request ends, one with a request after its answer.
@@ -106,11 +106,11 @@ final class HTTPPhase {
         requestNumber &+= 1
         deadline = nil
         // What is pipelined behind it waits for the answer.
-        transport.holdInput()
+        transport.beginWait()
         switch transport.route(HTTPCall(request, peer: peer)) {
-        case .now(let response): finish(response, to: current, on: transport)
-        case .later(let finish, let work):
-            self.current?.finish = finish
+        case .now(let response): send(response, answering: current, on: transport)
+        case .later(let completion, let work):
+            self.current?.completion = completion
             work(transport.responder(for: requestNumber))
         case .upgrade(let upgrade): transport.begin(upgrade)
         case .echo(let handshake): transport.beginEcho(handshake)
@@ -120,7 +120,7 @@ final class HTTPPhase {
 
     // MARK: Answers
 
-    private func finish(_ response: HTTPResponse, to request: Current, on transport: some HTTPTransport) {
+    private func send(_ response: HTTPResponse, answering request: Current, on transport: some HTTPTransport) {
         let keepsAlive = request.keepsAlive && !transport.isDraining
         var bytes: [UInt8] = []
         response.encode(
@@ -129,9 +129,9 @@ final class HTTPPhase {
         current = nil
         isReadingBody = false
         firstDeadline = .max
-        guard keepsAlive else { return transport.finish() }
+        guard keepsAlive else { return transport.endInOrder() }
         transport.schedule(at: transport.now + Self.idleMilliseconds)
-        transport.releaseInput()
+        transport.endWait()
     }
 
     /// Answers bytes that are no request, and ends: where the next request would begin is unknown.
@@ -139,6 +139,6 @@ final class HTTPPhase {
         var bytes: [UInt8] = []
         HTTPResponse.failure(failure).encode(into: &bytes, keepAlive: false, isHead: false, minorVersion: 1)
         transport.sendBytes(bytes)
-        transport.finish()
+        transport.endInOrder()
     }
 }

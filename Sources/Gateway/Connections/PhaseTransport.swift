@@ -19,7 +19,7 @@ protocol PhaseTransport: AnyObject {
     func endAfterFlush()
     /// Leaves the phase: sends what is queued, ends our side, throws input away, and resets the connection if the peer
     /// does not end its side soon.
-    func finish()
+    func endInOrder()
     /// Closes at once; what is queued is lost.
     func close()
     /// The same, and nothing lingers in the kernel.
@@ -33,15 +33,15 @@ protocol HTTPTransport: PhaseTransport {
 
     /// The address of a request of this connection.
     func responder(for request: UInt32) -> Responder
-    /// Keeps further input back until `releaseInput`; a bounded amount of it is read at all.
-    func holdInput()
-    /// Hands over what was kept back, in this call, and reads on.
-    func releaseInput()
+    /// Keeps further input back until `endWait`: at most what the loop reads at once, as nothing more is read.
+    func beginWait()
+    /// Hands over the input that was kept back, in this call, and reads on.
+    func endWait()
 
     /// Finds the reply to a request.
     func route(_ call: HTTPCall) -> Reply
     /// Completes an answer that came later.
-    func complete(_ response: HTTPResponse, with finish: Reply.Finish) -> HTTPResponse
+    func complete(_ response: HTTPResponse, with completion: Reply.Completion) -> HTTPResponse
 
     // Other phases begin; the HTTP phase is over with each.
     func begin(_ upgrade: Upgrade)
