@@ -66,8 +66,8 @@ extension Connection {
 
     func closeForDrain() {
         switch phase {
-        case .http(let exchange): closeIdleHTTP(exchange)
-        case .events: endStream()
+        case .http(let http): http.drainBegan(on: self)
+        case .events(let events): events.drainBegan(on: self)
         default:
             close(
                 .serviceRestart,

@@ -9,9 +9,8 @@ import WireProtocol
 /// `phase`. Thread: its worker's.
 final class Connection: Socket, Recipient {
     enum Phase {
-        case http(HTTPExchange)
-        /// The answer is a stream of the node's events; input is thrown away.
-        case events(EventStream)
+        case http(HTTPPhase)
+        case events(EventsPhase)
         /// The upgrade is done; the user's home, then the URL room's, are asked.
         case opening(Opening)
         case chat
@@ -77,13 +76,13 @@ final class Connection: Socket, Recipient {
     }
 
     init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
-        phase = .http(HTTPExchange(peer: peer, at: loop.now))
+        let address = peer.bytes.withUnsafeBytes { IPAddress(networkBytes: $0) } ?? .unspecified
+        let http = HTTPPhase(peer: address, at: loop.now)
+        phase = .http(http)
         try super.init(descriptor: descriptor, loop: loop)
         lastHeardAt = loop.now
-        loop.schedule(self, at: loop.now + HTTPExchange.headMilliseconds)
+        http.began(on: self)
     }
-
-    var worker: Worker { unsafeDowncast(loop.delegate.unsafelyUnwrapped, to: Worker.self) }
 
     // MARK: State in few bytes
 
@@ -213,7 +212,7 @@ final class Connection: Socket, Recipient {
             }
             let consumed: Int
             switch phase {
-            case .http(let exchange): consumed = processHTTP(rest, exchange)
+            case .http(let http): consumed = http.received(UnsafeRawBufferPointer(rest), on: self)
             case .opening, .chat, .echo, .closing: consumed = processFrame(rest)
             case .events, .discarding, .finished: return
             }
@@ -243,8 +242,8 @@ final class Connection: Socket, Recipient {
 
     override func timerFired() {
         switch phase {
-        case .http(let exchange): httpTimerFired(exchange)
-        case .events: keepEventStreamAlive()
+        case .http(let http): http.timerFired(on: self)
+        case .events(let events): events.timerFired(on: self)
         case .opening, .chat, .echo: heartbeat()
         case .closing, .discarding, .finished: reset()
         }
@@ -260,7 +259,7 @@ final class Connection: Socket, Recipient {
     /// A client may end its side once it has sent its request, and still wants the answer.
     override var outlivesPeerEnd: Bool {
         switch phase {
-        case .http(let exchange): exchange.current != nil || queuedBytes > 0
+        case .http(let http): http.isAnswering || queuedBytes > 0
         case .discarding, .finished: queuedBytes > 0
         case .events, .opening, .chat, .echo, .closing: false
         }

@@ -11,6 +11,8 @@ import WireProtocol
 final class ConnectionTable {
     let core: WorkerCore
     private let rooms: RoomTable
+    /// For its HTTP requests.
+    let services: WorkerServices
     let delivery: LocalDelivery<Connection>
     /// The heartbeat frame, shared by all.
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
@@ -24,9 +26,10 @@ final class ConnectionTable {
     private(set) var isDraining = false
 
     /// - Parameter rooms: those that are at home on the same worker.
-    init(_ core: WorkerCore, rooms: RoomTable) {
+    init(_ core: WorkerCore, _ rooms: RoomTable, _ services: WorkerServices) {
         self.core = core
         self.rooms = rooms
+        self.services = services
         floodPolicy = RatePolicy(perSecond: core.configuration.messagesPerSecond)
         let loop = core.loop
         delivery = LocalDelivery(core) { [unowned loop] in Self.findChatting($0, loop) }
@@ -184,7 +187,17 @@ final class ConnectionTable {
 
     /// Sends an event to the streams of this worker.
     func publish(_ entry: EventHistory.Entry) {
-        for connection in eventStreams { connection.tell(entry) }
+        for connection in eventStreams {
+            if case .events(let events) = connection.phase { events.published(entry, on: connection) }
+        }
+    }
+
+    // MARK: HTTP
+
+    /// Hands an answer to the request that it is for, if its connection still waits for it.
+    func answer(_ response: HTTPResponse, to responder: Responder) {
+        guard let connection = findAny(responder.socketKey), case .http(let http) = connection.phase else { return }
+        http.answered(response, to: responder.request, on: connection)
     }
 }
 

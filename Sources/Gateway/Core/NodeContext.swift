@@ -6,7 +6,7 @@ import Synchronization
 import WireProtocol
 
 /// What all workers of a node share: immutable facts, atomics, and each other's mailboxes. Any thread.
-package final class NodeContext: Sendable {
+package final class NodeContext: MailSender, Sendable {
     package let configuration: Configuration
     /// The node's name in the cluster and for clients.
     package let nodeID: String
@@ -19,8 +19,8 @@ package final class NodeContext: Sendable {
     package let mailboxes: [Mailbox<WorkerMessage>]
     /// What the control loop is to push, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
-    /// What operators want of the governor.
-    package let tierWishes = Mailbox<TierWish>()
+    /// Requests of operators to the governor.
+    let tierRequests = Mailbox<TierRequest>()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()
@@ -28,7 +28,7 @@ package final class NodeContext: Sendable {
     package let connectionsMax: Int
     package let openFilesMax: Int
     package let access: AccessPolicy
-    package let site: StaticSite
+    package let site: Site
     package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
     package let governor: Guarded<GovernorReport>
@@ -61,7 +61,7 @@ package final class NodeContext: Sendable {
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
-        site = StaticSite()
+        site = Site()
     }
 
     package var workerCount: Int { mailboxes.count }
@@ -84,6 +84,9 @@ package final class NodeContext: Sendable {
     package var reconnectWindow: ClosedRange<Int> {
         100...(1000 + connectionCount.load(ordering: .relaxed) / 4)
     }
+
+    /// Sends a message from a thread that is no worker's.
+    func send(_ message: WorkerMessage, to worker: Int) { mailboxes[worker].post([message]) }
 
     /// Has every worker do something.
     func order(_ order: ControlOrder) {

@@ -14,7 +14,7 @@ protocol WorkerMessageReceiver: AnyObject {
 /// mail. It knows nothing of rooms, users and connections.
 ///
 /// Thread: the worker's.
-package final class WorkerCore {
+package final class WorkerCore: MailSender {
     package let index: Int
     package let context: NodeContext
     package let loop: EventLoop

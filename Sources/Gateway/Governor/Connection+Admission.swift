@@ -2,7 +2,7 @@ import ControlPlane
 import Foundations
 import WireProtocol
 
-// Whether what a client asks for is done under the present load.
+// Whether a client's frames are admitted under the present load.
 extension Connection {
     /// Whether a frame is taken; if not, its sender is told.
     @inline(__always)
@@ -60,39 +60,12 @@ extension Connection {
     }
 
     /// How many entries a read may have that asked for `wanted`.
-    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int {
-        guard core.load.policy.tier != .normal, let most = core.load.policy.readsMax, most < wanted else {
-            return wanted
-        }
-        core.counters.shed(kind)
-        return most
-    }
+    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int { table.services.readLimit(wanted, kind) }
 
-    // MARK: New connections
-
-    /// Whether somebody who wants to come in may do so under the present load.
-    func letsIn(_ opening: Opening) -> ConnectionGate.Decision {
-        let resumes = opening.position != nil
-        let isShedding = !resumes && !core.load.controller.admission.admits(.joins)
-        let decision = core.load.gate.decide(resumes: resumes, isShedding: isShedding, at: loop.now)
-        if decision != .admitted {
-            core.counters.shed(.connections)
-            core.counters.refused(.shed)
-        }
-        return decision
-    }
-
-    /// Closes a connection behind its upgrade: a browser hides an HTTP status.
-    func refuseAsShed(_ opening: Opening, retryMilliseconds range: ClosedRange<Int>) {
+    /// Closes a connection right behind its upgrade.
+    func refuseAsShed(_ opening: Opening, retryMilliseconds: Int) {
         phase = .opening(opening)
-        let retry = Int.random(in: range, using: &core.random)
-        close(.tryAgainLater, reason: CloseReason("shed", retryMilliseconds: retry))
-    }
-
-    /// Answers an upgrade with 503, which costs least.
-    func turnAway(retryMilliseconds range: ClosedRange<Int>) {
-        let retry = Int.random(in: range, using: &core.random)
-        answer(.unavailable("the node lets nobody new in at present", retrySeconds: (retry + 999) / 1000))
+        close(.tryAgainLater, reason: CloseReason("shed", retryMilliseconds: retryMilliseconds))
     }
 
     private func refuse(

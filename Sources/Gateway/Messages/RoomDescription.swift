@@ -19,26 +19,17 @@ package struct RoomDescription: Sendable {
     /// Writes it as an object.
     func write(to writer: inout JSONWriter) {
         writer.beginObject()
-        writer.name("id")
-        writer.string(id)
-        writer.name("name")
-        writer.string(name ?? id.text)
-        writer.name("users")
-        writer.number(users)
-        writer.name("connections")
-        writer.number(connections)
+        writer.member("id", id)
+        writer.member("name", name ?? id.text)
+        writer.member("users", users)
+        writer.member("connections", connections)
         if let usersMax {
-            writer.name("max_users")
-            writer.number(usersMax)
+            writer.member("max_users", usersMax)
         }
-        writer.name("history_size")
-        writer.number(historySize)
-        writer.name("epoch")
-        writer.string(epoch)
-        writer.name("seq")
-        writer.number(seq)
-        writer.name("created_at")
-        writer.number(createdAt)
+        writer.member("history_size", historySize)
+        writer.member("epoch", epoch)
+        writer.member("seq", seq)
+        writer.member("created_at", createdAt)
         writer.endObject()
     }
 

@@ -29,8 +29,8 @@ package enum WorkerMessage: Sendable {
     case surveyed(SurveyPart, number: Int, from: Int)
     /// From the control loop. No answer.
     case control(ControlOrder)
-    /// Anything of the HTTP API.
-    case run(@Sendable (Worker) -> Void)
+    /// The answer to an HTTP request, to its connection's worker. Ignored when the request was answered before.
+    case answer(HTTPResponse, Responder)
 }
 
 /// A question to a room's home.
@@ -54,6 +54,20 @@ package enum RoomRequest: Sendable {
     case history(ConnectionInfo, HistoryQuery, requestID: String?)
     /// Answered by a `users` frame, an empty one when there is no room.
     case users(ConnectionInfo, limit: Int, requestID: String?)
+    /// Of the HTTP API. Answered through the responder.
+    case asked(RoomQuestion, Responder)
+}
+
+/// A question of the HTTP API to a room's home.
+package enum RoomQuestion: Sendable {
+    /// Makes the room with what an operator set.
+    case create(RoomSettings)
+    case show
+    case delete
+    case users(after: Identifier?, limit: Int)
+    case history(HistoryQuery)
+    /// Commits a message; makes the room. Answered when the message has its place.
+    case publish(OwnedMessageFields, user: Identifier)
 }
 
 /// A question to a user's home.
@@ -76,6 +90,17 @@ package enum UserRequest: Sendable {
     case submitOwnCopy(Submission)
     /// A device has processed the inbox up to here. No answer.
     case acknowledgeInbox(Position, ConnectionInfo)
+    /// Of the HTTP API. Answered through the responder.
+    case asked(UserQuestion, Responder)
+}
+
+/// A question of the HTTP API to a user's home.
+package enum UserQuestion: Sendable {
+    case show
+    /// Closes the user's connections on all nodes.
+    case removeConnections
+    /// Commits a direct message to the user. Answered when the message has its place.
+    case publish(Direct)
 }
 
 /// A direct message on its way to the receiver's home.

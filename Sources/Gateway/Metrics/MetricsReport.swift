@@ -109,16 +109,3 @@ struct MetricsReport {
         return max(worker.lagMilliseconds.value, now - turnedAt - EventLoop.tickMilliseconds)
     }
 }
-
-extension Connection {
-    /// `GET /metrics`
-    func answerMetrics() {
-        let report = MetricsReport(
-            context: worker.context, nodeCount: worker.otherNodes.count + 1, locks: worker.locks,
-            at: Clock.monotonicMilliseconds())
-        answer(
-            HTTPResponse(
-                status: 200, headers: [("Content-Type", MetricsText.mediaType), ("Cache-Control", "no-store")],
-                body: report.bytes))
-    }
-}

@@ -81,6 +81,38 @@ struct RoomDirectory {
 }
 
 extension RoomDirectory {
+    // MARK: Questions
+
+    /// Answers a question of the HTTP API, on the room's home.
+    func answer(_ question: RoomQuestion, of id: Identifier, _ responder: Responder) {
+        let core = core
+        func answer(_ search: Search, orNone none: HTTPResponse, _ found: (RoomOwner) -> HTTPResponse) {
+            switch search {
+            case .found(let owner): responder.answer(found(owner), by: core)
+            case .none: responder.answer(none, by: core)
+            case .unavailable: responder.answer(.storeAway, by: core)
+            }
+        }
+        switch question {
+        case .create(let settings):
+            let exists = HTTPResponse.error(409, "room_exists", "there is a room \(id.text) already")
+            create(id, settings) { answer($0, orNone: exists) { $0.description.response(201) } }
+        case .show: find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.description.response(200) } }
+        case .delete:
+            delete(id) { wasThere in
+                let missing: HTTPResponse = wasThere == nil ? .storeAway : .noSuchRoom(id)
+                responder.answer(wasThere == true ? HTTPResponse(status: 204) : missing, by: core)
+            }
+        case .users(let cursor, let limit):
+            find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.usersPage(after: cursor, limit: limit) } }
+        case .history(let query): find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.historyPage(query) } }
+        case .publish(let fields, let user):
+            let (owner, number) = (table.open(id), table.publications.open(for: responder))
+            fields.withFields { owner.publish($0, user: user, device: nil, author: .request(number)) }
+            table.listIfIdle(owner)
+        }
+    }
+
     // MARK: The list of a cluster
 
     /// Rooms of all nodes above `cursor` by id, one more than `limit` so that it shows whether there are more; nil when
@@ -124,5 +156,13 @@ extension RoomDirectory {
                 if id == last { completion(isComplete ? described : nil) }
             }
         }
+    }
+}
+
+extension HTTPResponse {
+    static var storeAway: HTTPResponse { .unavailable(Replication.awayText, retrySeconds: 1) }
+
+    fileprivate static func noSuchRoom(_ id: Identifier) -> HTTPResponse {
+        .error(404, "no_such_room", "there is no room \(id.text)")
     }
 }

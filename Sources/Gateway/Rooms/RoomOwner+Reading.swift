@@ -21,6 +21,22 @@ extension RoomOwner {
         answerWritten(info)
     }
 
+    /// A page of users for HTTP.
+    func usersPage(after cursor: Identifier?, limit: Int) -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.beginObject()
+        if let next = writer.users(of: id, self, after: cursor, limit: limit) { writer.member("next_cursor", next) }
+        writer.endObject()
+        return .json(200, writer.array)
+    }
+
+    /// A page of the history for HTTP.
+    func historyPage(_ query: HistoryQuery) -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.history(of: id, room, query, requestID: nil, type: nil)
+        return .json(200, writer.array)
+    }
+
     /// As `Room.users`, on all nodes.
     func users(after cursor: Identifier?, limit: Int) -> (users: [Identifier], isComplete: Bool) {
         room.users(after: cursor, limit: limit, with: sequencer.elsewhere)
@@ -77,33 +93,26 @@ extension JSONWriter {
         let page = room.map { HistoryPage(query, of: $0.log) }
         beginObject()
         if let type {
-            name("type")
-            string(type)
+            member("type", type)
         }
         if let requestID {
-            name("id")
-            string(requestID)
+            member("id", requestID)
         }
-        name("room")
-        string(id)
-        name("epoch")
-        string(room?.log.epoch ?? "")
+        member("room", id)
+        member("epoch", room?.log.epoch ?? "")
         name("messages")
         beginArray()
         for entry in page?.entries ?? [] { raw(entry.frame.payload) }
         endArray()
-        name("complete")
-        bool(page?.isComplete ?? true)
+        member("complete", page?.isComplete ?? true)
         endObject()
     }
 
     /// Writes the first members of a `users` frame.
     mutating func beginUsers(_ requestID: String?) {
-        name("type")
-        string("users" as StaticString)
+        member("type", "users" as StaticString)
         if let requestID {
-            name("id")
-            string(requestID)
+            member("id", requestID)
         }
     }
 
@@ -111,12 +120,9 @@ extension JSONWriter {
     /// user if there are more.
     mutating func users(of id: Identifier, _ owner: RoomOwner?, after cursor: Identifier?, limit: Int) -> Identifier? {
         let page = owner?.users(after: cursor, limit: limit) ?? (users: [], isComplete: true)
-        name("room")
-        string(id)
-        name("count")
-        number(owner?.userCount ?? 0)
-        name("complete")
-        bool(page.isComplete)
+        member("room", id)
+        member("count", owner?.userCount ?? 0)
+        member("complete", page.isComplete)
         name("users")
         beginArray()
         if let owner { for user in page.users { self.user(user, in: owner) } }
@@ -126,11 +132,9 @@ extension JSONWriter {
 
     private mutating func user(_ user: Identifier, in owner: RoomOwner) {
         beginObject()
-        name("user")
-        string(user)
+        member("user", user)
         if let mark = owner.room.readMark(of: user) {
-            name("read_seq")
-            number(mark)
+            member("read_seq", mark)
         }
         name("devices")
         beginArray()
@@ -161,15 +165,11 @@ extension JSONWriter {
     }
 
     private mutating func device(_ device: Identifier, type: String?, node: String, connectedAt: Int) {
-        name("device")
-        string(device)
+        member("device", device)
         if let type {
-            name("device_type")
-            string(type)
+            member("device_type", type)
         }
-        name("node")
-        string(node)
-        name("since_at")
-        number(connectedAt)
+        member("node", node)
+        member("since_at", connectedAt)
     }
 }

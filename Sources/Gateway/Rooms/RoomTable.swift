@@ -116,6 +116,8 @@ final class RoomTable {
             _ = core.writer.users(of: id, nil, after: nil, limit: limit)
             core.writer.endObject()
             core.answerWritten(info)
+        case .asked(let question, let responder):
+            RoomDirectory(table: self).answer(question, of: id, responder)
         }
     }
 

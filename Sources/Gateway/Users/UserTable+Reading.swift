@@ -2,28 +2,45 @@ import Foundations
 import Rooms
 import WireProtocol
 
-// Reading and removing of users, for the HTTP API. Each calls its completion exactly once, perhaps before it returns.
+// The HTTP API's questions to a user's home.
 extension UserTable {
-    /// Closes a user's connections on all nodes; `completion` gets how many these are.
+    func answer(_ question: UserQuestion, of id: Identifier, _ responder: Responder) {
+        let core = core
+        switch question {
+        case .show: describe(id) { responder.answer($0.response, by: core) }
+        case .removeConnections:
+            removeConnections(of: id) { count in
+                var writer = JSONWriter()
+                writer.beginObject()
+                writer.member("closed", count)
+                writer.endObject()
+                responder.answer(.json(200, writer.array), by: core)
+            }
+        case .publish(let direct):
+            open(id).publish(direct, author: .request(publications.open(for: responder)))
+        }
+    }
+
+    /// Closes a user's connections on all nodes; `completion` gets how many these are, once, perhaps before this returns.
     func removeConnections(of id: Identifier, _ completion: @escaping (Int) -> Void) {
         guard let owner = findOrFollow(id) else { return completion(0) }
         owner.sequencer.whenReady { completion(owner.removeConnections()) }
     }
 
     /// Describes a user: devices on all nodes with their rooms, and the messages that no device has acked.
-    func describe(_ id: Identifier, _ completion: @escaping (HTTPResponse) -> Void) {
+    private func describe(_ id: Identifier, _ completion: @escaping (UserDescription) -> Void) {
         guard let owner = findOrFollow(id) else {
-            return completion(UserDescription(user: id, node: core.context.nodeID).response)
+            return completion(UserDescription(user: id, node: core.context.nodeID))
         }
         owner.sequencer.whenCursorsRead { [surveys] in
             let infos = owner.user.attendance.entries.map(\.info)
             surveys.findRooms(of: infos) { here in
                 owner.sequencer.askWhereabouts { there in
-                    let description = UserDescription(
-                        user: id, node: owner.core.context.nodeID, infos: infos, rooms: here,
-                        devicesElsewhere: owner.sequencer.told(of: id), roomsElsewhere: there,
-                        pending: owner.user.openedInbox?.pendingCount ?? 0)
-                    completion(description.response)
+                    completion(
+                        UserDescription(
+                            user: id, node: owner.core.context.nodeID, infos: infos, rooms: here,
+                            devicesElsewhere: owner.sequencer.told(of: id), roomsElsewhere: there,
+                            pending: owner.user.openedInbox?.pendingCount ?? 0))
                 }
             }
         }
@@ -50,10 +67,8 @@ struct UserDescription {
     var response: HTTPResponse {
         var writer = JSONWriter()
         writer.beginObject()
-        writer.name("user")
-        writer.string(user)
-        writer.name("online")
-        writer.bool(!infos.isEmpty || !devicesElsewhere.isEmpty)
+        writer.member("user", user)
+        writer.member("online", !infos.isEmpty || !devicesElsewhere.isEmpty)
         writer.name("devices")
         writer.beginArray()
         for (info, found) in zip(infos, rooms) {
@@ -71,8 +86,7 @@ struct UserDescription {
             }
         }
         writer.endArray()
-        writer.name("inbox_pending")
-        writer.number(pending)
+        writer.member("inbox_pending", pending)
         writer.endObject()
         return .json(200, writer.array)
     }

@@ -70,6 +70,7 @@ final class UserTable {
             open(id).keepOwnCopy(of: direct, id: messageID, at: time)
         case .submitOwnCopy(let submission): open(id).submitOwnCopy(submission)
         case .acknowledgeInbox(let position, let info): find(id)?.acknowledgeInbox(position, by: info.device)
+        case .asked(let question, let responder): answer(question, of: id, responder)
         }
     }
 

@@ -17,10 +17,9 @@ package final class Worker {
     let rooms: RoomTable
     let users: UserTable
     let connections: ConnectionTable
-    let addresses: AddressLimits
-    let surveys: Surveys
-    /// The locks of the cluster that this node has, as of the last change.
-    private(set) var locks = LockReport()
+    private let addresses: AddressLimits
+    private let surveys: Surveys
+    private let services: WorkerServices
     private var acceptor: Acceptor?
     private var acceptPace: AcceptPace
     private var ticks = 0
@@ -44,7 +43,8 @@ package final class Worker {
         rooms = RoomTable(core, replication, publications)
         users = UserTable(core, replication, publications, surveys)
         addresses = AddressLimits(core)
-        connections = ConnectionTable(core, rooms: rooms)
+        services = WorkerServices(core, rooms, surveys)
+        connections = ConnectionTable(core, rooms, services)
         acceptPace = AcceptPace(startedAt: core.loop.now)
         core.receiver = self
         replication?.owner = self
@@ -78,7 +78,7 @@ package final class Worker {
         case .drain(let milliseconds): beginDraining(within: milliseconds)
         case .adopt(let policy, let change): adopt(policy, change)
         case .relieve(let bytesMax): relieve(unsentBytesMax: bytesMax)
-        case .locks(let report): locks = report
+        case .locks(let report): services.locks = report
         case .event(let entry): connections.publish(entry)
         case .nodes(let nodes): replication?.nodesChanged(nodes)
         case .nodeGone(let boot):
@@ -164,7 +164,7 @@ extension Worker: WorkerMessageReceiver {
             core.send(.surveyed(answer(survey), number: number, from: core.index), to: origin)
         case .surveyed(let part, let number, let worker): surveys.received(part, number: number, from: worker)
         case .control(let order): obey(order)
-        case .run(let work): work(self)
+        case .answer(let response, let responder): connections.answer(response, to: responder)
         }
     }
 

@@ -41,7 +41,7 @@ struct EventStreamTests {
             context.publish(.node(name, .up))
             if number % 100 == 0 { try reader.wait(for: "-\(number)\nevent: node") }
         }
-        #expect(number > EventStream.queuedBytesMax / 256 && number < 100_000)
+        #expect(number > EventsPhase.queuedBytesMax / 256 && number < 100_000)
         context.publish(.node("last", .up))
         try reader.wait(for: "\"last\"")
         #expect(context.eventStreams.load(ordering: .relaxed) == 1)

@@ -20,17 +20,13 @@ struct ProcessStatus {
         writer.name("process")
         writer.beginObject()
         if let residentBytes {
-            writer.name("rss_bytes")
-            writer.number(residentBytes)
+            writer.member("rss_bytes", residentBytes)
         }
-        writer.name("cpu_percent")
-        writer.number(cpuPercent)
+        writer.member("cpu_percent", cpuPercent)
         if let openFiles {
-            writer.name("open_files")
-            writer.number(openFiles)
+            writer.member("open_files", openFiles)
         }
-        writer.name("open_files_max")
-        writer.number(openFilesMax)
+        writer.member("open_files_max", openFilesMax)
         writer.endObject()
     }
 }

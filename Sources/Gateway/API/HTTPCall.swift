@@ -1,43 +1,21 @@
 import Foundations
-import NetworkIO
 import Rooms
 import WireProtocol
 
-// What the handlers of the HTTP API share.
-extension Connection {
-    /// Has a home answer the current request.
-    func answer(at home: Int, _ work: @escaping @Sendable (Worker) -> HTTPResponse) {
-        let (key, origin) = (key, worker.index)
-        worker.post(to: home) { home in
-            let response = work(home)
-            home.post(to: origin) { $0.answer(response, to: key) }
-        }
-    }
+/// A request on its way to its handler.
+struct HTTPCall: Sendable {
+    let request: HTTPRequest
+    /// The other end of the connection: the client, or a proxy before it.
+    let peer: IPAddress
+    /// The effective address of the client; the router finds it out.
+    var client: IPAddress
+    /// The values of the parameters in the route's path, in its order.
+    var parameters: [String] = []
 
-    /// Has a home answer the current request when it can.
-    func answerLater(
-        at home: Int, _ work: @escaping @Sendable (Worker, _ completion: @escaping (HTTPResponse) -> Void) -> Void
-    ) {
-        let (key, origin) = (key, worker.index)
-        worker.post(to: home) { home in
-            work(home) { [weak home] response in home?.post(to: origin) { $0.answer(response, to: key) } }
-        }
-    }
-
-    /// Runs a handler whose errors are answers.
-    func answering(_ work: () throws(APIFault) -> Void) {
-        do throws(APIFault) {
-            try work()
-        } catch {
-            answer(.error(error.status, error.code, error.message))
-        }
-    }
-}
-
-extension Worker {
-    /// Answers the current request of a connection, if that is still there.
-    func answer(_ response: HTTPResponse, to key: UInt64) {
-        (loop.socket(key) as? Connection)?.answer(response)
+    init(_ request: HTTPRequest, peer: IPAddress) {
+        self.request = request
+        self.peer = peer
+        client = peer
     }
 }
 
@@ -48,19 +26,15 @@ struct APIFault: Error {
     let message: String
 
     static func bad(_ message: String) -> APIFault { APIFault(status: 400, code: "bad_request", message: message) }
-    static func noSuchRoom(_ id: Identifier) -> HTTPResponse {
-        .error(404, "no_such_room", "there is no room \(id.text)")
-    }
+
+    var response: HTTPResponse { .error(status, code, message) }
 }
 
 extension HTTPCall {
-    /// An identifier in the path.
-    func identifier(_ name: String, _ text: String) throws(APIFault) -> Identifier {
-        do {
-            return try Identifier(named: name, text)
-        } catch {
-            throw .bad(error.message)
-        }
+    /// The identifier at a place among the path's parameters.
+    /// - Parameter name: as the path's documentation calls it, for the error.
+    func identifier(_ name: String, at place: Int) throws(APIFault) -> Identifier {
+        try Identifier(named: name, parameters[place])
     }
 
     /// A whole number in the query.
@@ -75,7 +49,7 @@ extension HTTPCall {
     /// `limit`: 1…500, 100 when absent.
     func limit() throws(APIFault) -> Int { Int(try number("limit", in: 1...500) ?? 100) }
 
-    /// `cursor`: what a former answer gave as `next_cursor`, the identifier that it ended with.
+    /// `cursor`: the `next_cursor` of a former answer, which is the identifier that it ended with.
     func cursor() throws(APIFault) -> Identifier? {
         guard let text = try single("cursor") else { return nil }
         guard let cursor = Identifier(validating: text) else {
@@ -89,19 +63,33 @@ extension HTTPCall {
         return request.queryValue(name)
     }
 
-    /// The members of a JSON body.
-    /// - Parameter body: the memory that the table's slices lie in.
-    func fields(_ body: UnsafeRawBufferPointer) throws(APIFault) -> FieldTable {
+    /// Calls `work` with the members of the JSON body; the table's slices lie in the body's memory.
+    func withFields<Result>(
+        _ work: (borrowing FieldTable) throws(APIFault) -> Result
+    ) throws(APIFault) -> Result {
         guard request.mediaType == "application/json" else {
             throw APIFault(
                 status: 415, code: "unsupported_media_type", message: "the body must be application/json")
         }
-        guard UTF8Validator.isValid(body) else { throw .bad("the body is not valid UTF-8") }
-        do {
-            return try FieldTable(scanning: body)
-        } catch {
-            throw error.apiFault
+        return try request.body.withUnsafeBufferPointer { buffer throws(APIFault) in
+            let body = UnsafeRawBufferPointer(buffer)
+            guard UTF8Validator.isValid(body) else { throw .bad("the body is not valid UTF-8") }
+            let table: FieldTable
+            do throws(FieldFault) {
+                table = try FieldTable(scanning: body)
+            } catch {
+                throw error.apiFault
+            }
+            return try work(table)
         }
+    }
+}
+
+extension Identifier {
+    /// Checks an identifier that a request names.
+    init(named name: String, _ text: String) throws(APIFault) {
+        guard let valid = Identifier(validating: text) else { throw .bad("\(name): \(Identifier.rule)") }
+        self = valid
     }
 }
 

@@ -11,19 +11,14 @@ extension LockReport {
         writer.beginArray()
         for lock in held {
             writer.beginObject()
-            writer.name("name")
-            writer.string(lock.name.text)
-            writer.name("token")
-            writer.number(lock.token)
-            writer.name("holds")
-            writer.number(lock.holds)
-            writer.name("expires_in_ms")
-            writer.number(max(0, lock.validUntil - now))
+            writer.member("name", lock.name.text)
+            writer.member("token", lock.token)
+            writer.member("holds", lock.holds)
+            writer.member("expires_in_ms", max(0, lock.validUntil - now))
             writer.endObject()
         }
         writer.endArray()
-        writer.name("lost_total")
-        writer.number(lostTotal)
+        writer.member("lost_total", lostTotal)
         writer.endObject()
     }
 }

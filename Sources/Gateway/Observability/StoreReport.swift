@@ -37,22 +37,17 @@ struct StoreReport {
         writer.name("state")
         if let address, let state {
             writer.string(state.rawValue)
-            writer.name("address")
-            writer.string(address)
+            writer.member("address", address)
         } else {
             writer.string("off" as StaticString)
         }
         let latency = workers.map { $0.latencyMicroseconds.value }.max() ?? 0
         if latency > 0 {
-            writer.name("latency_ms")
-            writer.number(Double(latency) / 1000)
+            writer.member("latency_ms", Double(latency) / 1000)
         }
-        writer.name("outbox_messages")
-        writer.number(outboxMessages)
-        writer.name("outbox_bytes")
-        writer.number(outboxBytes)
-        writer.name("reconnects_total")
-        writer.number(reconnects)
+        writer.member("outbox_messages", outboxMessages)
+        writer.member("outbox_bytes", outboxBytes)
+        writer.member("reconnects_total", reconnects)
         writeLastResync(to: &writer)
         writer.endObject()
     }
@@ -63,12 +58,9 @@ struct StoreReport {
         let parts = workers.filter { $0.resyncedAt.value > last - Self.resyncSpreadMilliseconds }
         writer.name("last_resync")
         writer.beginObject()
-        writer.name("at")
-        writer.number(last)
-        writer.name("messages")
-        writer.number(parts.reduce(0) { $0 + $1.resyncMessages.value })
-        writer.name("took_ms")
-        writer.number(parts.map { $0.resyncMilliseconds.value }.max() ?? 0)
+        writer.member("at", last)
+        writer.member("messages", parts.reduce(0) { $0 + $1.resyncMessages.value })
+        writer.member("took_ms", parts.map { $0.resyncMilliseconds.value }.max() ?? 0)
         writer.endObject()
     }
 }

@@ -1,10 +1,9 @@
 import Foundations
-import NetworkIO
 import WireProtocol
 
 /// The embedded web pages: the binary serves itself. Immutable; any thread.
-package struct StaticSite: Sendable {
-    /// What the pages may do: run their own scripts and styles and talk to this node, nothing else.
+package struct Site: Sendable {
+    /// The pages may run their own scripts and styles and talk to this node, nothing else.
     private static let contentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         + "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -25,8 +24,16 @@ package struct StaticSite: Sendable {
         self.responses = responses
     }
 
-    /// The answer with this file, or nil if there is none.
-    func response(_ name: String) -> HTTPResponse? { responses[name] }
+    /// The answer with this file.
+    func file(_ name: String) -> Reply {
+        .now(responses[name] ?? .error(404, "not_found", "there is no file \(name)"))
+    }
+
+    /// `GET /chat/{room_id}`: one page for all rooms; it reads the room from its address.
+    func chatPage(_ call: HTTPCall) throws(APIFault) -> Reply {
+        _ = try call.identifier("room_id", at: 0)
+        return file("chat.html")
+    }
 
     private static func mediaType(of name: String) -> String {
         switch name.split(separator: ".").last {
@@ -37,19 +44,5 @@ package struct StaticSite: Sendable {
         case "svg": "image/svg+xml"
         default: "application/octet-stream"
         }
-    }
-}
-
-extension Connection {
-    func answerFile(_ name: String) {
-        answer(worker.context.site.response(name) ?? .error(404, "not_found", "there is no file \(name)"))
-    }
-
-    /// `GET /chat/{room_id}`: one page for all rooms; it reads the room from its address.
-    func answerChatPage(_ path: [String]) {
-        guard Identifier(validating: path[0]) != nil else {
-            return answer(.error(400, "bad_request", "room_id: \(Identifier.rule)"))
-        }
-        answerFile("chat.html")
     }
 }

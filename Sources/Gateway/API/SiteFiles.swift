@@ -29,8 +29,7 @@ enum SiteFiles {
         writer.beginArray()
         for row in TierTable.rows {
             writer.beginObject()
-            writer.name("feature")
-            writer.string(row.feature)
+            writer.member("feature", row.feature)
             writer.name("tiers")
             writer.beginArray()
             for text in row.tiers { writer.string(text) }
