@@ -4,8 +4,8 @@ import WireProtocol
 enum Reply {
     /// The whole answer.
     case now(HTTPResponse)
-    /// The closure is run at once, on the thread of the request's worker; it, or what it starts anywhere, answers
-    /// through the responder. The connection's next request waits until then.
+    /// The closure runs at once, on the thread of the request's worker. It sees to it that somebody answers through the
+    /// responder, once; the connection's next request waits until then.
     case later(Completion = Completion(), (Responder) -> Void)
     /// `/ws` becomes a WebSocket.
     case upgrade(Upgrade)

@@ -26,7 +26,7 @@ protocol PhaseTransport: AnyObject {
     func reset()
 }
 
-/// What the HTTP phase needs besides.
+/// A connection as its HTTP phase sees it: it also gives replies to requests, and begins other phases.
 protocol HTTPTransport: PhaseTransport {
     /// Whether the node is on its way out: connections end with their present answer.
     var isDraining: Bool { get }

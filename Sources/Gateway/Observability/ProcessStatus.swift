@@ -2,7 +2,7 @@ import Foundations
 import NetworkIO
 import WireProtocol
 
-/// What the system says of this process.
+/// The figures of the operating system for this process.
 struct ProcessStatus {
     let residentBytes: Int?
     let cpuPercent: Double
