@@ -21,14 +21,14 @@ final class ClusterPresence {
 
     private(set) var roster = RemoteRoster()
     private unowned let worker: Worker
-    private unowned let follower: LogFollower
+    private unowned let channel: LogChannel
     private unowned let delegate: any ClusterPresenceDelegate
     /// Until `settledAt` (loop milliseconds) nobody is missed.
     private var isSettling = false
     private var settledAt = 0
 
-    init(_ follower: LogFollower, of worker: Worker, delegate: any ClusterPresenceDelegate) {
-        self.follower = follower
+    init(_ channel: LogChannel, of worker: Worker, delegate: any ClusterPresenceDelegate) {
+        self.channel = channel
         self.worker = worker
         self.delegate = delegate
     }
@@ -40,7 +40,7 @@ final class ClusterPresence {
                 device: entry.info.device, deviceType: entry.info.deviceType, connectedAt: entry.info.connectedAt)
         }
         let record = devices.isEmpty ? [] : RemoteAttendance(node: worker.context.nodeID, devices: devices).record
-        follower.tellPresence(of: user, boot: worker.context.boot, record: record)
+        channel.tellPresence(of: user, boot: worker.context.boot, record: record)
     }
 
     /// The log was opened, or opened again: says who is in here, and asks who is in elsewhere. What the store may have
@@ -51,7 +51,7 @@ final class ClusterPresence {
         }
         isSettling = true
         settledAt = worker.loop.now + Self.settlingMilliseconds
-        follower.readPresence()
+        channel.readPresence()
         worker.toSettle.append(self, at: settledAt)
     }
 
@@ -62,7 +62,7 @@ final class ClusterPresence {
     func settle() {
         guard isSettling, worker.loop.now >= settledAt else { return }
         isSettling = false
-        follower.readPresence()
+        channel.readPresence()
     }
 
     /// A node said something.

@@ -10,7 +10,8 @@ import WireProtocol
 final class SharedRoom {
     unowned let worker: Worker
     unowned let home: RoomHome
-    private(set) var follower: LogFollower?
+    private(set) var follower: ReplicaDriver?
+    private(set) var channel: LogChannel?
     /// Who is in on other nodes, and those of them who are not in here.
     private(set) var presence: ClusterPresence?
     var elsewhere: Set<Identifier> = []
@@ -49,24 +50,30 @@ final class SharedRoom {
     /// Begins to follow the log; to be called once the room is in the worker's table.
     func begin(_ store: any Store, isStoreAway: Bool) {
         let configuration = worker.configuration
-        let follower = LogFollower(
-            LogKeys(room: home.room.id), store: store,
-            rules: LogFollower.Rules(
+        let questions = LogQuestions(
+            keys: LogKeys(room: home.room.id), store: store,
+            limits: ReplicaLog.Limits(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
-            entriesMax: { [unowned home] in home.room.settings.historySize },
-            storedOneOf: { [unowned worker] in worker.storedOneOf },
-            makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace,
-            commitLatency: worker.counters.store.commitLatency, delegate: self)
+            terms: LogQuestions.Terms(
+                entriesMax: { [unowned home] in home.room.settings.historySize },
+                storedOneOf: { [unowned worker] in worker.storedOneOf },
+                makeEpoch: { [unowned worker] in worker.makeName() }),
+            commitLatency: worker.counters.store.commitLatency)
+        let follower = ReplicaDriver(
+            questions, isStoreAway: isStoreAway, pace: worker.resyncPace, observer: self)
+        let channel = LogChannel(follower, presence: self, notices: self)
         self.follower = follower
-        presence = ClusterPresence(follower, of: worker, delegate: self)
-        follower.begin(isStoreAway: isStoreAway)
+        self.channel = channel
+        presence = ClusterPresence(channel, of: worker, delegate: self)
+        channel.open()
         if isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is in and nothing waits.
     func end() {
         follower?.close()
+        channel?.close()
         presence?.end()
     }
 
@@ -74,7 +81,7 @@ final class SharedRoom {
 
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        if isReady, isImpatient || follower?.isInStep != false { return false }
+        if isReady, isImpatient || follower?.log.mayLetIn != false { return false }
         arrivals.append((info, position, worker.loop.now))
         return true
     }
@@ -97,7 +104,7 @@ final class SharedRoom {
     /// A connection has caught up. It has not seen the provisional messages that wait.
     func wentLive(_ info: ConnectionInfo) {
         guard let follower, provisionalCount > 0 else { return }
-        lateMembers.append((info, follower.log.nextNumber))
+        lateMembers.append((info, follower.log.submissions.nextNumber))
     }
 
     /// A connection is no longer in.
@@ -129,17 +136,14 @@ final class SharedRoom {
     }
 
     /// Whether the room can be dropped: nobody waits for anything here.
-    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && (follower?.log.waitingCount ?? 0) == 0 }
+    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && !isWaiting }
 
     // MARK: Messages
 
     /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
-            return isRepetition(submission)
-        }
-        follower.submit(submission)
+        guard follower.submit(submission, mayKeep: worker.outbox.hasRoom(for: submission)) else { return false }
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             worker.roomsToCommit.append(self)
@@ -153,7 +157,10 @@ final class SharedRoom {
         follower?.flush()
     }
 
-    func poll() { follower?.poll() }
+    func poll() { follower?.poll(at: worker.loop.now) }
+
+    /// Own messages have no place yet.
+    var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
 
     /// Every two seconds: sees to it that the store does not forget a room that somebody is in.
     func refresh() {
@@ -162,12 +169,13 @@ final class SharedRoom {
 
     /// Lets those in who wait for the room to be in step, when it is.
     func letIn() {
-        if isReady, !arrivals.isEmpty, follower?.isInStep == true { letIn(takeArrivals()) }
+        if isReady, !arrivals.isEmpty, follower?.log.mayLetIn == true { letIn(takeArrivals()) }
     }
 
     /// Every two seconds: lets those in who have waited for a room that does not get in step.
     func letInAtLast() {
-        if isReady, !arrivals.isEmpty { letIn(takeArrivals(since: worker.loop.now - LogFollower.patienceMilliseconds)) }
+        guard isReady, !arrivals.isEmpty else { return }
+        letIn(takeArrivals(since: worker.loop.now - ReplicaDriver.patienceMilliseconds))
     }
 
     private func letIn(_ taken: [(info: ConnectionInfo, position: Position?, since: Int)]) {

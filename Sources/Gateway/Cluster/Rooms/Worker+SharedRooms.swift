@@ -124,7 +124,7 @@ extension Worker {
         for home in rooms.all {
             home.shared?.letInAtLast()
             home.shared?.refresh()
-            if home.room.lastActiveAt >= since { home.shared?.poll() }
+            if home.room.lastActiveAt >= since || home.shared?.isWaiting == true { home.shared?.poll() }
         }
     }
 }

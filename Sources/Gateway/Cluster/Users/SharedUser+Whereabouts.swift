@@ -21,7 +21,7 @@ extension SharedUser {
         let desk = worker.whereabouts
         desk.put(to: boots, through: store, at: worker.loop.now) { [weak self] number in
             guard let self else { return }
-            follower?.tell(
+            channel?.tell(
                 ClusterNotice(.whereabouts, boot: worker.context.boot, [desk.channel, String(number)]))
         } finish: {
             completion($0)

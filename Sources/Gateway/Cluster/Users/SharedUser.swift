@@ -10,7 +10,8 @@ import WireProtocol
 final class SharedUser {
     unowned let worker: Worker
     let user: User
-    private(set) var follower: LogFollower?
+    private(set) var follower: ReplicaDriver?
+    private(set) var channel: LogChannel?
     private(set) var presence: ClusterPresence?
     let keys: LogKeys
     /// The inbox, once there is something in it or to be put there.
@@ -58,29 +59,35 @@ final class SharedUser {
     /// Begins to follow the inbox; to be called once it is in the worker's table.
     func begin(_ store: any Store, isStoreAway: Bool) {
         let configuration = worker.configuration
-        let follower = LogFollower(
-            keys, store: store,
-            rules: LogFollower.Rules(
+        let questions = LogQuestions(
+            keys: keys, store: store,
+            limits: ReplicaLog.Limits(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.inboxTTLMilliseconds),
-            entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned worker] in worker.makeName() },
-            pace: worker.resyncPace, commitLatency: worker.counters.store.commitLatency, delegate: self)
+            terms: LogQuestions.Terms(
+                entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned worker] in worker.makeName() }),
+            commitLatency: worker.counters.store.commitLatency)
+        let follower = ReplicaDriver(
+            questions, isStoreAway: isStoreAway, pace: worker.resyncPace, observer: self)
+        let channel = LogChannel(follower, presence: self, notices: self)
         self.follower = follower
-        presence = ClusterPresence(follower, of: worker, delegate: self)
-        follower.begin(isStoreAway: isStoreAway)
+        self.channel = channel
+        presence = ClusterPresence(channel, of: worker, delegate: self)
+        channel.open()
         if isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is connected and nothing waits.
     func end() {
         follower?.close()
+        channel?.close()
         presence?.end()
     }
 
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
         usedAt = worker.loop.now
-        if isReady, follower?.isInStep != false { work() } else { waiting.append((work, usedAt)) }
+        if isReady, follower?.log.mayLetIn != false { work() } else { waiting.append((work, usedAt)) }
     }
 
     func becameReady() {
@@ -90,7 +97,7 @@ final class SharedUser {
 
     /// Does what waits for the inbox to be in step with its log, when it is.
     func goOn() {
-        if follower?.isInStep == true { goOn(since: .max) }
+        if follower?.log.mayLetIn == true { goOn(since: .max) }
     }
 
     /// Does what has waited since a time (loop milliseconds) or longer.
@@ -102,9 +109,10 @@ final class SharedUser {
     }
 
     /// Whether it can be dropped: nobody is connected here and nothing waits.
-    var isIdle: Bool {
-        user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && (follower?.log.waitingCount ?? 0) == 0
-    }
+    var isIdle: Bool { user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && !isWaiting }
+
+    /// Own messages have no place yet.
+    private var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
 
     // MARK: Messages
 
@@ -113,10 +121,7 @@ final class SharedUser {
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
         usedAt = worker.loop.now
-        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
-            return isRepetition(submission)
-        }
-        follower.submit(submission)
+        guard follower.submit(submission, mayKeep: worker.outbox.hasRoom(for: submission)) else { return false }
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             worker.usersToCommit.append(self)
@@ -133,8 +138,8 @@ final class SharedUser {
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
         tellSession()
-        goOn(since: worker.loop.now - LogFollower.patienceMilliseconds)
-        if isActive { follower?.poll() }
+        goOn(since: worker.loop.now - ReplicaDriver.patienceMilliseconds)
+        if isActive || isWaiting { follower?.poll(at: worker.loop.now) }
         if !user.attendance.isEmpty { follower?.refresh(at: worker.loop.now) }
     }
 
