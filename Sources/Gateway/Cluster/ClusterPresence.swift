@@ -22,17 +22,17 @@ final class ClusterPresence {
     private(set) var roster = RemoteRoster()
     private let core: WorkerCore
     private unowned let replication: Replication
-    private unowned let follower: LogFollower
+    private unowned let channel: LogChannel
     private unowned let delegate: any ClusterPresenceDelegate
     /// Until `settledAt` (loop milliseconds) nobody is missed.
     private var isSettling = false
     private var settledAt = 0
 
     init(
-        _ follower: LogFollower, _ core: WorkerCore, _ replication: Replication,
+        _ channel: LogChannel, _ core: WorkerCore, _ replication: Replication,
         delegate: any ClusterPresenceDelegate
     ) {
-        self.follower = follower
+        self.channel = channel
         self.core = core
         self.replication = replication
         self.delegate = delegate
@@ -45,7 +45,7 @@ final class ClusterPresence {
                 device: entry.info.device, deviceType: entry.info.deviceType, connectedAt: entry.info.connectedAt)
         }
         let record = devices.isEmpty ? [] : RemoteAttendance(node: core.context.nodeID, devices: devices).record
-        follower.tellPresence(of: user, boot: core.context.boot, record: record)
+        channel.tellPresence(of: user, boot: core.context.boot, record: record)
     }
 
     /// The log was opened, or opened again: says who is in here, and asks who is in elsewhere. What the store may have
@@ -56,7 +56,7 @@ final class ClusterPresence {
         }
         isSettling = true
         settledAt = core.loop.now + Self.settlingMilliseconds
-        follower.readPresence()
+        channel.readPresence()
         replication.settle(self, at: settledAt)
     }
 
@@ -67,7 +67,7 @@ final class ClusterPresence {
     func settle() {
         guard isSettling, core.loop.now >= settledAt else { return }
         isSettling = false
-        follower.readPresence()
+        channel.readPresence()
     }
 
     /// A node said something.

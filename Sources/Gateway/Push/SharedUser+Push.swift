@@ -61,16 +61,7 @@ extension SharedUser {
 
     /// The bodies of others' messages that this node keeps for the store, in order.
     private var keptDirects: [[UInt8]] {
-        guard let log = follower?.log, log.waitingCount > 0 else { return [] }
-        var found: [[UInt8]] = []
-        var left = log.waitingCount
-        var number = log.nextNumber
-        while left > 0, number > 0 {
-            number -= 1
-            guard let submission = log.submission(number) else { continue }
-            left -= 1
-            if submission.isProvisional, submission.user != user.id { found.append(submission.body) }
-        }
-        return found.reversed()
+        guard let follower, follower.log.submissions.count > 0 else { return [] }
+        return follower.log.submissions.waiting.filter { $0.isProvisional && $0.user != user.id }.map(\.body)
     }
 }

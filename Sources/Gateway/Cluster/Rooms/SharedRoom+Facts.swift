@@ -4,17 +4,17 @@ import Rooms
 import WireProtocol
 
 // What a room has besides its messages: settings, read marks, what is told in passing, and its end.
-extension SharedRoom {
+extension SharedRoom: NoticeObserver {
     // MARK: Facts
 
     /// Asks what the store keeps of the room, and tells it what this node knows better.
     func readFacts() {
-        guard let follower else { return }
+        guard let channel else { return }
         if settingsToTell {
             settingsToTell = false
-            follower.ask(settingsOperation(isNew: false)) { _ in }
+            channel.ask(settingsOperation(isNew: false)) { _ in }
         }
-        follower.ask(RoomFacts.operation(follower.keys, at: home.room.createdAt)) { [weak self] reply in
+        channel.ask(RoomFacts.operation(channel.keys, at: home.room.createdAt)) { [weak self] reply in
             if let self, let facts = RoomFacts(reply) { take(facts) }
         }
         replication.store.perform(RoomIndex.adding([home.room.id])) { _ in }
@@ -71,17 +71,17 @@ extension SharedRoom {
     /// A user types here: the others' nodes are told, if there are any.
     func publishTyping(_ user: Identifier, _ isTyping: Bool) {
         guard presence?.roster.isEmpty == false else { return }
-        follower?.tell(ClusterNotice(.typing, boot: core.context.boot, [user.text, isTyping ? "1" : "0"]))
+        channel?.tell(ClusterNotice(.typing, boot: core.context.boot, [user.text, isTyping ? "1" : "0"]))
     }
 
     /// A read mark has risen here: it is kept, and the others' nodes are told. With the store away it is told when the
     /// store is back.
     func publishMark(of user: Identifier, _ seq: UInt64) {
-        guard let follower else { return }
+        guard let channel else { return }
         let operation = ReadMark.operation(
-            follower.keys, boot: core.context.boot, user: user, seq: seq, marksMax: Room.readMarksMax,
+            channel.keys, boot: core.context.boot, user: user, seq: seq, marksMax: Room.readMarksMax,
             kept: core.configuration.historyTTLMilliseconds)
-        follower.ask(operation) { _ in }
+        channel.ask(operation) { _ in }
     }
 
     private func markRose(_ user: Identifier, _ seq: UInt64) {

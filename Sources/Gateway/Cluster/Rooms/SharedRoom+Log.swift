@@ -4,8 +4,8 @@ import Rooms
 import WireProtocol
 
 // What the shared log says reaches the members here.
-extension SharedRoom: LogFollowerDelegate {
-    var seenEntries: [(seq: UInt64, body: [UInt8])] { home.room.bodies }
+extension SharedRoom: ReplicaObserver {
+    var seenEntries: [SeenEntry] { home.room.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else {
@@ -34,7 +34,7 @@ extension SharedRoom: LogFollowerDelegate {
 
     /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
     private func tellGapIfQuiet() {
-        guard gapReason != nil, follower?.isQuiet == true else { return }
+        guard gapReason != nil, follower?.log.isQuiet == true else { return }
         tellGap(before: home.room.log.newestSeq + 1)
         toldSeq = home.room.log.newestSeq
     }
@@ -200,21 +200,13 @@ extension SharedRoom: LogFollowerDelegate {
         toldSeq = seq
     }
 
-    func isRepetition(_ submission: Submission) -> Bool {
-        if let (seq, body) = home.room.findBody({ SharedLog.areSame($0, submission.body) }) {
-            let position = Position(epoch: home.room.log.epoch, seq: seq)
-            let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
-            tell(submission.author, submission, Place(position: position, time: time, isRepetition: true))
-            return true
-        }
-        guard let waiting = follower?.log.waiting(like: submission.body), waiting.number != submission.number else {
-            return false
-        }
+    func held(like body: [UInt8]) -> ReplicaLog.Held? { home.room.held(like: body) }
+
+    func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
         if case .connection(let info) = submission.author, let number = waiting.number {
             repeaters.append((info, number))
         }
         tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
-        return true
     }
 
     func provisional(_ submission: Submission) {

@@ -3,7 +3,7 @@ import Foundations
 import Rooms
 
 // Who is in the room on all nodes.
-extension SharedRoom: ClusterPresenceDelegate {
+extension SharedRoom: ClusterPresenceDelegate, PresenceObserver {
     /// Whether a user is in on another node.
     func isElsewhere(_ user: Identifier) -> Bool { presence?.roster.contains(user) == true }
 

@@ -10,7 +10,8 @@ import WireProtocol
 final class SharedRoom {
     unowned let home: RoomOwner
     let replication: Replication
-    private(set) var follower: LogFollower?
+    private(set) var follower: ReplicaDriver?
+    private(set) var channel: LogChannel?
     /// Who is in on other nodes, and those of them who are not in here.
     private(set) var presence: ClusterPresence?
     var elsewhere: Set<Identifier> = []
@@ -52,24 +53,30 @@ final class SharedRoom {
     /// Begins to follow the log; to be called once the room is in its table.
     func begin() {
         let configuration = core.configuration
-        let follower = LogFollower(
-            LogKeys(room: home.room.id), store: replication.store,
-            rules: LogFollower.Rules(
+        let questions = LogQuestions(
+            keys: LogKeys(room: home.room.id), store: replication.store,
+            limits: ReplicaLog.Limits(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
-            entriesMax: { [unowned home] in home.room.settings.historySize },
-            storedOneOf: { [unowned replication] in replication.storedOneOf },
-            makeEpoch: { [unowned core] in core.makeID() }, pace: replication.pace,
-            commitLatency: core.counters.store.commitLatency, delegate: self)
+            terms: LogQuestions.Terms(
+                entriesMax: { [unowned home] in home.room.settings.historySize },
+                storedOneOf: { [unowned replication] in replication.storedOneOf },
+                makeEpoch: { [unowned core] in core.makeID() }),
+            commitLatency: core.counters.store.commitLatency)
+        let follower = ReplicaDriver(
+            questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
+        let channel = LogChannel(follower, presence: self, notices: self)
         self.follower = follower
-        presence = ClusterPresence(follower, core, replication, delegate: self)
-        follower.begin(isStoreAway: replication.isStoreAway)
+        self.channel = channel
+        presence = ClusterPresence(channel, core, replication, delegate: self)
+        channel.open()
         if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is in and nothing waits.
     func end() {
         follower?.close()
+        channel?.close()
         presence?.end()
     }
 
@@ -77,7 +84,7 @@ final class SharedRoom {
 
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        if isReady, isImpatient || follower?.isInStep != false { return false }
+        if isReady, isImpatient || follower?.log.mayLetIn != false { return false }
         arrivals.append((info, position, core.loop.now))
         return true
     }
@@ -100,7 +107,7 @@ final class SharedRoom {
     /// A connection has caught up. It has not seen the provisional messages that wait.
     func wentLive(_ info: ConnectionInfo) {
         guard let follower, provisionalCount > 0 else { return }
-        lateMembers.append((info, follower.log.nextNumber))
+        lateMembers.append((info, follower.log.submissions.nextNumber))
     }
 
     /// A connection is no longer in.
@@ -132,17 +139,14 @@ final class SharedRoom {
     }
 
     /// Whether the room can be dropped: nobody waits for anything here.
-    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && (follower?.log.waitingCount ?? 0) == 0 }
+    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && !isWaiting }
 
     // MARK: Messages
 
     /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        if follower.log.standing == .away, !replication.outbox.hasRoom(for: submission) {
-            return isRepetition(submission)
-        }
-        follower.submit(submission)
+        guard follower.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             table.commitLater(self)
@@ -161,17 +165,21 @@ final class SharedRoom {
     func poll(isActive: Bool) {
         letInAtLast()
         if !home.room.isEmpty { follower?.refresh(at: core.loop.now) }
-        if isActive { follower?.poll() }
+        if isActive || isWaiting { follower?.poll(at: core.loop.now) }
     }
+
+    /// Own messages have no place yet.
+    var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
 
     /// Lets those in who wait for the room to be in step, when it is.
     func letIn() {
-        if isReady, !arrivals.isEmpty, follower?.isInStep == true { letIn(takeArrivals()) }
+        if isReady, !arrivals.isEmpty, follower?.log.mayLetIn == true { letIn(takeArrivals()) }
     }
 
     /// Lets those in who have waited for a room that does not get in step.
     private func letInAtLast() {
-        if isReady, !arrivals.isEmpty { letIn(takeArrivals(since: core.loop.now - LogFollower.patienceMilliseconds)) }
+        guard isReady, !arrivals.isEmpty else { return }
+        letIn(takeArrivals(since: core.loop.now - ReplicaDriver.patienceMilliseconds))
     }
 
     private func letIn(_ taken: [(info: ConnectionInfo, position: Position?, since: Int)]) {

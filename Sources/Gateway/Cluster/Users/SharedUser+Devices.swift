@@ -3,7 +3,7 @@ import Foundations
 import Rooms
 
 // The user's devices on all nodes.
-extension SharedUser: ClusterPresenceDelegate {
+extension SharedUser: ClusterPresenceDelegate, NoticeObserver {
     var attendances: [Attendance] { user.attendance.isEmpty ? [] : [user.attendance] }
 
     /// Devices on other nodes.
@@ -61,7 +61,7 @@ extension SharedUser: ClusterPresenceDelegate {
 
     /// Closes all connections of the user, on all nodes; how many these are.
     func removeAll() -> Int {
-        follower?.tell(ClusterNotice(.kick, boot: core.context.boot))
+        channel?.tell(ClusterNotice(.kick, boot: core.context.boot))
         return owner.closeConnections() + devicesElsewhere.count
     }
 

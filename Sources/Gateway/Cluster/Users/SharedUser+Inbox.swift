@@ -4,8 +4,8 @@ import Rooms
 import WireProtocol
 
 // What the shared inbox says reaches the user's devices on this node.
-extension SharedUser: LogFollowerDelegate {
-    var seenEntries: [(seq: UInt64, body: [UInt8])] { inbox.bodies }
+extension SharedUser: ReplicaObserver, PresenceObserver {
+    var seenEntries: [SeenEntry] { inbox.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else { return }
@@ -33,7 +33,7 @@ extension SharedUser: LogFollowerDelegate {
 
     /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
     private func tellGapIfQuiet() {
-        if follower?.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
+        if follower?.log.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -136,17 +136,10 @@ extension SharedUser: LogFollowerDelegate {
         }
     }
 
-    func isRepetition(_ submission: Submission) -> Bool {
-        if let (seq, body) = inbox.findBody({ SharedLog.areSame($0, submission.body) }) {
-            let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
-            tell(submission, Position(epoch: inbox.log.epoch, seq: seq), time: time, isRepetition: true)
-            return true
-        }
-        guard let waiting = follower?.log.waiting(like: submission.body), waiting.number != submission.number else {
-            return false
-        }
+    func held(like body: [UInt8]) -> ReplicaLog.Held? { inbox.held(like: body) }
+
+    func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
         tell(submission, nil, time: waiting.time, isRepetition: true)
-        return true
     }
 
     func provisional(_ submission: Submission) {

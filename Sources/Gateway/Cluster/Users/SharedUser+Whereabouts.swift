@@ -21,7 +21,7 @@ extension SharedUser {
         let desk = replication.whereabouts
         desk.put(to: boots, through: replication.store, at: core.loop.now) { [weak self] number in
             guard let self else { return }
-            follower?.tell(
+            channel?.tell(
                 ClusterNotice(.whereabouts, boot: core.context.boot, [desk.channel, String(number)]))
         } finish: {
             completion($0)

@@ -10,7 +10,8 @@ import WireProtocol
 final class SharedUser {
     unowned let owner: UserOwner
     let replication: Replication
-    private(set) var follower: LogFollower?
+    private(set) var follower: ReplicaDriver?
+    private(set) var channel: LogChannel?
     private(set) var presence: ClusterPresence?
     let keys: LogKeys
     /// The inbox, once there is something in it or to be put there.
@@ -62,29 +63,35 @@ final class SharedUser {
     /// Begins to follow the inbox; to be called once the user is in its table.
     func begin() {
         let configuration = core.configuration
-        let follower = LogFollower(
-            keys, store: replication.store,
-            rules: LogFollower.Rules(
+        let questions = LogQuestions(
+            keys: keys, store: replication.store,
+            limits: ReplicaLog.Limits(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.inboxTTLMilliseconds),
-            entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned core] in core.makeID() },
-            pace: replication.pace, commitLatency: core.counters.store.commitLatency, delegate: self)
+            terms: LogQuestions.Terms(
+                entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned core] in core.makeID() }),
+            commitLatency: core.counters.store.commitLatency)
+        let follower = ReplicaDriver(
+            questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
+        let channel = LogChannel(follower, presence: self, notices: self)
         self.follower = follower
-        presence = ClusterPresence(follower, core, replication, delegate: self)
-        follower.begin(isStoreAway: replication.isStoreAway)
+        self.channel = channel
+        presence = ClusterPresence(channel, core, replication, delegate: self)
+        channel.open()
         if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is connected and nothing waits.
     func end() {
         follower?.close()
+        channel?.close()
         presence?.end()
     }
 
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
         usedAt = core.loop.now
-        if isReady, follower?.isInStep != false { work() } else { waiting.append((work, usedAt)) }
+        if isReady, follower?.log.mayLetIn != false { work() } else { waiting.append((work, usedAt)) }
     }
 
     func becameReady() {
@@ -94,7 +101,7 @@ final class SharedUser {
 
     /// Does what waits for the inbox to be in step with its log, when it is.
     func goOn() {
-        if follower?.isInStep == true { goOn(since: .max) }
+        if follower?.log.mayLetIn == true { goOn(since: .max) }
     }
 
     /// Does what has waited since a time (loop milliseconds) or longer.
@@ -106,9 +113,10 @@ final class SharedUser {
     }
 
     /// Whether it can be dropped: nobody is connected here and nothing waits.
-    var isIdle: Bool {
-        user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && (follower?.log.waitingCount ?? 0) == 0
-    }
+    var isIdle: Bool { user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && !isWaiting }
+
+    /// Own messages have no place yet.
+    private var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
 
     // MARK: Messages
 
@@ -117,10 +125,7 @@ final class SharedUser {
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
         usedAt = core.loop.now
-        if follower.log.standing == .away, !replication.outbox.hasRoom(for: submission) {
-            return isRepetition(submission)
-        }
-        follower.submit(submission)
+        guard follower.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             table.commitLater(self)
@@ -137,8 +142,8 @@ final class SharedUser {
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
         tellSession()
-        goOn(since: core.loop.now - LogFollower.patienceMilliseconds)
-        if isActive { follower?.poll() }
+        goOn(since: core.loop.now - ReplicaDriver.patienceMilliseconds)
+        if isActive || isWaiting { follower?.poll(at: core.loop.now) }
         if !user.attendance.isEmpty { follower?.refresh(at: core.loop.now) }
     }
 

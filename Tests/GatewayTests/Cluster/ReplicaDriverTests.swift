@@ -7,11 +7,11 @@ import Testing
 @testable import Gateway
 
 @Suite("Nodes that follow one room's shared log")
-struct LogFollowerTests {
+struct ReplicaDriverTests {
     /// A room on one node, as its members see it.
-    private final class Room: LogFollowerDelegate {
+    private final class Room: ReplicaObserver {
         let node: Int
-        var entries: [(seq: UInt64, body: [UInt8])] = []
+        var entries: [SeenEntry] = []
         var epoch = ""
         /// The epoch and seq of the entry before the next one.
         var reached: UInt64 = 0
@@ -24,7 +24,7 @@ struct LogFollowerTests {
 
         init(node: Int) { self.node = node }
 
-        var seenEntries: [(seq: UInt64, body: [UInt8])] { entries }
+        var seenEntries: [SeenEntry] { entries }
 
         func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
             if isNew {
@@ -39,7 +39,7 @@ struct LogFollowerTests {
         func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
             if seq != reached + 1 { faults.append("\(seq) follows \(reached) in \(epoch)") }
             reached = seq
-            entries.append((seq, body))
+            entries.append(SeenEntry(seq: seq, body: body))
             if let own, case .request = own.author {
                 if acked.updateValue(Position(epoch: epoch, seq: seq), forKey: own.body) != nil {
                     faults.append("acked twice: \(String(decoding: own.body, as: UTF8.self))")
@@ -56,14 +56,13 @@ struct LogFollowerTests {
             reached = seq
         }
 
-        func isRepetition(_ submission: Submission) -> Bool {
-            if let entry = entries.last(where: { SharedLog.areSame($0.body, submission.body) }) {
-                acked[submission.body] = Position(epoch: epoch, seq: entry.seq)
-                return true
-            }
-            guard let first = local.first(where: { SharedLog.areSame($0, submission.body) }) else { return false }
-            if first != submission.body { acked[submission.body] = Position(epoch: "", seq: 0) }
-            return true
+        func held(like body: [UInt8]) -> ReplicaLog.Held? {
+            entries.last { MessageKey.areSame($0.body, body) }.map { ReplicaLog.Held(seq: $0.seq, time: nil) }
+        }
+
+        func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
+            if !local.contains(waiting.body), waiting.isProvisional { faults.append("nobody saw what waits") }
+            acked[submission.body] = Position(epoch: "", seq: 0)
         }
 
         func provisional(_ submission: Submission) {
@@ -72,9 +71,6 @@ struct LogFollowerTests {
         }
 
         func deleted() { faults.append("nobody deletes here") }
-        func noticed(_ notice: ClusterNotice) { faults.append("nobody tells anything here") }
-        func presenceTold(_ change: RoomPresence.Change) { faults.append("nobody tells presence here") }
-        func presenceRead(_ entries: [RoomPresence.Change]?) { faults.append("nobody asks for presence here") }
 
         func repeated(_ submission: Submission, first: Position, time: Int) {
             acked[submission.body] = first
@@ -86,10 +82,22 @@ struct LogFollowerTests {
         }
     }
 
+    /// Nobody tells presence or notices here.
+    private final class Silence: PresenceObserver, NoticeObserver {
+        func presenceTold(_ change: RoomPresence.Change) { Issue.record("presence was told") }
+        func presenceRead(_ entries: [RoomPresence.Change]?) { Issue.record("presence was read") }
+        func noticed(_ notice: ClusterNotice) { Issue.record("a notice was told") }
+    }
+
     private final class World {
         let cluster: SimulatedCluster
         var rooms: [Room] = []
-        var followers: [LogFollower] = []
+        var drivers: [ReplicaDriver] = []
+        /// They bring nothing but the log here.
+        private var channels: [LogChannel] = []
+        private let silence = Silence()
+        /// Loop milliseconds: it goes on by a look each.
+        private var now = 0
         var random: SplitMix64
         var submitted: [[UInt8]: (node: Int, id: String)] = [:]
         /// The same ids by nodes, in their order, so that a seed always gives the same run.
@@ -116,17 +124,19 @@ struct LogFollowerTests {
             for node in 0..<nodes {
                 let room = Room(node: node)
                 rooms.append(room)
-                followers.append(
-                    LogFollower(
-                        LogKeys(room: Identifier(unchecked: "room")), store: cluster.links[node],
-                        rules: .init(dedupeMilliseconds: 1_000_000, keptMilliseconds: 1_000_000),
-                        entriesMax: { 100_000 },
-                        storedOneOf: { [unowned self] in storedOneOf[node] },
+                let questions = LogQuestions(
+                    keys: LogKeys(room: Identifier(unchecked: "room")), store: cluster.links[node],
+                    limits: .init(dedupeMilliseconds: 1_000_000, keptMilliseconds: 1_000_000),
+                    terms: LogQuestions.Terms(
+                        entriesMax: { 100_000 }, storedOneOf: { [unowned self] in storedOneOf[node] },
                         makeEpoch: { [unowned self] in
                             epochs += 1
                             return "e\(epochs)"
-                        }, commitLatency: BucketHistogram(), delegate: room))
-                followers[node].begin(isStoreAway: false)
+                        }), commitLatency: BucketHistogram())
+                let driver = ReplicaDriver(questions, isStoreAway: false, observer: room)
+                drivers.append(driver)
+                channels.append(LogChannel(driver, presence: silence, notices: silence))
+                channels[node].open()
             }
         }
 
@@ -137,29 +147,44 @@ struct LogFollowerTests {
             ids[node].append(id)
             let body = Array(#","id":"\#(id)","user":"u\#(node)","content":\#(messages),"ts":\#(messages)}"#.utf8)
             submitted[body] = (node, id)
-            followers[node].submit(
+            _ = drivers[node].submit(
                 Submission(
                     user: Identifier(unchecked: "u\(node)"), id: Array(id.utf8), rawID: Array(id.utf8), body: body,
-                    time: messages, author: .request(UInt64(messages))))
+                    time: messages, author: .request(UInt64(messages))), mayKeep: true)
+        }
+
+        private func poll(_ driver: ReplicaDriver) {
+            now += 2_000 / rooms.count
+            driver.poll(at: now)
         }
 
         func disconnect(_ node: Int) {
             guard cluster.links[node].isConnected else { return }
             cluster.links[node].disconnect(running: Int.random(in: 0...3, using: &random))
-            followers[node].storeLost()
+            drivers[node].storeLost()
         }
 
         func reconnect(_ node: Int) {
             guard !cluster.links[node].isConnected else { return }
             cluster.links[node].reconnect()
-            followers[node].storeReturned()
+            drivers[node].storeReturned()
+        }
+
+        /// The store refuses something on a node's way to it, run or not, a few times in a row.
+        private func refuse(_ node: Int) {
+            let codes = ["NOREPLICAS", "NOPERM", "BUSY", "LOADING", "OOM", "READONLY", "MISCONF", "WRONGTYPE"]
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                cluster.links[node].refuseNext(
+                    codes.randomElement(using: &random) ?? "ERR", isRun: random.next() % 3 == 0)
+            }
         }
 
         /// - Parameters:
         ///   - wipes: whether the store loses everything, now and then, with all its connections.
         ///   - breaks: whether connections break and lose.
         ///   - flushes: whether the store loses everything, and no connection.
-        func step(wipes: Bool, breaks: Bool = true, flushes: Bool = false) {
+        ///   - refuses: whether the store answers with errors, now and then.
+        func step(wipes: Bool, breaks: Bool = true, flushes: Bool = false, refuses: Bool = false) {
             let node = Int.random(in: 0..<rooms.count, using: &random)
             let link = cluster.links[node]
             if samples, Int.random(in: 0..<50, using: &random) == 0 {
@@ -169,14 +194,15 @@ struct LogFollowerTests {
             switch Int.random(in: 0..<200, using: &random) {
             case 0..<30: submit(node, repeating: false)
             case 30..<33: submit(node, repeating: true)
-            case 33..<60: followers[node].flush()
+            case 33..<60: drivers[node].flush()
+            case 60..<64 where refuses: refuse(node)
             case 60..<100: link.runNext()
             case 100..<140: link.answerNext()
             case 140..<180: link.noticeNext()
             // Between two looks whatever is on its way arrives, as long as nothing breaks.
             case 180 where flushes && random.next() % 8 == 0: cluster.restartEmpty()
             case 180... where !breaks: break
-            case 180..<188: followers[node].poll()
+            case 180..<188: poll(drivers[node])
             case 188..<191: link.interruptSubscriptions()
             case 191..<193: disconnect(node)
             case 193..<199: reconnect(node)
@@ -191,9 +217,9 @@ struct LogFollowerTests {
         func settle() {
             for node in rooms.indices { reconnect(node) }
             for _ in 0..<20 {
-                for follower in followers {
-                    follower.poll()
-                    follower.flush()
+                for driver in drivers {
+                    poll(driver)
+                    driver.flush()
                 }
                 while cluster.links.contains(where: { !$0.isIdle }) {
                     for link in cluster.links {
@@ -201,7 +227,7 @@ struct LogFollowerTests {
                         link.answerNext()
                         link.noticeNext()
                     }
-                    for follower in followers { follower.flush() }
+                    for driver in drivers { driver.flush() }
                 }
             }
         }
@@ -214,7 +240,7 @@ struct LogFollowerTests {
         for room in world.rooms {
             #expect(room.faults == [], "\(comment), node \(room.node)")
             #expect(room.epoch == first.epoch && room.reached == first.reached, comment)
-            #expect(world.followers[room.node].log.waitingCount == 0, comment)
+            #expect(world.drivers[room.node].log.submissions.count == 0, comment)
             for entry in room.entries {
                 #expect(entries.updateValue(entry.body, forKey: entry.seq) ?? entry.body == entry.body, comment)
             }
@@ -232,7 +258,7 @@ struct LogFollowerTests {
     }
 
     @Test(
-        "with samples, all agree and say what they have not, whatever breaks", arguments: 1...25 as ClosedRange<UInt64>,
+        "With samples, all agree and say what they have not, whatever breaks", arguments: 1...25 as ClosedRange<UInt64>,
         [false, true])
     func sampledAgreement(seed: UInt64, wipes: Bool) {
         let world = World(seed: seed, nodes: 3, samples: true)
@@ -244,7 +270,7 @@ struct LogFollowerTests {
     }
 
     @Test(
-        "as long as nothing breaks, everybody gets everything live, stored or not",
+        "As long as nothing breaks, everybody gets everything live, stored or not",
         arguments: 1...25 as ClosedRange<UInt64>, [false, true])
     func sampledDelivery(seed: UInt64, flushes: Bool) {
         let world = World(seed: seed, nodes: 3, samples: true)
@@ -259,7 +285,17 @@ struct LogFollowerTests {
         }
     }
 
-    @Test("all agree, whatever breaks", arguments: 1...60 as ClosedRange<UInt64>, [false, true])
+    @Test(
+        "All agree when the store refuses anything, with samples or without",
+        arguments: 1...60 as ClosedRange<UInt64>, [false, true])
+    func refusedAgreement(seed: UInt64, samples: Bool) {
+        let world = World(seed: seed, nodes: 3, samples: samples)
+        for _ in 0..<3_000 { world.step(wipes: seed % 2 == 0, refuses: true) }
+        world.settle()
+        expectAgreement(world, "seed \(seed), samples \(samples)")
+    }
+
+    @Test("All agree, whatever breaks", arguments: 1...60 as ClosedRange<UInt64>, [false, true])
     func agreement(seed: UInt64, wipes: Bool) {
         let world = World(seed: seed, nodes: 3)
         for _ in 0..<3_000 { world.step(wipes: wipes) }
@@ -272,7 +308,7 @@ struct LogFollowerTests {
             #expect(
                 shorter.entries.map(\.body) == longer.entries.suffix(shorter.entries.count).map(\.body),
                 "seed \(seed), wipes \(wipes)")
-            #expect(world.followers[room.node].log.waitingCount == 0, "seed \(seed), wipes \(wipes)")
+            #expect(world.drivers[room.node].log.submissions.count == 0, "seed \(seed), wipes \(wipes)")
         }
         // Once each, none lost: of each id the first body, and whoever sent it was told.
         let ids = first.entries.map { world.submitted[$0.body].map { "\($0.node) \($0.id)" } }
