@@ -5,22 +5,14 @@ import Foundations
 ///
 /// An entry is a hint: the caller checks that it still holds.
 struct TimedQueue<Element> {
-    private var entries: ContiguousArray<(element: Element, time: Int)> = []
-    private var head = 0
+    private var entries = FIFO<(element: Element, time: Int)>()
 
-    var count: Int { entries.count - head }
+    var count: Int { entries.count }
 
     mutating func append(_ element: Element, at time: Int) { entries.append((element, time)) }
 
     /// The entry that is oldest.
-    var first: (element: Element, time: Int)? { head < entries.count ? entries[head] : nil }
+    var first: (element: Element, time: Int)? { entries.first }
 
-    mutating func removeFirst() {
-        head += 1
-        // Moving what is left costs as much as was taken since the last time.
-        if head >= max(count, 64) {
-            entries.removeFirst(head)
-            head = 0
-        }
-    }
+    mutating func removeFirst() { entries.removeFirst() }
 }

@@ -32,36 +32,11 @@ package enum RedisCompletion {
     }
 }
 
-/// The commands of a connection that have no reply yet, oldest first. Bounded by its owner.
-struct PendingReplies {
-    struct Entry {
-        let completion: RedisCompletion
-        /// Where the command ends in the stream of all that was queued.
-        let end: Int
-        /// The loop's milliseconds when it was queued.
-        let sentAt: Int
-    }
-
-    private var entries: ContiguousArray<Entry?> = []
-    private var head = 0
-
-    var count: Int { entries.count - head }
-    var first: Entry? { head < entries.count ? entries[head] : nil }
-
-    mutating func append(_ entry: Entry) { entries.append(entry) }
-
-    mutating func popFirst() -> Entry? {
-        guard head < entries.count else { return nil }
-        // The place lets go of what is taken.
-        let first = entries[head].take()
-        head += 1
-        if head == entries.count {
-            entries.removeAll(keepingCapacity: head <= 4096)
-            head = 0
-        } else if head >= 1024, head * 2 >= entries.count {
-            entries.removeFirst(head)
-            head = 0
-        }
-        return first
-    }
+/// A command of a connection that has no reply yet.
+struct PendingReply {
+    let completion: RedisCompletion
+    /// Where the command ends in the stream of all that was queued.
+    let end: Int
+    /// The loop's milliseconds when it was queued.
+    let sentAt: Int
 }
