@@ -4,7 +4,7 @@
 set -uo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-readonly PARTS=(shell format build unit allocations release bench foreign autobahn browser)
+readonly PARTS=(shell format tidy build unit allocations release bench foreign autobahn browser)
 readonly SANITIZE_PARTS=(unit release foreign)
 readonly LOGS=.build/test-logs
 readonly VENV=.build/test-venv
@@ -43,6 +43,9 @@ install_packages() {
     local missing=() sudo=""
     if ! { command -v pkg-config >/dev/null && pkg-config --exists libuv openssl zlib hiredis; }; then
         missing+=(libuv1-dev libssl-dev zlib1g-dev libhiredis-dev pkg-config)
+    fi
+    if wants tidy; then
+        command -v python3 >/dev/null || missing+=(python3)
     fi
     if wants unit || wants foreign; then
         command -v redis-server >/dev/null || missing+=(redis-server)
@@ -125,6 +128,7 @@ part_shell() {
 }
 
 part_format() { swift format lint --strict -r Sources LoadTest Benchmarks Tests Package.swift; }
+part_tidy() { python3 Tests/Tidy/test_tidy.py && python3 Tests/Tidy/tidy.py; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
 part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 
@@ -189,6 +193,11 @@ count() { # part, status, log; sets passed and failed
             failed=$(number '[^0-9]([0-9]+) failed' "$log.summary")
             errors=$(number '[^0-9]([0-9]+) errors?' "$log.summary")
             passed=${passed:-0} failed=$((${failed:-0} + ${errors:-0}))
+            ;;
+        tidy)
+            passed=$(number '^Ran ([0-9]+) tests?' "$log")
+            passed=${passed:-0} failed=0
+            [ "$2" != 0 ] || passed=$((passed + 1))
             ;;
         *)
             passed=1 failed=0

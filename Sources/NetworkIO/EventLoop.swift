@@ -33,6 +33,9 @@ public final class EventLoop {
 
     /// Whoever runs the loop: it owns the loop, and so lives as long. Set before `run()`.
     package unowned(unsafe) var delegate: (any EventLoopDelegate)?
+    /// What the sockets of this loop reach as theirs, for those who made them. It lives as long as the loop. Set before
+    /// `run()`.
+    package unowned(unsafe) var owner: AnyObject?
     /// The node's monotonic clock in milliseconds, read once per turn.
     package private(set) var now: Int
     /// Milliseconds since the Unix epoch, read once per turn.

@@ -80,6 +80,16 @@ package final class MemoryLog {
             .map { LogEntry(seq: $0.seq, frame: $0.frame, audience: $0.audience) }
     }
 
+    /// The entry of that seq; nil when it is not held. Where no entry before it is missing this is one step.
+    package func entry(at seq: UInt64) -> LogEntry? {
+        guard let first = entries.first, first.seq <= seq, seq <= newestSeq else { return nil }
+        let guess = Int(clamping: seq - first.seq)
+        let isThere = guess < entries.count && entries[guess].seq == seq
+        let index = isThere ? guess : index(after: seq - 1)
+        guard index < entries.count, entries[index].seq == seq else { return nil }
+        return LogEntry(seq: seq, frame: entries[index].frame, audience: entries[index].audience)
+    }
+
     /// Entries with a seq above `seq`.
     package func count(after seq: UInt64) -> Int { entries.count - index(after: seq) }
 

@@ -115,10 +115,11 @@
         func allocations() throws -> UInt64 {
             let answer = Answer()
             context.mailboxes[0].post([
-                .run { _ in
-                    answer.allocations.store(sluice_allocations(), ordering: .relaxed)
-                    answer.isThere.store(true, ordering: .releasing)
-                }
+                .control(
+                    .measure {
+                        answer.allocations.store(sluice_allocations(), ordering: .relaxed)
+                        answer.isThere.store(true, ordering: .releasing)
+                    })
             ])
             let deadline = ContinuousClock.now + .seconds(10)
             while !answer.isThere.load(ordering: .acquiring) {
@@ -128,7 +129,7 @@
         }
 
         func stop() {
-            context.mailboxes[0].post([.run { $0.stop() }])
+            context.mailboxes[0].post([.control(.stop)])
             thread.join()
         }
     }

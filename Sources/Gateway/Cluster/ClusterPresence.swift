@@ -20,16 +20,21 @@ final class ClusterPresence {
     private static let settlingMilliseconds = 5_000
 
     private(set) var roster = RemoteRoster()
-    private unowned let worker: Worker
-    private unowned let follower: LogFollower
+    private let core: WorkerCore
+    private unowned let replication: Replication
+    private unowned let channel: LogChannel
     private unowned let delegate: any ClusterPresenceDelegate
     /// Until `settledAt` (loop milliseconds) nobody is missed.
     private var isSettling = false
     private var settledAt = 0
 
-    init(_ follower: LogFollower, of worker: Worker, delegate: any ClusterPresenceDelegate) {
-        self.follower = follower
-        self.worker = worker
+    init(
+        _ channel: LogChannel, _ core: WorkerCore, _ replication: Replication,
+        delegate: any ClusterPresenceDelegate
+    ) {
+        self.channel = channel
+        self.core = core
+        self.replication = replication
         self.delegate = delegate
     }
 
@@ -39,8 +44,8 @@ final class ClusterPresence {
             RemoteAttendance.Device(
                 device: entry.info.device, deviceType: entry.info.deviceType, connectedAt: entry.info.connectedAt)
         }
-        let record = devices.isEmpty ? [] : RemoteAttendance(node: worker.context.nodeID, devices: devices).record
-        follower.tellPresence(of: user, boot: worker.context.boot, record: record)
+        let record = devices.isEmpty ? [] : RemoteAttendance(node: core.context.nodeID, devices: devices).record
+        channel.tellPresence(of: user, boot: core.context.boot, record: record)
     }
 
     /// The log was opened, or opened again: says who is in here, and asks who is in elsewhere. What the store may have
@@ -50,9 +55,9 @@ final class ClusterPresence {
             if let user = attendance.user { tell(user, attendance) }
         }
         isSettling = true
-        settledAt = worker.loop.now + Self.settlingMilliseconds
-        follower.readPresence()
-        worker.toSettle.append(self, at: settledAt)
+        settledAt = core.loop.now + Self.settlingMilliseconds
+        channel.readPresence()
+        replication.settle(self, at: settledAt)
     }
 
     /// Nobody is to be missed any more.
@@ -60,24 +65,24 @@ final class ClusterPresence {
 
     /// The time has come to miss those whom nobody told of.
     func settle() {
-        guard isSettling, worker.loop.now >= settledAt else { return }
+        guard isSettling, core.loop.now >= settledAt else { return }
         isSettling = false
-        follower.readPresence()
+        channel.readPresence()
     }
 
     /// A node said something.
     func told(_ change: RoomPresence.Change) {
-        guard change.boot != worker.context.boot else { return }
+        guard change.boot != core.context.boot else { return }
         told(change.user, by: change.boot, RemoteAttendance(record: change.record))
     }
 
     /// All that the store knows has come. What nodes have left there that are gone is the janitor's business.
     func wasRead(_ entries: [RoomPresence.Change]) {
-        let living = Set(worker.otherNodes.map(\.boot))
+        let living = Set(replication.otherNodes.map(\.boot))
         var known: Set<[String]> = []
-        for entry in entries where entry.boot != worker.context.boot {
+        for entry in entries where entry.boot != core.context.boot {
             // While this settles a node may be alive and not have beaten yet.
-            if worker.goneNodes.contains(entry.boot) || !isSettling && !living.contains(entry.boot) { continue }
+            if replication.goneNodes.contains(entry.boot) || !isSettling && !living.contains(entry.boot) { continue }
             known.insert([entry.boot, entry.user.text])
             told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
         }

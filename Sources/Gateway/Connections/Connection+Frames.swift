@@ -13,7 +13,7 @@ extension Connection {
     /// Takes up to one message from the front of `bytes`; returns how many bytes that were.
     func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
         let isEcho = if case .echo = phase { true } else { false }
-        let most = isEcho ? Self.echoBytesMax : worker.configuration.messageBytesMax
+        let most = isEcho ? Self.echoBytesMax : core.configuration.messageBytesMax
         let (consumed, event) = decoder.next(
             bytes, role: .server, messageBytesMax: most, isDeflateAgreed: isDeflateAgreed)
         switch event {
@@ -44,7 +44,7 @@ extension Connection {
         case .chat, .echo: break
         default: return
         }
-        switch worker.compressor.inflate(payload, byteCountMax: byteCountMax) {
+        switch core.compressor.inflate(payload, byteCountMax: byteCountMax) {
         case .whole(let message):
             if opcode == .text, !UTF8Validator.isValid(message) { return fail(.invalidPayload) }
             received(opcode, message)
@@ -65,15 +65,15 @@ extension Connection {
         case .chat, .echo, .opening: break
         default: return
         }
-        if isBlocked, queuedBytes > worker.load.limits.sendQueueBytesMax { return }
-        send(worker.scratch.frame(.pong, payload))
+        if isBlocked, queuedBytes > core.load.limits.sendQueueBytesMax { return }
+        send(core.scratch.frame(.pong, payload))
     }
 
     // MARK: Chat
 
     private func received(text: UnsafeRawBufferPointer) {
         guard let info else { return }
-        worker.counters.messagesIn.add(1)
+        core.counters.messagesIn.add(1)
         let frame: ClientFrame
         switch ClientFrame.parse(text) {
         case .failure(let fault): return refuse(fault)
@@ -85,28 +85,26 @@ extension Connection {
         switch frame.body {
         case .message(let fields): publish(fields, frame, info)
         case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
-        case .typing(let isTyping): inRoom(frame, info) { $0.typing(isTyping, info, in: $1) }
-        case .read(let seq): inRoom(frame, info) { $0.read(upTo: seq, info, in: $1) }
+        case .typing(let isTyping): ask(frame, .typing(info, isTyping: isTyping))
+        case .read(let seq): ask(frame, .read(info, upTo: seq))
         case .history(let query):
-            let id = frame.id?.text
             let allowed = HistoryQuery(anchor: query.anchor, limit: readLimit(query.limit, .history))
-            ask(frame, info) { $0.history(allowed, of: $1, requestID: id, info) }
+            ask(frame, .history(info, allowed, requestID: frame.id?.text))
         case .users:
-            let id = frame.id?.text
-            let limit = readLimit(Worker.usersPerFrameMax, .users)
-            ask(frame, info) { $0.users(of: $1, limit: limit, requestID: id, info) }
+            let limit = readLimit(RoomOwner.usersPerFrameMax, .users)
+            ask(frame, .users(info, limit: limit, requestID: frame.id?.text))
         case .join(let room, let position): join(room, from: position)
         case .leave(let room): leave(room)
         case .inboxAck(let position):
-            worker.post(to: worker.context.home(of: info.user)) { $0.acknowledgeInbox(position, info) }
+            core.send(.acknowledgeInbox(position, info), of: info.user)
         case .ping(let t):
-            worker.writer.pong(t: t, time: loop.unixNow)
+            core.writer.pong(t: t, time: loop.unixNow)
             sendWritten()
         }
     }
 
     private func refuse(_ fault: ClientFrameFault) {
-        worker.counters.refused(.badFrame)
+        core.counters.refused(.badFrame)
         sendError(fault.code, fault.message, id: fault.id)
         badFrames += 1
         if badFrames == Self.badFramesMax { close(.policyViolation, reason: CloseReason("bad_frames")) }
@@ -114,16 +112,16 @@ extension Connection {
 
     /// Takes a token from the bucket; when there is none, says so, and ends a flood.
     private func takeToken(_ frame: ClientFrame) -> Bool {
-        switch rate.take(now: loop.now * 1_000_000, policy: worker.load.limits.rate) {
+        switch rate.take(now: loop.now * 1_000_000, policy: core.load.limits.rate) {
         case .allowed:
             return true
         case .refused(let retryMilliseconds):
-            worker.counters.refused(.rateLimited)
+            core.counters.refused(.rateLimited)
             sendError(
-                .rateLimited, "more than \(worker.load.limits.rate.perSecond) frames per second", id: frame.id?.text,
+                .rateLimited, "more than \(core.load.limits.rate.perSecond) frames per second", id: frame.id?.text,
                 room: frame.room, retryMilliseconds: retryMilliseconds)
             if countRefusal() {
-                let retry = worker.context.retryMilliseconds()
+                let retry = core.context.retryMilliseconds()
                 close(.flooding, reason: CloseReason("flooding", retryMilliseconds: retry))
             }
             return false
@@ -132,44 +130,30 @@ extension Connection {
 
     private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
         guard let members = target(frame.room) else { return refuseOutside(frame) }
-        if let home = members.localHome {
-            worker.publish(fields, from: info, in: home)
+        if let owner = members.owner {
+            owner.publish(fields, user: info.user, device: info.device, author: .connection(info))
         } else {
             let message = RemoteMessage(room: members.room, info: info, fields: OwnedMessageFields(fields))
-            worker.send(.publish(message), to: members.home)
+            core.send(.publish(message), to: members.home)
         }
     }
 
     private func direct(
         _ receiver: Identifier, _ fields: MessageFields, _ deviceType: String?, _ info: ConnectionInfo
     ) {
-        let direct = Worker.Direct(
+        let direct = Direct(
             from: info.user, to: receiver, sender: info, deviceType: deviceType, fields: OwnedMessageFields(fields))
-        worker.post(to: worker.context.home(of: receiver)) { $0.sendDirect(direct, from: info) }
+        core.send(.direct(direct, from: info), of: receiver)
     }
 
-    /// Does something at the home of a room that the connection is in.
-    private func inRoom(
-        _ frame: ClientFrame, _ info: ConnectionInfo, _ work: @escaping @Sendable (Worker, RoomHome) -> Void
-    ) {
+    /// Asks the home of the room that a frame means.
+    private func ask(_ frame: ClientFrame, _ request: RoomRequest) {
         guard let members = target(frame.room) else { return refuseOutside(frame) }
-        let room = members.room
-        worker.post(to: members.home) { worker in
-            if let home = worker.rooms[room] { work(worker, home) }
-        }
-    }
-
-    /// Asks the home of a room that the connection is in.
-    private func ask(
-        _ frame: ClientFrame, _ info: ConnectionInfo, _ question: @escaping @Sendable (Worker, Identifier) -> Void
-    ) {
-        guard let members = target(frame.room) else { return refuseOutside(frame) }
-        let room = members.room
-        worker.post(to: members.home) { question($0, room) }
+        core.send(.room(members.room, request), to: members.home)
     }
 
     private func refuseOutside(_ frame: ClientFrame) {
-        worker.counters.refused(.notInRoom)
+        core.counters.refused(.notInRoom)
         sendError(
             .notInRoom, "this connection is not in that room; \"join\" it first", id: frame.id?.text,
             room: frame.room)

@@ -2,6 +2,9 @@ import ControlPlane
 import NetworkIO
 
 extension NodeContext {
+    /// Streams of events at a time; further ones get 503.
+    static let eventStreamsMax = 256
+
     /// Tells an event to all who listen, in the same order on all workers; to be called once what it tells is true. Any
     /// thread.
     package func publish(_ event: SystemEvent) {
@@ -11,9 +14,19 @@ extension NodeContext {
         events.withLock { history in
             let entry = history.add(event, at: time)
             guard eventStreams.load(ordering: .relaxed) > 0 else { return }
-            for mailbox in mailboxes { mailbox.post([.run { $0.tell(entry) }]) }
+            order(.event(entry))
         }
     }
+
+    /// Counts one more stream, unless there are as many as the node takes. Any thread.
+    func takeEventStream() -> Bool {
+        if eventStreams.add(1, ordering: .relaxed).newValue <= Self.eventStreamsMax { return true }
+        giveBackEventStream()
+        return false
+    }
+
+    /// A stream that was counted has ended. Any thread.
+    func giveBackEventStream() { eventStreams.subtract(1, ordering: .relaxed) }
 
     /// How things are, for somebody who begins to listen: as events whose `from` and `to` are the same, and the alerts
     /// that are on.

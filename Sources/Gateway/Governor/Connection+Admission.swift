@@ -2,29 +2,29 @@ import ControlPlane
 import Foundations
 import WireProtocol
 
-// Whether what a client asks for is done under the present load.
+// Whether a client's frames are admitted under the present load.
 extension Connection {
     /// Whether a frame is taken; if not, its sender is told.
     @inline(__always)
     func admits(_ frame: ClientFrame) -> Bool {
         guard let priority = frame.body.priority else { return true }
-        if !worker.load.controller.admission.admits(priority) {
+        if !core.load.controller.admission.admits(priority) {
             shed(frame, priority)
             return false
         }
-        return worker.load.policy.tier == .normal || isAllowedByTier(frame)
+        return core.load.policy.tier == .normal || isAllowedByTier(frame)
     }
 
     private func isAllowedByTier(_ frame: ClientFrame) -> Bool {
-        let policy = worker.load.policy
+        let policy = core.load.policy
         switch frame.body {
         case .typing where policy.typing == .off: refuseSuspended(frame, .typing, "typing is suspended")
         case .history where policy.readsMax == nil:
             refuseSuspended(frame, .history, "reading history is suspended; a position is still resumed from")
         case .users where policy.readsMax == nil: refuseSuspended(frame, .users, "reading users is suspended")
-        case .message(let fields) where fields.content.count > worker.load.limits.messageBytesMax:
+        case .message(let fields) where fields.content.count > core.load.limits.messageBytesMax:
             refuseTooLarge(frame)
-        case .direct(_, let fields, _) where fields.content.count > worker.load.limits.messageBytesMax:
+        case .direct(_, let fields, _) where fields.content.count > core.load.limits.messageBytesMax:
             refuseTooLarge(frame)
         default: return true
         }
@@ -32,14 +32,14 @@ extension Connection {
     }
 
     private func refuseSuspended(_ frame: ClientFrame, _ kind: ShedKind, _ message: StaticString) {
-        worker.counters.shed(kind)
-        let retry = worker.suspensionMilliseconds()
+        core.counters.shed(kind)
+        let retry = table.suspensionMilliseconds()
         refuse(frame, .featureSuspended, message, retryMilliseconds: retry)
     }
 
     private func refuseTooLarge(_ frame: ClientFrame) {
-        worker.counters.shed(.largeMessages)
-        let most = worker.load.limits.messageBytesMax
+        core.counters.shed(.largeMessages)
+        let most = core.load.limits.messageBytesMax
         sendError(
             .tooLarge, "the node takes messages of at most \(most) bytes at present", id: frame.id?.text,
             room: frame.room)
@@ -47,58 +47,31 @@ extension Connection {
 
     /// The inner controller does not take the frame.
     private func shed(_ frame: ClientFrame, _ priority: Admission.Priority) {
-        worker.counters.shed(priority.shedKind(of: frame.body))
+        core.counters.shed(priority.shedKind(of: frame.body))
         switch priority {
         case .typing, .readMarks: return
         case .reads, .joins, .messages, .directs: break
         }
         // The less is admitted, the longer everybody waits with the next try.
-        let share = max(worker.load.controller.admission.share(of: priority), 0.05)
+        let share = max(core.load.controller.admission.share(of: priority), 0.05)
         let usual = Int(250 / share)
-        let retry = Int.random(in: usual / 2...usual * 3 / 2, using: &worker.random)
+        let retry = Int.random(in: usual / 2...usual * 3 / 2, using: &core.random)
         refuse(frame, .unavailable, "the node has more to do than it can", retryMilliseconds: retry)
     }
 
     /// How many entries a read may have that asked for `wanted`.
-    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int {
-        guard worker.load.policy.tier != .normal, let most = worker.load.policy.readsMax, most < wanted else {
-            return wanted
-        }
-        worker.counters.shed(kind)
-        return most
-    }
+    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int { table.services.readLimit(wanted, kind) }
 
-    // MARK: New connections
-
-    /// Whether somebody who wants to come in may do so under the present load.
-    func letsIn(_ opening: Opening) -> ConnectionGate.Decision {
-        let resumes = opening.position != nil
-        let isShedding = !resumes && !worker.load.controller.admission.admits(.joins)
-        let decision = worker.load.gate.decide(resumes: resumes, isShedding: isShedding, at: loop.now)
-        if decision != .admitted {
-            worker.counters.shed(.connections)
-            worker.counters.refused(.shed)
-        }
-        return decision
-    }
-
-    /// Closes a connection behind its upgrade: a browser hides an HTTP status.
-    func refuseAsShed(_ opening: Opening, retryMilliseconds range: ClosedRange<Int>) {
+    /// Closes a connection right behind its upgrade.
+    func refuseAsShed(_ opening: Opening, retryMilliseconds: Int) {
         phase = .opening(opening)
-        let retry = Int.random(in: range, using: &worker.random)
-        close(.tryAgainLater, reason: CloseReason("shed", retryMilliseconds: retry))
-    }
-
-    /// Answers an upgrade with 503, which costs least.
-    func turnAway(retryMilliseconds range: ClosedRange<Int>) {
-        let retry = Int.random(in: range, using: &worker.random)
-        answer(.unavailable("the node lets nobody new in at present", retrySeconds: (retry + 999) / 1000))
+        close(.tryAgainLater, reason: CloseReason("shed", retryMilliseconds: retryMilliseconds))
     }
 
     private func refuse(
         _ frame: ClientFrame, _ code: ErrorCode, _ message: StaticString, retryMilliseconds: Int
     ) {
-        worker.writer.refusal(
+        core.writer.refusal(
             code, message, id: frame.id?.raw, room: frame.room, retryMilliseconds: retryMilliseconds)
         sendWritten()
     }

@@ -35,25 +35,24 @@ final class NodeGovernor {
         governor = Governor(context.configuration.governor, at: now, unix: context.startedAt)
         due = now + interval
         timer = try PreciseTimer(loop: loop) { [unowned self] in sample() }
-        context.tierWishes.connect(to: loop.wakeHandle)
+        context.tierRequests.connect(to: loop.wakeHandle)
         schedule()
     }
 
     /// Ends the sampling. Before the loop ends.
     func stop() {
         timer = nil
-        context.tierWishes.connect(to: nil)
+        context.tierRequests.connect(to: nil)
     }
 
-    /// There may be wishes.
+    /// There may be requests.
     func woken() {
-        for wish in context.tierWishes.takeAll() {
+        for request in context.tierRequests.takeAll() {
             let time = Clock.unixMilliseconds()
-            let change = governor.pinned(to: wish.tier, at: Clock.monotonicMilliseconds(), unix: time)
-            let response = HTTPResponse.tier(governor.report)
+            let change = governor.pinned(to: request.tier, at: Clock.monotonicMilliseconds(), unix: time)
+            let report = governor.report
             if let change { tell(change) } else { publish() }
-            let connection = wish.connection
-            context.mailboxes[wish.worker].post([.run { $0.answer(response, to: connection) }])
+            request.answer(report, by: context)
         }
     }
 
@@ -83,7 +82,7 @@ final class NodeGovernor {
         let bytesMax = (unsentBytesMax ?? .max) / 2 / context.workerCount
         logger.warning(
             "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
-        for mailbox in context.mailboxes { mailbox.post([.run { $0.relieve(unsentBytesMax: bytesMax) }]) }
+        context.order(.relieve(unsentBytesMax: bytesMax))
         ProcessMemory.giveBackFree()
         gaveBackAt = now
     }
@@ -114,7 +113,7 @@ final class NodeGovernor {
         context.publish(.tier(change))
         guard !report.isDryRun else { return }
         let policy = TierPolicy.of(change.to)
-        for mailbox in context.mailboxes { mailbox.post([.run { $0.adopt(policy, change) }]) }
+        context.order(.adopt(policy, change))
         tierChanged()
     }
 }

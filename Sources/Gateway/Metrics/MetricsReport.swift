@@ -9,13 +9,13 @@ struct MetricsReport {
     let context: NodeContext
     /// Nodes of the cluster that are known here, this one included.
     let nodeCount: Int
-    let locks: NodeLocks.Report
+    let locks: LockReport
     /// On `Clock.monotonicMilliseconds()`.
     let now: Int
     private let governor: GovernorReport
     private let redis: StoreReport
 
-    init(context: NodeContext, nodeCount: Int, locks: NodeLocks.Report, at now: Int) {
+    init(context: NodeContext, nodeCount: Int, locks: LockReport, at now: Int) {
         self.context = context
         self.nodeCount = nodeCount
         self.locks = locks
@@ -107,18 +107,5 @@ struct MetricsReport {
         let turnedAt = worker.turnedAt.value
         guard turnedAt > 0 else { return worker.lagMilliseconds.value }
         return max(worker.lagMilliseconds.value, now - turnedAt - EventLoop.tickMilliseconds)
-    }
-}
-
-extension Connection {
-    /// `GET /metrics`
-    func answerMetrics() {
-        let report = MetricsReport(
-            context: worker.context, nodeCount: worker.otherNodes.count + 1, locks: worker.locks,
-            at: Clock.monotonicMilliseconds())
-        answer(
-            HTTPResponse(
-                status: 200, headers: [("Content-Type", MetricsText.mediaType), ("Cache-Control", "no-store")],
-                body: report.bytes))
     }
 }

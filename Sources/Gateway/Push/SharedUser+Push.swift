@@ -12,7 +12,7 @@ extension SharedUser {
 
     /// A message of this node was committed, or is kept until it can be.
     func pushLater(_ body: [UInt8]) {
-        guard worker.hasWebhook, isAway, let direct = SharedDirect(body),
+        guard table.pushes.isWanted, isAway, let direct = SharedDirect(body),
             direct.sender != user.id
         else { return }
         claimPush()
@@ -20,22 +20,18 @@ extension SharedUser {
 
     /// A message of another node was committed: that takes a device for connected which this node knows to be lost.
     func pushIfLost(_ direct: SharedDirect) {
-        guard worker.hasWebhook, !user.attendance.isEmpty, isAway, direct.sender != user.id else {
+        guard table.pushes.isWanted, !user.attendance.isEmpty, isAway, direct.sender != user.id else {
             return
         }
         claimPush()
     }
 
     private func claimPush() {
-        guard !worker.isStoreAway, let store = worker.store else {
-            return worker.pushBursts.messageKept(for: user.id, at: worker.loop.now)
-        }
-        let (worker, id) = (worker, user.id)
-        store.perform(PushClaim.operation(keys, boot: worker.context.boot)) { [weak worker] result in
-            guard let worker else { return }
+        let (pushes, id) = (table.pushes, user.id)
+        guard !replication.isStoreAway else { return pushes.messageKept(for: id) }
+        replication.store.perform(PushClaim.operation(keys, boot: core.context.boot)) { [weak pushes] result in
             // Without an answer what is known here has to do.
-            let isFirst = (try? result.get()).flatMap(PushClaim.isFirst)
-            worker.pushBursts.messageKept(for: id, isFirst: isFirst, at: worker.loop.now)
+            pushes?.messageKept(for: id, isFirst: (try? result.get()).flatMap(PushClaim.isFirst))
         }
     }
 
@@ -51,30 +47,21 @@ extension SharedUser {
     private func pushNow() {
         let pending = inbox.pending
         let kept = keptDirects
-        guard isAway, !pending.isEmpty || !kept.isEmpty else { return worker.pushNotWanted(by: user.id) }
+        guard isAway, !pending.isEmpty || !kept.isEmpty else { return table.pushes.notWanted(by: user.id) }
         let count = pending.count + kept.count
         if let newest = kept.last {
             newest.withUnsafeBytes { body in
-                worker.writer.provisionalDirect(body: DirectBody(body)?.frame ?? body)
+                core.writer.provisionalDirect(body: DirectBody(body)?.frame ?? body)
             }
-            worker.push(to: user.id, pending: count, newest: worker.writer.bytes)
+            table.pushes.send(to: user.id, pending: count, newest: core.writer.bytes)
         } else if let newest = pending.last {
-            worker.push(to: user.id, pending: count, newest: newest.frame.payload)
+            table.pushes.send(to: user.id, pending: count, newest: newest.frame.payload)
         }
     }
 
     /// The bodies of others' messages that this node keeps for the store, in order.
     private var keptDirects: [[UInt8]] {
-        guard let log = follower?.log, log.waitingCount > 0 else { return [] }
-        var found: [[UInt8]] = []
-        var left = log.waitingCount
-        var number = log.nextNumber
-        while left > 0, number > 0 {
-            number -= 1
-            guard let submission = log.submission(number) else { continue }
-            left -= 1
-            if submission.isProvisional, submission.user != user.id { found.append(submission.body) }
-        }
-        return found.reversed()
+        guard let follower, follower.log.submissions.count > 0 else { return [] }
+        return follower.log.submissions.waiting.filter { $0.isProvisional && $0.user != user.id }.map(\.body)
     }
 }

@@ -11,6 +11,7 @@ struct KeptMessage {
     let receiver: Identifier?
     /// Unix milliseconds.
     let time: Int
+    let body: [UInt8]
 
     /// Reads it; nil when it is no message's body.
     init?(_ body: [UInt8]) {
@@ -32,6 +33,7 @@ struct KeptMessage {
         }
         guard let parts else { return nil }
         (user, id, receiver, time) = parts
+        self.body = body
     }
 
     /// What a direct message is remembered by: its sender's own inbox takes copies of what went to different users.

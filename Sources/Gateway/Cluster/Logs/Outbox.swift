@@ -1,7 +1,13 @@
 import Rooms
+import WireProtocol
 
 /// How much a worker keeps for the store while that is away. The messages themselves wait in their rooms.
 struct Outbox {
+    /// What an author is told for whose message there is no place.
+    static let fullText = "Redis is away and this node keeps as many messages as it can"
+    /// When such an author may try again.
+    static let retryMilliseconds = 2_000
+
     let messagesMax: Int
     let bytesMax: Int
     private(set) var messages = 0
@@ -24,5 +30,12 @@ struct Outbox {
     mutating func removed(_ submission: Submission) {
         messages -= 1
         bytes -= submission.body.count
+    }
+}
+
+extension HTTPResponse {
+    /// The answer to a message for which the outbox has no place.
+    static var outboxFull: HTTPResponse {
+        .unavailable(Outbox.fullText, retrySeconds: Outbox.retryMilliseconds / 1000)
     }
 }

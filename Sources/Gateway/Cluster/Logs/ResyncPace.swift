@@ -11,7 +11,7 @@ final class ResyncPace {
     /// Batches that are on their way to the store at once.
     private static let underWayMax = 2
 
-    private var waiting = TimedQueue<LogFollower>()
+    private var waiting = TimedQueue<ReplicaDriver>()
     private var underWay = 0
     /// When in this turn the first work for the resync began; nil when there was none.
     private var beganAt: Int?
@@ -23,9 +23,9 @@ final class ResyncPace {
         timer = try PreciseTimer(loop: loop) { [unowned self] in pump() }
     }
 
-    /// A follower has something to send that was kept; it gets its turn by `sendKept`.
-    func wants(_ follower: LogFollower) {
-        waiting.append(follower, at: 0)
+    /// A log has something to send that was kept; it gets its turn by `sendKept`.
+    func wants(_ driver: ReplicaDriver) {
+        waiting.append(driver, at: 0)
         schedule()
     }
 

@@ -9,18 +9,10 @@ import RedisLink
 ///
 /// Thread: the control loop's.
 final class NodeLocks {
-    /// What a worker knows of them.
-    struct Report: Equatable, Sendable {
-        /// In the order of their names.
-        var held: [LockStatus] = []
-        /// Since the start.
-        var lostTotal = 0
-    }
-
     /// Where locks are asked for.
     let keeper: LockKeeper
     private let context: NodeContext
-    private var told = Report()
+    private var told = LockReport()
 
     /// In the store of a cluster, which is away until `storeReturned`.
     init(_ store: any Store, context: NodeContext) {
@@ -56,10 +48,10 @@ final class NodeLocks {
     /// At each tick of the loop.
     func ticked() {
         keeper.ticked()
-        let report = Report(held: keeper.held(at: Clock.bootMilliseconds()), lostTotal: keeper.lostTotal)
+        let report = LockReport(held: keeper.held(at: Clock.bootMilliseconds()), lostTotal: keeper.lostTotal)
         guard report != told else { return }
         told = report
-        for mailbox in context.mailboxes { mailbox.post([.run { $0.locks = report }]) }
+        context.order(.locks(report))
     }
 
     /// Gives them all back, and refuses who asks from then on.

@@ -78,7 +78,7 @@ final class NodeRegistry {
         }
         let events = membership.beatAnswered(answer, at: loop.now, unixNow: loop.unixNow)
         let nodes = membership.nodes
-        tellWorkers { $0.nodesChanged(nodes) }
+        context.order(.nodes(nodes))
         for event in events { happened(event) }
     }
 
@@ -97,7 +97,7 @@ final class NodeRegistry {
             let fields = metadata(node).merging(["why": "\(departure.rawValue)"]) { _, new in new }
             logger.notice("a node has gone", metadata: fields)
             context.publish(.node(node.node, .gone))
-            tellWorkers { $0.nodeGone(boot: node.boot) }
+            context.order(.nodeGone(boot: node.boot))
             nodeWent(node.boot)
         case .sameName(let node):
             logger.error("another node has the same NODE_ID; give each its own", metadata: metadata(node))
@@ -107,10 +107,6 @@ final class NodeRegistry {
 
     private func metadata(_ node: NodeRecord) -> Logger.Metadata {
         ["other": "\(node.node)", "boot": "\(node.boot)", "address": "\(node.address)"]
-    }
-
-    private func tellWorkers(_ work: @escaping @Sendable (Worker) -> Void) {
-        for mailbox in context.mailboxes { mailbox.post([.run(work)]) }
     }
 
     // MARK: The store

@@ -4,8 +4,8 @@ import Rooms
 import WireProtocol
 
 // What the shared log says reaches the members here.
-extension SharedRoom: LogFollowerDelegate {
-    var seenEntries: [(seq: UInt64, body: [UInt8])] { home.room.bodies }
+extension SharedRoom: ReplicaObserver {
+    var seenEntries: [SeenEntry] { home.room.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else {
@@ -34,16 +34,16 @@ extension SharedRoom: LogFollowerDelegate {
 
     /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
     private func tellGapIfQuiet() {
-        guard gapReason != nil, follower?.isQuiet == true else { return }
+        guard gapReason != nil, follower?.log.isQuiet == true else { return }
         tellGap(before: home.room.log.newestSeq + 1)
         toldSeq = home.room.log.newestSeq
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
         defer { if !arrivals.isEmpty { letIn() } }
-        body.withUnsafeBytes { worker.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
-        let frame = home.room.appendShared(worker.writer.bytes, at: worker.loop.unixNow)
-        if let own, !own.isStored { worker.counters.shed(.storage) }
+        body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
+        let frame = home.room.appendShared(core.writer.bytes, at: core.loop.unixNow)
+        if let own, !own.isStored { core.counters.shed(.storage) }
         // What was there before anybody came is history.
         guard isReady else {
             toldSeq = seq
@@ -58,12 +58,12 @@ extension SharedRoom: LogFollowerDelegate {
         tellGap(before: seq)
         toldSeq = seq
         if let own {
-            worker.counters.committed.add(1)
+            core.counters.committed.add(1)
             if case .connection(let info) = own.author { info.messageCommitted(at: own.time) }
         }
         if let own, own.isProvisional { return confirm(own, seq, frame) }
         // Who is in has seen it in the former history; only its author waits for its place.
-        if !isSeen { worker.openBatch(of: home).append(message: frame) }
+        if !isSeen { home.openBatch().append(message: frame) }
         guard let own else { return }
         tell(own.author, own, placeOf(own, seq, body), length: isSeen ? 0 : frame.length)
     }
@@ -84,21 +84,21 @@ extension SharedRoom: LogFollowerDelegate {
                 reached = entry.seq
             }
             if log.newestSeq > reached { replay.append(gapFrame(before: log.newestSeq + 1, .notStored)) }
-            worker.flush(home)
-            worker.post(to: info.worker) { [replay] in $0.deliver(replay, to: info) }
+            home.flush()
+            core.send(.replay(replay), to: info)
         }
         placed = [:]
         forgetLateMembers()
     }
 
-    private func gapFrame(before seq: UInt64, _ reason: GapReason) -> Worker.Replayed {
-        worker.writer.gap(
+    private func gapFrame(before seq: UInt64, _ reason: GapReason) -> ReplayedFrame {
+        core.writer.gap(
             room: home.room.id, epoch: home.room.log.epoch, nextSeq: seq, reason: reason.rawValue)
-        return .frame(worker.scratch.frame(.text, worker.writer.bytes))
+        return .frame(core.writtenFrame())
     }
 
     /// An entry of the history as a member gets it that came before the room had its place.
-    private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> Worker.Replayed {
+    private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> ReplayedFrame {
         guard let own = placed[entry.seq] else { return .frame(entry.frame) }
         if own.isProvisional {
             guard hasSeen(own, info) else { return .frame(entry.frame) }
@@ -107,7 +107,7 @@ extension SharedRoom: LogFollowerDelegate {
         guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }
         let body = home.room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
         writeAck(own, placeOf(own, entry.seq, Array(body)))
-        return .ack(worker.scratch.frame(.text, worker.writer.bytes), entry.frame)
+        return .ack(core.writtenFrame(), message: entry.frame)
     }
 
     /// Clocks of nodes may differ by so much.
@@ -146,7 +146,7 @@ extension SharedRoom: LogFollowerDelegate {
 
     private func provisionalEnded(_ own: Submission) {
         provisionalCount -= 1
-        worker.outbox.removed(own)
+        replication.outbox.removed(own)
     }
 
     private func forgetLateMembers() {
@@ -159,7 +159,7 @@ extension SharedRoom: LogFollowerDelegate {
     private func confirm(_ own: Submission, _ seq: UInt64, _ message: FrameSlice) {
         provisionalEnded(own)
         let confirm = confirmFrame(own, epoch: home.room.log.epoch, seq: seq)
-        let batch = worker.openBatch(of: home)
+        let batch = home.openBatch()
         batch.append(confirm)
         for late in lateMembers where !hasSeen(own, late.info) {
             batch.cut(for: late.info, length: confirm.length, replacement: message)
@@ -172,18 +172,18 @@ extension SharedRoom: LogFollowerDelegate {
 
     private func confirmFrame(_ own: Submission, epoch: String, seq: UInt64) -> FrameSlice {
         own.rawID.withUnsafeBytes { id in
-            worker.writer.confirm(room: home.room.id, epoch: epoch, user: own.user, id: id, seq: seq)
+            core.writer.confirm(room: home.room.id, epoch: epoch, user: own.user, id: id, seq: seq)
         }
-        return worker.scratch.frame(.text, worker.writer.bytes)
+        return core.writtenFrame()
     }
 
     /// Says that what lies between the last entry that members were told of and `seq` does not come.
     private func tellGap(before seq: UInt64) {
         guard let reason = gapReason ?? (seq == toldSeq + 1 ? nil : .trimmed) else { return }
         gapReason = nil
-        worker.writer.gap(
+        core.writer.gap(
             room: home.room.id, epoch: home.room.log.epoch, nextSeq: seq, reason: reason.rawValue)
-        worker.openBatch(of: home).append(worker.scratch.frame(.text, worker.writer.bytes))
+        home.openBatch().append(core.writtenFrame())
     }
 
     func skipped(to seq: UInt64) {
@@ -200,29 +200,21 @@ extension SharedRoom: LogFollowerDelegate {
         toldSeq = seq
     }
 
-    func isRepetition(_ submission: Submission) -> Bool {
-        if let (seq, body) = home.room.findBody({ SharedLog.areSame($0, submission.body) }) {
-            let position = Position(epoch: home.room.log.epoch, seq: seq)
-            let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
-            tell(submission.author, submission, Place(position: position, time: time, isRepetition: true))
-            return true
-        }
-        guard let waiting = follower?.log.waiting(like: submission.body), waiting.number != submission.number else {
-            return false
-        }
+    func held(like body: [UInt8]) -> ReplicaLog.Held? { home.room.held(like: body) }
+
+    func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
         if case .connection(let info) = submission.author, let number = waiting.number {
             repeaters.append((info, number))
         }
         tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
-        return true
     }
 
     func provisional(_ submission: Submission) {
-        submission.body.withUnsafeBytes { worker.writer.provisionalMessage(in: home.room.id, body: $0) }
-        let frame = worker.scratch.frame(.text, worker.writer.bytes)
-        worker.openBatch(of: home).append(message: frame)
-        worker.counters.provisional.add(1)
-        worker.outbox.added(submission)
+        submission.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
+        let frame = core.writtenFrame()
+        home.openBatch().append(message: frame)
+        core.counters.provisional.add(1)
+        replication.outbox.added(submission)
         provisionalCount += 1
         let place = Place(position: nil, time: submission.time)
         tell(submission.author, submission, place, length: frame.length)
@@ -233,7 +225,7 @@ extension SharedRoom: LogFollowerDelegate {
         guard !submission.isProvisional else {
             // It was committed elsewhere, and this node never saw where.
             provisionalEnded(submission)
-            worker.openBatch(of: home).append(confirmFrame(submission, epoch: first.epoch, seq: first.seq))
+            home.openBatch().append(confirmFrame(submission, epoch: first.epoch, seq: first.seq))
             return forgetLateMembers()
         }
         tell(submission.author, submission, Place(position: first, time: time, isRepetition: true))

@@ -3,7 +3,7 @@ import Foundations
 import Rooms
 
 // Who is in the room on all nodes.
-extension SharedRoom: ClusterPresenceDelegate {
+extension SharedRoom: ClusterPresenceDelegate, PresenceObserver {
     /// Whether a user is in on another node.
     func isElsewhere(_ user: Identifier) -> Bool { presence?.roster.contains(user) == true }
 
@@ -36,7 +36,7 @@ extension SharedRoom: ClusterPresenceDelegate {
         countElsewhere(user)
         let isThere = elsewhere.contains(user)
         guard wasElsewhere != isThere, isReady else { return }
-        worker.tellPresence(isThere ? "joined" : "left", of: user, in: home)
+        table.notices.presenceChanged(isThere ? "joined" : "left", of: user, in: home)
     }
 
     private func countElsewhere(_ user: Identifier) {

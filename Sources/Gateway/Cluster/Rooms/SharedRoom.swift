@@ -8,9 +8,10 @@ import WireProtocol
 ///
 /// Thread: the home worker's.
 final class SharedRoom {
-    unowned let worker: Worker
-    unowned let home: RoomHome
-    private(set) var follower: LogFollower?
+    unowned let home: RoomOwner
+    let replication: Replication
+    private(set) var follower: ReplicaDriver?
+    private(set) var channel: LogChannel?
     /// Who is in on other nodes, and those of them who are not in here.
     private(set) var presence: ClusterPresence?
     var elsewhere: Set<Identifier> = []
@@ -41,32 +42,41 @@ final class SharedRoom {
     /// Members that came while provisional messages waited, and the number of the first that they saw.
     var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
 
-    init(_ home: RoomHome, of worker: Worker) {
+    init(_ home: RoomOwner, _ replication: Replication) {
         self.home = home
-        self.worker = worker
+        self.replication = replication
     }
 
-    /// Begins to follow the log; to be called once the room is in the worker's table.
-    func begin(_ store: any Store, isStoreAway: Bool) {
-        let configuration = worker.configuration
-        let follower = LogFollower(
-            LogKeys(room: home.room.id), store: store,
-            rules: LogFollower.Rules(
+    var table: RoomTable { home.table }
+    var core: WorkerCore { home.core }
+
+    /// Begins to follow the log; to be called once the room is in its table.
+    func begin() {
+        let configuration = core.configuration
+        let questions = LogQuestions(
+            keys: LogKeys(room: home.room.id), store: replication.store,
+            limits: ReplicaLog.Limits(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.historyTTLMilliseconds),
-            entriesMax: { [unowned home] in home.room.settings.historySize },
-            storedOneOf: { [unowned worker] in worker.storedOneOf },
-            makeEpoch: { [unowned worker] in worker.makeName() }, pace: worker.resyncPace,
-            commitLatency: worker.counters.store.commitLatency, delegate: self)
+            terms: LogQuestions.Terms(
+                entriesMax: { [unowned home] in home.room.settings.historySize },
+                storedOneOf: { [unowned replication] in replication.storedOneOf },
+                makeEpoch: { [unowned core] in core.makeID() }),
+            commitLatency: core.counters.store.commitLatency)
+        let follower = ReplicaDriver(
+            questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
+        let channel = LogChannel(follower, presence: self, notices: self)
         self.follower = follower
-        presence = ClusterPresence(follower, of: worker, delegate: self)
-        follower.begin(isStoreAway: isStoreAway)
-        if isStoreAway { becameReady() }
+        self.channel = channel
+        presence = ClusterPresence(channel, core, replication, delegate: self)
+        channel.open()
+        if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is in and nothing waits.
     func end() {
         follower?.close()
+        channel?.close()
         presence?.end()
     }
 
@@ -74,8 +84,8 @@ final class SharedRoom {
 
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        if isReady, isImpatient || follower?.isInStep != false { return false }
-        arrivals.append((info, position, worker.loop.now))
+        if isReady, isImpatient || follower?.log.mayLetIn != false { return false }
+        arrivals.append((info, position, core.loop.now))
         return true
     }
 
@@ -91,13 +101,13 @@ final class SharedRoom {
         guard !wasOpened || !unplaced.isEmpty else { return }
         let log = home.room.log
         let had = wasOpened ? Position(epoch: log.epoch, seq: log.newestSeq) : position
-        unplaced.append((info, had, worker.loop.unixNow))
+        unplaced.append((info, had, core.loop.unixNow))
     }
 
     /// A connection has caught up. It has not seen the provisional messages that wait.
     func wentLive(_ info: ConnectionInfo) {
         guard let follower, provisionalCount > 0 else { return }
-        lateMembers.append((info, follower.log.nextNumber))
+        lateMembers.append((info, follower.log.submissions.nextNumber))
     }
 
     /// A connection is no longer in.
@@ -129,20 +139,17 @@ final class SharedRoom {
     }
 
     /// Whether the room can be dropped: nobody waits for anything here.
-    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && (follower?.log.waitingCount ?? 0) == 0 }
+    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && !isWaiting }
 
     // MARK: Messages
 
     /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
-            return isRepetition(submission)
-        }
-        follower.submit(submission)
+        guard follower.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
-            worker.roomsToCommit.append(self)
+            table.commitLater(self)
         }
         return true
     }
@@ -153,26 +160,31 @@ final class SharedRoom {
         follower?.flush()
     }
 
-    func poll() { follower?.poll() }
-
-    /// Every two seconds: sees to it that the store does not forget a room that somebody is in.
-    func refresh() {
-        if !home.room.isEmpty { follower?.refresh(at: worker.loop.now) }
+    /// Every two seconds: sees to it that the store does not forget a room that somebody is in, and looks after a lost
+    /// last publication.
+    func poll(isActive: Bool) {
+        letInAtLast()
+        if !home.room.isEmpty { follower?.refresh(at: core.loop.now) }
+        if isActive || isWaiting { follower?.poll(at: core.loop.now) }
     }
+
+    /// Own messages have no place yet.
+    var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
 
     /// Lets those in who wait for the room to be in step, when it is.
     func letIn() {
-        if isReady, !arrivals.isEmpty, follower?.isInStep == true { letIn(takeArrivals()) }
+        if isReady, !arrivals.isEmpty, follower?.log.mayLetIn == true { letIn(takeArrivals()) }
     }
 
-    /// Every two seconds: lets those in who have waited for a room that does not get in step.
-    func letInAtLast() {
-        if isReady, !arrivals.isEmpty { letIn(takeArrivals(since: worker.loop.now - LogFollower.patienceMilliseconds)) }
+    /// Lets those in who have waited for a room that does not get in step.
+    private func letInAtLast() {
+        guard isReady, !arrivals.isEmpty else { return }
+        letIn(takeArrivals(since: core.loop.now - ReplicaDriver.patienceMilliseconds))
     }
 
     private func letIn(_ taken: [(info: ConnectionInfo, position: Position?, since: Int)]) {
         isImpatient = true
-        for arrival in taken { worker.join(home.room.id, arrival.info, from: arrival.position) }
+        for arrival in taken { home.join(arrival.info, from: arrival.position) }
         isImpatient = false
     }
 
@@ -184,6 +196,11 @@ final class SharedRoom {
     }
 
     func storeReturned() { follower?.storeReturned() }
+
+    /// Whether somebody who has seen a former history up to `position` has seen a message there.
+    func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
+        follower?.log.wasSeen(body, upTo: position) ?? false
+    }
 
     // MARK: Telling authors
 
@@ -197,7 +214,7 @@ final class SharedRoom {
 
     func writeAck(_ submission: Submission, _ place: Place) {
         submission.rawID.withUnsafeBytes { id in
-            worker.writer.ack(
+            core.writer.ack(
                 .room(home.room.id), id: id, position: place.position, time: place.time,
                 isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis,
                 isStored: submission.isStored)
@@ -207,14 +224,7 @@ final class SharedRoom {
     /// Tells an author of a message's place. `length` is that of the message's own frame, the last in the batch.
     func tell(_ author: Submission.Author, _ submission: Submission, _ place: Place, length: Int = 0) {
         writeAck(submission, place)
-        switch author {
-        case .connection(let info):
-            worker.openBatch(of: home).cut(
-                for: info, length: length, ack: worker.scratch.frame(.text, worker.writer.bytes))
-        case .request(let number):
-            let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
-            worker.answerPublication(number, .json(status, worker.writer.array))
-        case .nobody: break
-        }
+        let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
+        home.notify(author, status: status, length: length)
     }
 }

@@ -3,7 +3,7 @@ import Foundations
 import Rooms
 
 // The user's devices on all nodes.
-extension SharedUser: ClusterPresenceDelegate {
+extension SharedUser: ClusterPresenceDelegate, NoticeObserver {
     var attendances: [Attendance] { user.attendance.isEmpty ? [] : [user.attendance] }
 
     /// Devices on other nodes.
@@ -22,7 +22,7 @@ extension SharedUser: ClusterPresenceDelegate {
     /// - Parameter unixTime: when it came, in Unix milliseconds; it was let in just now.
     func timeOfArrival(of device: Identifier?, at unixTime: Int) -> Int? {
         let latest = devicesElsewhere.filter { $0.device == device }.map(\.connectedAt).max() ?? 0
-        if worker.loop.unixNow - unixTime < Self.freshMilliseconds { return max(unixTime, latest + 1) }
+        if core.loop.unixNow - unixTime < Self.freshMilliseconds { return max(unixTime, latest + 1) }
         return unixTime > latest ? unixTime : nil
     }
 
@@ -35,13 +35,13 @@ extension SharedUser: ClusterPresenceDelegate {
     func presenceMoved(
         _ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?
     ) {
-        if new?.devices.isEmpty == false { worker.pushBursts.ended(for: self.user.id) }
+        if new?.devices.isEmpty == false { table.pushes.endBurst(of: self.user.id) }
         for device in new?.devices ?? [] where old?.devices.contains(device) != true {
             cameElsewhere(
                 device, on: boot, wasThere: old?.devices.contains { $0.device == device.device } == true)
         }
         for device in old?.devices ?? [] where !isKnown(device.device) {
-            worker.tellDevices(of: self.user, about: device.device, type: device.deviceType, isOnline: false)
+            owner.announce(device.device, type: device.deviceType, isOnline: false)
         }
     }
 
@@ -51,8 +51,8 @@ extension SharedUser: ClusterPresenceDelegate {
     func noticed(_ notice: ClusterNotice) {
         switch notice.kind {
         case .kick:
-            guard notice.boot != worker.context.boot else { return }
-            _ = closeAll()
+            guard notice.boot != core.context.boot else { return }
+            _ = owner.closeConnections()
         case .whereabouts:
             if notice.values.count == 2 { tellWhereabouts(on: notice.values[0], question: notice.values[1]) }
         case .typing, .read, .deleted, .settings, .fence: break
@@ -61,16 +61,8 @@ extension SharedUser: ClusterPresenceDelegate {
 
     /// Closes all connections of the user, on all nodes; how many these are.
     func removeAll() -> Int {
-        follower?.tell(ClusterNotice(.kick, boot: worker.context.boot))
-        return closeAll() + devicesElsewhere.count
-    }
-
-    private func closeAll() -> Int {
-        let living = user.attendance.living
-        for info in living {
-            worker.post(to: info.worker) { $0.find(info)?.closeAsRemoved("removed") }
-        }
-        return living.count
+        channel?.tell(ClusterNotice(.kick, boot: core.context.boot))
+        return owner.closeConnections() + devicesElsewhere.count
     }
 
     /// Whether a device is online anywhere.
@@ -84,11 +76,11 @@ extension SharedUser: ClusterPresenceDelegate {
         let here = user.attendance.entries.filter { $0.info.device == device.device }
         for entry in here where entry.graceEnd == nil {
             let info = entry.info
-            let isOlder = (info.connectedAt, worker.context.boot) < (device.connectedAt, boot)
-            if isOlder { worker.post(to: info.worker) { $0.find(info)?.closeAsReplaced() } }
+            let isOlder = (info.connectedAt, core.context.boot) < (device.connectedAt, boot)
+            if isOlder { core.send(.replaced, to: info) }
         }
         let others = devicesElsewhere.count { $0.device == device.device }
         guard here.isEmpty, !wasThere, others == 1 else { return }
-        worker.tellDevices(of: user, about: device.device, type: device.deviceType, isOnline: true)
+        owner.announce(device.device, type: device.deviceType, isOnline: true)
     }
 }

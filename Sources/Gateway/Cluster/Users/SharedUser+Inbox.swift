@@ -4,8 +4,8 @@ import Rooms
 import WireProtocol
 
 // What the shared inbox says reaches the user's devices on this node.
-extension SharedUser: LogFollowerDelegate {
-    var seenEntries: [(seq: UInt64, body: [UInt8])] { inbox.bodies }
+extension SharedUser: ReplicaObserver, PresenceObserver {
+    var seenEntries: [SeenEntry] { inbox.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         guard isNew else { return }
@@ -33,7 +33,7 @@ extension SharedUser: LogFollowerDelegate {
 
     /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
     private func tellGapIfQuiet() {
-        if follower?.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
+        if follower?.log.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -41,11 +41,11 @@ extension SharedUser: LogFollowerDelegate {
         let position = Position(epoch: inbox.log.epoch, seq: seq)
         guard let direct = SharedDirect(body) else { return skippedUnreadable(seq) }
         body.withUnsafeBytes { bytes in
-            worker.writer.direct(at: position, body: DirectBody(bytes)?.frame ?? bytes)
+            core.writer.direct(at: position, body: DirectBody(bytes)?.frame ?? bytes)
         }
         let audience = direct.audience(of: user.id)
-        let frame = inbox.appendShared(worker.writer.bytes, audience: audience, at: direct.time)
-        worker.listForExpiry(inbox)
+        let frame = inbox.appendShared(core.writer.bytes, audience: audience, at: direct.time)
+        table.listForExpiry(inbox)
         for device in inbox.carryCursors(to: body, seq: seq) { tellCursor(position, of: device) }
         // What was there before anybody came is history.
         guard isReady else {
@@ -75,7 +75,7 @@ extension SharedUser: LogFollowerDelegate {
             if let own, sawIt.contains(ObjectIdentifier(info)) {
                 confirm(own, position, to: info)
             } else if !isSeen {
-                worker.post(to: info.worker) { $0.deliver([frame], to: info) }
+                core.send(.frames([frame]), to: info)
             }
         }
     }
@@ -83,9 +83,9 @@ extension SharedUser: LogFollowerDelegate {
     /// A device that saw a message without a place is told the place.
     private func confirm(_ own: Submission, _ position: Position, to info: ConnectionInfo) {
         own.rawID.withUnsafeBytes { id in
-            worker.writer.confirm(room: nil, epoch: position.epoch, user: own.user, id: id, seq: position.seq)
+            core.writer.confirm(room: nil, epoch: position.epoch, user: own.user, id: id, seq: position.seq)
         }
-        worker.answerWritten(info, behind: nil)
+        core.answerWritten(info)
     }
 
     /// Says that what lies between the last entry that the devices were told of and `seq` does not come.
@@ -93,8 +93,8 @@ extension SharedUser: LogFollowerDelegate {
         guard let reason = gapReason else { return }
         gapReason = nil
         for info in user.live {
-            worker.writer.gap(room: nil, epoch: inbox.log.epoch, nextSeq: seq, reason: reason.rawValue)
-            worker.answerWritten(info, behind: nil)
+            core.writer.gap(room: nil, epoch: inbox.log.epoch, nextSeq: seq, reason: reason.rawValue)
+            core.answerWritten(info)
         }
     }
 
@@ -111,8 +111,8 @@ extension SharedUser: LogFollowerDelegate {
     /// Tells the author of a message that was committed now, or by somebody else before.
     private func tell(_ own: Submission, _ body: [UInt8], _ position: Position) {
         let isFirst = own.body == body
-        if isFirst { worker.counters.committed.add(1) }
-        guard !own.isProvisional else { return worker.outbox.removed(own) }
+        if isFirst { core.counters.committed.add(1) }
+        guard !own.isProvisional else { return replication.outbox.removed(own) }
         if isFirst { pushLater(body) }
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
         tell(own, position, time: time, isRepetition: !isFirst)
@@ -121,44 +121,37 @@ extension SharedUser: LogFollowerDelegate {
     private func tell(_ own: Submission, _ position: Position?, time: Int, isRepetition: Bool) {
         guard let receiver = SharedDirect(own.body)?.receiver else { return }
         own.rawID.withUnsafeBytes { id in
-            worker.writer.ack(
+            core.writer.ack(
                 .user(receiver), id: id, position: position, time: time, isDuplicate: isRepetition,
                 durable: position == nil ? .local : .redis)
         }
         switch own.author {
         case .connection(let info):
             if !isRepetition { info.messageCommitted(at: time) }
-            worker.answerWritten(info, behind: nil)
+            core.answerWritten(info)
         case .request(let number):
             let status = isRepetition ? 200 : position == nil ? 202 : 201
-            worker.answerPublication(number, .json(status, worker.writer.array))
+            table.publications.answer(number, .json(status, core.writer.array))
         case .nobody: break
         }
     }
 
-    func isRepetition(_ submission: Submission) -> Bool {
-        if let (seq, body) = inbox.findBody({ SharedLog.areSame($0, submission.body) }) {
-            let time = body.withUnsafeBytes(MessageBody.time) ?? submission.time
-            tell(submission, Position(epoch: inbox.log.epoch, seq: seq), time: time, isRepetition: true)
-            return true
-        }
-        guard let waiting = follower?.log.waiting(like: submission.body), waiting.number != submission.number else {
-            return false
-        }
+    func held(like body: [UInt8]) -> ReplicaLog.Held? { inbox.held(like: body) }
+
+    func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
         tell(submission, nil, time: waiting.time, isRepetition: true)
-        return true
     }
 
     func provisional(_ submission: Submission) {
-        worker.outbox.added(submission)
+        replication.outbox.added(submission)
         if let direct = SharedDirect(submission.body), let number = submission.number {
             let audience = direct.audience(of: user.id)
             var sawIt: Set<ObjectIdentifier> = []
             for info in user.live where audience.includes(device: info.device, type: info.deviceType) {
                 submission.body.withUnsafeBytes { bytes in
-                    worker.writer.provisionalDirect(body: DirectBody(bytes)?.frame ?? bytes)
+                    core.writer.provisionalDirect(body: DirectBody(bytes)?.frame ?? bytes)
                 }
-                worker.answerWritten(info, behind: nil)
+                core.answerWritten(info)
                 sawIt.insert(ObjectIdentifier(info))
             }
             seen[number] = sawIt
@@ -170,7 +163,7 @@ extension SharedUser: LogFollowerDelegate {
     func repeated(_ submission: Submission, first: Position, time: Int) {
         if let number = submission.number { seen[number] = nil }
         // One that was acked already, as kept here, is told no second time.
-        guard !submission.isProvisional else { return worker.outbox.removed(submission) }
+        guard !submission.isProvisional else { return replication.outbox.removed(submission) }
         tell(submission, first, time: time, isRepetition: true)
     }
 

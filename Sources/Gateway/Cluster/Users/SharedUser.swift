@@ -8,9 +8,10 @@ import WireProtocol
 ///
 /// Thread: the home worker's.
 final class SharedUser {
-    unowned let worker: Worker
-    let user: User
-    private(set) var follower: LogFollower?
+    unowned let owner: UserOwner
+    let replication: Replication
+    private(set) var follower: ReplicaDriver?
+    private(set) var channel: LogChannel?
     private(set) var presence: ClusterPresence?
     let keys: LogKeys
     /// The inbox, once there is something in it or to be put there.
@@ -47,40 +48,50 @@ final class SharedUser {
     /// What a connection is told of its session.
     typealias Answer = WelcomeFrame.SessionState
 
-    init(_ user: User, of worker: Worker) {
-        self.user = user
-        self.worker = worker
-        keys = LogKeys(user: user.id)
-        usedAt = worker.loop.now
-        inbox = user.openInbox(of: user.id, epoch: worker.namePrefix, size: worker.configuration.inboxSize)
+    init(_ owner: UserOwner, _ replication: Replication) {
+        self.owner = owner
+        self.replication = replication
+        keys = LogKeys(user: owner.id)
+        usedAt = owner.core.loop.now
+        inbox = owner.openInbox()
     }
 
-    /// Begins to follow the inbox; to be called once it is in the worker's table.
-    func begin(_ store: any Store, isStoreAway: Bool) {
-        let configuration = worker.configuration
-        let follower = LogFollower(
-            keys, store: store,
-            rules: LogFollower.Rules(
+    var user: User { owner.user }
+    var table: UserTable { owner.table }
+    var core: WorkerCore { owner.core }
+
+    /// Begins to follow the inbox; to be called once the user is in its table.
+    func begin() {
+        let configuration = core.configuration
+        let questions = LogQuestions(
+            keys: keys, store: replication.store,
+            limits: ReplicaLog.Limits(
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.inboxTTLMilliseconds),
-            entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned worker] in worker.makeName() },
-            pace: worker.resyncPace, commitLatency: worker.counters.store.commitLatency, delegate: self)
+            terms: LogQuestions.Terms(
+                entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned core] in core.makeID() }),
+            commitLatency: core.counters.store.commitLatency)
+        let follower = ReplicaDriver(
+            questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
+        let channel = LogChannel(follower, presence: self, notices: self)
         self.follower = follower
-        presence = ClusterPresence(follower, of: worker, delegate: self)
-        follower.begin(isStoreAway: isStoreAway)
-        if isStoreAway { becameReady() }
+        self.channel = channel
+        presence = ClusterPresence(channel, core, replication, delegate: self)
+        channel.open()
+        if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is connected and nothing waits.
     func end() {
         follower?.close()
+        channel?.close()
         presence?.end()
     }
 
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
-        usedAt = worker.loop.now
-        if isReady, follower?.isInStep != false { work() } else { waiting.append((work, usedAt)) }
+        usedAt = core.loop.now
+        if isReady, follower?.log.mayLetIn != false { work() } else { waiting.append((work, usedAt)) }
     }
 
     func becameReady() {
@@ -90,7 +101,7 @@ final class SharedUser {
 
     /// Does what waits for the inbox to be in step with its log, when it is.
     func goOn() {
-        if follower?.isInStep == true { goOn(since: .max) }
+        if follower?.log.mayLetIn == true { goOn(since: .max) }
     }
 
     /// Does what has waited since a time (loop milliseconds) or longer.
@@ -102,9 +113,10 @@ final class SharedUser {
     }
 
     /// Whether it can be dropped: nobody is connected here and nothing waits.
-    var isIdle: Bool {
-        user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && (follower?.log.waitingCount ?? 0) == 0
-    }
+    var isIdle: Bool { user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && !isWaiting }
+
+    /// Own messages have no place yet.
+    private var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
 
     // MARK: Messages
 
@@ -112,14 +124,11 @@ final class SharedUser {
     /// already.
     func submit(_ submission: Submission) -> Bool {
         guard let follower else { return false }
-        usedAt = worker.loop.now
-        if follower.log.standing == .away, !worker.outbox.hasRoom(for: submission) {
-            return isRepetition(submission)
-        }
-        follower.submit(submission)
+        usedAt = core.loop.now
+        guard follower.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
         if follower.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
-            worker.usersToCommit.append(self)
+            table.commitLater(self)
         }
         return true
     }
@@ -133,9 +142,9 @@ final class SharedUser {
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
         tellSession()
-        goOn(since: worker.loop.now - LogFollower.patienceMilliseconds)
-        if isActive { follower?.poll() }
-        if !user.attendance.isEmpty { follower?.refresh(at: worker.loop.now) }
+        goOn(since: core.loop.now - ReplicaDriver.patienceMilliseconds)
+        if isActive || isWaiting { follower?.poll(at: core.loop.now) }
+        if !user.attendance.isEmpty { follower?.refresh(at: core.loop.now) }
     }
 
     // MARK: The inbox
@@ -147,17 +156,17 @@ final class SharedUser {
     }
 
     func tellCursor(_ position: Position, of device: Identifier) {
-        guard !worker.isStoreAway else { return }
+        guard !replication.isStoreAway else { return }
         let operation = InboxCursor.operation(
             keys, position, device: device, devicesMax: Inbox.cursorsMax,
-            kept: worker.configuration.inboxTTLMilliseconds)
-        worker.store?.perform(operation) { _ in }
+            kept: core.configuration.inboxTTLMilliseconds)
+        replication.store.perform(operation) { _ in }
     }
 
     /// Reads how far devices on all nodes have processed the inbox; at once when the store is away.
     func readCursors(_ completion: @escaping () -> Void) {
-        guard !worker.isStoreAway, let store = worker.store else { return completion() }
-        store.perform(InboxCursor.all(keys)) { [weak self] result in
+        guard !replication.isStoreAway else { return completion() }
+        replication.store.perform(InboxCursor.all(keys)) { [weak self] result in
             if let self, let cursors = (try? result.get()).flatMap(InboxCursor.cursors) { remember(cursors) }
             completion()
         }
@@ -171,8 +180,8 @@ final class SharedUser {
 
     /// Asks for the session of a connection that comes; with the store away this node's own knowledge has to do.
     func askSession(_ completion: @escaping (Answer) -> Void) {
-        usedAt = worker.loop.now
-        guard !worker.isStoreAway else { return completion(ownSession) }
+        usedAt = core.loop.now
+        guard !replication.isStoreAway else { return completion(ownSession) }
         session.nextAsking += 1
         let number = session.nextAsking
         session.asking[number] = completion
@@ -185,7 +194,7 @@ final class SharedUser {
     /// What this node can say of the session by itself.
     private var ownSession: Answer {
         let isResumed = session.id != nil
-        let id = session.id ?? worker.makeName(after: "s-")
+        let id = session.id ?? core.makeID(after: "s-")
         session.id = id
         return Answer(
             id: id, isResumed: isResumed, messageCount: session.messageCount + untold,
@@ -202,27 +211,26 @@ final class SharedUser {
 
     /// Tells the store what was committed since the last time, if there is something.
     func tellSession() {
-        guard untold > 0, !worker.isStoreAway else { return }
+        guard untold > 0, !replication.isStoreAway else { return }
         talk { _ in }
     }
 
     /// The last device has gone: from now on the session runs out.
     func sessionPaused() {
-        guard !worker.isStoreAway else { return }
+        guard !replication.isStoreAway else { return }
         talk { _ in }
     }
 
     private func talk(_ completion: @escaping (UserSession?) -> Void) {
-        guard let store = worker.store else { return }
         let messages = untold
         session.toldCommits += messages
-        let now = worker.loop.unixNow
+        let now = core.loop.unixNow
         let news = UserSession.News(
             messages: messages, lastActiveAt: max(user.lastActiveAt, user.attendance.isEmpty ? 0 : now),
-            newID: session.id ?? worker.makeName(after: "s-"))
+            newID: session.id ?? core.makeID(after: "s-"))
         let operation = UserSession.operation(
-            keys, news, at: now, ttl: worker.configuration.sessionTTLMilliseconds)
-        store.perform(operation) { [weak self] result in
+            keys, news, at: now, ttl: core.configuration.sessionTTLMilliseconds)
+        replication.store.perform(operation) { [weak self] result in
             guard let self else { return }
             let answer = (try? result.get()).flatMap(UserSession.init)
             if let answer {
