@@ -60,14 +60,15 @@ extension Route {
     ]
 
     private static let pages: [Route] = [
-        Route(.get, "/", .page) { services, _ in services.context.site.file("home.html") },
+        Route(.get, "/", .page) { services, _ in PagesAPI(services: services).file("home.html") },
         Route(.get, "/chat/{room_id}", .page) { services, call throws(APIFault) in
-            try services.context.site.chatPage(call)
+            try PagesAPI(services: services).chatPage(call)
         },
-        Route(.get, "/status", .page) { services, _ in services.context.site.file("status.html") },
-        Route(.get, "/docs", .page) { services, _ in services.context.site.file("docs.html") },
-        Route(.get, "/openapi.json", .page) { services, _ in services.context.site.file("openapi.json") },
-        Route(.get, "/client.js", .page) { services, _ in services.context.site.file("client.js") },
-        Route(.get, "/assets/{file}", .page) { services, call in services.context.site.file(call.parameters[0]) },
+        Route(.get, "/status", .page) { services, _ in PagesAPI(services: services).file("status.html") },
+        Route(.get, "/docs", .page) { services, _ in PagesAPI(services: services).file("docs.html") },
+        Route(.get, "/openapi.json", .page) { services, _ in PagesAPI(services: services).file("openapi.json") },
+        Route(.get, "/client.js", .page) { services, _ in PagesAPI(services: services).file("client.js") },
+        Route(.get, "/assets/{file}", .page) { services, call in PagesAPI(services: services).file(call.parameters[0])
+        },
     ]
 }

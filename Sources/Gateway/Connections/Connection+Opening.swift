@@ -91,4 +91,10 @@ extension Connection {
     private func continueReplayIfDrained() {
         if queuedBytes == 0 { continueReplay() }
     }
+
+    /// Closes a connection right behind its upgrade.
+    func refuseAsShed(_ opening: Opening, retryMilliseconds: Int) {
+        phase = .opening(opening)
+        close(.tryAgainLater, reason: CloseReason("shed", retryMilliseconds: retryMilliseconds))
+    }
 }

@@ -34,7 +34,7 @@ final class Replication {
     weak var owner: (any ReplicationOwner)?
     let store: any Store
     /// The way to the store; nil when somebody else says whether it can be reached, as tests do.
-    private let link: StoreLink?
+    private let link: StoreSupervisor?
     /// The store can't be reached.
     private(set) var isStoreAway = false
     /// The other nodes of the cluster, as last known.
@@ -46,7 +46,7 @@ final class Replication {
     /// When that is sent.
     let pace: ResyncPace
     /// What other nodes are asked about users.
-    let whereabouts: WhereaboutsDesk
+    let whereabouts: DeviceLocator
     /// Where other nodes have until then to say who is in.
     private var toSettle = TimedQueue<ClusterPresence>()
     private var commitWindow = CommitWindow()
@@ -57,14 +57,14 @@ final class Replication {
     convenience init(_ core: WorkerCore, _ options: RedisOptions) throws(SystemError) {
         var logger = core.logger
         logger[metadataKey: "worker"] = "\(core.index)"
-        let link = StoreLink(
+        let link = StoreSupervisor(
             options, scripts: Self.scripts, loop: core.loop, logger: logger, seed: core.random.next(),
             counters: core.counters.store, owner: nil)
         try self.init(core, link.store, link)
         link.owner = self
     }
 
-    init(_ core: WorkerCore, _ store: any Store, _ link: StoreLink? = nil) throws(SystemError) {
+    init(_ core: WorkerCore, _ store: any Store, _ link: StoreSupervisor? = nil) throws(SystemError) {
         self.core = core
         self.store = store
         self.link = link
@@ -74,7 +74,7 @@ final class Replication {
             bytesMax: max(configuration.outboxBytesMax / workers, 1))
         pace = try ResyncPace(core.loop)
         commitTimer = try PreciseTimer(loop: core.loop) {}
-        whereabouts = WhereaboutsDesk(boot: core.context.boot, worker: core.index)
+        whereabouts = DeviceLocator(boot: core.context.boot, worker: core.index)
     }
 
     /// Begins to connect; the owner may be told before this returns.
@@ -132,7 +132,7 @@ final class Replication {
     }
 }
 
-extension Replication: StoreLinkOwner {
+extension Replication: StoreObserver {
     var messagesKept: Int { outbox.messages }
 
     func storeLost() {

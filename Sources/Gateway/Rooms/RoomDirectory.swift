@@ -44,7 +44,7 @@ struct RoomDirectory {
         guard table.find(id) == nil else { return completion(.none) }
         guard let replication = table.replication, !replication.isStoreAway else {
             let owner = table.create(id, settings, isConfigured: true)
-            if case .replicated(let room) = owner.sequencer { room.settingsToTell = true }
+            if case .replicated(let room) = owner.sequencer { room.facts.areSettingsUnsent = true }
             table.listIfIdle(owner)
             return completion(.found(owner))
         }

@@ -166,4 +166,15 @@ final class RoomOwner: Identifiable {
         case .nobody: break
         }
     }
+
+    /// Tells an author that a message that was taken gets no place.
+    func refuse(_ submission: Submission, _ text: String) {
+        switch submission.author {
+        case .connection(let info):
+            core.writer.error(.unavailable, text, id: String(decoding: submission.id, as: UTF8.self), room: room.id)
+            core.answerWritten(info)
+        case .request(let number): table.publications.answer(number, .unavailable(text, retrySeconds: 1))
+        case .nobody: break
+        }
+    }
 }

@@ -8,12 +8,12 @@ import WireProtocol
 enum RoomSequencer {
     /// The owner's own room is the order; what other nodes could know does not exist.
     case local
-    case replicated(SharedRoom)
+    case replicated(ReplicatedRoom)
 
     /// The order of a room that its table makes. A replicated one begins to follow its log by `begin`.
     init(_ owner: RoomOwner, _ replication: Replication?) {
         if let replication {
-            self = .replicated(SharedRoom(owner, replication))
+            self = .replicated(ReplicatedRoom(owner, replication))
         } else {
             self = .local
         }
@@ -50,33 +50,33 @@ enum RoomSequencer {
     // MARK: Who is in elsewhere
 
     /// Users who are in on other nodes, and not here.
-    var elsewhere: Set<Identifier> { if case .replicated(let room) = self { room.elsewhere } else { [] } }
+    var elsewhere: Set<Identifier> { if case .replicated(let room) = self { room.users.elsewhere } else { [] } }
 
     /// Connections on other nodes.
     var connectionsElsewhere: Int {
-        if case .replicated(let room) = self { room.presence?.roster.deviceCount ?? 0 } else { 0 }
+        if case .replicated(let room) = self { room.users.presence?.roster.deviceCount ?? 0 } else { 0 }
     }
 
     func isElsewhere(_ user: Identifier) -> Bool {
-        if case .replicated(let room) = self { room.isElsewhere(user) } else { false }
+        if case .replicated(let room) = self { room.users.isElsewhere(user) } else { false }
     }
 
     /// A user's devices on other nodes.
     func attendancesElsewhere(of user: Identifier) -> [RemoteAttendance] {
-        if case .replicated(let room) = self { room.presence?.roster.attendances(of: user) ?? [] } else { [] }
+        if case .replicated(let room) = self { room.users.presence?.roster.attendances(of: user) ?? [] } else { [] }
     }
 
     /// A user came or went here: other nodes are told.
-    func presenceChanged(_ user: Identifier) { if case .replicated(let room) = self { room.presenceChanged(user) } }
+    func presenceChanged(_ user: Identifier) { if case .replicated(let room) = self { room.users.changedHere(user) } }
 
     /// A user types here: other nodes are told.
     func publishTyping(_ user: Identifier, _ isTyping: Bool) {
-        if case .replicated(let room) = self { room.publishTyping(user, isTyping) }
+        if case .replicated(let room) = self { room.facts.publishTyping(user, isTyping) }
     }
 
     /// A read mark has risen here: it is kept, and other nodes are told.
     func publishMark(of user: Identifier, _ seq: UInt64) {
-        if case .replicated(let room) = self { room.publishMark(of: user, seq) }
+        if case .replicated(let room) = self { room.facts.publishMark(of: user, seq) }
     }
 
     // MARK: Life

@@ -34,7 +34,7 @@ final class RoomTable {
     /// Batches to be filled again.
     private var batchPool: ContiguousArray<RoomBatch> = []
     /// Rooms with messages that are to be sent to the store.
-    private var toCommit: ContiguousArray<SharedRoom> = []
+    private var toCommit: ContiguousArray<ReplicatedRoom> = []
 
     init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications) {
         self.core = core
@@ -148,7 +148,7 @@ final class RoomTable {
     }
 
     /// A room has messages for the store.
-    func commitLater(_ room: SharedRoom) { toCommit.append(room) }
+    func commitLater(_ room: ReplicatedRoom) { toCommit.append(room) }
 
     /// At the end of a turn: sends what is to be committed, once what the tier has collected is due.
     /// - Parameter isDraining: a draining client must receive its acks before its close frame, so nothing is collected.
@@ -236,7 +236,7 @@ final class RoomTable {
 
     // MARK: The cluster
 
-    private var replicated: [SharedRoom] {
+    private var replicated: [ReplicatedRoom] {
         owners.all.compactMap { if case .replicated(let room) = $0.sequencer { room } else { nil } }
     }
 
@@ -253,5 +253,5 @@ final class RoomTable {
     }
 
     /// A node's life has ended.
-    func nodeGone(_ boot: String) { for room in replicated { room.presence?.nodeGone(boot) } }
+    func nodeGone(_ boot: String) { for room in replicated { room.users.presence?.nodeGone(boot) } }
 }

@@ -55,7 +55,7 @@ final class PushRequests {
                 sendIfWanted(to: id)
                 continue
             }
-            if case .replicated(let shared) = table.open(id).sequencer { shared.pushIfWanted() }
+            if case .replicated(let shared) = table.open(id).sequencer { shared.pushes.sendIfWanted() }
         }
     }
 

@@ -81,7 +81,7 @@ extension UserOwner {
 
     // MARK: A cluster
 
-    private func submit(_ direct: Direct, to shared: SharedUser, _ author: Submission.Author) {
+    private func submit(_ direct: Direct, to shared: ReplicatedUser, _ author: Submission.Author) {
         let submission = direct.fields.withFields { makeSubmission(of: direct, $0, author) }
         guard shared.submit(submission) else { return refuse(direct, author) }
         guard direct.from != direct.to else { return }

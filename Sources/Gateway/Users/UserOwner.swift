@@ -21,7 +21,7 @@ final class UserOwner: Identifiable {
     /// Begins to follow the cluster's log, if there is one; to be called once the user is in its table.
     func begin(_ replication: Replication?) {
         guard let replication else { return }
-        let shared = SharedUser(self, replication)
+        let shared = ReplicatedUser(self, replication)
         sequencer = .replicated(shared)
         shared.begin()
     }
@@ -49,7 +49,7 @@ final class UserOwner: Identifiable {
             // It gets its session from the store, and its inbox behind that. One that has gone while it waited would
             // replace a later connection of its device, so it is asked whether it is still there.
             let (time, core) = (core.loop.unixNow, core)
-            shared.askSession { session in
+            shared.session.ask { session in
                 shared.whenReady {
                     core.send(.opening(arrival.socketKey, .confirm(arrival, at: time, session)), to: arrival.worker)
                 }

@@ -7,24 +7,24 @@ import WireProtocol
 /// share. The user's owner calls the same methods on both.
 enum UserSequencer {
     case local
-    case replicated(SharedUser)
+    case replicated(ReplicatedUser)
 
     /// Devices on other nodes.
     var devicesElsewhere: [RemoteAttendance.Device] {
-        if case .replicated(let user) = self { user.devicesElsewhere } else { [] }
+        if case .replicated(let user) = self { user.devices.all } else { [] }
     }
 
     /// When a connection that was let in just now has come, in Unix milliseconds; nil when a later one of its device
     /// came elsewhere meanwhile.
     func timeOfArrival(of device: Identifier?, at unixTime: Int) -> Int? {
-        if case .replicated(let user) = self { user.timeOfArrival(of: device, at: unixTime) } else { unixTime }
+        if case .replicated(let user) = self { user.devices.timeOfArrival(of: device, at: unixTime) } else { unixTime }
     }
 
     /// Connections came or went: other nodes are told.
     func devicesChanged() { if case .replicated(let user) = self { user.devicesChanged() } }
 
     func isElsewhere(_ device: Identifier) -> Bool {
-        if case .replicated(let user) = self { user.isElsewhere(device) } else { false }
+        if case .replicated(let user) = self { user.devices.contains(device) } else { false }
     }
 
     /// Does something once the inbox is as the cluster has it; at once when it is.
@@ -45,6 +45,6 @@ enum UserSequencer {
 
     /// Asks the other nodes in which rooms the user is; a node that does not answer in time is left out.
     func askWhereabouts(_ completion: @escaping ([String: [Whereabouts]]) -> Void) {
-        if case .replicated(let user) = self { user.askWhereabouts(completion) } else { completion([:]) }
+        if case .replicated(let user) = self { user.devices.askWhereabouts(completion) } else { completion([:]) }
     }
 }

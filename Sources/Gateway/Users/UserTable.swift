@@ -30,7 +30,7 @@ final class UserTable {
     private var usedInboxes: ContiguousArray<Inbox> = []
     /// Users with a lost connection that may come back.
     private var graces = TimedQueue<Identifier>()
-    private var toCommit: ContiguousArray<SharedUser> = []
+    private var toCommit: ContiguousArray<ReplicatedUser> = []
 
     init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications, _ surveys: Surveys) {
         self.core = core
@@ -88,7 +88,7 @@ final class UserTable {
     // MARK: Turns
 
     /// A user has messages for the store.
-    func commitLater(_ user: SharedUser) { toCommit.append(user) }
+    func commitLater(_ user: ReplicatedUser) { toCommit.append(user) }
 
     /// At the end of a turn: sends what was submitted in it.
     func commit() {
@@ -173,7 +173,7 @@ final class UserTable {
 
     // MARK: The cluster
 
-    private var replicated: [SharedUser] {
+    private var replicated: [ReplicatedUser] {
         known.owners.compactMap { if case .replicated(let user) = $0.sequencer { user } else { nil } }
     }
 

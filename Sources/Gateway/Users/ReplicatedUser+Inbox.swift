@@ -4,7 +4,7 @@ import Rooms
 import WireProtocol
 
 // What the shared inbox says reaches the user's devices on this node.
-extension SharedUser: ReplicaObserver, PresenceObserver {
+extension ReplicatedUser: ReplicaObserver, PresenceObserver {
     var seenEntries: [SeenEntry] { inbox.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
@@ -33,7 +33,7 @@ extension SharedUser: ReplicaObserver, PresenceObserver {
 
     /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
     private func tellGapIfQuiet() {
-        if follower?.log.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
+        if replica?.log.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
     }
 
     func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
@@ -53,7 +53,7 @@ extension SharedUser: ReplicaObserver, PresenceObserver {
             return
         }
         deliver(frame, to: audience, own, position, isSeen: isSeen)
-        if let own { tell(own, body, position) } else { pushIfLost(direct) }
+        if let own { tell(own, body, position) } else { pushes.messageHeard(direct) }
     }
 
     /// What is not a message that this version can read keeps its place.
@@ -113,7 +113,7 @@ extension SharedUser: ReplicaObserver, PresenceObserver {
         let isFirst = own.body == body
         if isFirst { core.counters.committed.add(1) }
         guard !own.isProvisional else { return replication.outbox.removed(own) }
-        if isFirst { pushLater(body) }
+        if isFirst { pushes.messageKept(body) }
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
         tell(own, position, time: time, isRepetition: !isFirst)
     }
@@ -156,7 +156,7 @@ extension SharedUser: ReplicaObserver, PresenceObserver {
             }
             seen[number] = sawIt
         }
-        pushLater(submission.body)
+        pushes.messageKept(submission.body)
         tell(submission, nil, time: submission.time, isRepetition: false)
     }
 

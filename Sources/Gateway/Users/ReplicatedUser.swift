@@ -7,10 +7,10 @@ import WireProtocol
 /// session.
 ///
 /// Thread: the home worker's.
-final class SharedUser {
+final class ReplicatedUser {
     unowned let owner: UserOwner
     let replication: Replication
-    private(set) var follower: ReplicaDriver?
+    private(set) var replica: ReplicaDriver?
     private(set) var channel: LogChannel?
     private(set) var presence: ClusterPresence?
     let keys: LogKeys
@@ -28,25 +28,9 @@ final class SharedUser {
     /// Who has seen the messages that were delivered without a place and have none yet, by their numbers.
     var seen: [UInt64: Set<ObjectIdentifier>] = [:]
     private var isListedForCommit = false
-    private var session = SessionState()
+    private(set) lazy var session = ReplicatedSession(of: self)
     /// When it was last needed, loop milliseconds.
     private(set) var usedAt: Int
-
-    /// What this node knows of the session.
-    private struct SessionState {
-        var id: String?
-        /// As the store last had it.
-        var messageCount = 0
-        var lastActiveAt: Int?
-        /// How many of the user's commits the store was told of.
-        var toldCommits = 0
-        /// Who waits for an answer of the store.
-        var asking: [Int: (Answer) -> Void] = [:]
-        var nextAsking = 0
-    }
-
-    /// What a connection is told of its session.
-    typealias Answer = WelcomeFrame.SessionState
 
     init(_ owner: UserOwner, _ replication: Replication) {
         self.owner = owner
@@ -57,6 +41,7 @@ final class SharedUser {
     }
 
     var user: User { owner.user }
+    var pushes: ReplicatedPushes { ReplicatedPushes(replicated: self) }
     var table: UserTable { owner.table }
     var core: WorkerCore { owner.core }
 
@@ -71,10 +56,10 @@ final class SharedUser {
             terms: LogQuestions.Terms(
                 entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned core] in core.makeID() }),
             commitLatency: core.counters.store.commitLatency)
-        let follower = ReplicaDriver(
+        let replica = ReplicaDriver(
             questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
-        let channel = LogChannel(follower, presence: self, notices: self)
-        self.follower = follower
+        let channel = LogChannel(replica, presence: self, notices: self)
+        self.replica = replica
         self.channel = channel
         presence = ClusterPresence(channel, core, replication, delegate: self)
         channel.open()
@@ -83,15 +68,18 @@ final class SharedUser {
 
     /// Ends it; nobody is connected and nothing waits.
     func end() {
-        follower?.close()
+        replica?.close()
         channel?.close()
         presence?.end()
     }
 
+    /// The user was needed now: it is followed for another while.
+    func use() { usedAt = core.loop.now }
+
     /// Does something once the inbox is as the store has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
         usedAt = core.loop.now
-        if isReady, follower?.log.mayLetIn != false { work() } else { waiting.append((work, usedAt)) }
+        if isReady, replica?.log.mayLetIn != false { work() } else { waiting.append((work, usedAt)) }
     }
 
     func becameReady() {
@@ -101,7 +89,7 @@ final class SharedUser {
 
     /// Does what waits for the inbox to be in step with its log, when it is.
     func goOn() {
-        if follower?.log.mayLetIn == true { goOn(since: .max) }
+        if replica?.log.mayLetIn == true { goOn(since: .max) }
     }
 
     /// Does what has waited since a time (loop milliseconds) or longer.
@@ -113,20 +101,20 @@ final class SharedUser {
     }
 
     /// Whether it can be dropped: nobody is connected here and nothing waits.
-    var isIdle: Bool { user.attendance.isEmpty && waiting.isEmpty && session.asking.isEmpty && !isWaiting }
+    var isIdle: Bool { user.attendance.isEmpty && waiting.isEmpty && !session.isAsking && !isWaiting }
 
     /// Own messages have no place yet.
-    private var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
+    private var isWaiting: Bool { (replica?.log.submissions.count ?? 0) > 0 }
 
     // MARK: Messages
 
     /// Takes a direct message to be committed to this inbox; false when it can only be kept here, and too much is kept
     /// already.
     func submit(_ submission: Submission) -> Bool {
-        guard let follower else { return false }
+        guard let replica else { return false }
         usedAt = core.loop.now
-        guard follower.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
-        if follower.log.hasUnsent, !isListedForCommit {
+        guard replica.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
+        if replica.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             table.commitLater(self)
         }
@@ -136,15 +124,15 @@ final class SharedUser {
     /// At the end of a turn: sends what was submitted in it.
     func commitSubmitted() {
         isListedForCommit = false
-        follower?.flush()
+        replica?.flush()
     }
 
     /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
     func poll(isActive: Bool) {
-        tellSession()
+        session.publish()
         goOn(since: core.loop.now - ReplicaDriver.patienceMilliseconds)
-        if isActive || isWaiting { follower?.poll(at: core.loop.now) }
-        if !user.attendance.isEmpty { follower?.refresh(at: core.loop.now) }
+        if isActive || isWaiting { replica?.poll(at: core.loop.now) }
+        if !user.attendance.isEmpty { replica?.refresh(at: core.loop.now) }
     }
 
     // MARK: The inbox
@@ -172,95 +160,20 @@ final class SharedUser {
         }
     }
 
-    private func remember(_ cursors: [InboxCursor]) {
+    func remember(_ cursors: [InboxCursor]) {
         for cursor in cursors { inbox.raiseCursor(of: cursor.device, to: cursor.seq) }
-    }
-
-    // MARK: The session
-
-    /// Asks for the session of a connection that comes; with the store away this node's own knowledge has to do.
-    func askSession(_ completion: @escaping (Answer) -> Void) {
-        usedAt = core.loop.now
-        guard !replication.isStoreAway else { return completion(ownSession) }
-        session.nextAsking += 1
-        let number = session.nextAsking
-        session.asking[number] = completion
-        talk { [weak self] answer in
-            guard let self, let completion = session.asking.removeValue(forKey: number) else { return }
-            completion(answer.map(told) ?? ownSession)
-        }
-    }
-
-    /// What this node can say of the session by itself.
-    private var ownSession: Answer {
-        let isResumed = session.id != nil
-        let id = session.id ?? core.makeID(after: "s-")
-        session.id = id
-        return Answer(
-            id: id, isResumed: isResumed, messageCount: session.messageCount + untold,
-            lastActiveAt: isResumed ? max(session.lastActiveAt ?? 0, user.lastActiveAt) : nil)
-    }
-
-    private var untold: Int { user.commitCount - session.toldCommits }
-
-    private func told(_ answer: UserSession) -> Answer {
-        Answer(
-            id: answer.id, isResumed: answer.isResumed, messageCount: answer.messageCount + untold,
-            lastActiveAt: answer.lastActiveAt)
-    }
-
-    /// Tells the store what was committed since the last time, if there is something.
-    func tellSession() {
-        guard untold > 0, !replication.isStoreAway else { return }
-        talk { _ in }
-    }
-
-    /// The last device has gone: from now on the session runs out.
-    func sessionPaused() {
-        guard !replication.isStoreAway else { return }
-        talk { _ in }
-    }
-
-    private func talk(_ completion: @escaping (UserSession?) -> Void) {
-        let messages = untold
-        session.toldCommits += messages
-        let now = core.loop.unixNow
-        let news = UserSession.News(
-            messages: messages, lastActiveAt: max(user.lastActiveAt, user.attendance.isEmpty ? 0 : now),
-            newID: session.id ?? core.makeID(after: "s-"))
-        let operation = UserSession.operation(
-            keys, news, at: now, ttl: core.configuration.sessionTTLMilliseconds)
-        replication.store.perform(operation) { [weak self] result in
-            guard let self else { return }
-            let answer = (try? result.get()).flatMap(UserSession.init)
-            if let answer {
-                remember(answer)
-            } else {
-                session.toldCommits -= messages
-            }
-            completion(answer)
-        }
-    }
-
-    private func remember(_ answer: UserSession) {
-        session.id = answer.id
-        session.messageCount = answer.messageCount
-        session.lastActiveAt = answer.lastActiveAt
-        remember(answer.cursors)
     }
 
     // MARK: The store
 
     func storeLost() {
-        follower?.storeLost()
-        let asking = session.asking
-        session.asking = [:]
+        replica?.storeLost()
         if isReady { goOn() } else { becameReady() }
-        for completion in asking.sorted(by: { $0.key < $1.key }).map(\.value) { completion(ownSession) }
+        session.storeLost()
     }
 
     func storeReturned() {
-        follower?.storeReturned()
-        if session.id != nil, !user.attendance.isEmpty || untold > 0 { talk { _ in } }
+        replica?.storeReturned()
+        session.storeReturned()
     }
 }

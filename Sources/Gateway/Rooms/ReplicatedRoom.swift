@@ -7,40 +7,32 @@ import WireProtocol
 /// goes there.
 ///
 /// Thread: the home worker's.
-final class SharedRoom {
+final class ReplicatedRoom {
     unowned let home: RoomOwner
     let replication: Replication
-    private(set) var follower: ReplicaDriver?
+    private(set) var replica: ReplicaDriver?
     private(set) var channel: LogChannel?
-    /// Who is in on other nodes, and those of them who are not in here.
-    private(set) var presence: ClusterPresence?
-    var elsewhere: Set<Identifier> = []
-    /// An operator set something while the store was away.
-    var settingsToTell = false
-    /// What waits for the room to be ready, besides the arrivals.
-    var waiting: [() -> Void] = []
+    private(set) lazy var users = RoomPresenceView(home)
+    private(set) lazy var facts = ReplicatedFacts(of: self)
     /// Connections that came before the room had its place, or was in step with it.
-    var arrivals: [(info: ConnectionInfo, position: Position?, since: Int)] = []
-    /// Those who wait are let in, whatever is still to come.
-    var isImpatient = false
+    var arrivals = Arrivals()
+    /// Questions that wait for the room to be ready.
+    private var waiting: [() -> Void] = []
+    /// Those who wait are let in, though the room is not in step.
+    private var isImpatient = false
     /// The room can take members: it has caught up with the store, or the store is away.
-    var isReady = false
+    var isReady = false { didSet { users.isAnnouncing = isReady } }
     /// The seq of the last entry that members were told of, and why the next is not the one behind it, if it is not.
     var toldSeq: UInt64 = 0
     var gapReason: GapReason?
-    /// In the worker's list of rooms with something to commit.
-    var isListedForCommit = false
+    /// In the table's list of rooms with something to commit.
+    private var isListedForCommit = false
     var wasOpened = false
     /// Members that came while the room had no place yet, because the store was away, and what they had.
     var unplaced: [(info: ConnectionInfo, position: Position?, at: Int)] = []
-    /// Members that sent a provisional message of theirs again: that counts as having seen it.
-    var repeaters: [(info: ConnectionInfo, number: UInt64)] = []
     /// Our own messages among what is read at the first opening, by seq: who is in has seen them without a place.
     var placed: [UInt64: Submission] = [:]
-    /// Messages that were delivered without a place and have none yet.
-    var provisionalCount = 0
-    /// Members that came while provisional messages waited, and the number of the first that they saw.
-    var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
+    var provisionals = ProvisionalMessages()
 
     init(_ home: RoomOwner, _ replication: Replication) {
         self.home = home
@@ -63,38 +55,34 @@ final class SharedRoom {
                 storedOneOf: { [unowned replication] in replication.storedOneOf },
                 makeEpoch: { [unowned core] in core.makeID() }),
             commitLatency: core.counters.store.commitLatency)
-        let follower = ReplicaDriver(
+        let replica = ReplicaDriver(
             questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
-        let channel = LogChannel(follower, presence: self, notices: self)
-        self.follower = follower
+        let channel = LogChannel(replica, presence: self, notices: facts)
+        self.replica = replica
         self.channel = channel
-        presence = ClusterPresence(channel, core, replication, delegate: self)
+        users.begin(channel, replication)
         channel.open()
         if replication.isStoreAway { becameReady() }
     }
 
     /// Ends it; nobody is in and nothing waits.
     func end() {
-        follower?.close()
+        replica?.close()
         channel?.close()
-        presence?.end()
+        users.presence?.end()
     }
 
     // MARK: Members
 
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        if isReady, isImpatient || follower?.log.mayLetIn != false { return false }
-        arrivals.append((info, position, core.loop.now))
+        if isReady, isImpatient || replica?.log.mayLetIn != false { return false }
+        arrivals.append(Arrivals.Arrival(info: info, position: position, since: core.loop.now))
         return true
     }
 
     /// An arrival that was delayed has gone; false when there was none.
-    func forgetArrival(_ info: ConnectionInfo) -> Bool {
-        guard let index = arrivals.firstIndex(where: { $0.info === info }) else { return false }
-        arrivals.remove(at: index)
-        return true
-    }
+    func forgetArrival(_ info: ConnectionInfo) -> Bool { arrivals.remove(info) }
 
     /// A connection came in.
     func joined(_ info: ConnectionInfo, from position: Position?) {
@@ -106,21 +94,20 @@ final class SharedRoom {
 
     /// A connection has caught up. It has not seen the provisional messages that wait.
     func wentLive(_ info: ConnectionInfo) {
-        guard let follower, provisionalCount > 0 else { return }
-        lateMembers.append((info, follower.log.submissions.nextNumber))
+        guard let replica else { return }
+        provisionals.wentLive(info, next: replica.log.submissions.nextNumber)
     }
 
     /// A connection is no longer in.
     func departed(_ info: ConnectionInfo) {
         if !unplaced.isEmpty { unplaced.removeAll { $0.info === info } }
-        if !lateMembers.isEmpty { lateMembers.removeAll { $0.info === info } }
-        if !repeaters.isEmpty { repeaters.removeAll { $0.info === info } }
+        provisionals.departed(info)
     }
 
     /// Lets those in who wait.
     func becameReady() {
         isReady = true
-        letIn(takeArrivals())
+        letIn(arrivals.take())
         let works = waiting
         waiting = []
         for work in works { work() }
@@ -131,13 +118,6 @@ final class SharedRoom {
         if isReady { work() } else { waiting.append(work) }
     }
 
-    /// Takes those out who wait to be let in since a time (loop milliseconds) or longer.
-    func takeArrivals(since latest: Int = .max) -> [(info: ConnectionInfo, position: Position?, since: Int)] {
-        let taken = arrivals.filter { $0.since <= latest }
-        arrivals.removeAll { $0.since <= latest }
-        return taken
-    }
-
     /// Whether the room can be dropped: nobody waits for anything here.
     var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && !isWaiting }
 
@@ -145,9 +125,9 @@ final class SharedRoom {
 
     /// Takes a message to be committed; false when it can only be kept here, and too much is kept already.
     func submit(_ submission: Submission) -> Bool {
-        guard let follower else { return false }
-        guard follower.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
-        if follower.log.hasUnsent, !isListedForCommit {
+        guard let replica else { return false }
+        guard replica.submit(submission, mayKeep: replication.outbox.hasRoom(for: submission)) else { return false }
+        if replica.log.hasUnsent, !isListedForCommit {
             isListedForCommit = true
             table.commitLater(self)
         }
@@ -157,32 +137,32 @@ final class SharedRoom {
     /// At the end of a turn: sends what was submitted in it.
     func commitSubmitted() {
         isListedForCommit = false
-        follower?.flush()
+        replica?.flush()
     }
 
     /// Every two seconds: sees to it that the store does not forget a room that somebody is in, and looks after a lost
     /// last publication.
     func poll(isActive: Bool) {
         letInAtLast()
-        if !home.room.isEmpty { follower?.refresh(at: core.loop.now) }
-        if isActive || isWaiting { follower?.poll(at: core.loop.now) }
+        if !home.room.isEmpty { replica?.refresh(at: core.loop.now) }
+        if isActive || isWaiting { replica?.poll(at: core.loop.now) }
     }
 
     /// Own messages have no place yet.
-    var isWaiting: Bool { (follower?.log.submissions.count ?? 0) > 0 }
+    var isWaiting: Bool { (replica?.log.submissions.count ?? 0) > 0 }
 
     /// Lets those in who wait for the room to be in step, when it is.
     func letIn() {
-        if isReady, !arrivals.isEmpty, follower?.log.mayLetIn == true { letIn(takeArrivals()) }
+        if isReady, !arrivals.isEmpty, replica?.log.mayLetIn == true { letIn(arrivals.take()) }
     }
 
     /// Lets those in who have waited for a room that does not get in step.
     private func letInAtLast() {
         guard isReady, !arrivals.isEmpty else { return }
-        letIn(takeArrivals(since: core.loop.now - ReplicaDriver.patienceMilliseconds))
+        letIn(arrivals.take(since: core.loop.now - ReplicaDriver.patienceMilliseconds))
     }
 
-    private func letIn(_ taken: [(info: ConnectionInfo, position: Position?, since: Int)]) {
+    private func letIn(_ taken: [Arrivals.Arrival]) {
         isImpatient = true
         for arrival in taken { home.join(arrival.info, from: arrival.position) }
         isImpatient = false
@@ -191,18 +171,34 @@ final class SharedRoom {
     // MARK: The store
 
     func storeLost() {
-        follower?.storeLost()
+        replica?.storeLost()
         if isReady { letIn() } else { becameReady() }
     }
 
-    func storeReturned() { follower?.storeReturned() }
+    func storeReturned() { replica?.storeReturned() }
 
     /// Whether somebody who has seen a former history up to `position` has seen a message there.
     func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
-        follower?.log.wasSeen(body, upTo: position) ?? false
+        replica?.log.wasSeen(body, upTo: position) ?? false
     }
 
-    // MARK: Telling authors
+    /// The room was deleted, here or elsewhere: its members go, and what waits for a place in it gets none.
+    func deleted() {
+        // It holds this room, and lets go of it now.
+        let home = home
+        guard table.find(home.room.id) === home else { return }
+        let waiting = replica?.withdrawAll() ?? []
+        let arrivals = arrivals.take()
+        for submission in waiting {
+            if submission.isProvisional { replication.outbox.removed(submission) }
+            home.refuse(submission, "the room was deleted before the message had its place")
+        }
+        let (table, id) = (table, home.room.id)
+        _ = table.drop(id)
+        for arrival in arrivals { table.open(id).join(arrival.info, from: arrival.position) }
+    }
+
+    // MARK: Authors
 
     /// What is known of a message's place.
     struct Place {
@@ -226,5 +222,16 @@ final class SharedRoom {
         writeAck(submission, place)
         let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
         home.notify(author, status: status, length: length)
+    }
+}
+
+extension ReplicatedRoom: PresenceObserver {
+    func presenceTold(_ change: RoomPresence.Change) { users.presence?.told(change) }
+
+    func presenceRead(_ entries: [RoomPresence.Change]?) {
+        if let entries { users.presence?.wasRead(entries) }
+        guard !isReady else { return }
+        FirstPlacing(replicated: self).placeMembers()
+        becameReady()
     }
 }

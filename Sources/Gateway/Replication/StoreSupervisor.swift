@@ -5,7 +5,7 @@ import NetworkIO
 import RedisLink
 
 /// What a loop's owner is told of its way to Redis, on the loop's thread.
-protocol StoreLinkOwner: AnyObject {
+protocol StoreObserver: AnyObject {
     /// Messages that are kept until the store has them.
     var messagesKept: Int { get }
     /// The store can't be reached.
@@ -18,7 +18,7 @@ protocol StoreLinkOwner: AnyObject {
 /// Begins with `start`.
 ///
 /// Thread: the loop's.
-final class StoreLink {
+final class StoreSupervisor {
     let store: RedisStore
     private(set) var health: StoreHealth
     private let client: RedisClient
@@ -26,7 +26,7 @@ final class StoreLink {
     private let counters: StoreCounters
     private let loop: EventLoop
     private let logger: Logger
-    weak var owner: (any StoreLinkOwner)?
+    weak var owner: (any StoreObserver)?
     private var random: FastRandom
     /// For how long the oldest reply has been due, as of the last tick.
     private var oldestOutstanding: Int?
@@ -40,7 +40,7 @@ final class StoreLink {
     ///   - seed: for the waits between attempts: a random number.
     init(
         _ options: RedisOptions, scripts: [StoreScript], loop: EventLoop, logger: Logger, seed: UInt64,
-        counters: StoreCounters, owner: (any StoreLinkOwner)?
+        counters: StoreCounters, owner: (any StoreObserver)?
     ) {
         self.scripts = scripts
         self.loop = loop
@@ -113,7 +113,7 @@ final class StoreLink {
     }
 }
 
-extension StoreLink: RedisClientDelegate {
+extension StoreSupervisor: RedisClientDelegate {
     func redisConnected(runID: String?) {
         if connections > 0 { counters.reconnects.add(1) }
         connections += 1

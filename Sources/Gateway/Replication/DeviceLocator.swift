@@ -2,16 +2,10 @@ import ControlPlane
 import Foundations
 import Rooms
 
-/// In which rooms a user is with one device, as one node says it.
-struct Whereabouts: Sendable, Equatable {
-    let device: Identifier
-    let rooms: [Identifier]
-}
-
 /// What a worker asks the other nodes about users, and waits for. A node answers on the asking worker's own channel.
 ///
 /// Thread: the worker's.
-final class WhereaboutsDesk {
+final class DeviceLocator {
     /// How long nodes have to answer; without an answer the rooms of their devices are not known.
     private static let patienceMilliseconds = 1_000
 

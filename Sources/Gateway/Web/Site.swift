@@ -24,16 +24,8 @@ package struct Site: Sendable {
         self.responses = responses
     }
 
-    /// The answer with this file.
-    func file(_ name: String) -> Reply {
-        .now(responses[name] ?? .error(404, "not_found", "there is no file \(name)"))
-    }
-
-    /// `GET /chat/{room_id}`: one page for all rooms; it reads the room from its address.
-    func chatPage(_ call: HTTPCall) throws(APIFault) -> Reply {
-        _ = try call.identifier("room_id", at: 0)
-        return file("chat.html")
-    }
+    /// The answer with this file; nil when there is none.
+    func file(_ name: String) -> HTTPResponse? { responses[name] }
 
     private static func mediaType(of name: String) -> String {
         switch name.split(separator: ".").last {

@@ -10,7 +10,7 @@ final class ControlLink {
     /// nil in single mode, as `link`.
     private let registry: NodeRegistry?
     private let janitor: Janitor?
-    private let link: StoreLink?
+    private let link: StoreSupervisor?
 
     /// Begins with `start`.
     init(context: NodeContext, loop: EventLoop) {
@@ -22,7 +22,7 @@ final class ControlLink {
         var logger = context.logger
         logger[metadataKey: "worker"] = "control"
         let seed = Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        let link = StoreLink(
+        let link = StoreSupervisor(
             options, scripts: [Beat.script, Sweep.script] + LockScripts.all, loop: loop, logger: logger, seed: seed,
             counters: context.controlStore, owner: nil)
         locks = NodeLocks(link.store, context: context)
@@ -65,7 +65,7 @@ final class ControlLink {
     }
 }
 
-extension ControlLink: StoreLinkOwner {
+extension ControlLink: StoreObserver {
     var messagesKept: Int { 0 }
 
     func storeLost() {

@@ -4,7 +4,7 @@ import Rooms
 import WireProtocol
 
 // What the shared log says reaches the members here.
-extension SharedRoom: ReplicaObserver {
+extension ReplicatedRoom: ReplicaObserver {
     var seenEntries: [SeenEntry] { home.room.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
@@ -26,15 +26,15 @@ extension SharedRoom: ReplicaObserver {
 
     func caughtUp() {
         // The first arrivals wait for that, too: they are told their marks, and how many users there are.
-        readFacts()
-        presence?.read()
+        facts.read()
+        users.presence?.read()
         tellGapIfQuiet()
         letIn()
     }
 
     /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
     private func tellGapIfQuiet() {
-        guard gapReason != nil, follower?.log.isQuiet == true else { return }
+        guard gapReason != nil, replica?.log.isQuiet == true else { return }
         tellGap(before: home.room.log.newestSeq + 1)
         toldSeq = home.room.log.newestSeq
     }
@@ -68,58 +68,6 @@ extension SharedRoom: ReplicaObserver {
         tell(own.author, own, placeOf(own, seq, body), length: isSeen ? 0 : frame.length)
     }
 
-    /// The room has its place and its history: members that came before get what they missed of it.
-    func placeMembers() {
-        let members = unplaced
-        unplaced = []
-        for (info, position, time) in members {
-            let log = home.room.log
-            // For them the epoch is another one than they were told, whatever they had.
-            let replayAfter = position.map { ResumePlan(from: $0, in: log).replayAfter } ?? lastSeq(before: time)
-            var reached = (log.firstSeq(after: replayAfter) ?? log.newestSeq + 1) - 1
-            var replay = [gapFrame(before: reached + 1, .epochChanged)]
-            for entry in log.entries(after: replayAfter, countMax: .max, byteCountMax: .max) {
-                if entry.seq > reached + 1 { replay.append(gapFrame(before: entry.seq, .notStored)) }
-                replay.append(replayed(entry, to: info))
-                reached = entry.seq
-            }
-            if log.newestSeq > reached { replay.append(gapFrame(before: log.newestSeq + 1, .notStored)) }
-            home.flush()
-            core.send(.replay(replay), to: info)
-        }
-        placed = [:]
-        forgetLateMembers()
-    }
-
-    private func gapFrame(before seq: UInt64, _ reason: GapReason) -> ReplayedFrame {
-        core.writer.gap(
-            room: home.room.id, epoch: home.room.log.epoch, nextSeq: seq, reason: reason.rawValue)
-        return .frame(core.writtenFrame())
-    }
-
-    /// An entry of the history as a member gets it that came before the room had its place.
-    private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> ReplayedFrame {
-        guard let own = placed[entry.seq] else { return .frame(entry.frame) }
-        if own.isProvisional {
-            guard hasSeen(own, info) else { return .frame(entry.frame) }
-            return .frame(confirmFrame(own, epoch: home.room.log.epoch, seq: entry.seq))
-        }
-        guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }
-        let body = home.room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
-        writeAck(own, placeOf(own, entry.seq, Array(body)))
-        return .ack(core.writtenFrame(), message: entry.frame)
-    }
-
-    /// Clocks of nodes may differ by so much.
-    private static let clockToleranceMilliseconds = 5_000
-
-    /// The newest entry that is older than a moment: who came then without a position has seen nothing behind it.
-    private func lastSeq(before time: Int) -> UInt64 {
-        let oldest = time - Self.clockToleranceMilliseconds
-        let last = home.room.findBody { body in body.withUnsafeBytes(MessageBody.time).map { $0 < oldest } ?? false }
-        return last?.seq ?? home.room.log.oldestSeq - 1
-    }
-
     /// A message of this node was in the history that is read at the first opening.
     private func ownIsHistory(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) {
         placed[seq] = own
@@ -130,29 +78,16 @@ extension SharedRoom: ReplicaObserver {
     }
 
     /// The place of a message that was committed with this body.
-    private func placeOf(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) -> Place {
+    func placeOf(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) -> Place {
         let isFirst = own.body == body
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
         return Place(
             position: Position(epoch: home.room.log.epoch, seq: seq), time: time, isRepetition: !isFirst)
     }
 
-    /// Whether a member was there when a provisional message was delivered.
-    private func hasSeen(_ own: Submission, _ info: ConnectionInfo) -> Bool {
-        guard let number = own.number else { return false }
-        if repeaters.contains(where: { $0.info === info && $0.number == number }) { return true }
-        return !lateMembers.contains { $0.info === info && number < $0.firstSeen }
-    }
-
     private func provisionalEnded(_ own: Submission) {
-        provisionalCount -= 1
+        provisionals.ended()
         replication.outbox.removed(own)
-    }
-
-    private func forgetLateMembers() {
-        guard provisionalCount == 0 else { return }
-        lateMembers = []
-        repeaters = []
     }
 
     /// What members saw without a place has one. Who came later gets the message itself.
@@ -161,16 +96,16 @@ extension SharedRoom: ReplicaObserver {
         let confirm = confirmFrame(own, epoch: home.room.log.epoch, seq: seq)
         let batch = home.openBatch()
         batch.append(confirm)
-        for late in lateMembers where !hasSeen(own, late.info) {
-            batch.cut(for: late.info, length: confirm.length, replacement: message)
+        for late in provisionals.membersWithout(own) {
+            batch.cut(for: late, length: confirm.length, replacement: message)
         }
         if case .connection(let author) = own.author, !home.room.isIn(author) {
             batch.cut(for: author, length: confirm.length, replacement: confirm)
         }
-        forgetLateMembers()
+        provisionals.forgetMembersIfDone()
     }
 
-    private func confirmFrame(_ own: Submission, epoch: String, seq: UInt64) -> FrameSlice {
+    func confirmFrame(_ own: Submission, epoch: String, seq: UInt64) -> FrameSlice {
         own.rawID.withUnsafeBytes { id in
             core.writer.confirm(room: home.room.id, epoch: epoch, user: own.user, id: id, seq: seq)
         }
@@ -204,7 +139,7 @@ extension SharedRoom: ReplicaObserver {
 
     func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
         if case .connection(let info) = submission.author, let number = waiting.number {
-            repeaters.append((info, number))
+            provisionals.repeated(info, number)
         }
         tell(submission.author, submission, Place(position: nil, time: waiting.time, isRepetition: true))
     }
@@ -215,7 +150,7 @@ extension SharedRoom: ReplicaObserver {
         home.openBatch().append(message: frame)
         core.counters.provisional.add(1)
         replication.outbox.added(submission)
-        provisionalCount += 1
+        provisionals.delivered()
         let place = Place(position: nil, time: submission.time)
         tell(submission.author, submission, place, length: frame.length)
     }
@@ -226,7 +161,7 @@ extension SharedRoom: ReplicaObserver {
             // It was committed elsewhere, and this node never saw where.
             provisionalEnded(submission)
             home.openBatch().append(confirmFrame(submission, epoch: first.epoch, seq: first.seq))
-            return forgetLateMembers()
+            return provisionals.forgetMembersIfDone()
         }
         tell(submission.author, submission, Place(position: first, time: time, isRepetition: true))
     }

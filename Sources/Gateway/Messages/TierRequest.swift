@@ -8,12 +8,12 @@ struct TierRequest: Sendable {
     let responder: Responder
 
     /// Answers with the governor's state after the request. On the control thread.
-    func answer(_ report: GovernorReport, by context: NodeContext) {
+    func answer(_ report: GovernorReport, by sender: some MailSender) {
         var writer = JSONWriter()
         writer.beginObject()
         writer.member("tier", report.tier.name)
         writer.member("pinned", report.isPinned)
         writer.endObject()
-        responder.answer(.json(200, writer.array), by: context)
+        responder.answer(.json(200, writer.array), by: sender)
     }
 }
