@@ -1,8 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
-// Imports point down only; C is reached through the doors at the end.
+// Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO -> WireProtocol, Rooms,
+// ControlPlane -> Foundations. Imports point down only; C is reached through the doors at the end.
 
 // Optimised code leaves out the run-time checks of exclusive access (docs/decisions/0006-exclusivity-checks.md);
 // debug builds, with which the tests run, have them.

@@ -178,8 +178,8 @@ extension Loader {
         dialMore()
     }
 
-    /// After how long the server wants to see a client again, if it does: what it says with the close codes that shed load
-    /// (PROTOCOL: close codes), or some seconds after a 503.
+    /// After how long the server wants to see a client again, if it does: what it says with the close codes that shed
+    /// load (PROTOCOL: close codes), or some seconds after a 503.
     private static func retryMilliseconds(_ end: WebSocketClientEnd) -> Int? {
         switch end {
         case .refused(503): return Int.random(in: 1_000...5_000)

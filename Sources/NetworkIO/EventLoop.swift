@@ -53,7 +53,8 @@ public final class EventLoop {
     private let check: UnsafeMutablePointer<uv_check_t>
     private let releaseTimer: UnsafeMutablePointer<uv_timer_t>
     let epoll: Int32
-    /// A set of its own for sockets that are served at once whatever the load: connections to what the node itself needs.
+    /// A set of its own for sockets that are served at once whatever the load: connections to what the node itself
+    /// needs.
     let urgentEpoll: Int32
     private let urgentPoll: UnsafeMutablePointer<uv_poll_t>
     private var probe: QueueProbe
@@ -182,9 +183,9 @@ public final class EventLoop {
 
     /// How far apart the rounds are in which the loop reads and writes, in milliseconds; 0: it does so as things come.
     ///
-    /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs the
-    /// same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and timers go
-    /// on as they come; what they cause for patient sockets waits for the round.
+    /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs
+    /// the same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and
+    /// timers go on as they come; what they cause for patient sockets waits for the round.
     package var roundMilliseconds: Int = 0 {
         didSet {
             guard roundMilliseconds != oldValue else { return }

@@ -29,8 +29,8 @@ package struct ListeningSocket: Sendable {
         return sockets
     }
 
-    /// A port of 127.0.0.1 that nobody has now, for a program that is to be told where to listen. It is below those that
-    /// Linux gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
+    /// A port of 127.0.0.1 that nobody has now, for a program that is to be told where to listen. It is below those
+    /// that Linux gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
     /// - Throws: `SystemError` when a hundred are taken.
     package static func freeLoopbackPort() throws(SystemError) -> UInt16 {
         var fault: SystemError?
@@ -56,8 +56,8 @@ package struct ListeningSocket: Sendable {
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
-        // Accepted sockets inherit it (tcp(7) on Linux): what is written leaves at once. Batches are made in a loop's turn,
-        // not by waiting for a peer's delayed ACK of 40 ms.
+        // Accepted sockets inherit it (tcp(7) on Linux): what is written leaves at once. Batches are made in a loop's
+        // turn, not by waiting for a peer's delayed ACK of 40 ms.
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size)
         if sharedFromTheStart { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) }
         guard sluice_bind(descriptor, &address.storage, address.length) == 0 else {

@@ -23,7 +23,8 @@ open class Socket {
     package internal(set) var slot: UInt32 = 0
     /// Tells this socket from others that have the slot before or after it.
     var generation: UInt32 = 0
-    // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can be.
+    // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
+    // be.
     /// What waits to be written.
     private var output = OutputQueue()
     private var descriptor: Int32

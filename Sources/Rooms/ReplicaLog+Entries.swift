@@ -62,7 +62,8 @@ extension ReplicaLog {
         case repeated(Repetition)
         /// Entries up to `seq` will not come: the store has them no longer.
         case skipped(to: UInt64)
-        /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was missed.
+        /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was
+        /// missed.
         case passedUnstored(upTo: UInt64)
         /// Publish a fence of that name on the log's channel.
         case fence(Ticket, name: String)
@@ -70,8 +71,8 @@ extension ReplicaLog {
         case read(Ticket, after: UInt64)
         /// Commit these bodies again, in their order.
         case restore(Ticket, [[UInt8]])
-        /// All that the store had when the log was opened has come. Commit these bodies again, in their order and before
-        /// what waits.
+        /// All that the store had when the log was opened has come. Commit these bodies again, in their order and
+        /// before what waits.
         case caughtUp(Ticket, restoring: [[UInt8]])
     }
 

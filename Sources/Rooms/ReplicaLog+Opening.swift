@@ -75,8 +75,8 @@ extension ReplicaLog {
         package let skippedTo: UInt64?
     }
 
-    /// Entries were read, and behind them the epoch, as entries do not say of which history they are: no epoch comes back,
-    /// so the one that is there afterwards was there before.
+    /// Entries were read, and behind them the epoch, as entries do not say of which history they are: no epoch comes
+    /// back, so the one that is there afterwards was there before.
     /// - Parameter seen: what members have seen of the history so far; called when another one begins.
     package mutating func rangeRead(
         _ entries: [Entry], of readEpoch: String?, for ticket: Ticket, seen: () -> [SeenEntry]

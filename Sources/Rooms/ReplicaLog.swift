@@ -3,11 +3,11 @@ import Foundations
 /// How this node follows a log that all nodes share, a room's or an inbox's: how far it has come, which of its own
 /// messages have no place yet, and what it must ask the store for next.
 ///
-/// The store is the truth. Whatever tells of an entry (the answer to an own commit, a publication, a range that was read)
-/// comes to `entryHeard`, in any order and any number of times; the machine gives each entry out once, in order. Pure:
-/// time, names and limits come in, effects are results. One method per event; its result says what the driver must do.
-/// After a result that gives something out, the driver calls `advanced` until nothing is left, so that the machine never
-/// claims more than its observer has. Thread: the home's.
+/// The store is the truth. Whatever tells of an entry (the answer to an own commit, a publication, a range that was
+/// read) comes to `entryHeard`, in any order and any number of times; the machine gives each entry out once, in order.
+/// Pure: time, names and limits come in, effects are results. One method per event; its result says what the driver
+/// must do. After a result that gives something out, the driver calls `advanced` until nothing is left, so that the
+/// machine never claims more than its observer has. Thread: the home's.
 package struct ReplicaLog: ~Copyable {
     /// What all logs of a node have in common.
     package struct Limits: Sendable {
@@ -144,8 +144,8 @@ package struct ReplicaLog: ~Copyable {
         case open(Ticket)
     }
 
-    /// Some time has passed, a second or two since the last look (loop milliseconds). The last publication of all may have
-    /// been lost: what a look finds must be here by the next one.
+    /// Some time has passed, a second or two since the last look (loop milliseconds). The last publication of all may
+    /// have been lost: what a look finds must be here by the next one.
     package mutating func polled(at now: Int) -> Polled {
         former.expire(at: now, after: limits.dedupeMilliseconds)
         switch state {

@@ -16,8 +16,8 @@ package struct Interruption: Error {
 
 /// The one loop of a demo or a drill. It runs where something is waited for, so that a scene reads from top to bottom.
 ///
-/// A first SIGINT, SIGTERM or SIGHUP ends the wait that is under way with an `Interruption`; a second ends the process at
-/// once, and what was started with it.
+/// A first SIGINT, SIGTERM or SIGHUP ends the wait that is under way with an `Interruption`; a second ends the process
+/// at once, and what was started with it.
 package final class Stage: EventLoopDelegate {
     /// How often a condition is looked at when nothing happens on a socket.
     private static let lookMilliseconds = 10

@@ -3,15 +3,15 @@ import Foundations
 /// Which absent users are sent messages right now, and for whom a push is due: one for each burst of messages, a while
 /// after its first one, so that it counts what comes together and that a device may come or ack before.
 ///
-/// Pure: times are milliseconds of one monotonic clock, which never falls from one call to the next. Thread: the worker's
-/// whose users these are.
+/// Pure: times are milliseconds of one monotonic clock, which never falls from one call to the next. Thread: the
+/// worker's whose users these are.
 package struct PushBursts: Sendable {
     /// A burst is over when no message came for so long. As long as a person takes to be interested again.
     package static let quietMilliseconds = 60_000
     /// From a burst's first message to its push. Longer than a client takes to reconnect, and nobody minds it.
     package static let delayMilliseconds = 2_000
-    /// Users that are remembered; of more, the one whose burst began longest ago is forgotten, and its next message begins
-    /// another.
+    /// Users that are remembered; of more, the one whose burst began longest ago is forgotten, and its next message
+    /// begins another.
     package static let usersMax = 100_000
 
     private struct Burst {

@@ -13,7 +13,8 @@ package enum StoreOperation: Sendable {
     /// EXISTS: how many of the keys are there. Needs one key at least.
     case exists(keys: [[UInt8]])
     /// SCAN: where the next part begins, "0" at the end, and keys of this part that begin and end so. A key may come
-    /// twice; one that is there all the time comes. `count` is a hint. Neither part may contain a character of patterns.
+    /// twice; one that is there all the time comes. `count` is a hint. Neither part may contain a character of
+    /// patterns.
     case scan(cursor: [UInt8], prefix: [UInt8], suffix: [UInt8], count: Int)
     /// PEXPIRE: 1, or 0 when there is no such key. A span of 0 or less deletes the key.
     case expire(key: [UInt8], milliseconds: Int)

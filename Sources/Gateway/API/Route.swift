@@ -1,7 +1,8 @@
 import Foundations
 import WireProtocol
 
-/// One path and method of the HTTP API, and its handler. `/openapi.json` lists just these; a test holds the two together.
+/// One path and method of the HTTP API, and its handler. `/openapi.json` lists just these; a test holds the two
+/// together.
 struct Route: Sendable {
     typealias Handler = @Sendable (any APIServices, HTTPCall) throws(APIFault) -> Reply
 

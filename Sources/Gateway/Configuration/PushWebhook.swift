@@ -22,7 +22,8 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
 
     /// What is allowed, as a sentence part.
     package static let rule = "http://host[:port][/path][?query]"
-    /// The same of the secret. Longer than SHA-256's block a key gains nothing (RFC 2104 §3); this is room for any form.
+    /// The same of the secret. Longer than SHA-256's block a key gains nothing (RFC 2104 §3); this is room for any
+    /// form.
     package static let secretRule = "1 to 1024 bytes, together with PUSH_WEBHOOK_URL"
     private static let secretBytesMax = 1024
     private static let portDefault: UInt16 = 80

@@ -16,7 +16,8 @@ protocol ChatTransport: Recipient {
 
     /// Counts a refused frame; true when it makes a flood.
     func countRefusal() -> Bool
-    /// The members of the room that a frame means: the one it names, or the URL's; nil when the connection is not in it.
+    /// The members of the room that a frame means: the one it names, or the URL's; nil when the connection is not in
+    /// it.
     func target(_ named: Identifier?) -> LocalMembers<Self>?
     /// Asks to come into a further room; input waits for the answer.
     func join(_ room: Identifier, from position: Position?)

@@ -171,8 +171,8 @@ final class Connection: Socket, Recipient {
         set { if extras != nil || newValue != nil { openExtras().countedAddress = newValue } }
     }
 
-    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate yet
-    /// does nothing wrong.
+    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
+    /// yet does nothing wrong.
     func countRefusal() -> Bool {
         let extras = openExtras()
         var flood = extras.flood ?? FloodCounter()

@@ -2,7 +2,8 @@ import ControlPlane
 import NetworkIO
 
 /// The control thread's way to what the cluster shares, and what the node does there: its record among the nodes, its
-/// locks, and, if it is its turn, clearing away what dead nodes left. In single mode there is nothing but the locks, in the node's own memory.
+/// locks, and, if it is its turn, clearing away what dead nodes left. In single mode there is nothing but the locks, in
+/// the node's own memory.
 ///
 /// Thread: the control loop's.
 final class ControlLink {

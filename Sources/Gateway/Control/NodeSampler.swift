@@ -1,8 +1,8 @@
 import ControlPlane
 import NetworkIO
 
-/// Takes the samples that the governor decides on: from the kernel's files, and from what the workers count. No worker is
-/// asked, so one that stands still is seen instead of waited for.
+/// Takes the samples that the governor decides on: from the kernel's files, and from what the workers count. No worker
+/// is asked, so one that stands still is seen instead of waited for.
 ///
 /// Thread: the control loop's.
 final class NodeSampler {
@@ -108,8 +108,8 @@ final class NodeSampler {
         }.max()
     }
 
-    /// Frames that were refused since the start as they were over a rate that a tier had lowered. Some would have been over
-    /// the configured one, too; which, is not known.
+    /// Frames that were refused since the start as they were over a rate that a tier had lowered. Some would have been
+    /// over the configured one, too; which, is not known.
     private func refusedByTier() -> Int {
         let total = context.counters.reduce(0) { $0 + $1.count(.rateLimited) }
         if context.governor.current.tierInEffect > .normal { overRate.byTier += total - overRate.total }

@@ -1,8 +1,8 @@
 import NetworkIO
 
-/// How many descriptors the process has open: connections come and go all the time and are counted anyway; what else there
-/// is changes little, and is found by counting all of them now and then, as a folder of many thousand entries is dear to
-/// read.
+/// How many descriptors the process has open: connections come and go all the time and are counted anyway; what else
+/// there is changes little, and is found by counting all of them now and then, as a folder of many thousand entries is
+/// dear to read.
 struct OpenFileCount {
     private static let recountMilliseconds = 10_000
 

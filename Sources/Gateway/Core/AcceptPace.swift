@@ -1,8 +1,8 @@
 /// How many new connections a worker takes from its listener per tick.
 ///
-/// After a start everybody who was on the node before it comes at once, to rooms that are not open and caches that are cold:
-/// the rate begins low and doubles each second; who waits stands in the kernel's backlog and is not refused. A value; times
-/// are loop milliseconds.
+/// After a start everybody who was on the node before it comes at once, to rooms that are not open and caches that are
+/// cold: the rate begins low and doubles each second; who waits stands in the kernel's backlog and is not refused. A
+/// value; times are loop milliseconds.
 struct AcceptPace {
     /// Connections per second and worker in the first second.
     private static let firstRate = 1_000

@@ -53,8 +53,8 @@ struct LoadControl {
         answers = ResponseCache()
     }
 
-    /// What the inner controller does, when that is to be logged: that it begins to shed, and that it ends, but not more
-    /// often than every ten seconds.
+    /// What the inner controller does, when that is to be logged: that it begins to shed, and that it ends, but not
+    /// more often than every ten seconds.
     mutating func stepToLog(at now: Int) -> Bool? {
         let isShedding = controller.admission.isShedding
         guard isShedding != loggedShedding, now - loggedAt >= 10_000 else { return nil }

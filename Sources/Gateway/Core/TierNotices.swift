@@ -1,7 +1,7 @@
 import ControlPlane
 
-/// Which connections are still to be told of a change of tier: all of a worker's, spread over two seconds, so that telling is
-/// no load of its own.
+/// Which connections are still to be told of a change of tier: all of a worker's, spread over two seconds, so that
+/// telling is no load of its own.
 struct TierNotices {
     /// Ticks of the loop over which a change is told: two seconds.
     private static let ticks = 8

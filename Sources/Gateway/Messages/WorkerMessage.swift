@@ -72,8 +72,8 @@ package enum RoomQuestion: Sendable {
 
 /// A question to a user's home.
 package enum UserRequest: Sendable {
-    /// A connection wants to be one of the user's. Answered by `OpeningNotice.attached`, `refused` or `replaced`, unless
-    /// the connection has gone.
+    /// A connection wants to be one of the user's. Answered by `OpeningNotice.attached`, `refused` or `replaced`,
+    /// unless the connection has gone.
     case attach(Arrival)
     /// The connection of an arrival that had to wait is still there (`OpeningNotice.confirm`). Answered as `attach`.
     case attachConfirmed(Arrival, at: Int, WelcomeFrame.SessionState)

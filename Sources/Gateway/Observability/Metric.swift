@@ -1,5 +1,5 @@
-/// Everything that `GET /metrics` says: one case per metric, in the order of the answer. Names that dashboards rely on stay;
-/// the table of docs/monitoring.md is made of these, and a test holds it equal.
+/// Everything that `GET /metrics` says: one case per metric, in the order of the answer. Names that dashboards rely on
+/// stay; the table of docs/monitoring.md is made of these, and a test holds it equal.
 ///
 /// Label values come from enumerations or from what the machine has (workers, signals), never from rooms, users or
 /// addresses: a node has the same few hundred series whoever uses it.

@@ -1,8 +1,8 @@
 import Foundations
 
 /// Writes Prometheus' text format, version 0.0.4
-/// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format): families of samples, each with HELP
-/// and TYPE once.
+/// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format): families of samples, each with
+/// HELP and TYPE once.
 package struct MetricsText {
     package static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -3,18 +3,18 @@ import Rooms
 
 /// Connections that wait for their room to be in step with its log. A value of the room's sequencer.
 struct Arrivals {
-    struct Arrival {
+    struct Waiting {
         let info: ConnectionInfo
         let position: Position?
         /// Loop milliseconds.
         let since: Int
     }
 
-    private var waiting: [Arrival] = []
+    private var waiting: [Waiting] = []
 
     var isEmpty: Bool { waiting.isEmpty }
 
-    mutating func append(_ arrival: Arrival) { waiting.append(arrival) }
+    mutating func append(_ arrival: Waiting) { waiting.append(arrival) }
 
     /// One has gone; false when it did not wait.
     mutating func remove(_ info: ConnectionInfo) -> Bool {
@@ -24,7 +24,7 @@ struct Arrivals {
     }
 
     /// Takes those out that wait since a time (loop milliseconds) or longer.
-    mutating func take(since latest: Int = .max) -> [Arrival] {
+    mutating func take(since latest: Int = .max) -> [Waiting] {
         let taken = waiting.filter { $0.since <= latest }
         waiting.removeAll { $0.since <= latest }
         return taken

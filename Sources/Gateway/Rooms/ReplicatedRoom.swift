@@ -77,7 +77,7 @@ final class ReplicatedRoom {
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
         if isReady, isImpatient || replica?.log.mayLetIn != false { return false }
-        arrivals.append(Arrivals.Arrival(info: info, position: position, since: core.loop.now))
+        arrivals.append(Arrivals.Waiting(info: info, position: position, since: core.loop.now))
         return true
     }
 
@@ -162,7 +162,7 @@ final class ReplicatedRoom {
         letIn(arrivals.take(since: core.loop.now - ReplicaDriver.patienceMilliseconds))
     }
 
-    private func letIn(_ taken: [Arrivals.Arrival]) {
+    private func letIn(_ taken: [Arrivals.Waiting]) {
         isImpatient = true
         for arrival in taken { home.join(arrival.info, from: arrival.position) }
         isImpatient = false

@@ -27,7 +27,8 @@ extension RoomBatch {
         if !isSmaller { compressed.removeAll() }
     }
 
-    /// Finds the places of the cuts that begin at `position`. A cut holds one frame, the one that begins there, or none.
+    /// Finds the places of the cuts that begin at `position`. A cut holds one frame, the one that begins there, or
+    /// none.
     private func placeCuts(from next: inout Int, at position: Int, frameLength: Int) {
         while next < cuts.count, cuts[next].start == position {
             let start = compressed.byteCount

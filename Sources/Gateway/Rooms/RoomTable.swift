@@ -12,7 +12,8 @@ final class RoomTable {
     private static let expiriesPerSecond = 10_000
     /// Rooms without anybody in that are kept per worker; beyond, the one that is idle longest goes.
     private static let emptyRoomsMax = 100_000
-    /// How long a replicated room that nobody is in is still followed, so that one who comes back at once finds it ready.
+    /// How long a replicated room that nobody is in is still followed, so that one who comes back at once finds it
+    /// ready.
     private static let lingerMilliseconds = 30_000
 
     let core: WorkerCore

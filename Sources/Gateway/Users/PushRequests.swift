@@ -3,8 +3,8 @@ import Foundations
 import Rooms
 import WireProtocol
 
-/// Which absent users of one worker are to be told of their messages by the webhook, and when. Without a webhook it does
-/// nothing.
+/// Which absent users of one worker are to be told of their messages by the webhook, and when. Without a webhook it
+/// does nothing.
 ///
 /// Thread: the worker's.
 final class PushRequests {

@@ -36,8 +36,8 @@ struct RemoteDevices {
         contains(device) || user.attendance.entries.contains { $0.info.device == device }
     }
 
-    /// A device connected to another node. The connection that it has here, if it is the older one, is replaced by that;
-    /// of two that came at once the nodes' names decide, everywhere alike.
+    /// A device connected to another node. The connection that it has here, if it is the older one, is replaced by
+    /// that; of two that came at once the nodes' names decide, everywhere alike.
     func came(_ device: RemoteAttendance.Device, on boot: String, wasThere: Bool) {
         let here = user.attendance.entries.filter { $0.info.device == device.device }
         for entry in here where entry.graceEnd == nil {

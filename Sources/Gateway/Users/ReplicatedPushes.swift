@@ -3,8 +3,8 @@ import Foundations
 import Rooms
 import WireProtocol
 
-/// Pushes for a user of a cluster. The node that committed a message asks for one, and of several nodes that do so within a
-/// burst the store lets the first one have it.
+/// Pushes for a user of a cluster. The node that committed a message asks for one, and of several nodes that do so
+/// within a burst the store lets the first one have it.
 ///
 /// Thread: the home worker's.
 struct ReplicatedPushes {

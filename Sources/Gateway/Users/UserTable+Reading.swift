@@ -21,7 +21,8 @@ extension UserTable {
         }
     }
 
-    /// Closes a user's connections on all nodes; `completion` gets how many these are, once, perhaps before this returns.
+    /// Closes a user's connections on all nodes; `completion` gets how many these are, once, perhaps before this
+    /// returns.
     func removeConnections(of id: Identifier, _ completion: @escaping (Int) -> Void) {
         guard let owner = findOrFollow(id) else { return completion(0) }
         owner.sequencer.whenReady { completion(owner.removeConnections()) }

@@ -3,8 +3,8 @@ import Foundations
 import Rooms
 import WireProtocol
 
-/// The users that are at home on one worker: finds and makes them, hands them their requests, and forgets those that are
-/// away.
+/// The users that are at home on one worker: finds and makes them, hands them their requests, and forgets those that
+/// are away.
 ///
 /// Thread: the worker's.
 final class UserTable {

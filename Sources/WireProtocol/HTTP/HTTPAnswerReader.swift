@@ -2,8 +2,8 @@
 package struct HTTPAnswerReader: Sendable {
     package enum Event: Sendable {
         case incomplete
-        /// The head is here. `isWhole`: and all of the body; else that goes on, as far as can be said up to the end of the
-        /// connection.
+        /// The head is here. `isWhole`: and all of the body; else that goes on, as far as can be said up to the end of
+        /// the connection.
         case head(HTTPResponseHead, isWhole: Bool)
         /// The body, whose head was told before, has ended.
         case ended

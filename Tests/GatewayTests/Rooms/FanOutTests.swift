@@ -76,7 +76,8 @@ struct FanOutTests {
         }
     }
 
-    /// What one connection gets: every frame in order, but in the place of its own the ack, and the frame only with echo.
+    /// What one connection gets: every frame in order, but in the place of its own the ack, and the frame only with
+    /// echo.
     private func expected(_ said: [Said], _ key: UInt64, isMember: Bool, wantsEcho: Bool) -> [[UInt8]] {
         var frames: [[UInt8]] = []
         for one in said {

@@ -81,8 +81,8 @@ final class Cast {
     }
     func hush() { talk = nil }
 
-    /// Whether a message is for a member: the sender of one to the room gets its place with the ack; a direct one goes to
-    /// all devices of the receiver, and to the sender's other ones.
+    /// Whether a message is for a member: the sender of one to the room gets its place with the ack; a direct one goes
+    /// to all devices of the receiver, and to the sender's other ones.
     private static func concerns(_ member: Member, _ said: Said, by sender: Member) -> Bool {
         guard let receiver = said.receiver else { return true }
         return member.user == receiver || (member.user == sender.user && member !== sender)

@@ -10,7 +10,8 @@ struct HistoryView {
     private(set) var order: [UInt64: String] = [:]
     /// Told more than once: on one connection, or with two places.
     private(set) var duplicated = 0
-    /// Below one that came before, of another epoch than the one that was said, or before a former message of the sender.
+    /// Below one that came before, of another epoch than the one that was said, or before a former message of the
+    /// sender.
     private(set) var misordered = 0
 
     private var places: [String: UInt64] = [:]
