@@ -1,7 +1,7 @@
 /// A queue: elements leave in the order in which they came, and index 0 is the oldest.
 ///
-/// A ring of places, as many as a power of two, which doubles when it is full: every operation takes constant time, over
-/// many calls for `append`. A place lets go of its element at once when it is taken.
+/// A ring of places, as many as a power of two, which doubles when it is full: every operation takes constant time,
+/// over many calls for `append`. A place lets go of its element at once when it is taken.
 ///
 /// Bound: the owner's. Places stay for later elements; only a queue that becomes empty gives more than `idlePlacesMax`
 /// back. Thread: its owner's.

@@ -7,8 +7,8 @@ package struct HTTPAnswer: Sendable, Equatable {
     package let body: [UInt8]
 }
 
-/// A tool's connection to a server of HTTP, kept for many requests: they leave as they are asked, and the answers come in
-/// their order.
+/// A tool's connection to a server of HTTP, kept for many requests: they leave as they are asked, and the answers come
+/// in their order.
 ///
 /// Thread: the loop's.
 package final class HTTPConnection: Socket {

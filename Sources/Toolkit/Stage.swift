@@ -1,6 +1,6 @@
 import NetworkIO
 
-/// What makes a scene of the demo, or a drill, fail, in words for the person who looks on.
+/// The reason why a scene of the demo, or a drill, fails, in words for the person who looks on.
 package struct SceneFault: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
@@ -10,14 +10,14 @@ package struct SceneFault: Error, CustomStringConvertible {
 package struct Interruption: Error {
     package let signal: Int32
 
-    /// What a shell reports of a program that the signal has ended.
+    /// The status that a shell reports of a program that the signal has ended.
     package var exitStatus: Int32 { 128 + signal }
 }
 
 /// The one loop of a demo or a drill. It runs where something is waited for, so that a scene reads from top to bottom.
 ///
-/// A first SIGINT, SIGTERM or SIGHUP ends the wait that is under way with an `Interruption`; a second ends the process at
-/// once, and what was started with it.
+/// A first SIGINT, SIGTERM or SIGHUP ends the wait that is under way with an `Interruption`; a second ends the process
+/// at once, and what was started with it.
 package final class Stage: EventLoopDelegate {
     /// How often a condition is looked at when nothing happens on a socket.
     private static let lookMilliseconds = 10

@@ -5,8 +5,8 @@ import RedisLink
 package enum DrillKind {
     /// The processors of this machine are burnt by so many threads.
     case cpu(threads: Int)
-    /// The node's memory is filled up to a share of its limit; where none is set, with so many bytes at most, nil: not at
-    /// all.
+    /// The node's memory is filled up to a share of its limit; where none is set, with so many bytes at most, nil: not
+    /// at all.
     case memory(target: Double, bytesWithoutLimit: Int?)
     /// Connections are opened up to a share of what the node may have.
     case files(target: Double)

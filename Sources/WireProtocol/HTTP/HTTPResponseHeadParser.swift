@@ -21,7 +21,8 @@ package struct HTTPResponseHead: Sendable {
         fields.hasToken(lowercasedName, token)
     }
 
-    /// Bytes of the body (RFC 9112 §6.3), where the request was no HEAD; nil for one that the connection ends, or in chunks.
+    /// Bytes of the body (RFC 9112 §6.3), where the request was no HEAD; nil for one that the connection ends, or in
+    /// chunks.
     package var bodyLength: Int? {
         if status == 204 || status == 304 { return 0 }
         guard header("transfer-encoding") == nil, let text = header("content-length") else { return nil }

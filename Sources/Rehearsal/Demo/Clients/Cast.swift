@@ -70,9 +70,9 @@ final class Cast {
         }
     }
 
-    /// What was sent so far.
+    /// Messages that were sent so far.
     var saidCount: Int { said.count }
-    /// What was acked so far.
+    /// Messages that were acked so far.
     var ackedCount: Int { said.count - members.reduce(0) { $0 + $1.unacked.count } }
 
     /// Members send to the room by turns, so many in all per second, until `hush`.
@@ -81,8 +81,8 @@ final class Cast {
     }
     func hush() { talk = nil }
 
-    /// Whether a message is for a member: the sender of one to the room gets its place with the ack; a direct one goes to
-    /// all devices of the receiver, and to the sender's other ones.
+    /// Whether a message is for a member: the sender of one to the room gets its place with the ack; a direct one goes
+    /// to all devices of the receiver, and to the sender's other ones.
     private static func concerns(_ member: Member, _ said: Said, by sender: Member) -> Bool {
         guard let receiver = said.receiver else { return true }
         return member.user == receiver || (member.user == sender.user && member !== sender)
@@ -137,7 +137,7 @@ final class Cast {
 
     // MARK: Looking back
 
-    /// What became of all that was sent.
+    /// The outcome of all that was sent.
     func tally() -> Tally {
         var tally = Tally()
         tally.sent = said.count

@@ -5,8 +5,8 @@ import Toolkit
 /// Redis that stands still, while messages are published.
 ///
 /// `CLIENT PAUSE` blocks all clients, the one that would end it included (measured with Redis 7.0: `CLIENT UNPAUSE`
-/// waits as well). So the pause is made of short ones: the next is sent while one lasts, and is the first that is served
-/// after it. It ends by itself when nobody sends any more.
+/// waits as well). So the pause is made of short ones: the next is sent while one lasts, and is the first that is
+/// served after it. It ends by itself when nobody sends any more.
 final class RedisPause: Strain, RedisConnectionDelegate {
     /// Of one pause.
     private static let sliceMilliseconds = 500
@@ -24,7 +24,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
     private var connection: RedisConnection?
     private var isReady = false
     private var fault: String?
-    /// Whether the next pause is to follow.
+    /// Whether the next pause must follow.
     private var isWanted = false
     private var hasRoom = false
     private var beganAt = 0
