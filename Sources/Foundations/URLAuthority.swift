@@ -1,11 +1,11 @@
 /// Host and port of a URL, `host[:port]` (RFC 3986 §3.2), without user information.
 package struct URLAuthority: Equatable, Sendable, CustomStringConvertible {
-    /// What is wrong with a text. No part of the text is shown.
+    /// The part of a text that is wrong. No part of the text is shown.
     package enum Fault: Error, Equatable, Sendable {
         case host, port
     }
 
-    /// What a host must be, and a port, as sentences about a URL.
+    /// Sentences about a URL whose host, or port, is none.
     package static let hostRule = "its host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets"
     package static let portRule = "its port is no number from 1 to 65535"
 

@@ -27,7 +27,7 @@ package final class Screen {
 
     package func line(_ text: String = "") { Output.line(text) }
 
-    /// The beginning of a part: what it is called, and what is to be seen in it.
+    /// The beginning of a part: what it is called, and what it shows.
     package func heading(_ title: String, _ explanation: [String] = []) {
         line()
         line(styled(title, .bold))

@@ -20,7 +20,7 @@ package final class ServerProcess {
         self.stage = stage
     }
 
-    /// Whether it is to run; see `fault` for whether it does.
+    /// Whether it must run; `fault` says whether it does.
     package var isUp: Bool { process != nil }
 
     /// Starts it and returns at once.

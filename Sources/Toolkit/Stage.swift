@@ -1,6 +1,6 @@
 import NetworkIO
 
-/// What makes a scene of the demo, or a drill, fail, in words for the person who looks on.
+/// The reason why a scene of the demo, or a drill, fails, in words for the person who looks on.
 package struct SceneFault: Error, CustomStringConvertible {
     package let description: String
     package init(_ description: String) { self.description = description }
@@ -10,7 +10,7 @@ package struct SceneFault: Error, CustomStringConvertible {
 package struct Interruption: Error {
     package let signal: Int32
 
-    /// What a shell reports of a program that the signal has ended.
+    /// The status that a shell reports of a program that the signal has ended.
     package var exitStatus: Int32 { 128 + signal }
 }
 

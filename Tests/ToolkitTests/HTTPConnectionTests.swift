@@ -10,7 +10,7 @@ struct HTTPConnectionTests {
         "HTTP/1.1 \(status) X\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
     }
 
-    /// What a connection says of so many questions that are asked at once: "200 body", and "over" at its end.
+    /// A connection's words about so many questions that are asked at once: "200 body", and "over" at its end.
     private func ask(_ count: Int, answers: [String], isClosing: Bool) throws -> [String] {
         let stage = try Stage()
         defer { stage.close() }

@@ -1,4 +1,4 @@
-/// What the demo is to start, and where its Redis comes from.
+/// The nodes and clients that a demo starts, and where its Redis comes from.
 package struct DemoPlan {
     package enum RedisSource {
         /// A redis-server of the demo's own: the path of the program.
@@ -30,7 +30,7 @@ package struct DemoPlan {
 
     func nodeName(_ index: Int) -> String { ownsRedis ? "demo-\(index + 1)" : "demo-\(runName)-\(index + 1)" }
 
-    /// What programs need of the environment to run at all; what configures a node is not passed on.
+    /// The part of the environment that programs need to run at all; what configures a node is not passed on.
     var bareEnvironment: [String: String] {
         let names: Set = ["PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "SWIFT_BACKTRACE"]
         return variables.filter { names.contains($0.key) || $0.key.hasSuffix("SAN_OPTIONS") }

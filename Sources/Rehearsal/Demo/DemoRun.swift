@@ -16,7 +16,7 @@ package final class DemoRun {
     /// Of the scenes that were begun.
     private var rooms: [String] = []
     private var interruption: Interruption?
-    /// What failed outside of the scenes.
+    /// Something failed outside of the scenes.
     private var hasFailed = false
 
     /// - Throws: `SystemError` when the system has no descriptor or folder left.

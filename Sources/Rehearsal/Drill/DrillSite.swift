@@ -26,7 +26,7 @@ final class DrillSite {
 
     /// The bytes of a request.
     /// - Parameters:
-    ///   - closes: whether the node is to close the connection behind its answer.
+    ///   - closes: whether the node must close the connection behind its answer.
     ///   - body: JSON; empty: none.
     func request(_ method: HTTPMethod, _ path: String, body: String = "", closes: Bool = true) -> [UInt8] {
         var headers: [(String, String)] = []

@@ -70,9 +70,9 @@ final class Cast {
         }
     }
 
-    /// What was sent so far.
+    /// Messages that were sent so far.
     var saidCount: Int { said.count }
-    /// What was acked so far.
+    /// Messages that were acked so far.
     var ackedCount: Int { said.count - members.reduce(0) { $0 + $1.unacked.count } }
 
     /// Members send to the room by turns, so many in all per second, until `hush`.
@@ -137,7 +137,7 @@ final class Cast {
 
     // MARK: Looking back
 
-    /// What became of all that was sent.
+    /// The outcome of all that was sent.
     func tally() -> Tally {
         var tally = Tally()
         tally.sent = said.count

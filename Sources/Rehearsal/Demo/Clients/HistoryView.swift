@@ -1,4 +1,4 @@
-/// What one device was told of one history, a room's or its user's inbox, over all its connections; counts what came
+/// One history, a room's or its user's inbox, as one device was told of it over all its connections. Counts what came
 /// twice and what came out of order. What never came shows by comparison with what was sent.
 ///
 /// Ids are `MessageID`s, so that the order of each sender's messages can be seen.
@@ -58,7 +58,7 @@ struct HistoryView {
         take(id, epoch: epoch, seq: seq)
     }
 
-    /// What lies before `next` can't be had.
+    /// Messages before `next` can't be had.
     mutating func gapSaid(epoch: String, next: UInt64) {
         self.epoch = epoch
         if next > 0 { last = next - 1 }

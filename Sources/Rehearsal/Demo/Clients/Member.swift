@@ -29,7 +29,7 @@ final class Member: ChatClientDelegate {
 
     private(set) var roomView = HistoryView()
     private(set) var inboxView = HistoryView()
-    /// What was sent and not acked, in order.
+    /// Messages that were sent and not acked, in order.
     private(set) var unacked: [Said] = []
     /// In the room, on the present connection.
     private(set) var isIn = false
@@ -47,13 +47,13 @@ final class Member: ChatClientDelegate {
     private(set) var isRecovered = false
     /// Of the last `welcome`: directs that waited.
     private(set) var pending = 0
-    /// What was said last of the user's other devices: by device, whether it is online.
+    /// The user's other devices, as was said last: by device, whether it is online.
     private(set) var otherDevices: [String: Bool] = [:]
     private(set) var pongs = 0
 
     /// Whether it comes back by itself when a node ends its connection; otherwise that is a fault.
     var comesBack = false
-    /// What came for it so far, of the room and of its inbox.
+    /// Messages that came for it so far, of the room and of its inbox.
     var receivedCount: Int { roomView.count + inboxView.count }
 
     init(_ user: String, device: String, deviceType: String? = nil, room: String, node: NodeProcess, stage: Stage) {

@@ -1,6 +1,6 @@
 import WireProtocol
 
-/// What the demo reads of a frame from a node. Text is as it is written there, with its escapes.
+/// A frame from a node, as far as the demo reads it. Text is as it is written there, with its escapes.
 struct NodeFrame {
     /// A message that has got its place.
     struct Entry {

@@ -24,7 +24,7 @@ final class DemoCluster {
         }
     }
 
-    /// The nodes that are to run.
+    /// The nodes that must run.
     var up: [NodeProcess] { nodes.filter(\.isUp) }
     /// Where the logs are.
     var logFolder: String { folder.path }

@@ -4,7 +4,7 @@ import WireProtocol
 
 /// A redis-server of the demo's own on a port of 127.0.0.1, with its data in the demo's folder.
 final class RedisProcess {
-    /// What each command wrote is with the kernel before it is answered (fsync is another matter: that would guard
+    /// Each command's effect is with the kernel before it is answered (fsync is another matter: that would guard
     /// against the machine's end, not the server's), so that kill -9 loses nothing.
     private static let arguments = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "no"]
     /// Other programs may take the port between the look for it and its use.
@@ -14,7 +14,7 @@ final class RedisProcess {
     private let program: String
     private let stage: Stage
     private var address: SocketAddress?
-    /// What its operating system calls of a process need to find libraries and names.
+    /// The variables with which a process finds libraries and names.
     private let environment: [String: String]
 
     init(_ program: String, stage: Stage, folder: TemporaryFolder, environment: [String: String]) {
@@ -24,7 +24,7 @@ final class RedisProcess {
         server = ServerProcess("redis-server", log: "redis.log", in: folder, stage: stage)
     }
 
-    /// What nodes take as REDIS_URL.
+    /// The nodes' REDIS_URL.
     var url: String { "redis://127.0.0.1:\(address?.port ?? 0)" }
     /// The port that it has, or had.
     var port: UInt16 { address?.port ?? 0 }

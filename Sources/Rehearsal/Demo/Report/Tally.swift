@@ -1,4 +1,4 @@
-/// What became of the messages of a scene, or of all.
+/// The outcome of the messages of a scene, or of all.
 struct Tally: Equatable {
     var sent = 0
     /// Summed over those for whom they are.

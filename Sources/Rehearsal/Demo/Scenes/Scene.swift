@@ -3,7 +3,7 @@ import Toolkit
 /// One thing that the demo shows.
 protocol Scene: Sendable {
     var title: String { get }
-    /// What is to be seen, in lines.
+    /// Says in lines what it shows.
     var explanation: [String] { get }
     /// How many nodes it needs.
     var nodesMin: Int { get }
@@ -25,7 +25,7 @@ extension Scene {
     }
 }
 
-/// What a scene has to work with.
+/// The means of a scene.
 struct Play {
     let plan: DemoPlan
     let stage: Stage

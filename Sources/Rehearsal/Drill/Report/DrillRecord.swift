@@ -1,7 +1,7 @@
 import ControlPlane
 import Toolkit
 
-/// What a drill made of a node: a sample for each status that came, and what follows from them.
+/// A node's way through a drill: a sample for each status that came, and what follows from them.
 ///
 /// A value; times are milliseconds since the drill began.
 struct DrillRecord {
@@ -25,7 +25,7 @@ struct DrillRecord {
     private(set) var worst = Tier.normal
     /// The signal that pressed most when the worst tier was seen first.
     private(set) var reason = ""
-    /// What was given up since the drill began, by kind.
+    /// Work that was given up since the drill began, by kind.
     private(set) var shed: [String: Int] = [:]
     /// When the strain ended.
     private(set) var endedAt: Int?

@@ -16,7 +16,7 @@ struct FillBudget {
     /// Shares of the limit in use: at the start, and as last heard.
     private let shareAtStart: Double
     private var share: Double
-    /// What was given and may not be in `share` yet.
+    /// Content that was given and may not be in `share` yet.
     private var unseen: [(at: Int, bytes: Int)] = []
 
     /// - Parameters:

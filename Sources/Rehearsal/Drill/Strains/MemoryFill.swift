@@ -16,7 +16,7 @@ final class MemoryFill: Strain {
     let signals = ["memory"]
     private let site: DrillSite
     private let target: Double
-    /// What may be filled where no limit is set; nil: nothing.
+    /// Bytes that may be filled where no limit is set; nil: none.
     private let bytesWithoutLimit: Int?
     private let publisher: Publisher
     private var limit = 0

@@ -24,7 +24,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
     private var connection: RedisConnection?
     private var isReady = false
     private var fault: String?
-    /// Whether the next pause is to follow.
+    /// Whether the next pause must follow.
     private var isWanted = false
     private var hasRoom = false
     private var beganAt = 0

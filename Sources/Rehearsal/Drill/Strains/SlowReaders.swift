@@ -5,13 +5,13 @@ import Toolkit
 final class SlowReaders: Strain {
     /// The smallest that the kernel takes is 2,304 (socket(7)); with so little it also holds little for the sender.
     private static let receiveBufferBytes: Int32 = 4096
-    /// The room's history, which is not what is to fill up.
+    /// The room's history, which must not fill up.
     private static let historySize = 10
     /// In which they have to come in.
     private static let entranceSeconds = 15
     /// Content of one message: MAX_MESSAGE_BYTES is 64 KiB unless it was lowered.
     private static let contentBytes = 48_000
-    /// What may wait for all members together, in the kernel and in the node.
+    /// Bytes that may wait for all members together, in the kernel and in the node.
     private static let bytesMax = 2 << 30
     /// Of the node's metrics.
     private static let closedCounter = "sluice_slow_consumers_closed_total"

@@ -1,7 +1,7 @@
 import NetworkIO
 import Toolkit
 
-/// What a drill does to a node, and undoes. `DrillRun` calls it, on the loop's thread.
+/// A drill's effect on a node, and its undoing. `DrillRun` calls it, on the loop's thread.
 protocol Strain: AnyObject {
     /// As in `sluice drill NAME`.
     var name: String { get }
@@ -20,7 +20,7 @@ protocol Strain: AnyObject {
     /// Goes on; called in each turn of the wait.
     /// - Throws: `SceneFault` when it can't.
     func turn() throws
-    /// What it has done so far, and what else there is to show of a status.
+    /// Says what it has done so far, and what else a status shows.
     func progress(_ status: NodeStatus?) -> String
     /// Ends all that it has begun; also what `begin` did not get through with.
     /// - Throws: `SceneFault` naming what is left.
@@ -30,7 +30,7 @@ protocol Strain: AnyObject {
     func clearUp() throws
     /// Whether the node is back where it was, beside its tier.
     func isOver(_ status: NodeStatus) -> Bool
-    /// What there is to say of it in the end; empty: nothing.
+    /// The last words about it; empty: none.
     var outcome: String { get }
 }
 
