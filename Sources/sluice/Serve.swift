@@ -22,7 +22,11 @@ struct Serve: ParsableCommand {
         let configuration = try Configuration.ofProcess()
         let logger = Logger(label: "sluice", level: configuration.logLevel, format: configuration.logFormat)
         for warning in configuration.warnings { logger.warning("\(warning)") }
-        throw ExitCode(try node(configuration, logger).run())
+        let node = try node(configuration, logger)
+        let status = node.run()
+        // Cut short, its workers still run: they must not see the node, or what exit(3) takes down, go.
+        withExtendedLifetime(node) { if status != 0 { ProcessEnd.now(status) } }
+        throw ExitCode(status)
     }
 
     private func node(_ configuration: Configuration, _ logger: Logger) throws -> Node {
