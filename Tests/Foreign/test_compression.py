@@ -164,9 +164,9 @@ def test_single_answers(node, room, name):
         bob.seek("joined")
         for _ in range(5):
             bob.say(TEXT)
-        bob.send("direct", to=name("ann"), content=TEXT)
         for _ in range(5):
             assert ann.take("message")["content"] == TEXT
+        bob.send("direct", to=name("ann"), content=TEXT)
         assert ann.take("direct")["content"] == TEXT
         ann.send("history")
         assert [message["content"] for message in ann.take("history")["messages"]] == [TEXT] * 5

@@ -121,7 +121,7 @@ def is_tidy(node):
 def test_memory(make_node, drill):
     """The node's memory comes close to the share that was asked for, not over it, and is free again afterwards."""
     node = make_node(**SETTINGS, GOVERNOR_MEMORY_LIMIT_BYTES=250 * MEGABYTE)
-    output, rows, figures = drill("memory", node, "--seconds", 18, "--to", 0.93).well()
+    output, rows, figures = drill("memory", node, "--seconds", int(seconds(18)), "--to", 0.93).well()
     shares = [sample["signals"]["memory"] for sample in figures["samples"] if "memory" in sample["signals"]]
     assert 0.88 < max(shares) < 0.94, (max(shares), output)
     assert figures["worst_tier"] in {"moderate", "heavy"} and figures["reason"] == "memory"
@@ -185,7 +185,7 @@ def test_files_of_this_process(make_node, tmp_path):
 def test_slow_readers(make_node, drill):
     """What waits for them presses; then the node cuts them off."""
     node = make_node(**SETTINGS, GOVERNOR_MEMORY_LIMIT_BYTES=200 * MEGABYTE, SEND_QUEUE_BYTES=4 * MEGABYTE)
-    arguments = ["--seconds", 14, "--connections", 12, "--message-rate", 25]
+    arguments = ["--seconds", int(seconds(14)), "--connections", 12, "--message-rate", 25]
     output, rows, figures = drill("slow-readers", node, *arguments).well()
     assert figures["worst_tier"] in {"moderate", "heavy"} and figures["reason"] == "send_queue"
     assert "12 slow readers closed by the node (4102)" in rows["drill"], output

@@ -21,7 +21,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("SLUICE_BIN", str(ROOT / ".build/release/sluice"))
 TIME_FACTOR = float(os.environ.get("SLUICE_TIME_FACTOR", "1"))
-SANITIZER_REPORT = re.compile(r"WARNING: ThreadSanitizer|ERROR: AddressSanitizer|ERROR: LeakSanitizer|Fatal error:")
+SANITIZER_REPORT = re.compile(
+    r"WARNING: ThreadSanitizer|ERROR: AddressSanitizer|ERROR: LeakSanitizer|Fatal error:|Fatal access conflict"
+)
 
 
 def seconds(plain):

@@ -9,6 +9,9 @@ final class Publisher {
     static let contentBytes = 16_000
     private static let contentBytesMin = 256
     private static let underWayMax = 16
+    /// Looks for the last answers, `lastLookMilliseconds` apart.
+    private static let lastLooksMax = 50
+    private static let lastLookMilliseconds = 100
 
     private let site: DrillSite
     private var connection: HTTPConnection?
@@ -53,7 +56,12 @@ final class Publisher {
         return connection
     }
 
-    func end() {
+    /// Waits for the last answers, some seconds at most, and ends the connection: a message that the node reads after
+    /// its room was deleted would make the room again.
+    func end() throws {
+        for _ in 0..<Self.lastLooksMax where underWay > 0 {
+            try site.stage.pause(milliseconds: Self.lastLookMilliseconds)
+        }
         connection?.reset()
         connection = nil
     }

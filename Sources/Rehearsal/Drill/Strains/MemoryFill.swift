@@ -92,7 +92,7 @@ final class MemoryFill: Strain {
     func progress(_ status: NodeStatus?) -> String { "\(publisher.sentBytes / 1_000_000) MB" }
 
     func undo() throws {
-        publisher.end()
+        try publisher.end()
         try site.delete(made)
     }
 

@@ -117,7 +117,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
         connection?.drop()
         connection = nil
         try site.stage.pause(milliseconds: 2 * Self.sliceMilliseconds)
-        publisher.end()
+        try publisher.end()
     }
 
     /// The room can only be deleted when the node has its Redis again.

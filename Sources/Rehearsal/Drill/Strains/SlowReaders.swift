@@ -74,7 +74,7 @@ final class SlowReaders: Strain {
     func progress(_ status: NodeStatus?) -> String { "\(Figures.count(publisher.accepted, "message"))" }
 
     func undo() throws {
-        publisher.end()
+        try publisher.end()
         closedCount = max(0, (try site.counter(Self.closedCounter) ?? closedBefore) - closedBefore)
         crowd.end()
         if hasRoom { try site.delete([site.runName]) }
