@@ -6,25 +6,25 @@
 /// Bound: the owner's. Places stay for later elements; only a queue that becomes empty gives more than `idlePlacesMax`
 /// back. Thread: its owner's.
 @frozen
-package struct FIFO<Element> {
+public struct FIFO<Element> {
     /// Places that an empty queue keeps: enough for a turn of a busy loop, and little for a queue that was long once.
-    @inlinable package static var idlePlacesMax: Int { 4096 }
+    @inlinable public static var idlePlacesMax: Int { 4096 }
 
     /// The elements, the oldest at `head`, the next ones behind it and around the end; nil where there is none.
     @usableFromInline var places: ContiguousArray<Element?> = []
     @usableFromInline var head = 0
     @usableFromInline var length = 0
 
-    @inlinable package init() {}
+    @inlinable public init() {}
 
-    @inlinable package mutating func append(_ element: Element) {
+    @inlinable public mutating func append(_ element: Element) {
         if length == places.count { grow() }
         places[place(of: length)] = element
         length += 1
     }
 
     /// Takes the oldest element; nil when there is none.
-    @inlinable package mutating func popFirst() -> Element? {
+    @inlinable public mutating func popFirst() -> Element? {
         guard length > 0 else { return nil }
         let first = places[head].take()
         head = place(of: 1)
@@ -34,14 +34,14 @@ package struct FIFO<Element> {
     }
 
     /// Takes the oldest element. The queue must not be empty.
-    @inlinable @discardableResult package mutating func removeFirst() -> Element {
+    @inlinable @discardableResult public mutating func removeFirst() -> Element {
         guard let first = popFirst() else { preconditionFailure("an empty queue has no first element") }
         return first
     }
 
     /// Lets go of all elements.
     /// - Parameter isKept: whether the places stay, whatever their number.
-    @inlinable package mutating func removeAll(keepingCapacity isKept: Bool = false) {
+    @inlinable public mutating func removeAll(keepingCapacity isKept: Bool = false) {
         guard isKept else { return self = FIFO() }
         for index in indices { places[place(of: index)] = nil }
         head = 0
@@ -50,7 +50,7 @@ package struct FIFO<Element> {
 
     @inlinable @inline(__always) func place(of index: Int) -> Int { (head &+ index) & (places.count &- 1) }
 
-    @usableFromInline mutating func grow() {
+    @inlinable mutating func grow() {
         var more = ContiguousArray<Element?>()
         more.reserveCapacity(Swift.max(places.count * 2, 4))
         more += places[head...]
@@ -60,20 +60,20 @@ package struct FIFO<Element> {
         head = 0
     }
 
-    @usableFromInline mutating func becomeIdle() {
+    @inlinable mutating func becomeIdle() {
         head = 0
         if places.count > Self.idlePlacesMax { places = [] }
     }
 }
 
 extension FIFO: RandomAccessCollection, MutableCollection {
-    @inlinable package var startIndex: Int { 0 }
-    @inlinable package var endIndex: Int { length }
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { length }
     /// The oldest element; nil when there is none.
-    @inlinable package var first: Element? { length > 0 ? places[head] : nil }
+    @inlinable public var first: Element? { length > 0 ? places[head] : nil }
 
     /// - Parameter index: counted from the oldest element.
-    @inlinable package subscript(index: Int) -> Element {
+    @inlinable public subscript(index: Int) -> Element {
         get {
             precondition(index >= 0 && index < length, "the queue has no such element")
             return places[place(of: index)]!

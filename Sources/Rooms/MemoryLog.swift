@@ -21,7 +21,10 @@ package final class MemoryLog {
         let audience: Audience?
         let time: Int
     }
-    private var entries = FIFO<Entry>()
+    /// Oldest first from `head`; what lies before it was trimmed and is removed now and then. An array and not a
+    /// `FIFO`: that one fills its free places, which in many rooms is memory that nobody needs yet.
+    private var entries: ContiguousArray<Entry> = []
+    private var head = 0
     /// The newest seq that was trimmed; where the history begins here when none was.
     private var trimmedSeq: UInt64
     private var arena = FrameArena(capacityMin: 512, capacityMax: 64 * 1024)
@@ -36,7 +39,7 @@ package final class MemoryLog {
         trimmedSeq = seq
     }
 
-    package var count: Int { entries.count }
+    package var count: Int { entries.count - head }
     /// From here on everything is held that was stored: the seq of the oldest entry, unless some before it were not
     /// stored; `newestSeq + 1` when nothing is held.
     package var oldestSeq: UInt64 { trimmedSeq + 1 }
@@ -75,15 +78,15 @@ package final class MemoryLog {
 
     /// The newest entries with a seq below `seq`, ascending, at most `countMax`.
     package func entries(before seq: UInt64, countMax: Int) -> [LogEntry] {
-        let end = seq == 0 ? 0 : index(after: seq - 1)
-        return entries[(end - min(countMax, end))..<end]
+        let end = seq == 0 ? head : index(after: seq - 1)
+        return entries[max(head, end - min(countMax, end))..<end]
             .map { LogEntry(seq: $0.seq, frame: $0.frame, audience: $0.audience) }
     }
 
     /// The entry of that seq; nil when it is not held. Where no entry before it is missing this is one step.
     package func entry(at seq: UInt64) -> LogEntry? {
-        guard let first = entries.first, first.seq <= seq, seq <= newestSeq else { return nil }
-        let guess = Int(clamping: seq - first.seq)
+        guard count > 0, entries[head].seq <= seq, seq <= newestSeq else { return nil }
+        let guess = Int(clamping: seq - entries[head].seq) + head
         let isThere = guess < entries.count && entries[guess].seq == seq
         let index = isThere ? guess : index(after: seq - 1)
         guard index < entries.count, entries[index].seq == seq else { return nil }
@@ -101,7 +104,7 @@ package final class MemoryLog {
 
     /// Where the first entry above `seq` stands, or would.
     private func index(after seq: UInt64) -> Int {
-        var (low, high) = (0, entries.count)
+        var (low, high) = (head, entries.count)
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].seq > seq { high = middle } else { low = middle + 1 }
@@ -112,17 +115,22 @@ package final class MemoryLog {
     /// Forgets entries that are older than `time` (Unix milliseconds).
     package func expire(before time: Int) {
         var expired = 0
-        while expired < count, entries[expired].time < time { expired += 1 }
+        while expired < count, entries[head + expired].time < time { expired += 1 }
         trim(to: count - expired)
     }
 
     private func trim(to kept: Int) {
-        guard count > kept else { return }
         while count > kept {
-            let oldest = entries.removeFirst()
-            byteCount -= oldest.frame.length
-            trimmedSeq = oldest.seq
+            byteCount -= entries[head].frame.length
+            trimmedSeq = entries[head].seq
+            head += 1
         }
-        if count == 0 { arena.forget() }
+        // Removing costs the entries that stay; doing it when as many were trimmed makes that constant per entry.
+        // Until then at most twice the capacity is held.
+        if head > 0, head >= max(count, 16) || count == 0 {
+            entries.removeFirst(head)
+            head = 0
+            if count == 0 { arena.forget() }
+        }
     }
 }

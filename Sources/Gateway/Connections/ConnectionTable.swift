@@ -31,8 +31,12 @@ final class ConnectionTable {
         self.rooms = rooms
         self.services = services
         floodPolicy = RatePolicy(perSecond: core.configuration.messagesPerSecond)
-        let loop = core.loop
-        delivery = LocalDelivery(core) { [unowned loop] in Self.findChatting($0, loop) }
+        var fanOut = FanOut<Connection>(worker: core.index)
+        delivery = LocalDelivery(core) { [unowned core] batch, members, isTurnEnding in
+            fanOut.distribute(
+                batch, to: members, isTurnEnding: isTurnEnding, join: { core.scratch.join($0, $1) },
+                find: { Self.findChatting($0, core.loop) })
+        }
         core.loop.owner = self
     }
 

@@ -102,16 +102,18 @@ struct Membership<Member: Recipient> {
 
 /// The members of all rooms on one worker, and the delivery to them. Thread: the worker's.
 final class LocalDelivery<Member: Recipient> {
+    /// Hands a batch to members and authors; returns how many room messages were handed to members.
+    typealias Distribute = (_ batch: RoomBatch, _ members: LocalMembers<Member>?, _ isTurnEnding: Bool) -> Int
+
     private let core: WorkerCore
-    private let find: (UInt64) -> Member?
-    private var fanOut: FanOut<Member>
+    private let distribute: Distribute
     private var rooms = IdentifierTable<LocalMembers<Member>>()
 
-    /// - Parameter find: the member with a socket's key, if it is there and may be sent to.
-    init(_ core: WorkerCore, find: @escaping (UInt64) -> Member?) {
+    /// - Parameter distribute: `FanOut.distribute`, called where the type of the members is known: the compiler
+    ///   specialises the walk over them there, and can't where a method is found through a generic class.
+    init(_ core: WorkerCore, distribute: @escaping Distribute) {
         self.core = core
-        self.find = find
-        fanOut = FanOut(worker: core.index)
+        self.distribute = distribute
     }
 
     /// The members of a room here, made if there were none.
@@ -136,8 +138,6 @@ final class LocalDelivery<Member: Recipient> {
     func deliver(_ batch: RoomBatch) { deliver(batch, to: rooms[batch.room], isTurnEnding: false) }
 
     func deliver(_ batch: RoomBatch, to members: LocalMembers<Member>?, isTurnEnding: Bool) {
-        let delivered = fanOut.distribute(
-            batch, to: members, isTurnEnding: isTurnEnding, join: { core.scratch.join($0, $1) }, find: find)
-        core.counters.messagesOut.add(delivered)
+        core.counters.messagesOut.add(distribute(batch, members, isTurnEnding))
     }
 }

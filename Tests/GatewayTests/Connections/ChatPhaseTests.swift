@@ -59,7 +59,7 @@ struct ChatPhaseTests {
     private func scene(_ environment: [String: String] = [:]) throws -> (TestWorker, FakeChat) {
         let worker = try TestWorker(environment)
         let chat = FakeChat(worker, worker.info("ann", 1))
-        let delivery = LocalDelivery<FakeChat>(worker.core) { $0 == 1 ? chat : nil }
+        let delivery = LocalDelivery<FakeChat>(worker.core, find: { $0 == 1 ? chat : nil })
         let owner = worker.rooms.open(Identifier(unchecked: "room"))
         let members = delivery.open(owner.id, owner: owner)
         _ = members.insert(chat)

@@ -105,9 +105,11 @@ struct FanOutTests {
         }
         // Members that are in, one that has left, and a key that nobody has.
         let outside = TestMember(100, wantsEcho: true)
-        let delivery = LocalDelivery<TestMember>(worker.core) { key in
-            key == outside.key ? outside : members.first { $0.key == key }
-        }
+        let delivery = LocalDelivery<TestMember>(
+            worker.core,
+            find: { key in
+                key == outside.key ? outside : members.first { $0.key == key }
+            })
         let local = delivery.open(Self.room, owner: nil)
         for member in members { member.enter(local) }
         let keys = members.prefix(4).map(\.key) + [outside.key, 999]
@@ -133,7 +135,7 @@ struct FanOutTests {
     func counting() throws {
         let worker = try TestWorker()
         let members = (1...3).map { TestMember(UInt64($0), wantsEcho: $0 == 2) }
-        let delivery = LocalDelivery<TestMember>(worker.core) { key in members.first { $0.key == key } }
+        let delivery = LocalDelivery<TestMember>(worker.core, find: { key in members.first { $0.key == key } })
         let local = delivery.open(Self.room, owner: nil)
         for member in members { member.enter(local) }
         var scene = Scene(random: SplitMix64(seed: 1))
@@ -150,7 +152,7 @@ struct FanOutTests {
     @Test("A member that leaves is out of the array, and the last one has its place", arguments: [1, 2, 3, 70])
     func leaving(count: Int) throws {
         let worker = try TestWorker()
-        let delivery = LocalDelivery<TestMember>(worker.core) { _ in nil }
+        let delivery = LocalDelivery<TestMember>(worker.core, find: { _ in nil })
         let local = delivery.open(Self.room, owner: nil)
         let members = (0..<count).map { TestMember(UInt64($0)) }
         for member in members { member.enter(local) }

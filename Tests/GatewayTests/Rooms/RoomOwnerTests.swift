@@ -31,7 +31,7 @@ struct RoomOwnerTests {
         let worker: TestWorker
         let owner: RoomOwner
         private(set) var members: [UInt64: TestMember] = [:]
-        private(set) lazy var delivery = LocalDelivery<TestMember>(worker.core) { [unowned self] in members[$0] }
+        private(set) lazy var delivery = LocalDelivery<TestMember>(worker.core, find: { [unowned self] in members[$0] })
 
         init(_ mode: Mode, _ environment: [String: String] = [:]) throws {
             worker = try mode.worker(environment)
