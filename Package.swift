@@ -1,8 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Floors, top to bottom: sluice -> Gateway -> RedisLink -> NetworkIO -> WireProtocol, Rooms, ControlPlane -> Foundations.
-// Imports point down only; C is reached through the doors at the end.
+// Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO -> WireProtocol, Rooms,
+// ControlPlane -> Foundations. Imports point down only; C is reached through the doors at the end.
 
 let package = Package(
     name: "sluice",
@@ -19,11 +19,18 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Foundations", "WireProtocol", "Gateway", "ControlPlane", "NetworkIO", "RedisLink",
+                "Foundations", "Gateway", "ControlPlane", "NetworkIO", "RedisLink", "Rehearsal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // The commands `demo` and `drill`.
+        .target(
+            name: "Rehearsal",
+            dependencies: ["WireProtocol", "ControlPlane", "NetworkIO", "RedisLink", "Toolkit"]
+        ),
+        // What tools that look at nodes from outside share.
+        .target(name: "Toolkit", dependencies: ["WireProtocol", "ControlPlane", "NetworkIO"]),
         .target(
             name: "Gateway",
             dependencies: [
@@ -35,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "load_test",
             dependencies: [
-                "Foundations", "WireProtocol", "NetworkIO",
+                "Foundations", "WireProtocol", "NetworkIO", "Toolkit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -111,9 +118,12 @@ let package = Package(
             ]
         ),
         .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks", "CAllocationCounter"]),
-        .testTarget(name: "SluiceTests", dependencies: ["sluice", "NetworkIO", "WireProtocol", "TestSupport"]),
         .testTarget(
-            name: "LoadTestTests", dependencies: ["load_test", "WireProtocol", "TestSupport"]
+            name: "ToolkitTests", dependencies: ["Toolkit", "ControlPlane", "NetworkIO", "WireProtocol", "TestSupport"]
+        ),
+        .testTarget(name: "RehearsalTests", dependencies: ["Rehearsal", "ControlPlane", "Toolkit", "TestSupport"]),
+        .testTarget(
+            name: "LoadTestTests", dependencies: ["load_test", "Toolkit", "WireProtocol", "TestSupport"]
         ),
         .testTarget(
             name: "GatewayTests",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Measures: ./bench.sh [--quick] [--only NAME] [--parts | --node] [--counts-only] [--update-baseline]. First the parts one by
-# one, then whole nodes under load. Exit code 1 when a part's allocations or bytes rose over Benchmarks/baseline.json, or
-# when a node lost, doubled or misplaced a message. docs/benchmarks.md says how to read it.
+# Measures: ./bench.sh [--quick] [--only NAME] [--parts | --node] [--counts-only] [--update-baseline]. First the parts
+# one by one, then whole nodes under load. Exit code 1 when a part's allocations or bytes rose over
+# Benchmarks/baseline.json, or when a node lost, doubled or misplaced a message. docs/benchmarks.md says how to read it.
 set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")"
 

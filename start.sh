@@ -92,7 +92,8 @@ command -v swift >/dev/null ||
 binary=.build/release/sluice
 if [ ! -x "$binary" ] || [ -n "$(find Package.swift Sources -newer "$binary" -print -quit)" ]; then
     printf 'Building (the first time this takes a minute or two) …\n'
-    # A build that finds nothing to do leaves the binary's time alone; what is edited while it runs has to count as newer.
+    # A build that finds nothing to do leaves the binary's time alone; what is edited while it runs has to count as
+    # newer.
     stamp=$(mktemp)
     swift build -c release --static-swift-stdlib --product sluice
     touch -r "$stamp" "$binary"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests everything: ./test.sh [--only PART] [--sanitize=thread|address] [--list] [--verbose]. Installs what is missing, runs the
-# parts, and ends with one summary and the line "N passed, N failed". Exit code 0 when nothing failed.
+# Tests everything: ./test.sh [--only PART] [--sanitize=thread|address] [--list] [--verbose]. Installs what is missing,
+# runs the parts, and ends with one summary and the line "N passed, N failed". Exit code 0 when nothing failed.
 set -uo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
@@ -90,7 +90,8 @@ install_packages() {
     install_idle "$sudo" "${missing[@]}" || exit 69
 }
 
-# Packages of servers start them at once, and with the system: Nginx on port 80. Here neither, as the tests start their own.
+# Packages of servers start them at once, and with the system: Nginx on port 80. Here neither, as the tests start their
+# own.
 install_idle() ( # sudo or nothing, packages
     sudo=$1 policy=/usr/sbin/policy-rc.d
     shift

@@ -46,7 +46,7 @@ final class WorkerThread {
     }
 
     deinit {
-        context.mailboxes[0].post([.run { $0.stop() }])
+        context.mailboxes[0].post([.control(.stop)])
         thread.join()
     }
 
@@ -54,10 +54,11 @@ final class WorkerThread {
     func meter() throws -> Meter {
         let answer = Answer()
         context.mailboxes[0].post([
-            .run { _ in
-                let meter = Meter(nanoseconds: Measuring.threadTime(), allocations: sluice_allocations())
-                answer.meter.withLock { $0 = meter }
-            }
+            .control(
+                .measure {
+                    let meter = Meter(nanoseconds: Measuring.threadTime(), allocations: sluice_allocations())
+                    answer.meter.withLock { $0 = meter }
+                })
         ])
         let deadline = ContinuousClock.now + .seconds(10)
         while ContinuousClock.now < deadline {

@@ -1,7 +1,7 @@
 import WireProtocol
 
-/// How a room's messages look, learned from the first one: they differ only in seq, stamps and padding, so the next ones
-/// are read with two comparisons instead of a scan of ten members (measured: about 20 ns instead of 150).
+/// How a room's messages look, learned from the first one: they differ only in seq, stamps and padding, so the next
+/// ones are read with two comparisons instead of a scan of ten members (measured: about 20 ns instead of 150).
 ///
 /// What does not fit the shape is scanned as a whole; nothing is taken for granted.
 struct DeliveryShape {

@@ -171,8 +171,8 @@ final class LoadClient: WebSocketClient {
         loader.refused(self, code: frame.code)
     }
 
-    /// The query that asks for what was missed since this connection's position; empty before the first join.
-    var resumeQuery: String {
-        epoch == 0 ? "" : "&since=\(checker.last)&epoch=\(loader.epochs.text(epoch))"
+    /// Up to where this connection has heard the room; nil before the first join.
+    var position: (epoch: String, seq: UInt64)? {
+        epoch == 0 ? nil : (loader.epochs.text(epoch), checker.last)
     }
 }

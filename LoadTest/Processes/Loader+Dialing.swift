@@ -1,5 +1,6 @@
 import Foundations
 import NetworkIO
+import Toolkit
 import WireProtocol
 
 /// Which connections are to be made, and how fast.
@@ -104,7 +105,7 @@ extension Loader {
         let room = view(ofRoom: plan.room(of: number))
         let former = dialing.purpose == .churn ? nil : clients[local]
         let node = plan.node(of: number)
-        let path = "/ws/\(room.name)/\(plan.userName(number))?device=load" + (former?.resumeQuery ?? "")
+        let seat = ChatSeat(room: room.name, user: plan.userName(number), device: "load", since: former?.position)
         let source =
             plan.sourceAddresses > 0
             ? SocketAddress.loopbackSource(number % plan.sourceAddresses) : nil
@@ -113,7 +114,7 @@ extension Loader {
                 number: UInt32(number), loader: self, room: room,
                 sender: former?.sender ?? (plan.isSender(number) ? SenderState() : nil), former: former,
                 to: addresses[node], from: source,
-                request: WebSocketRequest(host: plan.nodes[node].host, target: path, key: key))
+                request: WebSocketRequest(host: plan.nodes[node].host, target: seat.target, key: key))
             dialing.inFlight += 1
         } catch {
             countFailed(error.description)
@@ -179,8 +180,8 @@ extension Loader {
         dialMore()
     }
 
-    /// After how long the server wants to see a client again, if it does: what it says with the close codes that shed load
-    /// (PROTOCOL: close codes), or some seconds after a 503.
+    /// After how long the server wants to see a client again, if it does: what it says with the close codes that shed
+    /// load (PROTOCOL: close codes), or some seconds after a 503.
     private static func retryMilliseconds(_ end: WebSocketClientEnd) -> Int? {
         switch end {
         case .refused(503): return Int.random(in: 1_000...5_000)

@@ -1,5 +1,6 @@
 import Foundations
 import NetworkIO
+import Toolkit
 
 /// The parent: starts the loading processes, leads them through the steps of the scenario, gathers what they count,
 /// watches the nodes, and reports.
@@ -164,9 +165,9 @@ final class Conductor: EventLoopDelegate {
         if record.hasRecovered { finishStep() }
     }
 
-    var worstTier: String? { NodeStatus.worstTier(watches.compactMap { $0.status?.tier }) }
+    var worstTier: String? { NodeStatus.worstTier(watches.compactMap { $0.status?.actedTier }) }
     private var shed: [String: Int]? {
-        watches.compactMap { $0.status?.shedTotal }.reduce(nil) { ($0 ?? [:]).merging($1, uniquingKeysWith: +) }
+        watches.compactMap { $0.status?.shed }.reduce(nil) { ($0 ?? [:]).merging($1, uniquingKeysWith: +) }
     }
 
     // MARK: The end

@@ -1,12 +1,14 @@
 import NetworkIO
+import Toolkit
+import WireProtocol
 
 /// One node, seen from outside: its status, and its CPU time and memory when it runs on this machine.
 final class NodeWatch {
     let node: Plan.Node
     private let address: SocketAddress
-    private let apiKey: String?
+    private let question: [UInt8]
     private unowned let loop: EventLoop
-    private var probe: StatusProbe?
+    private var connection: HTTPConnection?
     /// As of the last answer; nil when there was none.
     private(set) var status: NodeStatus?
     private(set) var hasAnswered = false
@@ -20,30 +22,31 @@ final class NodeWatch {
 
     init(_ node: Plan.Node, apiKey: String?, loop: EventLoop) throws {
         self.node = node
-        self.apiKey = apiKey
+        question = HTTPClientRequest.bytes(
+            .get, host: node.host, target: "/api/system/status",
+            headers: apiKey.map { [("X-API-Key", $0)] } ?? [], closes: false)
         self.loop = loop
         address = try SocketAddress(numericHost: node.address, port: node.port)
     }
 
     /// Asks for the status; an answer that did not come since the last question is given up.
     func ask() {
-        if let former = probe, former.isWaiting || !former.isOpen {
-            probe = nil
+        if let former = connection, former.underWay > 0 || !former.isOpen {
+            connection = nil
             former.close()
-            if former.isWaiting { status = nil }
+            if former.underWay > 0 { status = nil }
         }
-        if probe == nil {
-            probe = try? StatusProbe(
-                to: address, host: node.host, apiKey: apiKey, loop: loop,
-                answered: { [unowned self] in take($0) })
+        if connection == nil {
+            connection = try? HTTPConnection(to: address, loop: loop) { [unowned self] in take($0) }
         }
-        probe?.ask()
+        connection?.ask(question)
     }
 
-    func close() { probe?.close() }
+    func close() { connection?.close() }
 
-    private func take(_ status: NodeStatus?) {
-        self.status = status
+    /// No answer: the connection has ended.
+    private func take(_ answer: HTTPAnswer?) {
+        status = answer.flatMap { $0.status == 200 ? $0.body.withUnsafeBytes { NodeStatus($0) } : nil }
         hasAnswered = true
     }
 

@@ -1,4 +1,5 @@
 import NetworkIO
+import Toolkit
 
 /// What the parent has gathered so far: totals, the phase that runs, and the second that runs.
 struct RunRecord {

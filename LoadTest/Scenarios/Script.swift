@@ -68,8 +68,8 @@ enum Script {
     /// A server that is not back to normal by then is not waited for: twice what the contract's tiers take to be left.
     private static let recoverySecondsMax = 60.0
 
-    /// From what the server can take to ten times as much, the fifth part of the time each, then half of it until all is
-    /// normal again.
+    /// From what the server can take to ten times as much, the fifth part of the time each, then half of it until all
+    /// is normal again.
     static func overload(capacity: Double, seconds: Double) -> [Step] {
         let factors: [(String, Double)] = [("1x", 1), ("2x", 2), ("5x", 5), ("10x", 10), ("recovery", 0.5)]
         return factors.map { name, factor in

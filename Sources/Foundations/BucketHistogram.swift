@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Counts durations in fixed buckets, as Prometheus' histograms have them. One thread observes, any reads: relaxed atomics,
-/// so that a reading may be off by what is being observed meanwhile.
+/// Counts durations in fixed buckets, as Prometheus' histograms have them. One thread observes, any reads: relaxed
+/// atomics, so that a reading may be off by what is being observed meanwhile.
 package final class BucketHistogram: Sendable {
     /// Upper bounds in microseconds, inclusive: from what a turn of an idle loop takes to what clients give up after.
     package static let boundsMicroseconds = [

@@ -33,6 +33,9 @@ public final class EventLoop {
 
     /// Whoever runs the loop: it owns the loop, and so lives as long. Set before `run()`.
     package unowned(unsafe) var delegate: (any EventLoopDelegate)?
+    /// What the sockets of this loop reach as theirs, for those who made them. It lives as long as the loop. Set before
+    /// `run()`.
+    package unowned(unsafe) var owner: AnyObject?
     /// The node's monotonic clock in milliseconds, read once per turn.
     package private(set) var now: Int
     /// Milliseconds since the Unix epoch, read once per turn.
@@ -50,7 +53,8 @@ public final class EventLoop {
     private let check: UnsafeMutablePointer<uv_check_t>
     private let releaseTimer: UnsafeMutablePointer<uv_timer_t>
     let epoll: Int32
-    /// A set of its own for sockets that are served at once whatever the load: connections to what the node itself needs.
+    /// A set of its own for sockets that are served at once whatever the load: connections to what the node itself
+    /// needs.
     let urgentEpoll: Int32
     private let urgentPoll: UnsafeMutablePointer<uv_poll_t>
     private var probe: QueueProbe
@@ -72,7 +76,7 @@ public final class EventLoop {
     private var lastTick: Int = 0
     private var busyMeter = BusyMeter(at: Clock.monotonicNanoseconds())
     /// The thread that calls `run()`; nil before.
-    private var owner: pthread_t?
+    private var thread: pthread_t?
 
     /// - Throws: `SystemError` when the system is out of descriptors or memory.
     package init() throws(SystemError) {
@@ -145,26 +149,26 @@ public final class EventLoop {
 
     /// Serves until `stop()`.
     package func run() {
-        owner = pthread_self()
+        thread = pthread_self()
         lastTick = Int(uv_now(loop))
         uv_run(loop, UV_RUN_DEFAULT)
     }
 
     /// Serves one turn instead: waits until there is something to do, a tick at the longest.
     package func runTurn() {
-        owner = pthread_self()
+        thread = pthread_self()
         uv_run(loop, UV_RUN_ONCE)
     }
 
     /// Makes `run()` return after this turn.
     package func stop() {
-        assertIsOwner()
+        assertIsOnThread()
         uv_stop(loop)
     }
 
     /// In debug builds: that the caller is on the loop's thread, or that the loop does not run yet.
-    func assertIsOwner() {
-        assert(owner.map { pthread_equal($0, pthread_self()) != 0 } ?? true, "a loop is used by another thread")
+    func assertIsOnThread() {
+        assert(thread.map { pthread_equal($0, pthread_self()) != 0 } ?? true, "a loop is used by another thread")
     }
 
     /// A hand on the loop that other threads may use.
@@ -172,7 +176,7 @@ public final class EventLoop {
 
     /// The largest delay of a tick since the last call, in milliseconds: how long the thread was busy elsewhere.
     package func takeLag() -> Int {
-        assertIsOwner()
+        assertIsOnThread()
         defer { lagMax = 0 }
         return lagMax
     }
@@ -188,9 +192,9 @@ public final class EventLoop {
 
     /// How far apart the rounds are in which the loop reads and writes, in milliseconds; 0: it does so as things come.
     ///
-    /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs the
-    /// same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and timers go
-    /// on as they come; what they cause for patient sockets waits for the round.
+    /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs
+    /// the same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and
+    /// timers go on as they come; what they cause for patient sockets waits for the round.
     @exclusivity(unchecked) package var roundMilliseconds: Int = 0 {
         didSet {
             guard roundMilliseconds != oldValue else { return }
@@ -215,25 +219,25 @@ public final class EventLoop {
 
     /// Has `socket` called with `timerFired()` at `due` (on `now`'s clock), instead of any earlier wish.
     package func schedule(_ socket: Socket, at due: Int) {
-        assertIsOwner()
+        assertIsOnThread()
         wheel.schedule(socket.slot, at: due)
     }
 
     /// The socket with this key, unless it is gone. Asked here, as handing out the table would copy it.
     package func socket(_ key: UInt64) -> Socket? {
-        assertIsOwner()
+        assertIsOnThread()
         return sockets.find(key)
     }
 
     func forgetTimer(of socket: Socket) { wheel.cancel(socket.slot) }
 
     func flushLater(_ socket: Socket) {
-        assertIsOwner()
+        assertIsOnThread()
         if roundMilliseconds > 0, socket.isPatient { collected.append(socket) } else { unflushed.append(socket) }
     }
 
     func readLater(_ socket: Socket) {
-        assertIsOwner()
+        assertIsOnThread()
         if readAgain.isEmpty { uv_async_send(waker) }
         readAgain.append(socket)
     }

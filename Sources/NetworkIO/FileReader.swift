@@ -1,7 +1,7 @@
 import CLibuv
 
-/// Reads small files that are read again and again, such as those of /proc: one open, one read and one close each, into a
-/// buffer that is kept. One thread.
+/// Reads small files that are read again and again, such as those of /proc: one open, one read and one close each, into
+/// a buffer that is kept. One thread.
 package final class FileReader {
     /// Where a file that is larger is cut off.
     private static let bytesMax = 1 << 20

@@ -2,8 +2,8 @@ import CLibuv
 
 /// A value that one thread writes rarely and others read: each call has it for itself.
 ///
-/// `@unchecked Sendable`: `value` is touched only with the mutex held. A pthread mutex, because the standard library's own
-/// gives false reports under the thread sanitizer.
+/// `@unchecked Sendable`: `value` is touched only with the mutex held. A pthread mutex, because the standard library's
+/// own gives false reports under the thread sanitizer.
 package final class Guarded<Value: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var value: Value

@@ -29,8 +29,8 @@ package struct ListeningSocket: Sendable {
         return sockets
     }
 
-    /// A port of 127.0.0.1 that nobody has now, for a program that is to be told where to listen. It is below those that
-    /// Linux gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
+    /// A port of 127.0.0.1 that nobody has now, for a program that is to be told where to listen. It is below those
+    /// that Linux gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
     /// - Throws: `SystemError` when a hundred are taken.
     package static func freeLoopbackPort() throws(SystemError) -> UInt16 {
         var fault: SystemError?
@@ -56,8 +56,8 @@ package struct ListeningSocket: Sendable {
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
-        // Accepted sockets inherit it (tcp(7) on Linux): what is written leaves at once. Batches are made in a loop's turn,
-        // not by waiting for a peer's delayed ACK of 40 ms.
+        // Accepted sockets inherit it (tcp(7) on Linux): what is written leaves at once. Batches are made in a loop's
+        // turn, not by waiting for a peer's delayed ACK of 40 ms.
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size)
         if sharedFromTheStart { setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, size) }
         guard sluice_bind(descriptor, &address.storage, address.length) == 0 else {
@@ -74,8 +74,7 @@ package struct ListeningSocket: Sendable {
 
 /// The address and port of a peer.
 package struct PeerAddress: Sendable {
-    /// Four or sixteen bytes, in network order.
-    package let bytes: [UInt8]
+    package let host: IPAddress
     package let port: UInt16
 
     init(_ storage: sockaddr_storage) {
@@ -85,13 +84,13 @@ package struct PeerAddress: Sendable {
                 $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee }
             }
             port = UInt16(bigEndian: address.sin6_port)
-            bytes = withUnsafeBytes(of: address.sin6_addr) { Array($0) }
+            host = withUnsafeBytes(of: address.sin6_addr) { IPAddress(networkBytes: $0) } ?? .unspecified
         } else {
             let address = withUnsafePointer(to: &storage) {
                 $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee }
             }
             port = UInt16(bigEndian: address.sin_port)
-            bytes = withUnsafeBytes(of: address.sin_addr) { Array($0) }
+            host = IPAddress(v4: UInt32(bigEndian: address.sin_addr.s_addr))
         }
     }
 }

@@ -27,7 +27,9 @@ struct OutputQueue {
     private var offset: UInt32 = 0
     private var length: UInt32 = 0
 
-    /// The slices behind the first one; there only while there are such.
+    /// The slices behind the first one; there only while there are such. An array of its own and not a `FIFO`: that
+    /// one's first places cost a second allocation per queue, which a burst pays once per member (1.93 for 1.33 per
+    /// message).
     private final class Rest {
         @exclusivity(unchecked) var slices: ContiguousArray<FrameSlice> = []
         @exclusivity(unchecked) var head = 0

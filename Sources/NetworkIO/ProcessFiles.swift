@@ -10,8 +10,9 @@ package enum ProcessFiles {
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }
 
-    /// Descriptors that are open: the entries of `self/fd`, but for the one that counts them. The kernel knows the number
-    /// from 6.2 on (it is the folder's size, proc(5)); before that many thousand entries take milliseconds to count.
+    /// Descriptors that are open: the entries of `self/fd`, but for the one that counts them. The kernel knows the
+    /// number from 6.2 on (it is the folder's size, proc(5)); before that many thousand entries take milliseconds to
+    /// count.
     package static func openFiles(root: String) -> Int? {
         if let known = knownOpenFiles("\(root)/self/fd") { return known }
         guard let directory = opendir("\(root)/self/fd") else { return nil }

@@ -3,11 +3,11 @@ import CLibuv
 /// Measures how long what arrives waits until a loop looks at it: a descriptor of its own that stands in line with the
 /// loop's sockets.
 ///
-/// The kernel hands ready descriptors of an epoll set out in the order in which they became ready (epoll(7), "Starvation",
-/// and fs/eventpoll.c's ready list), so the time from making this one ready until it is handed out is what a message
-/// that came at the same moment waited. It sees the backlog in the kernel's socket buffers, which the process itself
-/// does not, and costs one write of 8 bytes per `pauseNanoseconds` while the loop is busy, and nothing while it is idle.
-/// Thread: the loop's.
+/// The kernel hands ready descriptors of an epoll set out in the order in which they became ready (epoll(7),
+/// "Starvation", and fs/eventpoll.c's ready list), so the time from making this one ready until it is handed out is
+/// what a message that came at the same moment waited. It sees the backlog in the kernel's socket buffers, which the
+/// process itself does not, and costs one write of 8 bytes per `pauseNanoseconds` while the loop is busy, and nothing
+/// while it is idle. Thread: the loop's.
 struct QueueProbe {
     /// What the kernel names it by; no socket has this key.
     static let key = UInt64.max

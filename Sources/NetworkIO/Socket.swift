@@ -23,7 +23,8 @@ open class Socket {
     package internal(set) var slot: UInt32 = 0
     /// Tells this socket from others that have the slot before or after it.
     var generation: UInt32 = 0
-    // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can be.
+    // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
+    // be.
     /// What waits to be written.
     @exclusivity(unchecked) private var output = OutputQueue()
     @exclusivity(unchecked) private var descriptor: Int32
@@ -58,7 +59,7 @@ open class Socket {
     public init(descriptor: Int32, loop: EventLoop, isUrgent: Bool = false) throws(SystemError) {
         self.loop = loop
         self.descriptor = descriptor
-        loop.assertIsOwner()
+        loop.assertIsOnThread()
         loop.sockets.insert(self)
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | sluice_epoll_edge_triggered
@@ -105,7 +106,7 @@ open class Socket {
     /// Queues a slice; it leaves at the end of the turn.
     @inline(__always)
     package func send(_ slice: FrameSlice) {
-        loop.assertIsOwner()
+        loop.assertIsOnThread()
         guard descriptor >= 0, !flags.contains(.shutDown), !flags.contains(.ending) else { return }
         output.append(slice, &loop.scratch)
         if !flags.contains(.unflushed) {
@@ -178,7 +179,7 @@ open class Socket {
     }
 
     private func finish(_ end: SocketEnd) {
-        loop.assertIsOwner()
+        loop.assertIsOnThread()
         guard descriptor >= 0 else { return }
         CLibuv.close(descriptor)
         descriptor = -1

@@ -68,10 +68,7 @@ public struct SocketAddress: Sendable {
     }
 
     /// Whether it is of 127.0.0.0/8 or ::1, and so of this machine.
-    package var isLoopback: Bool {
-        let bytes = PeerAddress(storage).bytes
-        return bytes.count == 4 ? bytes[0] == 127 : bytes == [UInt8](repeating: 0, count: 15) + [1]
-    }
+    package var isLoopback: Bool { PeerAddress(storage).host.isLoopback }
 
     /// The address in digits, without the port.
     package var hostText: String {

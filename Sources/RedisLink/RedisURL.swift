@@ -1,4 +1,5 @@
-import NetworkIO
+import Foundations
+import WireProtocol
 
 /// Where Redis is and how to get in: `redis://[[user]:password@]host[:port][/db]`, and `redis://password@host`.
 ///
@@ -14,8 +15,8 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
             case .encryption: "rediss:// asks for TLS, which this version does not speak with Redis"
             case .user: "a user stands there without a password"
             case .password: "a colon or an @ stands there, and no password"
-            case .host: "its host is neither a name, nor an IPv4 address, nor an IPv6 address in brackets"
-            case .port: "its port is no number from 1 to 65535"
+            case .host: URLAuthority.hostRule
+            case .port: URLAuthority.portRule
             case .database: "its database is no number from 0 to \(RedisURL.databaseMax)"
             case .percent: "a % in the user or password does not begin a percent-encoded byte"
             case .surplus: "something follows behind the database, or a ? or # stands there"
@@ -56,14 +57,19 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
         }
         guard !rest.contains(where: { $0 == "?" || $0 == "#" }) else { throw .surplus }
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        (host, port) = try Self.place(parts[0])
+        do throws(URLAuthority.Fault) {
+            let place = try URLAuthority(parts[0])
+            (host, port) = (place.host, place.port ?? Self.portDefault)
+        } catch {
+            throw error == .host ? .host : .port
+        }
         database = try parts.count > 1 ? Self.database(parts[1]) : 0
     }
 
     /// As a URL, with the secrets left out.
     package var description: String {
-        let place = host.contains(":") ? "[\(host)]" : host
-        return "redis://\(password == nil ? "" : "(hidden)@")\(place):\(port)/\(database)"
+        let place = URLAuthority(host: host, port: port)
+        return "redis://\(password == nil ? "" : "(hidden)@")\(place)/\(database)"
     }
 
     private static func credentials(_ text: Substring) throws(Fault) -> (user: [UInt8]?, password: [UInt8]) {
@@ -74,42 +80,6 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
         }
         guard !parts[1].isEmpty else { throw parts[0].isEmpty ? .password : .user }
         return (parts[0].isEmpty ? nil : try decoded(parts[0]), try decoded(parts[1]))
-    }
-
-    private static func place(_ text: Substring) throws(Fault) -> (host: String, port: UInt16) {
-        var host = text
-        var port: Substring?
-        if text.first == "[" {
-            guard let end = text.lastIndex(of: "]") else { throw .host }
-            host = text[text.index(after: text.startIndex)..<end]
-            let behind = text[text.index(after: end)...]
-            guard behind.isEmpty || behind.first == ":" else { throw .host }
-            port = behind.isEmpty ? nil : behind.dropFirst()
-            let isAddress = (try? SocketAddress(numericHost: String(host), port: 0)) != nil
-            guard host.contains(":"), isAddress else { throw .host }
-        } else {
-            if let colon = text.lastIndex(of: ":") {
-                host = text[..<colon]
-                port = text[text.index(after: colon)...]
-            }
-            guard isName(host) else { throw .host }
-        }
-        guard let port else { return (String(host), portDefault) }
-        guard let number = number(port), let port = UInt16(exactly: number), port > 0 else { throw .port }
-        return (String(host), port)
-    }
-
-    /// Letters, digits, `-`, `.` and `_` (a name of containers), at most 253 bytes (RFC 1035 §2.3.4).
-    private static func isName(_ text: Substring) -> Bool {
-        (1...253).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
     }
 
     private static func database(_ text: Substring) throws(Fault) -> Int {
@@ -125,22 +95,7 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
     }
 
     private static func decoded(_ text: Substring) throws(Fault) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
-                throw .percent
-            }
-            bytes.append(high << 4 | low)
-        }
+        guard let bytes = Array(text.utf8).withUnsafeBytes({ PercentEncoding.decoded($0) }) else { throw .percent }
         return bytes
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        Character(Unicode.Scalar(byte)).hexDigitValue.map { UInt8($0) }
     }
 }

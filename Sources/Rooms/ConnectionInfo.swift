@@ -46,7 +46,8 @@ package final class ConnectionInfo: Sendable {
     package var worker: Int { Int(connectedAtAndWorker & 0xFFF) }
     /// Unix milliseconds.
     package var connectedAt: Int { Int(connectedAtAndWorker >> 16) }
-    /// The window that was agreed for compressed messages to this connection, as a base-2 logarithm; 0: none may be sent.
+    /// The window that was agreed for compressed messages to this connection, as a base-2 logarithm; 0: none may be
+    /// sent.
     package var windowBits: Int { Int(connectedAtAndWorker >> 12 & 0xF) }
     /// Room and direct messages that it committed.
     package var commitCount: Int { Int(commits.load(ordering: .relaxed)) }

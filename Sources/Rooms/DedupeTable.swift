@@ -45,8 +45,8 @@ package final class DedupeTable {
     }
 
     @exclusivity(unchecked) private var known: [Key: Committed] = [:]
-    @exclusivity(unchecked) private var order: ContiguousArray<(key: Key, time: Int)> = []
-    private var head = 0
+    /// The keys of `known`, in the order of their commits.
+    @exclusivity(unchecked) private var order = FIFO<Key>()
 
     package init() {}
 
@@ -60,22 +60,14 @@ package final class DedupeTable {
     /// Remembers a commit.
     package func insert(_ user: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed) {
         let key = Key(user, id)
-        known[key] = committed
-        order.append((key, committed.time))
-        if order.count - head > Self.countMax { forgetOldest() }
+        if known.updateValue(committed, forKey: key) == nil { order.append(key) }
+        if order.count > Self.countMax { forgetOldest() }
     }
 
     /// Forgets ids that were committed before `time` (Unix milliseconds).
     package func expire(before time: Int) {
-        while head < order.count, order[head].time < time { forgetOldest() }
+        while let oldest = order.first, let committed = known[oldest], committed.time < time { forgetOldest() }
     }
 
-    private func forgetOldest() {
-        known[order[head].key] = nil
-        head += 1
-        if head >= max(order.count - head, 16) {
-            order.removeFirst(head)
-            head = 0
-        }
-    }
+    private func forgetOldest() { known[order.removeFirst()] = nil }
 }

@@ -5,20 +5,39 @@ import WireProtocol
 extension Inbox {
     /// Takes the next entry; `payload` contains its seq, `log.newestSeq + 1`.
     package func appendShared(_ payload: UnsafeRawBufferPointer, audience: Audience, at time: Int) -> FrameSlice {
-        log.append(payload, audience: audience, at: time)
+        let frame = log.append(payload, audience: audience, at: time)
+        index.appended(body(of: payload, log.newestSeq), seq: log.newestSeq, oldestSeq: log.oldestSeq)
+        return frame
+    }
+
+    /// Where the inbox has a message of the same sender, receiver and id as a body; nil when it does not hold it. Costs
+    /// the same however long the inbox is.
+    package func held(like body: [UInt8]) -> ReplicaLog.Held? {
+        body.withUnsafeBytes { body in
+            guard let seq = index.seq(like: body), let entry = log.entry(at: seq) else { return nil }
+            let found = self.body(of: entry.frame.payload, seq)
+            guard MessageKey.areSame(found, body) else { return nil }
+            return ReplicaLog.Held(seq: seq, time: MessageBody.time(found))
+        }
     }
 
     /// The bodies of all entries that are held, in order, as `DirectBody` has them.
-    package var bodies: [(seq: UInt64, body: [UInt8])] { entries(after: 0) }
+    package var bodies: [SeenEntry] {
+        log.entries(after: 0, countMax: .max, byteCountMax: .max).map { entry in
+            let bytes = DirectBody.bytes(
+                frame: body(of: entry.frame.payload, entry.seq), device: entry.audience?.sender,
+                deviceType: entry.audience?.deviceType)
+            return SeenEntry(seq: entry.seq, body: bytes)
+        }
+    }
 
-    /// The newest entry whose body fits, with its seq.
-    package func findBody(_ fits: ([UInt8]) -> Bool) -> (seq: UInt64, body: [UInt8])? {
-        entries(after: 0).last { fits($0.body) }
+    private func body(of payload: UnsafeRawBufferPointer, _ seq: UInt64) -> UnsafeRawBufferPointer {
+        JSONWriter.directBody(of: payload, at: Position(epoch: log.epoch, seq: seq))
     }
 
     /// Goes on with a history whose entries up to `seq` are not held here.
     package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
-        let held = entries(after: 0)
+        let held = bodies
         for cursor in acknowledged {
             guard let last = held.last(where: { $0.seq <= cursor.seq })?.body else { continue }
             processed.removeAll { $0.device == cursor.device }
@@ -31,21 +50,9 @@ extension Inbox {
     /// to it. Returns these devices.
     package func carryCursors(to body: [UInt8], seq: UInt64) -> [Identifier] {
         guard !processed.isEmpty else { return [] }
-        let devices = processed.filter { SharedLog.areSame($0.body, body) }.map(\.device)
+        let devices = processed.filter { MessageKey.areSame($0.body, body) }.map(\.device)
         processed.removeAll { devices.contains($0.device) }
         for device in devices { acknowledged(Position(epoch: log.epoch, seq: seq), device: device) }
         return devices
-    }
-
-    private func entries(after seq: UInt64) -> [(seq: UInt64, body: [UInt8])] {
-        log.entries(after: seq, countMax: .max, byteCountMax: .max).map { entry in
-            let position = Position(epoch: log.epoch, seq: entry.seq)
-            let frame = JSONWriter.directBody(of: entry.frame.payload, at: position)
-            return (
-                entry.seq,
-                DirectBody.bytes(
-                    frame: frame, device: entry.audience?.sender, deviceType: entry.audience?.deviceType)
-            )
-        }
     }
 }

@@ -11,6 +11,8 @@ package final class Inbox {
     package let user: Identifier
     package private(set) var log: MemoryLog
     private let dedupe = DedupeTable()
+    /// Of an inbox that nodes share.
+    var index = HistoryIndex()
     private var cursors: [(device: Identifier, seq: UInt64)] = []
     /// Of a history that is no more: the last body that each device had processed, as long as it has not come again.
     var processed: [(device: Identifier, body: [UInt8])] = []
@@ -24,7 +26,10 @@ package final class Inbox {
         self.log = log
     }
 
-    func replaceLog(with other: MemoryLog) { log = other }
+    func replaceLog(with other: MemoryLog) {
+        log = other
+        index = HistoryIndex()
+    }
 
     package func replayBegan(_ info: ConnectionInfo) { replaying.insert(ObjectIdentifier(info)) }
     package func replayEnded(_ info: ConnectionInfo) { replaying.remove(ObjectIdentifier(info)) }

@@ -21,7 +21,8 @@ package final class MemoryLog {
         let audience: Audience?
         let time: Int
     }
-    /// Oldest first from `head`; what lies before it was trimmed and is removed now and then.
+    /// Oldest first from `head`; what lies before it was trimmed and is removed now and then. An array and not a
+    /// `FIFO`: that one fills its free places, which in many rooms is memory that nobody needs yet.
     @exclusivity(unchecked) private var entries: ContiguousArray<Entry> = []
     @exclusivity(unchecked) private var head = 0
     /// The newest seq that was trimmed; where the history begins here when none was.
@@ -80,6 +81,16 @@ package final class MemoryLog {
         let end = seq == 0 ? head : index(after: seq - 1)
         return entries[max(head, end - min(countMax, end))..<end]
             .map { LogEntry(seq: $0.seq, frame: $0.frame, audience: $0.audience) }
+    }
+
+    /// The entry of that seq; nil when it is not held. Where no entry before it is missing this is one step.
+    package func entry(at seq: UInt64) -> LogEntry? {
+        guard count > 0, entries[head].seq <= seq, seq <= newestSeq else { return nil }
+        let guess = Int(clamping: seq - entries[head].seq) + head
+        let isThere = guess < entries.count && entries[guess].seq == seq
+        let index = isThere ? guess : index(after: seq - 1)
+        guard index < entries.count, entries[index].seq == seq else { return nil }
+        return LogEntry(seq: seq, frame: entries[index].frame, audience: entries[index].audience)
     }
 
     /// Entries with a seq above `seq`.

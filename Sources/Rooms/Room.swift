@@ -35,6 +35,8 @@ package final class Room {
     package var lastActiveAt: Int
     /// There once a message had an id.
     @exclusivity(unchecked) private var dedupe: DedupeTable?
+    /// Of a history that nodes share.
+    var index = HistoryIndex()
     private var users = Roster()
     private var readMarks: [Identifier: UInt64] = [:]
     /// There since the first message.
@@ -89,6 +91,7 @@ package final class Room {
     /// Goes on with a history whose entries up to `seq` are not held here.
     package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
         log = MemoryLog(epoch: epoch, capacity: settings.historySize, forkedAt: seq)
+        index = HistoryIndex()
         head = nil
     }
 
@@ -96,6 +99,7 @@ package final class Room {
     package func forgetHistory(newEpoch: String, at time: Int) {
         log = MemoryLog(epoch: newEpoch, capacity: settings.historySize)
         dedupe = nil
+        index = HistoryIndex()
         head = nil
         readMarks = [:]
         lastActiveAt = time

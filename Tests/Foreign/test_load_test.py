@@ -213,9 +213,9 @@ def test_lies_are_found_and_counted(load, lie, field, processes):
         assert held <= 7
         expected = expected | {"lost": held, "misordered": told - held}
     if lie == "alter":
-        # The view of a place that came first is the one that others are compared with. Mostly that is the ack; should the
-        # altered content come before it, the ack is what differs, once for all seven members, and the sender's order is
-        # broken on top. In another process than the sender's there is no ack, and that order alone tells.
+        # The view of a place that came first is the one that others are compared with. Mostly that is the ack; should
+        # the altered content come before it, the ack is what differs, once for all seven members, and the sender's
+        # order is broken on top. In another process than the sender's there is no ack, and that order alone tells.
         assert sum(found.values()) >= (told // 7 if processes == 1 else 1)
         return
     assert found == expected

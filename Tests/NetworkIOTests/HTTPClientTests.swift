@@ -20,8 +20,9 @@ struct HTTPClientTests {
 
     private func ask(_ driver: LoopDriver, port: UInt16, timeout: Int, work: @escaping () -> Void) throws -> String {
         var said: [String] = []
-        let request = HTTPClientRequest.post(
-            host: "127.0.0.1", target: "/", headers: [("Content-Type", "application/json")], body: Array("{}".utf8))
+        let request = HTTPClientRequest.bytes(
+            .post, host: "127.0.0.1", target: "/", headers: [("Content-Type", "application/json")],
+            body: Array("{}".utf8), closes: true)
         let client = try HTTPClient(
             to: try SocketAddress(numericHost: "127.0.0.1", port: port), request: request, timeoutMilliseconds: timeout,
             loop: driver.loop

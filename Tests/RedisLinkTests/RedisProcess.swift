@@ -1,7 +1,7 @@
 import Glibc
 
-/// A redis-server on a free port of 127.0.0.1, which a test can stop in each way there is. It ends with this object, and
-/// with the test's process, whatever becomes of that.
+/// A redis-server on a free port of 127.0.0.1, which a test can stop in each way there is. It ends with this object,
+/// and with the test's process, whatever becomes of that.
 final class RedisProcess {
     struct Failure: Error { let log: String }
 

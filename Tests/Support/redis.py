@@ -78,7 +78,9 @@ class Redis:
     def answers(self):
         """Whether it speaks, in whatever words."""
         try:
-            return self.raw(b"PING\r\n")[:1] in {b"+", b"-"}
+            answer = self.raw(b"PING\r\n")
+            # Without a password it refuses, which is an answer; while it reads its file it is not there yet.
+            return answer[:1] in {b"+", b"-"} and not answer.startswith(b"-LOADING")
         except OSError:
             return False
 

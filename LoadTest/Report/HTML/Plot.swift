@@ -59,7 +59,8 @@ struct Plot: Sendable {
 }
 
 extension Plot.Strip {
-    /// Which colour a state in a ribbon has: the four tiers in their order, and one for names that this tool doesn't know.
+    /// Which colour a state in a ribbon has: the four tiers in their order, and one for names that this tool doesn't
+    /// know.
     static func tierRank(_ name: String) -> Int {
         ["normal", "light", "moderate", "heavy"].firstIndex(of: name) ?? 4
     }

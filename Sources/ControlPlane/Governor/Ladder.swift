@@ -1,11 +1,12 @@
 /// The four tiers with their hysteresis: which one the node is on, and when it goes to another.
 ///
-/// A state machine. Times are milliseconds of one monotonic clock and never go back. Up it goes as soon as two samples in a
-/// row call for it, and over several tiers at once; down one tier at a time, when the pressure was low for a while.
+/// A state machine. Times are milliseconds of one monotonic clock and never go back. Up it goes as soon as two samples
+/// in a row call for it, and over several tiers at once; down one tier at a time, when the pressure was low for a
+/// while.
 ///
 /// What a tier gives up lowers the pressure, so a low pressure does not say that the tier can be left: at a constant
-/// overload that would be a step down and up again for ever. So a tier is left only when it gives up little, or when the
-/// pressure would stay low with that added back, and not when the last step down was soon undone under the same
+/// overload that would be a step down and up again for ever. So a tier is left only when it gives up little, or when
+/// the pressure would stay low with that added back, and not when the last step down was soon undone under the same
 /// demand. Else it is tried once after `Caution.firstWaitMilliseconds`, and then ever more seldom.
 package struct Ladder: Sendable {
     /// What a tier gives up is little when it is less than this share of what was done.

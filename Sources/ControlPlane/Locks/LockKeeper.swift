@@ -2,10 +2,10 @@ import Foundations
 
 /// Gets locks of the cluster, keeps them by renewal, and says when one is lost.
 ///
-/// Drives a `Lock` for each lock that somebody of this process holds or waits for, with scripts on the store. Belongs to
-/// one loop, which calls `ticked` every 100–250 ms and tells how the store is. On a Redis store it never falls back to
-/// anything else: without Redis nothing is granted. On a memory store it is for single mode, where a quarantine of 0 is
-/// right: nobody else can hold anything.
+/// Drives a `Lock` for each lock that somebody of this process holds or waits for, with scripts on the store. Belongs
+/// to one loop, which calls `ticked` every 100–250 ms and tells how the store is. On a Redis store it never falls back
+/// to anything else: without Redis nothing is granted. On a memory store it is for single mode, where a quarantine of 0
+/// is right: nobody else can hold anything.
 package final class LockKeeper {
     /// What is told of each lock, for log and events.
     package enum Event: Equatable, Sendable {
@@ -110,7 +110,8 @@ package final class LockKeeper {
         happened(handle.name, .released(token: handle.token))
     }
 
-    /// Gives all locks back, without a word to their holders, and refuses those who wait and who ask from then on. Once.
+    /// Gives all locks back, without a word to their holders, and refuses those who wait and who ask from then on.
+    /// Once.
     package func close() {
         isClosed = true
         // Those who wait first, or one of them would get what another gives back.

@@ -1,10 +1,10 @@
-/// When work that goes on under a lock, but does not ask the lock before each act, is told to end, and when it is made to:
-/// it is over before the ttl is.
+/// When work that goes on under a lock, but does not ask the lock before each act, is told to end, and when it is made
+/// to: it is over before the ttl is.
 ///
 /// A state machine. Times are milliseconds of CLOCK_BOOTTIME. Its driver calls `ticked` every 100–250 ms.
 package struct LockedWork: Sendable {
-    /// How long before the end of the lease the work is told: at a ttl of 30 s it has 5 s for its end, and Redis has had
-    /// 24 s for a renewal.
+    /// How long before the end of the lease the work is told: at a ttl of 30 s it has 5 s for its end, and Redis has
+    /// had 24 s for a renewal.
     private static let noticeDivisor = 6
     /// How long after the end of the lease it is made to end: the ttl goes on for the margin, and the tick may be late.
     private static let graceMilliseconds = LockLimits.marginMilliseconds / 2

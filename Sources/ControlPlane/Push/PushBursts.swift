@@ -3,15 +3,15 @@ import Foundations
 /// Which absent users are sent messages right now, and for whom a push is due: one for each burst of messages, a while
 /// after its first one, so that it counts what comes together and that a device may come or ack before.
 ///
-/// Pure: times are milliseconds of one monotonic clock, which never falls from one call to the next. Thread: the worker's
-/// whose users these are.
+/// Pure: times are milliseconds of one monotonic clock, which never falls from one call to the next. Thread: the
+/// worker's whose users these are.
 package struct PushBursts: Sendable {
     /// A burst is over when no message came for so long. As long as a person takes to be interested again.
     package static let quietMilliseconds = 60_000
     /// From a burst's first message to its push. Longer than a client takes to reconnect, and nobody minds it.
     package static let delayMilliseconds = 2_000
-    /// Users that are remembered; of more, the one whose burst began longest ago is forgotten, and its next message begins
-    /// another.
+    /// Users that are remembered; of more, the one whose burst began longest ago is forgotten, and its next message
+    /// begins another.
     package static let usersMax = 100_000
 
     private struct Burst {
@@ -24,11 +24,9 @@ package struct PushBursts: Sendable {
 
     private var bursts: [Identifier: Burst] = [:]
     /// Pushes in the order in which they are due. An entry is a hint: the burst may be over.
-    private var due: ContiguousArray<(user: Identifier, at: Int)> = []
-    private var dueHead = 0
+    private var due = FIFO<(user: Identifier, at: Int)>()
     /// Users in the order in which they are to be looked at, one entry for each burst.
-    private var listed: ContiguousArray<(user: Identifier, at: Int)> = []
-    private var listedHead = 0
+    private var listed = FIFO<(user: Identifier, at: Int)>()
 
     package init() {}
 
@@ -66,22 +64,19 @@ package struct PushBursts: Sendable {
 
     private mutating func take(_ isWanted: (Int) -> Bool) -> [Identifier] {
         var taken: [Identifier] = []
-        while dueHead < due.count, isWanted(due[dueHead].at) {
-            let (user, at) = due[dueHead]
-            dueHead += 1
+        while let (user, at) = due.first, isWanted(at) {
+            due.removeFirst()
             guard bursts[user]?.dueAt == at else { continue }
             bursts[user]?.dueAt = nil
             taken.append(user)
         }
-        Self.settle(&due, &dueHead)
         return taken
     }
 
     /// Forgets bursts that are over. One that still went on when it was looked at is looked at again in its turn.
     private mutating func forgetQuiet(at now: Int) {
-        while listedHead < listed.count, listed[listedHead].at <= now {
-            let (user, at) = listed[listedHead]
-            listedHead += 1
+        while let (user, at) = listed.first, at <= now {
+            listed.removeFirst()
             guard let burst = bursts[user], burst.listedAt == at else { continue }
             if now - burst.lastMessageAt >= Self.quietMilliseconds {
                 bursts[user] = nil
@@ -91,20 +86,10 @@ package struct PushBursts: Sendable {
                 listed.append((user, next))
             }
         }
-        Self.settle(&listed, &listedHead)
     }
 
     private mutating func forgetFirstListed() {
-        let (user, at) = listed[listedHead]
+        let (user, at) = listed.removeFirst()
         if bursts[user]?.listedAt == at { bursts[user] = nil }
-        listedHead += 1
-        Self.settle(&listed, &listedHead)
-    }
-
-    /// Moving what is left costs as much as was taken since the last time.
-    private static func settle(_ entries: inout ContiguousArray<(user: Identifier, at: Int)>, _ head: inout Int) {
-        guard head >= max(entries.count - head, 64) else { return }
-        entries.removeFirst(head)
-        head = 0
     }
 }

@@ -1,7 +1,7 @@
 /// Which node of a cluster pushes a burst of messages to an absent user: the first one that asks.
 package enum PushClaim {
-    /// Says that a message was kept for a user who is away; the claim ends `PushBursts.quietMilliseconds` after the last
-    /// one.
+    /// Says that a message was kept for a user who is away; the claim ends `PushBursts.quietMilliseconds` after the
+    /// last one.
     /// - Parameter boot: the run of the node that asks, for who looks into the store.
     package static func operation(_ keys: LogKeys, boot: String) -> StoreOperation {
         .script(

@@ -66,8 +66,7 @@ package struct PushQueue: Sendable {
     }
 
     /// In the order of coming.
-    private var ready: ContiguousArray<Entry> = []
-    private var head = 0
+    private var ready = FIFO<Entry>()
     /// In no order.
     private var later: ContiguousArray<Entry> = []
     private var underWay: [Int: Entry] = [:]
@@ -77,10 +76,10 @@ package struct PushQueue: Sendable {
     package init() {}
 
     /// Jobs that are here, with those under way.
-    package var count: Int { ready.count - head + later.count + underWay.count }
+    package var count: Int { ready.count + later.count + underWay.count }
     package var underWayCount: Int { underWay.count }
     /// Jobs whose turn has come, with those under way.
-    package var readyCount: Int { ready.count - head + underWay.count }
+    package var readyCount: Int { ready.count + underWay.count }
 
     /// Takes a job in; false when there is no room for it.
     package mutating func add(_ job: PushJob, at now: Int) -> Bool {
@@ -92,10 +91,8 @@ package struct PushQueue: Sendable {
 
     /// The next try, if one may be made.
     package mutating func next() -> Try? {
-        guard underWay.count < Self.underWayMax, head < ready.count else { return nil }
-        var entry = ready[head]
+        guard underWay.count < Self.underWayMax, var entry = ready.popFirst() else { return nil }
         entry.tries += 1
-        advance()
         nextNumber += 1
         underWay[nextNumber] = entry
         return Try(number: nextNumber, job: entry.job)
@@ -125,14 +122,14 @@ package struct PushQueue: Sendable {
     /// - Returns: how many were given up, as they have waited for too long.
     package mutating func ticked(at now: Int) -> Int {
         if later.contains(where: { $0.dueAt <= now }) {
-            ready += later.filter { $0.dueAt <= now }
+            for entry in later where entry.dueAt <= now { ready.append(entry) }
             later.removeAll { $0.dueAt <= now }
         }
         var givenUp = 0
-        while head < ready.count, now - ready[head].addedAt > Self.ageMaxMilliseconds {
-            bytes -= ready[head].job.body.count
+        while let oldest = ready.first, now - oldest.addedAt > Self.ageMaxMilliseconds {
+            bytes -= oldest.job.body.count
             assert(bytes >= 0, "more bytes were given up than are queued")
-            advance()
+            ready.removeFirst()
             givenUp += 1
         }
         return givenUp
@@ -147,12 +144,5 @@ package struct PushQueue: Sendable {
         bytes -= entry.job.body.count
         assert(bytes >= 0, "more bytes ended than are queued")
         return end
-    }
-
-    private mutating func advance() {
-        head += 1
-        guard head >= max(ready.count - head, 64) else { return }
-        ready.removeFirst(head)
-        head = 0
     }
 }

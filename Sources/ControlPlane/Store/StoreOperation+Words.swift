@@ -3,15 +3,14 @@ extension StoreOperation {
     /// EVALSHA instead.
     package var words: [[UInt8]] {
         switch self {
-        case .get, .set, .increment: stringWords
-        case .delete, .exists, .scan, .expire, .timeToLive, .persist: keyWords
-        case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete, .hashIncrement: hashWords
+        case .get, .set: stringWords
+        case .delete, .exists, .scan, .expire, .timeToLive: keyWords
+        case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete: hashWords
         case .listAppend, .listRemoveFirst, .listRange, .listRemove, .listLength: listWords
-        case .setAdd, .setRemove, .setMembers, .setContains, .setCount: setWords
-        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByScore, .sortedSetRangeByMember,
-            .sortedSetRemoveByScore, .sortedSetScore, .sortedSetCount:
+        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByMember, .sortedSetScore,
+            .sortedSetCount:
             sortedSetWords
-        case .streamAppend, .streamRange, .streamReverseRange, .streamLength, .streamTrim, .streamDelete: streamWords
+        case .streamAppend, .streamRange, .streamReverseRange, .streamTrim: streamWords
         case .publish(let channel, let payload): command("PUBLISH", channel, payload)
         case .time: command("TIME")
         case .serverInfo: command("INFO", word("server"))
@@ -28,7 +27,6 @@ extension StoreOperation {
             if let expiry { words += [word("PX"), digits(expiry)] }
             if onlyIfAbsent { words.append(word("NX")) }
             return words
-        case .increment(let key, let by): return command("INCRBY", key, digits(by))
         default: preconditionFailure("no operation on strings")
         }
     }
@@ -41,7 +39,6 @@ extension StoreOperation {
             command("SCAN", cursor, word("MATCH"), prefix + word("*") + suffix, word("COUNT"), digits(count))
         case .expire(let key, let milliseconds): command("PEXPIRE", key, digits(milliseconds))
         case .timeToLive(let key): command("PTTL", key)
-        case .persist(let key): command("PERSIST", key)
         default: preconditionFailure("no operation on keys")
         }
     }
@@ -53,7 +50,6 @@ extension StoreOperation {
         case .hashGetSome(let key, let fields): command("HMGET", key) + fields
         case .hashGetAll(let key): command("HGETALL", key)
         case .hashDelete(let key, let fields): command("HDEL", key) + fields
-        case .hashIncrement(let key, let field, let by): command("HINCRBY", key, field, digits(by))
         default: preconditionFailure("no operation on hashes")
         }
     }
@@ -69,17 +65,6 @@ extension StoreOperation {
         }
     }
 
-    private var setWords: [[UInt8]] {
-        switch self {
-        case .setAdd(let key, let members): command("SADD", key) + members
-        case .setRemove(let key, let members): command("SREM", key) + members
-        case .setMembers(let key): command("SMEMBERS", key)
-        case .setContains(let key, let member): command("SISMEMBER", key, member)
-        case .setCount(let key): command("SCARD", key)
-        default: preconditionFailure("no operation on sets")
-        }
-    }
-
     private var sortedSetWords: [[UInt8]] {
         switch self {
         case .sortedSetAdd(let key, let entries):
@@ -87,16 +72,9 @@ extension StoreOperation {
         case .sortedSetRemove(let key, let members): return command("ZREM", key) + members
         case .sortedSetRange(let key, let start, let stop, let withScores):
             return command("ZRANGE", key, digits(start), digits(stop)) + (withScores ? command("WITHSCORES") : [])
-        case .sortedSetRangeByScore(let key, let scores, let limit, let withScores):
-            var words = command("ZRANGE", key, scores.lowerWord, scores.upperWord, word("BYSCORE"))
-            if let limit { words += [word("LIMIT"), digits(0), digits(limit)] }
-            if withScores { words.append(word("WITHSCORES")) }
-            return words
         case .sortedSetRangeByMember(let key, let after, let limit):
             let lower = after.map { word("(") + $0 } ?? word("-")
             return command("ZRANGE", key, lower, word("+"), word("BYLEX"), word("LIMIT"), digits(0), digits(limit))
-        case .sortedSetRemoveByScore(let key, let scores):
-            return command("ZREMRANGEBYSCORE", key, scores.lowerWord, scores.upperWord)
         case .sortedSetScore(let key, let member): return command("ZSCORE", key, member)
         case .sortedSetCount(let key): return command("ZCARD", key)
         default: preconditionFailure("no operation on sorted sets")
@@ -112,17 +90,10 @@ extension StoreOperation {
             return command("XRANGE", key, word(first.description), word(last.description)) + count(limit)
         case .streamReverseRange(let key, let last, let first, let limit):
             return command("XREVRANGE", key, word(last.description), word(first.description)) + count(limit)
-        case .streamLength(let key): return command("XLEN", key)
         case .streamTrim(let key, let lengthMax): return command("XTRIM", key, word("MAXLEN"), digits(lengthMax))
-        case .streamDelete(let key, let ids): return command("XDEL", key) + ids.map { word($0.description) }
         default: preconditionFailure("no operation on streams")
         }
     }
-}
-
-extension ScoreRange {
-    fileprivate var lowerWord: [UInt8] { lower.map(digits) ?? word("-inf") }
-    fileprivate var upperWord: [UInt8] { upper.map(digits) ?? word("+inf") }
 }
 
 private func command(_ name: String, _ arguments: [UInt8]...) -> [[UInt8]] {

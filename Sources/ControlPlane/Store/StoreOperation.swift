@@ -7,22 +7,19 @@ package enum StoreOperation: Sendable {
     case get(key: [UInt8])
     /// SET: the status OK, or null when `onlyIfAbsent` and the key is there. Without `expiry` the key stays.
     case set(key: [UInt8], value: [UInt8], expiry: Int? = nil, onlyIfAbsent: Bool = false)
-    /// INCRBY: the new value.
-    case increment(key: [UInt8], by: Int)
 
     /// DEL: how many of the keys were there. Needs one key at least.
     case delete(keys: [[UInt8]])
     /// EXISTS: how many of the keys are there. Needs one key at least.
     case exists(keys: [[UInt8]])
     /// SCAN: where the next part begins, "0" at the end, and keys of this part that begin and end so. A key may come
-    /// twice; one that is there all the time comes. `count` is a hint. Neither part may contain a character of patterns.
+    /// twice; one that is there all the time comes. `count` is a hint. Neither part may contain a character of
+    /// patterns.
     case scan(cursor: [UInt8], prefix: [UInt8], suffix: [UInt8], count: Int)
     /// PEXPIRE: 1, or 0 when there is no such key. A span of 0 or less deletes the key.
     case expire(key: [UInt8], milliseconds: Int)
     /// PTTL: milliseconds left; −1 without expiry, −2 without the key.
     case timeToLive(key: [UInt8])
-    /// PERSIST: 1 when an expiry was taken away.
-    case persist(key: [UInt8])
 
     /// HSET: how many of the fields are new. Needs one pair at least.
     case hashSet(key: [UInt8], pairs: [StorePair])
@@ -34,8 +31,6 @@ package enum StoreOperation: Sendable {
     case hashGetAll(key: [UInt8])
     /// HDEL: how many of the fields were there. Needs one field at least.
     case hashDelete(key: [UInt8], fields: [[UInt8]])
-    /// HINCRBY: the new value.
-    case hashIncrement(key: [UInt8], field: [UInt8], by: Int)
 
     /// RPUSH: the new length. Needs one value at least.
     case listAppend(key: [UInt8], values: [[UInt8]])
@@ -48,17 +43,6 @@ package enum StoreOperation: Sendable {
     /// LLEN.
     case listLength(key: [UInt8])
 
-    /// SADD: how many are new. Needs one member at least.
-    case setAdd(key: [UInt8], members: [[UInt8]])
-    /// SREM: how many were there. Needs one member at least.
-    case setRemove(key: [UInt8], members: [[UInt8]])
-    /// SMEMBERS: the members, in no order.
-    case setMembers(key: [UInt8])
-    /// SISMEMBER: 1 or 0.
-    case setContains(key: [UInt8], member: [UInt8])
-    /// SCARD.
-    case setCount(key: [UInt8])
-
     /// ZADD: how many are new. Needs one entry at least.
     case sortedSetAdd(key: [UInt8], entries: [StoreEntry])
     /// ZREM: how many were there. Needs one member at least.
@@ -66,12 +50,8 @@ package enum StoreOperation: Sendable {
     /// ZRANGE: members by score, then by bytes, from `start` to `stop`, both included; each followed by its score
     /// when `withScores`.
     case sortedSetRange(key: [UInt8], start: Int, stop: Int, withScores: Bool = false)
-    /// ZRANGE BYSCORE: the first `limit` members of `scores`, or all of them.
-    case sortedSetRangeByScore(key: [UInt8], scores: ScoreRange, limit: Int? = nil, withScores: Bool = false)
     /// ZRANGE BYLEX: members above `after`, or all, at most `limit`. All scores must be the same.
     case sortedSetRangeByMember(key: [UInt8], after: [UInt8]?, limit: Int)
-    /// ZREMRANGEBYSCORE: how many were removed.
-    case sortedSetRemoveByScore(key: [UInt8], scores: ScoreRange)
     /// ZSCORE: the score in decimal digits, or null.
     case sortedSetScore(key: [UInt8], member: [UInt8])
     /// ZCARD.
@@ -84,12 +64,8 @@ package enum StoreOperation: Sendable {
     case streamRange(key: [UInt8], first: StreamID, last: StreamID, limit: Int? = nil)
     /// XREVRANGE: the same from `last` down to `first`.
     case streamReverseRange(key: [UInt8], last: StreamID, first: StreamID, limit: Int? = nil)
-    /// XLEN.
-    case streamLength(key: [UInt8])
     /// XTRIM MAXLEN: how many were removed; exact.
     case streamTrim(key: [UInt8], lengthMax: Int)
-    /// XDEL: how many were there. Needs one id at least.
-    case streamDelete(key: [UInt8], ids: [StreamID])
 
     /// PUBLISH: how many subscribers got it; of no meaning beyond one server.
     case publish(channel: [UInt8], payload: [UInt8])
@@ -122,21 +98,5 @@ package struct StoreEntry: Equatable, Sendable {
         precondition(score.magnitude <= 1 << 53, "a score that a double does not hold")
         self.member = member
         self.score = score
-    }
-}
-
-/// Scores from `lower` to `upper`, both included; nil is without a bound.
-package struct ScoreRange: Equatable, Sendable {
-    package let lower: Int?
-    package let upper: Int?
-
-    package init(from lower: Int? = nil, through upper: Int? = nil) {
-        self.lower = lower
-        self.upper = upper
-    }
-
-    /// Whether `score` is in the range.
-    package func contains(_ score: Int) -> Bool {
-        score >= lower ?? .min && score <= upper ?? .max
     }
 }

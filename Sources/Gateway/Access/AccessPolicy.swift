@@ -1,3 +1,5 @@
+import Foundations
+
 /// Who may ask for what over HTTP: the contract's section 6 as one pure function.
 package struct AccessPolicy: Sendable {
     /// What a request needs. Every route has exactly one.

@@ -1,3 +1,5 @@
+import Foundations
+
 /// A block of addresses: an address and how many of its leading bits count (RFC 4632, RFC 4291 section 2.3).
 ///
 /// Bits after the prefix are ignored. A block of IPv6 never holds an IPv4 address, although IPv4 is held in a mapped

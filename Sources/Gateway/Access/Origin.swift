@@ -1,3 +1,5 @@
+import Foundations
+
 /// Where a page came from: scheme, host and port, as RFC 6454 compares them.
 package struct Origin: Hashable, Sendable, LosslessStringConvertible {
     /// Lower case.
@@ -46,7 +48,7 @@ package struct Origin: Hashable, Sendable, LosslessStringConvertible {
             hostEnd = text.index(after: end)
         } else {
             hostEnd = text.firstIndex(of: UInt8(ascii: ":")) ?? text.endIndex
-            guard hostEnd > text.startIndex, text[..<hostEnd].allSatisfy(isHostByte) else { return nil }
+            guard hostEnd > text.startIndex, text[..<hostEnd].allSatisfy(URLAuthority.isNameByte) else { return nil }
         }
         let host = asciiLowercased(authority[..<hostEnd])
         let rest = text[hostEnd...]
@@ -57,16 +59,6 @@ package struct Origin: Hashable, Sendable, LosslessStringConvertible {
         else { return nil }
         let isDefault = scheme == "http" && port == 80 || scheme == "https" && port == 443
         return isDefault ? host : "\(host):\(port)"
-    }
-
-    /// Letters, digits, `-`, `.`, and `_`, which is in no host name by the book but in many by practice.
-    private static func isHostByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-            true
-        default: false
-        }
     }
 }
 

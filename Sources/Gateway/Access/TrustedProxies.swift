@@ -1,3 +1,5 @@
+import Foundations
+
 /// Whose word about the client's address is believed, and what the client's address then is.
 ///
 /// The effective address counts for connection limits, logs and the loopback rule, so it must not be a client's free

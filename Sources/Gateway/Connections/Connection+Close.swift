@@ -46,11 +46,11 @@ extension Connection {
     /// A reader that lets its queue grow over the limit: what is queued is dropped, so that the close comes next.
     func closeAsTooSlow() {
         guard isChatting else { return }
-        worker.counters.slowReadersClosed.add(1)
+        core.counters.slowReadersClosed.add(1)
         leaveEverything()
         dropQueuedFrames()
         close(
-            .slowReader, reason: CloseReason("too_slow", retryMilliseconds: worker.context.retryMilliseconds()),
+            .slowReader, reason: CloseReason("too_slow", retryMilliseconds: core.context.retryMilliseconds()),
             within: Self.slowCloseMilliseconds)
     }
 
@@ -66,12 +66,12 @@ extension Connection {
 
     func closeForDrain() {
         switch phase {
-        case .http(let exchange): closeIdleHTTP(exchange)
-        case .events: endStream()
+        case .http(let http): http.drainBegan(on: self)
+        case .events(let events): events.drainBegan(on: self)
         default:
             close(
                 .serviceRestart,
-                reason: CloseReason("drain", retryMilliseconds: worker.context.retryMilliseconds()))
+                reason: CloseReason("drain", retryMilliseconds: core.context.retryMilliseconds()))
         }
     }
 
@@ -79,33 +79,31 @@ extension Connection {
     func leaveEverything() {
         if isCounted {
             isCounted = false
-            worker.context.connectionCount.wrappingSubtract(1, ordering: .relaxed)
-            worker.counters.connections.add(-1)
+            core.context.connectionCount.wrappingSubtract(1, ordering: .relaxed)
+            core.counters.connections.add(-1)
         }
         if let counted = countedAddress {
             countedAddress = nil
-            worker.post(to: worker.context.home(of: counted)) { $0.releaseAddress(counted) }
+            core.send(.address(counted, .release), to: core.context.home(of: counted))
         }
         guard let info else { return }
         self.info = nil
         let atOnce = leavesAtOnce
         func leave(_ room: Identifier) {
-            worker.post(to: worker.context.home(of: room)) {
-                atOnce ? $0.leave(room, info, isAsked: false) : $0.lost(room, info)
-            }
+            core.send(atOnce ? RoomRequest.leave(info, isAsked: false) : .lost(info), of: room)
         }
         if let joining = wait?.joining { leave(joining) }
         for membership in furtherRooms {
-            worker.remove(from: membership.members, at: Int(membership.index))
+            table.delivery.remove(from: membership.members, at: Int(membership.index))
             leave(membership.members.room)
         }
         furtherRooms = []
         if let members = urlMembers, urlIndex >= 0 {
-            worker.remove(from: members, at: Int(urlIndex))
+            table.delivery.remove(from: members, at: Int(urlIndex))
             leave(members.room)
         }
         urlMembers = nil
         urlIndex = -1
-        worker.post(to: worker.context.home(of: info.user)) { $0.detach(info, atOnce: atOnce) }
+        core.send(UserRequest.detach(info, atOnce: atOnce), of: info.user)
     }
 }

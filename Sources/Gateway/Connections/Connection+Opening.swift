@@ -11,14 +11,14 @@ extension Connection {
         self.wantsEcho = wantsEcho
         wait = Wait()
         beginHeartbeat()
-        let context = worker.context
+        let context = core.context
         let count = context.connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
-        worker.counters.connections.add(1)
+        core.counters.connections.add(1)
         isCounted = true
         if count > context.connectionsMax { return refuse(.nodeFull) }
-        guard worker.configuration.connectionsPerAddressMax != nil else { return attach(opening) }
-        let (address, key, index) = (Identifier(unchecked: address.description), key, worker.index)
-        worker.post(to: context.home(of: address)) { $0.admitAddress(address, for: key, of: index) }
+        guard core.configuration.connectionsPerAddressMax != nil else { return attach(opening) }
+        let counted = Identifier(unchecked: address.description)
+        core.send(.address(counted, .admit(key, of: core.index)), to: context.home(of: counted))
     }
 
     func addressAdmitted(_ address: Identifier) {
@@ -28,52 +28,52 @@ extension Connection {
 
     private func attach(_ opening: Opening) {
         let arrival = Arrival(
-            user: opening.user, device: opening.device, deviceType: opening.deviceType, worker: worker.index,
+            user: opening.user, device: opening.device, deviceType: opening.deviceType, worker: core.index,
             socketKey: key, windowBits: windowBits)
-        worker.post(to: worker.context.home(of: opening.user)) { $0.attach(arrival) }
+        core.send(.attach(arrival), of: opening.user)
     }
 
     /// The connection is one too many: it is told with a close code, because a browser hides an HTTP status.
     func refuse(_ reason: ConnectionRefusal) {
-        worker.counters.refused(reason)
+        core.counters.refused(reason)
         switch reason {
         case .userLimit: close(.tooManyConnections, reason: CloseReason("user_limit"))
         case .addressLimit: close(.tooManyConnections, reason: CloseReason("address_limit"))
         case .nodeFull, .openFiles, .draining, .shed:
             close(
                 .overCapacity,
-                reason: CloseReason("node_full", retryMilliseconds: worker.context.retryMilliseconds()))
+                reason: CloseReason("node_full", retryMilliseconds: core.context.retryMilliseconds()))
         }
     }
 
     /// The user's home took the connection in.
     func attached(
         _ info: ConnectionInfo, _ session: WelcomeFrame.SessionState, _ inbox: WelcomeFrame.InboxState,
-        _ replay: Worker.InboxReplay
+        _ replay: InboxReplay
     ) {
         self.info = info
-        let limits = worker.load.limits
-        worker.writer.welcome(
+        let limits = core.load.limits
+        core.writer.welcome(
             WelcomeFrame(
-                node: worker.context.nodeID, worker: worker.index, connection: key, user: info.user,
-                device: info.device, tier: worker.load.policy.tier.name, mode: worker.context.mode.name,
+                node: core.context.nodeID, worker: core.index, connection: key, user: info.user,
+                device: info.device, tier: core.load.policy.tier.name, mode: core.context.mode.name,
                 heartbeatMilliseconds: limits.heartbeatMilliseconds, messageBytesMax: limits.messageBytesMax,
                 messagesPerSecond: limits.rate.perSecond,
-                session: session, inbox: inbox, reconnect: worker.context.reconnectWindow))
+                session: session, inbox: inbox, reconnect: core.context.reconnectWindow))
         sendWritten()
-        if worker.load.policy.tier != .normal { tellTier(previous: .normal) }
+        if core.load.policy.tier != .normal { announceTier(previous: .normal) }
         inboxReplayed(replay)
     }
 
     /// A part of the inbox came.
-    func inboxReplayed(_ replay: Worker.InboxReplay) {
+    func inboxReplayed(_ replay: InboxReplay) {
         guard case .opening(let opening) = phase, let info else { return }
         for frame in replay.frames { deliverAlone(frame) }
         wait?.replayedTo = replay.nextAfter
         guard replay.nextAfter == nil else { return continueReplayIfDrained() }
         let (room, position) = (opening.room, opening.position)
         wait?.joining = room
-        worker.post(to: worker.context.home(of: room)) { $0.join(room, info, from: position) }
+        core.send(RoomRequest.join(info, from: position), of: room)
     }
 
     /// What was sent of a replay is with the kernel: asks for more.
@@ -81,9 +81,9 @@ extension Connection {
         guard let info, let wait, let reached = wait.replayedTo else { return }
         wait.replayedTo = nil
         if let room = wait.joining {
-            worker.post(to: worker.context.home(of: room)) { $0.continueReplay(room, info, after: reached) }
+            core.send(RoomRequest.continueReplay(info, after: reached), of: room)
         } else {
-            worker.post(to: worker.context.home(of: info.user)) { $0.continueInboxReplay(info, after: reached) }
+            core.send(UserRequest.continueInboxReplay(info, after: reached), of: info.user)
         }
     }
 
@@ -91,39 +91,10 @@ extension Connection {
     private func continueReplayIfDrained() {
         if queuedBytes == 0 { continueReplay() }
     }
-}
 
-extension Worker {
-    func attached(
-        _ info: ConnectionInfo, _ session: WelcomeFrame.SessionState, _ inbox: WelcomeFrame.InboxState,
-        _ replay: InboxReplay
-    ) {
-        guard let connection = find(info), case .opening = connection.phase else {
-            // It went while it was being admitted.
-            return post(to: context.home(of: info.user)) { $0.detach(info, atOnce: false) }
-        }
-        connection.attached(info, session, inbox, replay)
-    }
-
-    func attachRefused(_ key: UInt64, _ reason: ConnectionRefusal) {
-        (loop.socket(key) as? Connection)?.refuse(reason)
-    }
-
-    /// Whether a connection still waits for its user's home.
-    func isOpening(_ key: UInt64) -> Bool {
-        guard let connection = loop.socket(key) as? Connection, case .opening = connection.phase else { return false }
-        return true
-    }
-
-    /// The same device has come later, and is in already.
-    func attachReplaced(_ key: UInt64) {
-        (loop.socket(key) as? Connection)?.closeAsReplaced()
-    }
-
-    func addressAdmitted(_ address: Identifier, _ key: UInt64) {
-        guard let connection = loop.socket(key) as? Connection, case .opening = connection.phase else {
-            return post(to: context.home(of: address)) { $0.releaseAddress(address) }
-        }
-        connection.addressAdmitted(address)
+    /// Closes a connection right behind its upgrade.
+    func refuseAsShed(_ opening: Opening, retryMilliseconds: Int) {
+        phase = .opening(opening)
+        close(.tryAgainLater, reason: CloseReason("shed", retryMilliseconds: retryMilliseconds))
     }
 }

@@ -6,19 +6,19 @@ import WireProtocol
 // A connection's places in rooms, as the rooms' homes tell of them.
 extension Connection {
     /// The connection's place in a room, when it is live there.
-    private func members(of room: Identifier) -> RoomMembers? {
+    private func members(of room: Identifier) -> LocalMembers<Connection>? {
         if urlIndex >= 0, let urlMembers, urlMembers.room == room { return urlMembers }
         return furtherRooms.first { $0.members.room == room }?.members
     }
 
-    func isMember(of members: RoomMembers) -> Bool {
+    func isMember(of members: LocalMembers<Connection>) -> Bool {
         urlIndex >= 0 && urlMembers === members || furtherRooms.contains { $0.members === members }
     }
 
     func isLive(in room: Identifier) -> Bool { members(of: room) != nil }
 
     /// The room that a frame means: the one it names, or the URL's; nil when the connection is not in it.
-    func target(_ named: Identifier?) -> RoomMembers? {
+    func target(_ named: Identifier?) -> LocalMembers<Connection>? {
         guard let named else { return urlIndex >= 0 ? urlMembers : nil }
         return members(of: named)
     }
@@ -29,7 +29,7 @@ extension Connection {
     }
 
     /// The last one in the room's array took the place of one that left.
-    func moved(in members: RoomMembers, to index: Int) {
+    func moved(in members: LocalMembers<Connection>, to index: Int) {
         if urlMembers === members {
             urlIndex = Int32(index)
         } else if let place = furtherRooms.firstIndex(where: { $0.members === members }) {
@@ -43,15 +43,15 @@ extension Connection {
         if isLive(in: room) {
             // Known already: an answer alone, without replay.
             wait = Wait()
-            return worker.post(to: worker.context.home(of: room)) { $0.describe(room, to: info) }
+            return core.send(RoomRequest.describe(info), of: room)
         }
-        guard rooms.count < worker.configuration.roomsPerConnectionMax else {
-            let most = worker.configuration.roomsPerConnectionMax
+        guard rooms.count < core.configuration.roomsPerConnectionMax else {
+            let most = core.configuration.roomsPerConnectionMax
             return sendError(.roomLimit, "a connection may be in at most \(most) rooms", room: room)
         }
         wait = Wait()
         wait?.joining = room
-        worker.post(to: worker.context.home(of: room)) { $0.join(room, info, from: position) }
+        core.send(RoomRequest.join(info, from: position), of: room)
     }
 
     /// The room took the connection in: its answer, and as much as it gives at once of what was missed.
@@ -63,7 +63,7 @@ extension Connection {
             return
         }
         wait?.joining = nil
-        enter(worker.openMembers(room))
+        enter(table.openMembers(of: room))
         if case .opening = phase {
             phase = .chat
             isPatient = true
@@ -71,7 +71,7 @@ extension Connection {
         endWait()
     }
 
-    private func enter(_ members: RoomMembers) {
+    private func enter(_ members: LocalMembers<Connection>) {
         let index = Int32(members.insert(self))
         let isURLRoom: Bool
         if case .opening = phase { isURLRoom = true } else { isURLRoom = urlMembers?.room == members.room }
@@ -89,7 +89,7 @@ extension Connection {
         wait?.joining = nil
         sendError(.roomFull, "the room has as many users as it takes", room: room)
         if case .opening = phase {
-            let retry = worker.context.retryMilliseconds()
+            let retry = core.context.retryMilliseconds()
             return close(.overCapacity, reason: CloseReason("room_full", retryMilliseconds: retry))
         }
         endWait()
@@ -102,13 +102,13 @@ extension Connection {
             return sendError(.notInRoom, "this connection is not in that room", room: room)
         }
         wait = Wait()
-        worker.post(to: worker.context.home(of: room)) { $0.leave(room, info, isAsked: true) }
+        core.send(RoomRequest.leave(info, isAsked: true), of: room)
     }
 
     /// The room let the connection go.
     func leftRoom(_ room: Identifier, reason: StaticString) {
         exit(room)
-        worker.writer.leftRoom(room, reason: reason)
+        core.writer.leftRoom(room, reason: reason)
         sendWritten()
         endWait()
     }
@@ -118,7 +118,7 @@ extension Connection {
         let isURLRoom = urlMembers?.room == room || { if case .opening = phase { true } else { false } }()
         let wasJoining = wait?.joining == room
         exit(room)
-        worker.writer.leftRoom(room, reason: "deleted")
+        core.writer.leftRoom(room, reason: "deleted")
         sendWritten()
         if isURLRoom { return closeAsRemoved("room_deleted") }
         if wasJoining {
@@ -129,11 +129,11 @@ extension Connection {
 
     private func exit(_ room: Identifier) {
         if urlIndex >= 0, let members = urlMembers, members.room == room {
-            worker.remove(from: members, at: Int(urlIndex))
+            table.delivery.remove(from: members, at: Int(urlIndex))
             urlIndex = -1
         } else if let place = furtherRooms.firstIndex(where: { $0.members.room == room }) {
             let membership = furtherRooms.remove(at: place)
-            worker.remove(from: membership.members, at: Int(membership.index))
+            table.delivery.remove(from: membership.members, at: Int(membership.index))
         }
     }
 }

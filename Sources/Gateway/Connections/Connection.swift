@@ -7,11 +7,10 @@ import WireProtocol
 ///
 /// One object for the connection's whole life, so that an idle one stays small; what only one phase needs hangs on
 /// `phase`. Thread: its worker's.
-final class Connection: Socket {
+final class Connection: Socket, Recipient {
     enum Phase {
-        case http(HTTPExchange)
-        /// The answer is a stream of the node's events; input is thrown away.
-        case events(EventStream)
+        case http(HTTPPhase)
+        case events(EventsPhase)
         /// The upgrade is done; the user's home, then the URL room's, are asked.
         case opening(Opening)
         case chat
@@ -38,7 +37,7 @@ final class Connection: Socket {
     /// There from the answer of the user's home on.
     var info: ConnectionInfo?
     /// The room of the URL; kept when that room is left, as frames without a room mean it.
-    var urlMembers: RoomMembers?
+    var urlMembers: LocalMembers<Connection>?
     @exclusivity(unchecked) var rate = RateLimiter()
     /// The place in `urlMembers`, or -1.
     var urlIndex: Int32 = -1
@@ -58,7 +57,7 @@ final class Connection: Socket {
 
     /// What few connections need.
     private final class Extras {
-        var furtherRooms: [Membership] = []
+        var furtherRooms: [Membership<Connection>] = []
         var countedAddress: Identifier?
         var flood: FloodCounter?
         var wait: Wait?
@@ -76,21 +75,25 @@ final class Connection: Socket {
         init() {}
     }
 
-    init(descriptor: Int32, worker: Worker, peer: PeerAddress) throws(SystemError) {
-        phase = .http(HTTPExchange(peer: peer, at: worker.loop.now))
-        try super.init(descriptor: descriptor, loop: worker.loop)
+    init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
+        let http = HTTPPhase(peer: peer.host, at: loop.now)
+        phase = .http(http)
+        try super.init(descriptor: descriptor, loop: loop)
         lastHeardAt = loop.now
-        loop.schedule(self, at: loop.now + HTTPExchange.headMilliseconds)
+        http.began(on: self)
     }
 
     // MARK: State in few bytes
 
-    /// The worker that the connection belongs to: its loop's owner.
+    /// The connections of the same worker: its loop's owner.
     @inline(__always)
-    var worker: Worker {
+    var table: ConnectionTable {
         // Connections are made by workers only, on their own loops: the check would cost more than a pointer saves.
-        unsafeDowncast(loop.delegate.unsafelyUnwrapped, to: Worker.self)
+        unsafeDowncast(loop.owner.unsafelyUnwrapped, to: ConnectionTable.self)
     }
+
+    @inline(__always)
+    var core: WorkerCore { table.core }
 
     /// Times in grains of a tenth of a second, which fit in 32 bits for 13 years.
     private static let grain = 100
@@ -148,7 +151,7 @@ final class Connection: Socket {
     }
 
     /// Rooms joined later than the URL's.
-    var furtherRooms: [Membership] {
+    var furtherRooms: [Membership<Connection>] {
         get { extras?.furtherRooms ?? [] }
         set { if extras != nil || !newValue.isEmpty { openExtras().furtherRooms = newValue } }
     }
@@ -168,12 +171,12 @@ final class Connection: Socket {
         set { if extras != nil || newValue != nil { openExtras().countedAddress = newValue } }
     }
 
-    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate yet
-    /// does nothing wrong.
+    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
+    /// yet does nothing wrong.
     func countRefusal() -> Bool {
         let extras = openExtras()
         var flood = extras.flood ?? FloodCounter()
-        let isFlood = flood.refused(now: loop.now, policy: worker.floodPolicy)
+        let isFlood = flood.refused(now: loop.now, policy: table.floodPolicy)
         extras.flood = flood
         return isFlood
     }
@@ -208,7 +211,7 @@ final class Connection: Socket {
             }
             let consumed: Int
             switch phase {
-            case .http(let exchange): consumed = processHTTP(rest, exchange)
+            case .http(let http): consumed = http.received(UnsafeRawBufferPointer(rest), on: self)
             case .opening, .chat, .echo, .closing: consumed = processFrame(rest)
             case .events, .discarding, .finished: return
             }
@@ -238,8 +241,8 @@ final class Connection: Socket {
 
     override func timerFired() {
         switch phase {
-        case .http(let exchange): httpTimerFired(exchange)
-        case .events: keepEventStreamAlive()
+        case .http(let http): http.timerFired(on: self)
+        case .events(let events): events.timerFired(on: self)
         case .opening, .chat, .echo: heartbeat()
         case .closing, .discarding, .finished: reset()
         }
@@ -255,7 +258,7 @@ final class Connection: Socket {
     /// A client may end its side once it has sent its request, and still wants the answer.
     override var outlivesPeerEnd: Bool {
         switch phase {
-        case .http(let exchange): exchange.current != nil || queuedBytes > 0
+        case .http(let http): http.isAnswering || queuedBytes > 0
         case .discarding, .finished: queuedBytes > 0
         case .events, .opening, .chat, .echo, .closing: false
         }
@@ -263,14 +266,14 @@ final class Connection: Socket {
 
     // MARK: Sending
 
-    /// Queues frames for the end of the turn. A reader whose queue is over the limit from earlier turns is closed at
+    /// Queues a frame for the end of the turn. A reader whose queue is over the limit from earlier turns is closed at
     /// the end of this one.
     @inline(__always)
     func deliver(_ frame: FrameSlice) {
         send(frame)
-        if isBlocked, queuedBytes > worker.load.limits.sendQueueBytesMax, !flags.contains(.isSlow) {
+        if isBlocked, queuedBytes > core.load.limits.sendQueueBytesMax, !flags.contains(.isSlow) {
             flags.insert(.isSlow)
-            worker.slowReaders.append(self)
+            core.slowReaders.append(self)
         }
     }
 
@@ -286,17 +289,17 @@ final class Connection: Socket {
 
     /// The frame as this connection may get it.
     func compressedIfAgreed(_ frame: FrameSlice) -> FrameSlice {
-        guard isDeflateAgreed, worker.compresses else { return frame }
-        return worker.compressor.compressed(frame, windowBits: windowBits) ?? frame
+        guard isDeflateAgreed, core.compresses else { return frame }
+        return core.compressor.compressed(frame, windowBits: windowBits) ?? frame
     }
 
     /// Queues the frame in the worker's writer.
-    func sendWritten() { deliver(worker.scratch.frame(.text, worker.writer.bytes)) }
+    func sendWritten() { deliver(core.scratch.frame(.text, core.writer.bytes)) }
 
     func sendError(
         _ code: ErrorCode, _ message: String, id: String? = nil, room: Identifier? = nil, retryMilliseconds: Int? = nil
     ) {
-        worker.writer.error(code, message, id: id, room: room, retryMilliseconds: retryMilliseconds)
+        core.writer.error(code, message, id: id, room: room, retryMilliseconds: retryMilliseconds)
         sendWritten()
     }
 
@@ -304,25 +307,25 @@ final class Connection: Socket {
 
     /// Begins the heartbeat at a moment of its own, so that many connections do not beat together.
     func beginHeartbeat() {
-        let interval = worker.load.limits.heartbeatMilliseconds
-        nextPingAt = loop.now + Int.random(in: (interval + 1) / 2...interval, using: &worker.random)
+        let interval = core.load.limits.heartbeatMilliseconds
+        nextPingAt = loop.now + Int.random(in: (interval + 1) / 2...interval, using: &core.random)
         scheduleHeartbeat()
     }
 
     private func scheduleHeartbeat() {
-        let silentAt = lastHeardAt + worker.configuration.heartbeatTimeoutMilliseconds
+        let silentAt = lastHeardAt + core.configuration.heartbeatTimeoutMilliseconds
         loop.schedule(self, at: min(nextPingAt, silentAt))
     }
 
     private func heartbeat() {
-        let configuration = worker.configuration
+        let configuration = core.configuration
         if loop.now - lastHeardAt >= configuration.heartbeatTimeoutMilliseconds {
             return close(.noSignOfLife, reason: CloseReason("no_sign_of_life"))
         }
         if loop.now >= nextPingAt {
             // A peer that does not read gets no further pings; its silence ends it.
-            if !isBlocked { send(worker.pingFrame) }
-            nextPingAt = loop.now + worker.load.limits.heartbeatMilliseconds
+            if !isBlocked { send(table.pingFrame) }
+            nextPingAt = loop.now + core.load.limits.heartbeatMilliseconds
         }
         scheduleHeartbeat()
     }

@@ -34,13 +34,11 @@ package enum SystemEvent: Sendable, Equatable {
     ///   - time: Unix milliseconds.
     func write(to writer: inout JSONWriter, from node: String, at time: Int) {
         writer.beginObject()
-        writer.name("at")
-        writer.number(time)
+        writer.member("at", time)
         writer.name("node")
         if case .node(let subject, let step) = self {
             writer.string(subject)
-            writer.name("state")
-            writer.string(step.rawValue)
+            writer.member("state", step.rawValue)
             writer.name("seen_by")
         }
         writer.string(node)
@@ -51,32 +49,21 @@ package enum SystemEvent: Sendable, Equatable {
     private func writeRest(to writer: inout JSONWriter) {
         switch self {
         case .tier(let change):
-            writer.name("from")
-            writer.string(change.from.name)
-            writer.name("to")
-            writer.string(change.to.name)
-            writer.name("reason")
-            writer.string(change.reason)
+            writer.member("from", change.from.name)
+            writer.member("to", change.to.name)
+            writer.member("reason", change.reason)
         case .mode(let from, let to):
-            writer.name("from")
-            writer.string(from.name)
-            writer.name("to")
-            writer.string(to.name)
+            writer.member("from", from.name)
+            writer.member("to", to.name)
         case .node: break
         case .lock(let name, let token, let step):
-            writer.name("name")
-            writer.string(name)
-            writer.name("event")
-            writer.string(step.rawValue)
-            writer.name("token")
-            writer.number(token)
+            writer.member("name", name)
+            writer.member("event", step.rawValue)
+            writer.member("token", token)
         case .alert(let change):
-            writer.name("name")
-            writer.string(change.alert.name)
-            writer.name("active")
-            writer.bool(change.isActive)
-            writer.name("value")
-            writer.number(change.value)
+            writer.member("name", change.alert.name)
+            writer.member("active", change.isActive)
+            writer.member("value", change.value)
         }
     }
 }

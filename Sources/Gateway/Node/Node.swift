@@ -135,7 +135,7 @@ package final class Node {
         loop.run()
         signals = nil
         guard exitStatus == 0 else { return exitStatus }
-        for index in workers.indices { context.mailboxes[index].post([.run { $0.stop() }]) }
+        for index in workers.indices { context.mailboxes[index].post([.control(.stop)]) }
         for worker in workers { worker.join() }
         logger.notice("stopped", metadata: ["node": "\(context.nodeID)"])
         return 0
@@ -161,7 +161,7 @@ package final class Node {
         context.beginDraining()
         context.publish(.node(context.nodeID, .draining))
         control.changed()
-        for mailbox in context.mailboxes { mailbox.post([.run { $0.beginDraining(within: duration) }]) }
+        context.order(.drain(milliseconds: duration))
     }
 
     /// Nobody is here any more, or nobody is waited for: gives back what the node holds of its cluster, then ends.

@@ -1,58 +1,194 @@
+import ControlPlane
 import Foundations
 import Rooms
+import WireProtocol
 
-/// The users of one worker by id.
+/// The users that are at home on one worker: finds and makes them, hands them their requests, and forgets those that
+/// are away.
 ///
-/// Nearly all users have one connection and nothing else worth remembering: for them the table holds that connection
-/// and no `User`. One is made when there is more to say (a second connection, the end of the first, an inbox), under
-/// the number that the connection was given for it.
-///
-/// Thread: the home worker's.
-struct UserTable {
-    private enum Entry: Named {
-        case fresh(ConnectionInfo)
-        case full(User)
+/// Thread: the worker's.
+final class UserTable {
+    /// Users looked at per second for their expiry, so that a large number of them never makes a long turn.
+    private static let expiriesPerSecond = 10_000
+    /// Users without a connection that are kept per worker for their inbox or session; beyond, the one that is away
+    /// longest goes.
+    private static let absentUsersMax = 100_000
+    /// How long a replicated user who is not connected here is still followed.
+    private static let lingerMilliseconds = 30_000
 
-        var id: Identifier {
-            switch self {
-            case .fresh(let info): info.user
-            case .full(let user): user.id
-            }
+    let core: WorkerCore
+    /// The cluster; nil in single mode.
+    let replication: Replication?
+    let publications: Publications
+    let surveys: Surveys
+    private(set) lazy var pushes = PushRequests(of: self)
+
+    private var known = KnownUsers()
+    /// Users that went, the one that did so first in front.
+    private var idle = TimedQueue<Identifier>()
+    /// Inboxes with message ids or entries that expire.
+    private var usedInboxes: ContiguousArray<Inbox> = []
+    /// Users with a lost connection that may come back.
+    private var graces = TimedQueue<Identifier>()
+    private var toCommit: ContiguousArray<ReplicatedUser> = []
+
+    init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications, _ surveys: Surveys) {
+        self.core = core
+        self.replication = replication
+        self.publications = publications
+        self.surveys = surveys
+    }
+
+    // MARK: Users
+
+    func find(_ id: Identifier) -> UserOwner? { known.find(id) { UserOwner($0, in: self) } }
+
+    /// The user, made if it is not there.
+    func open(_ id: Identifier) -> UserOwner {
+        if let owner = find(id) { return owner }
+        let owner = UserOwner(User(id, number: core.makeNumber()), in: self)
+        known.insert(owner)
+        owner.begin(replication)
+        if replication != nil { listIfIdle(owner) }
+        return owner
+    }
+
+    // MARK: Requests
+
+    func received(_ request: UserRequest, of id: Identifier) {
+        switch request {
+        case .attach(let arrival):
+            if replication == nil, !known.contains(id) { attachFirst(arrival) } else { open(id).attach(arrival) }
+        case .attachConfirmed(let arrival, let time, let session):
+            // A user that was forgotten meanwhile begins anew.
+            guard let owner = find(id) else { return open(id).attach(arrival) }
+            owner.admit(arrival, at: time) { session }
+        case .detach(let info, let atOnce): find(id)?.detach(info, atOnce: atOnce)
+        case .continueInboxReplay(let info, let seq): find(id)?.continueInboxReplay(info, after: seq)
+        case .direct(let direct, let info): open(id).publish(direct, author: .connection(info))
+        case .keepOwnCopy(let direct, let messageID, let time):
+            open(id).keepOwnCopy(of: direct, id: messageID, at: time)
+        case .submitOwnCopy(let submission): open(id).submitOwnCopy(submission)
+        case .acknowledgeInbox(let position, let info): find(id)?.acknowledgeInbox(position, by: info.device)
+        case .asked(let question, let responder): answer(question, of: id, responder)
         }
     }
 
-    private var entries = IdentifierTable<Entry>()
-
-    init() {}
-
-    var count: Int { entries.count }
-
-    func contains(_ id: Identifier) -> Bool { entries[id] != nil }
-
-    /// Takes in the first connection of a user that is not known.
-    mutating func insert(first info: ConnectionInfo) {
-        precondition(!contains(info.user), "the user is known")
-        entries[info.user] = .fresh(info)
+    /// The first connection of a user that is not known: nobody hears of it, and it misses nothing.
+    private func attachFirst(_ arrival: Arrival) {
+        let info = core.makeInfo(arrival, at: core.loop.unixNow)
+        known.insert(first: info)
+        let session = WelcomeFrame.SessionState(User.firstSession(number: info.userNumber))
+        let inbox = WelcomeFrame.InboxState(
+            position: Position(epoch: User.inboxEpoch(core.ids.prefix, number: info.userNumber), seq: 0), pending: 0)
+        let replay = InboxReplay(frames: [], nextAfter: nil)
+        core.send(.opening(info.socketKey, .attached(info, session, inbox, replay)), to: info.worker)
     }
 
-    /// Takes in a user that is not known.
-    mutating func insert(_ user: User) {
-        precondition(!contains(user.id), "the user is known")
-        entries[user.id] = .full(user)
+    // MARK: Turns
+
+    /// A user has messages for the store.
+    func commitLater(_ user: ReplicatedUser) { toCommit.append(user) }
+
+    /// At the end of a turn: sends what was submitted in it.
+    func commit() {
+        guard !toCommit.isEmpty else { return }
+        for user in toCommit { user.commitSubmitted() }
+        toCommit.removeAll(keepingCapacity: true)
     }
 
-    /// The user, if known.
-    mutating func find(_ id: Identifier) -> User? {
-        switch entries[id] {
-        case .none: return nil
-        case .full(let user): return user
-        case .fresh(let info):
-            let user = User(info)
-            entries[id] = .full(user)
-            return user
+    // MARK: Time
+
+    /// A user's connection was lost; it counts until `due` (loop milliseconds).
+    func awaitReturn(of id: Identifier, until due: Int) { graces.append(id, at: due) }
+
+    /// At each tick: gives up those whose grace is over, and sends pushes that are due.
+    func ticked() {
+        while let first = graces.first, first.time <= core.loop.now {
+            graces.removeFirst()
+            find(first.element)?.graceEnded()
+        }
+        pushes.sendDue()
+    }
+
+    /// Remembers a user that is away.
+    func listIfIdle(_ owner: UserOwner) {
+        guard owner.user.attendance.isEmpty, !owner.user.isListedAsIdle else { return }
+        owner.user.isListedAsIdle = true
+        idle.append(owner.id, at: core.loop.unixNow)
+    }
+
+    /// Remembers that an inbox has entries or ids to forget.
+    func listForExpiry(_ inbox: Inbox) {
+        guard !inbox.isListedForExpiry else { return }
+        inbox.isListedForExpiry = true
+        usedInboxes.append(inbox)
+    }
+
+    /// Forgets what an inbox has kept for too long.
+    func expire(_ inbox: Inbox) {
+        inbox.expire(
+            idsBefore: core.loop.unixNow - core.configuration.dedupeWindowMilliseconds,
+            entriesBefore: core.loop.unixNow - core.configuration.inboxTTLMilliseconds)
+    }
+
+    /// Once a second: forgets users, message ids and old entries.
+    func expire() {
+        expireUsers()
+        for inbox in usedInboxes { expire(inbox) }
+        usedInboxes.removeAll { inbox in
+            inbox.isListedForExpiry = !inbox.isEmpty && find(inbox.user)?.user.openedInbox === inbox
+            return !inbox.isListedForExpiry
         }
     }
 
-    /// Forgets a user.
-    mutating func remove(_ id: Identifier) { entries[id] = nil }
+    /// Users that are away go when their inbox is empty and their session over.
+    private func expireUsers() {
+        let kept = replication == nil ? core.configuration.sessionTTLMilliseconds : Self.lingerMilliseconds
+        let before = core.loop.unixNow - kept
+        for _ in 0..<Self.expiriesPerSecond {
+            guard let first = idle.first, first.time <= before || idle.count > Self.absentUsersMax else { return }
+            idle.removeFirst()
+            guard let owner = find(first.element) else { continue }
+            owner.user.isListedAsIdle = false
+            guard owner.user.attendance.isEmpty else { continue }
+            if !forget(owner, awaySince: before, isPressed: idle.count >= Self.absentUsersMax) { listIfIdle(owner) }
+        }
+    }
+
+    /// Forgets a user who is away, if nothing speaks against it.
+    private func forget(_ owner: UserOwner, awaySince before: Int, isPressed: Bool) -> Bool {
+        switch owner.sequencer {
+        case .local:
+            if let inbox = owner.user.openedInbox { expire(inbox) }
+            let isRecent = owner.user.lastActiveAt > before
+            guard isPressed || !isRecent && owner.user.isForgettable else { return false }
+        case .replicated(let shared):
+            guard shared.isIdle, core.loop.now - shared.usedAt >= Self.lingerMilliseconds else { return false }
+            shared.end()
+        }
+        known.remove(owner.id)
+        return true
+    }
+
+    // MARK: The cluster
+
+    private var replicated: [ReplicatedUser] {
+        known.owners.compactMap { if case .replicated(let user) = $0.sequencer { user } else { nil } }
+    }
+
+    func storeLost() { for user in replicated { user.storeLost() } }
+    func storeReturned() { for user in replicated { user.storeReturned() } }
+
+    /// How long ago a user must have been needed to be looked after for a lost last message.
+    private static let pollWindowMilliseconds = 60_000
+
+    /// Every two seconds: tells of sessions, and looks after users of whom something was heard lately.
+    func poll() {
+        let since = core.loop.now - Self.pollWindowMilliseconds
+        for user in replicated { user.poll(isActive: user.usedAt >= since) }
+    }
+
+    /// A node's life has ended.
+    func nodeGone(_ boot: String) { for user in replicated { user.presence?.nodeGone(boot) } }
 }

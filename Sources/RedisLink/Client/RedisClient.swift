@@ -10,7 +10,8 @@ package protocol RedisClientDelegate: AnyObject {
     func redisLost(_ loss: RedisLoss)
     /// Redis answered a command with an error that says that it can't serve; see `RedisConnection.serverFaults`.
     func redisFaultSeen(code: String)
-    /// At each tick, for how long the oldest reply has been due on either connection, in milliseconds; nil when none is.
+    /// At each tick, for how long the oldest reply has been due on either connection, in milliseconds; nil when none
+    /// is.
     func redisTicked(oldestOutstanding: Int?)
     /// The subscriber's connection stands; each channel's receivers learn when theirs is live.
     func redisSubscriberConnected()

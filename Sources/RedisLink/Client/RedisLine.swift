@@ -10,8 +10,8 @@ protocol RedisLineDelegate: AnyObject {
     func lost(_ line: RedisLine, _ loss: RedisLoss)
 }
 
-/// Keeps one connection to Redis up: looks the host up, tries its addresses in order, and begins anew, after a wait that
-/// grows with each failure, when none of them serves or the connection is lost.
+/// Keeps one connection to Redis up: looks the host up, tries its addresses in order, and begins anew, after a wait
+/// that grows with each failure, when none of them serves or the connection is lost.
 ///
 /// Thread: the loop's.
 final class RedisLine: RedisConnectionDelegate {

@@ -1,4 +1,5 @@
 import ControlPlane
+import Foundations
 import NetworkIO
 
 /// The store of a cluster: Redis, through a client.
@@ -17,9 +18,8 @@ package final class RedisStore: Store, RedisReceiver {
 
     private let client: RedisClient
     /// Oldest first. As many as the client's bound allows, and those that were refused behind them.
-    private var calls: ContiguousArray<Call?> = []
-    private var head = 0
-    /// The number of the call at index 0.
+    private var calls = FIFO<Call>()
+    /// The number of the oldest call.
     private var firstNumber = 0
     private var isDelivering = false
     /// By the script's name.
@@ -53,12 +53,12 @@ package final class RedisStore: Store, RedisReceiver {
     package func commandEnded(_ outcome: RedisOutcome, tag: Int) {
         let index = tag - firstNumber
         if case .reply(let reply) = outcome, reply.error?.code == "NOSCRIPT",
-            let evaluation = calls[index]?.evaluation
+            let evaluation = calls[index].evaluation
         {
-            calls[index]?.evaluation = nil
+            calls[index].evaluation = nil
             return client.send(evaluation.words, .receiver(self, tag: tag))
         }
-        calls[index]?.result = Self.result(outcome)
+        calls[index].result = Self.result(outcome)
         deliver()
     }
 
@@ -76,15 +76,10 @@ package final class RedisStore: Store, RedisReceiver {
         guard !isDelivering else { return }
         isDelivering = true
         defer { isDelivering = false }
-        while head < calls.count, let result = calls[head]?.result {
-            let call = calls[head].take()
-            head += 1
-            if head == calls.count || head >= 1024 {
-                calls.removeFirst(head)
-                firstNumber += head
-                head = 0
-            }
-            call?.completion(result)
+        while let call = calls.first, let result = call.result {
+            calls.removeFirst()
+            firstNumber += 1
+            call.completion(result)
         }
     }
 

@@ -1,4 +1,5 @@
 import ControlPlane
+import Foundations
 import NetworkIO
 import WireProtocol
 
@@ -55,7 +56,8 @@ package class RedisConnection: Socket {
     private let options: RedisOptions
     private let reader: RESPReader
     private var writer = RESPWriter()
-    private var pending = PendingReplies()
+    /// The commands that have no reply yet.
+    private var pending = FIFO<PendingReply>()
     private var phase = Phase.connecting
     /// Bytes of all commands so far.
     private var writtenBytes = 0
@@ -115,13 +117,13 @@ package class RedisConnection: Socket {
     /// To be called at each tick: asks for a sign of life when there was none for a second and none is due.
     package func ticked() {
         mayMeasure = measured == nil
-        guard phase == .ready, pending.count == 0, loop.now - lastHeardAt >= Self.silenceMilliseconds else { return }
+        guard phase == .ready, pending.isEmpty, loop.now - lastHeardAt >= Self.silenceMilliseconds else { return }
         probe()
     }
 
     /// Asks for a sign of life, if the connection is ready and none is due.
     package func probe() {
-        guard phase == .ready, pending.count == 0 else { return }
+        guard phase == .ready, pending.isEmpty else { return }
         queue([Array("PING".utf8)], .step(.ping))
     }
 
@@ -202,8 +204,8 @@ package class RedisConnection: Socket {
             mayMeasure = false
             measured = (writtenBytes, Clock.monotonicNanoseconds())
         }
-        if pending.count == 0 { loop.schedule(self, at: loop.now + options.timeoutMilliseconds) }
-        pending.append(PendingReplies.Entry(completion: completion, end: writtenBytes, sentAt: loop.now))
+        if pending.isEmpty { loop.schedule(self, at: loop.now + options.timeoutMilliseconds) }
+        pending.append(PendingReply(completion: completion, end: writtenBytes, sentAt: loop.now))
         send(command)
     }
 
@@ -271,7 +273,7 @@ package class RedisConnection: Socket {
         }
     }
 
-    private func step(of entry: PendingReplies.Entry) -> RedisStep {
+    private func step(of entry: PendingReply) -> RedisStep {
         if phase == .connecting { return .connect }
         guard case .step(let step) = entry.completion else { return .command }
         return step

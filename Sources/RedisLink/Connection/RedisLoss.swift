@@ -29,7 +29,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Whether another address of the same name may do better: this one gave no sign of Redis.
-    var isOfAddress: Bool {
+    package var isOfAddress: Bool {
         switch self {
         case .unreachable, .closed: true
         case .timedOut(let step): step == .connect

@@ -1,7 +1,7 @@
 import WireProtocol
 
-/// Writes commands (RESP 2: arrays of bulk strings) into buffers that a socket sends from: one copy, of each argument to
-/// where the kernel takes it. Commands lie behind each other, so that those of a turn leave in one piece.
+/// Writes commands (RESP 2: arrays of bulk strings) into buffers that a socket sends from: one copy, of each argument
+/// to where the kernel takes it. Commands lie behind each other, so that those of a turn leave in one piece.
 ///
 /// Thread: its owner's.
 package struct RESPWriter {

@@ -11,46 +11,36 @@ extension JSONWriter {
         messagesPerSecond: Int, messageBytesMax: Int
     ) {
         begin("tier")
-        name("tier")
-        string(tier)
-        name("previous")
-        string(previous)
-        name("reason")
-        string(reason)
+        member("tier", tier)
+        member("previous", previous)
+        member("reason", reason)
         name("suspended")
         beginArray()
         for feature in suspended { string(feature) }
         endArray()
-        name("messages_per_second")
-        number(messagesPerSecond)
-        name("message_bytes")
-        number(messageBytesMax)
+        member("messages_per_second", messagesPerSecond)
+        member("message_bytes", messageBytesMax)
         endObject()
     }
 
     /// How many users are in a room: instead of telling each change.
     package mutating func presenceCount(room: Identifier, users: Int) {
         begin("presence")
-        name("room")
-        string(room)
-        name("users")
-        number(users)
+        member("room", room)
+        member("users", users)
         endObject()
     }
 
     /// Read marks of several users.
     package mutating func read(room: Identifier, marks: some Sequence<(user: Identifier, seq: UInt64)>) {
         begin("read")
-        name("room")
-        string(room)
+        member("room", room)
         name("marks")
         beginArray()
         for mark in marks {
             beginObject()
-            name("user")
-            string(mark.user)
-            name("seq")
-            number(mark.seq)
+            member("user", mark.user)
+            member("seq", mark.seq)
             endObject()
         }
         endArray()
@@ -64,20 +54,16 @@ extension JSONWriter {
         retryMilliseconds: Int
     ) {
         begin("error")
-        name("code")
-        string(code.name)
-        name("message")
-        string(message)
+        member("code", code.name)
+        member("message", message)
         if let id {
             fragment(#","id":"#)
             rawString(id)
         }
         if let room {
-            name("room")
-            string(room)
+            member("room", room)
         }
-        name("retry_ms")
-        number(retryMilliseconds)
+        member("retry_ms", retryMilliseconds)
         endObject()
     }
 }

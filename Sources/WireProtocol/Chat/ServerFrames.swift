@@ -52,8 +52,7 @@ extension JSONWriter {
     mutating func begin(_ type: StaticString) {
         removeAll()
         beginObject()
-        name("type")
-        string(type)
+        member("type", type)
     }
 
     /// A seq in the history that `head` names.
@@ -83,8 +82,7 @@ extension JSONWriter {
         fragment(#","ts":"#)
         self.time(time)
         if let replyTo = fields.replyTo {
-            name("reply_to")
-            number(replyTo)
+            member("reply_to", replyTo)
         }
         endObject()
     }
@@ -260,17 +258,14 @@ extension JSONWriter {
     ) {
         begin("confirm")
         roomOrInbox(room)
-        name("epoch")
-        string(epoch)
+        member("epoch", epoch)
         name("entries")
         beginArray()
         beginObject()
-        name("user")
-        string(user)
+        member("user", user)
         name("id")
         rawString(id)
-        name("seq")
-        number(seq)
+        member("seq", seq)
         endObject()
         endArray()
         endObject()
@@ -278,11 +273,9 @@ extension JSONWriter {
 
     private mutating func roomOrInbox(_ room: Identifier?) {
         if let room {
-            name("room")
-            string(room)
+            member("room", room)
         } else {
-            name("inbox")
-            bool(true)
+            member("inbox", true)
         }
     }
 
@@ -290,28 +283,21 @@ extension JSONWriter {
         _ room: Identifier, position: Position, isRecovered: Bool, missed: Int, users: Int, readMark: UInt64?
     ) {
         begin("joined_room")
-        name("room")
-        string(room)
+        member("room", room)
         self.position(position)
-        name("recovered")
-        bool(isRecovered)
-        name("missed")
-        number(missed)
-        name("users")
-        number(users)
+        member("recovered", isRecovered)
+        member("missed", missed)
+        member("users", users)
         if let readMark {
-            name("read_seq")
-            number(readMark)
+            member("read_seq", readMark)
         }
         endObject()
     }
 
     package mutating func leftRoom(_ room: Identifier, reason: StaticString) {
         begin("left_room")
-        name("room")
-        string(room)
-        name("reason")
-        string(reason)
+        member("room", room)
+        member("reason", reason)
         endObject()
     }
 
@@ -319,48 +305,36 @@ extension JSONWriter {
     package mutating func gap(room: Identifier?, epoch: String, nextSeq: UInt64, reason: String) {
         begin("gap")
         roomOrInbox(room)
-        name("epoch")
-        string(epoch)
-        name("next_seq")
-        number(nextSeq)
-        name("reason")
-        string(reason)
+        member("epoch", epoch)
+        member("next_seq", nextSeq)
+        member("reason", reason)
         endObject()
     }
 
     /// `joined` and `left`: a user came to a room, or went.
     package mutating func presenceChange(_ type: StaticString, room: Identifier, user: Identifier, users: Int) {
         begin(type)
-        name("room")
-        string(room)
-        name("user")
-        string(user)
-        name("users")
-        number(users)
+        member("room", room)
+        member("user", user)
+        member("users", users)
         endObject()
     }
 
     package mutating func device(_ device: Identifier, type: String?, isOnline: Bool) {
         begin("device")
-        name("device")
-        string(device)
+        member("device", device)
         if let type {
-            name("device_type")
-            string(type)
+            member("device_type", type)
         }
-        name("online")
-        bool(isOnline)
+        member("online", isOnline)
         endObject()
     }
 
     package mutating func typing(room: Identifier, user: Identifier, isTyping: Bool) {
         begin("typing")
-        name("room")
-        string(room)
-        name("user")
-        string(user)
-        name("typing")
-        bool(isTyping)
+        member("room", room)
+        member("user", user)
+        member("typing", isTyping)
         endObject()
     }
 
@@ -370,8 +344,7 @@ extension JSONWriter {
             name("t")
             raw(t)
         }
-        name("ts")
-        number(time)
+        member("ts", time)
         endObject()
     }
 
@@ -379,21 +352,16 @@ extension JSONWriter {
         _ code: ErrorCode, _ message: String, id: String? = nil, room: Identifier? = nil, retryMilliseconds: Int? = nil
     ) {
         begin("error")
-        name("code")
-        string(code.name)
-        name("message")
-        string(message)
+        member("code", code.name)
+        member("message", message)
         if let id {
-            name("id")
-            string(id)
+            member("id", id)
         }
         if let room {
-            name("room")
-            string(room)
+            member("room", room)
         }
         if let retryMilliseconds {
-            name("retry_ms")
-            number(retryMilliseconds)
+            member("retry_ms", retryMilliseconds)
         }
         endObject()
     }
@@ -401,8 +369,7 @@ extension JSONWriter {
     package mutating func drain(reconnect: ClosedRange<Int>, deadlineMilliseconds: Int) {
         begin("drain")
         self.reconnect(reconnect)
-        name("deadline_ms")
-        number(deadlineMilliseconds)
+        member("deadline_ms", deadlineMilliseconds)
         endObject()
     }
 
@@ -410,10 +377,8 @@ extension JSONWriter {
     mutating func reconnect(_ window: ClosedRange<Int>) {
         name("reconnect")
         beginObject()
-        name("min_ms")
-        number(window.lowerBound)
-        name("max_ms")
-        number(window.upperBound)
+        member("min_ms", window.lowerBound)
+        member("max_ms", window.upperBound)
         endObject()
     }
 }

@@ -88,13 +88,10 @@ extension JSONWriter {
         number(frame.messagesPerSecond)
         fragment(#"},"session":{"id":"#)
         string(frame.session.id)
-        name("resumed")
-        bool(frame.session.isResumed)
-        name("message_count")
-        number(frame.session.messageCount)
+        member("resumed", frame.session.isResumed)
+        member("message_count", frame.session.messageCount)
         if let lastActiveAt = frame.session.lastActiveAt {
-            name("last_active_at")
-            number(lastActiveAt)
+            member("last_active_at", lastActiveAt)
         }
         endObject()
         fragment(#","inbox":{"epoch":"#)

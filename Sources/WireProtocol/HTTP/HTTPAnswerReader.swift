@@ -2,8 +2,8 @@
 package struct HTTPAnswerReader: Sendable {
     package enum Event: Sendable {
         case incomplete
-        /// The head is here. `isWhole`: and all of the body; else that goes on, as far as can be said up to the end of the
-        /// connection.
+        /// The head is here. `isWhole`: and all of the body; else that goes on, as far as can be said up to the end of
+        /// the connection.
         case head(HTTPResponseHead, isWhole: Bool)
         /// The body, whose head was told before, has ended.
         case ended
@@ -27,7 +27,7 @@ package struct HTTPAnswerReader: Sendable {
         case .failed(let failure): return .failed(failure)
         case .head(let answer):
             hasHead = true
-            bodyLeft = Self.bodyLength(answer)
+            bodyLeft = answer.bodyLength
             return .head(answer, isWhole: passOver(bytes.count - consumed))
         }
     }
@@ -37,12 +37,5 @@ package struct HTTPAnswerReader: Sendable {
         guard let left = bodyLeft else { return false }
         bodyLeft = max(0, left - count)
         return bodyLeft == 0
-    }
-
-    /// RFC 9112 §6.3; nil for a body that the connection ends, or in chunks, whose end nobody waits for.
-    private static func bodyLength(_ head: HTTPResponseHead) -> Int? {
-        if head.status == 204 || head.status == 304 { return 0 }
-        guard head.header("transfer-encoding") == nil, let text = head.header("content-length") else { return nil }
-        return text.utf8.allSatisfy(HTTPByte.isDigit) ? Int(text) : nil
     }
 }

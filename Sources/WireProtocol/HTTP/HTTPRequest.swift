@@ -31,7 +31,8 @@ package struct HTTPRequest: Sendable {
     /// The request target as sent.
     package var target: String { fields.text(targetSlice) }
 
-    /// host or host:port: of an absolute target, else of the Host header (RFC 9112 §3.2.2). Nil in HTTP/1.0 without one.
+    /// host or host:port: of an absolute target, else of the Host header (RFC 9112 §3.2.2). Nil in HTTP/1.0 without
+    /// one.
     package var host: String? { hostSlice.map(fields.text) }
 
     /// The first value of that name in the query.
@@ -55,8 +56,8 @@ package struct HTTPRequest: Sendable {
         fields.count(of: lowercasedName)
     }
 
-    /// Whether the comma-separated list, over all lines of that name, has the token; ASCII case is ignored; `token` must
-    /// have no upper-case letters either.
+    /// Whether the comma-separated list, over all lines of that name, has the token; ASCII case is ignored; `token`
+    /// must have no upper-case letters either.
     package func headerHasToken(_ lowercasedName: StaticString, _ token: StaticString) -> Bool {
         fields.hasToken(lowercasedName, token)
     }

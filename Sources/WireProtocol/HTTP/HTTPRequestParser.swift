@@ -1,5 +1,6 @@
 /// Parses the requests of one connection (RFC 9112), bytes in, events out. The outcome does not depend on how the bytes
-/// are split, but for `expectsContinue`. Belongs to the connection's thread; keep none for a connection that was upgraded.
+/// are split, but for `expectsContinue`. Belongs to the connection's thread; keep none for a connection that was
+/// upgraded.
 package struct HTTPRequestParser: Sendable {
     package enum Event: Sendable {
         /// All was consumed; more bytes are needed.

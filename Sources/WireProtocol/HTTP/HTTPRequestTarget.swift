@@ -87,7 +87,10 @@ struct HTTPRequestTarget: Sendable {
     private static func decoded(
         _ input: UnsafeRawBufferPointer, _ start: Int, _ end: Int, inQuery: Bool
     ) throws(HTTPFailure) -> String {
-        guard let text = HTTPPercent.decoded(input, start, end, plusIsSpace: inQuery) else {
+        guard
+            let text = PercentEncoding.decodedText(
+                UnsafeRawBufferPointer(rebasing: input[start..<end]), plusIsSpace: inQuery)
+        else {
             throw inQuery
                 ? .badRequest("malformed percent-encoding in the query: %XX of UTF-8 is expected")
                 : .badRequest("malformed percent-encoding in the path: %XX of UTF-8 is expected")

@@ -20,6 +20,14 @@ package struct HTTPResponseHead: Sendable {
     package func headerHasToken(_ lowercasedName: StaticString, _ token: StaticString) -> Bool {
         fields.hasToken(lowercasedName, token)
     }
+
+    /// Bytes of the body (RFC 9112 §6.3), where the request was no HEAD; nil for one that the connection ends, or in
+    /// chunks.
+    package var bodyLength: Int? {
+        if status == 204 || status == 304 { return 0 }
+        guard header("transfer-encoding") == nil, let text = header("content-length") else { return nil }
+        return text.utf8.allSatisfy(HTTPByte.isDigit) ? Int(text) : nil
+    }
 }
 
 /// Reads the head of the response to an upgrade request, bytes in, event out; it is as strict as the server's parser.
@@ -29,7 +37,8 @@ package struct HTTPResponseHeadParser: Sendable {
         case incomplete
         /// The rest of the bytes is the body, or frames after a 101.
         case head(HTTPResponseHead)
-        /// The server does not speak HTTP/1 as it should; `message` says where. Every further call fails in the same way.
+        /// The server does not speak HTTP/1 as it should; `message` says where. Every further call fails in the same
+        /// way.
         case failed(HTTPFailure)
     }
 

@@ -28,6 +28,15 @@ package struct MemberScanner {
 
     package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
+    /// The text of one member of an object; nil when it is not there.
+    package static func text(of name: StaticString, in bytes: UnsafeRawBufferPointer) -> String? {
+        var scanner = MemberScanner(bytes)
+        while let member = scanner.next() {
+            if member.key.equals(name) { return member.text }
+        }
+        return nil
+    }
+
     /// The next member; nil at the end of the object, and where its shape breaks.
     package mutating func next() -> Member? {
         guard takesBeginning(UInt8(ascii: "{")), skipBlanks() == UInt8(ascii: "\""), let key = string(),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import NetworkIO
 import RedisLink
+import Rehearsal
 
 /// What all drills take.
 struct DrillOptions: ParsableArguments {
@@ -66,18 +67,17 @@ struct DrillOptions: ParsableArguments {
             throw ValidationError(
                 "--redis-url is \(url), which is another machine; --anywhere allows to strain a Redis there")
         }
-        return (RedisOptions(url: url, timeoutMilliseconds: RedisPause.timeoutMilliseconds), address)
+        return (RedisOptions(url: url, timeoutMilliseconds: DrillKind.redisTimeoutMilliseconds), address)
     }
 
     /// Runs a drill; the exit status is thrown.
-    func run(_ strain: (DrillSite) -> any Strain) throws -> Never {
+    func run(_ kind: DrillKind) throws -> Never {
         SignalWatcher.ignoreBrokenPipes()
         let url = try node()
         let run: DrillRun
         do throws(SystemError) {
-            let stage = try Stage()
-            let site = DrillSite(url, apiKey: apiKey, seconds: seconds, stage: stage)
-            run = try DrillRun(strain(site), at: site, settleSeconds: settle, file: json)
+            run = try DrillRun(
+                kind, at: url, apiKey: apiKey, seconds: seconds, settleSeconds: settle, file: json)
         } catch {
             Output.errorLine("sluice drill: can't start: \(error)")
             throw ExitCode(DrillRun.Status.systemFault)

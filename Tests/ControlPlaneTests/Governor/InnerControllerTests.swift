@@ -4,8 +4,8 @@ import Testing
 
 /// The inner controller against a worker with a queue, whose work grows with its writes.
 struct InnerControllerTests {
-    /// A worker that can do 16,000 messages per second one by one; collected for a window, the writes of a message shrink to
-    /// those that a window has at most.
+    /// A worker that can do 16,000 messages per second one by one; collected for a window, the writes of a message
+    /// shrink to those that a window has at most.
     private struct Worker {
         static let windowMilliseconds = InnerController.windowMilliseconds
         /// Microseconds of one message without its writes, of a refusal, and of the ten writes of a message.

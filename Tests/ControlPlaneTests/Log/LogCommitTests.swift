@@ -138,8 +138,8 @@ struct LogCommitTests {
         let messages = (1...10).map { message("m\($0)") }
         _ = try commit(terms(kept: 3), messages)
         var length = -1
-        memory.perform(.streamLength(key: keys.entries)) { result in
-            if case .success(.integer(let count)) = result { length = count }
+        memory.perform(.streamRange(key: keys.entries, first: .lowest, last: .highest)) { result in
+            if case .success(.array(let entries)) = result { length = entries.count }
         }
         #expect(length == 3)
     }

@@ -18,8 +18,7 @@ struct RandomOperations {
         case ..<14: string()
         case ..<28: hash()
         case ..<42: list()
-        case ..<52: set()
-        case ..<68: sortedSet()
+        case ..<62: sortedSet()
         case ..<84: stream()
         case ..<96: key()
         default: script()
@@ -28,9 +27,8 @@ struct RandomOperations {
 
     private mutating func string() -> StoreOperation {
         let key = key(of: "string")
-        switch Int.random(in: 0..<4, using: &random) {
+        switch Int.random(in: 0..<3, using: &random) {
         case 0: return .get(key: key)
-        case 1: return .increment(key: key, by: amount())
         default:
             let expiry = pick([nil, nil, nil, 0, -5] + Self.longSpans.map { $0 as Int? })
             return .set(key: key, value: value(), expiry: expiry, onlyIfAbsent: Bool.random(using: &random))
@@ -39,12 +37,11 @@ struct RandomOperations {
 
     private mutating func hash() -> StoreOperation {
         let key = key(of: "hash")
-        switch Int.random(in: 0..<7, using: &random) {
+        switch Int.random(in: 0..<6, using: &random) {
         case 0: return .hashGet(key: key, field: value())
         case 1: return .hashGetSome(key: key, fields: some { $0.value() })
         case 2: return .hashGetAll(key: key)
         case 3, 4: return .hashDelete(key: key, fields: some { $0.value() })
-        case 5: return .hashIncrement(key: key, field: value(), by: amount())
         default: return .hashSet(key: key, pairs: some { StorePair($0.value(), $0.value()) })
         }
     }
@@ -60,31 +57,16 @@ struct RandomOperations {
         }
     }
 
-    private mutating func set() -> StoreOperation {
-        let key = key(of: "set")
-        switch Int.random(in: 0..<6, using: &random) {
-        case 0, 1: return .setAdd(key: key, members: some { $0.value() })
-        case 2: return .setRemove(key: key, members: some { $0.value() })
-        case 3: return .setMembers(key: key)
-        case 4: return .setContains(key: key, member: value())
-        default: return .setCount(key: key)
-        }
-    }
-
     private mutating func sortedSet() -> StoreOperation {
         let (key, sameScores) = (key(of: "sorted"), key(of: "index"))
         let withScores = Bool.random(using: &random)
-        switch Int.random(in: 0..<11, using: &random) {
+        switch Int.random(in: 0..<9, using: &random) {
         case 0, 1, 2: return .sortedSetAdd(key: key, entries: some { StoreEntry($0.value(), score: $0.score()) })
         case 3: return .sortedSetRemove(key: key, members: some { $0.value() })
         case 4: return .sortedSetRange(key: key, start: index(), stop: index(), withScores: withScores)
-        case 5:
-            let limit = pick([nil, 0, 1, 3, -1])
-            return .sortedSetRangeByScore(key: key, scores: scores(), limit: limit, withScores: withScores)
-        case 6: return .sortedSetRemoveByScore(key: key, scores: scores())
-        case 7: return .sortedSetScore(key: key, member: value())
-        case 8: return .sortedSetAdd(key: sameScores, entries: some { StoreEntry($0.value(), score: 0) })
-        case 9:
+        case 5: return .sortedSetScore(key: key, member: value())
+        case 6: return .sortedSetAdd(key: sameScores, entries: some { StoreEntry($0.value(), score: 0) })
+        case 7:
             return .sortedSetRangeByMember(
                 key: sameScores, after: pick([nil, value()]), limit: pick([0, 1, 3, -1]))
         default: return .sortedSetCount(key: key)
@@ -93,27 +75,24 @@ struct RandomOperations {
 
     private mutating func stream() -> StoreOperation {
         let key = key(of: "stream")
-        switch Int.random(in: 0..<9, using: &random) {
+        switch Int.random(in: 0..<7, using: &random) {
         case 0, 1, 2, 3:
             let lengthMax = pick([nil, nil, 0, 3, 9, -1])
             return .streamAppend(
                 key: key, id: id(), pairs: some { StorePair($0.value(), $0.value()) }, lengthMax: lengthMax)
         case 4: return .streamRange(key: key, first: id(), last: id(), limit: pick([nil, 0, 2, 100, -3]))
         case 5: return .streamReverseRange(key: key, last: id(), first: id(), limit: pick([nil, 0, 2, 100, -3]))
-        case 6: return .streamLength(key: key)
-        case 7: return .streamTrim(key: key, lengthMax: pick([0, 2, 4, 8, -1]))
-        default: return .streamDelete(key: key, ids: some { $0.id() })
+        default: return .streamTrim(key: key, lengthMax: pick([0, 2, 4, 8, -1]))
         }
     }
 
     private mutating func key() -> StoreOperation {
-        let key = key(of: pick(["string", "hash", "list", "set", "sorted", "stream"]))
-        switch Int.random(in: 0..<6, using: &random) {
+        let key = key(of: pick(["string", "hash", "list", "sorted", "stream"]))
+        switch Int.random(in: 0..<5, using: &random) {
         case 0: return .delete(keys: Bool.random(using: &random) ? [key, key, self.key(of: "list")] : [key])
         case 1: return .exists(keys: [key, key, self.key(of: "hash")])
         case 2: return .expire(key: key, milliseconds: pick(Self.longSpans + [0, -1, .min + 1]))
         case 3: return .timeToLive(key: key)
-        case 4: return .persist(key: key)
         default: return .publish(channel: key, payload: value())
         }
     }
@@ -126,7 +105,7 @@ struct RandomOperations {
     /// Of the type that an operation is for, or now and then of another one.
     private mutating func key(of type: String) -> [UInt8] {
         let isOther = Int.random(in: 0..<20, using: &random) == 0
-        let type = isOther ? pick(["string", "hash", "list", "set", "sorted", "stream"]) : type
+        let type = isOther ? pick(["string", "hash", "list", "sorted", "stream"]) : type
         return Array("\(type) \(Int.random(in: 0..<3, using: &random))".utf8)
     }
 
@@ -136,16 +115,9 @@ struct RandomOperations {
 
     private mutating func value() -> [UInt8] { pick(Self.values) }
 
-    private mutating func amount() -> Int { pick([0, 1, -1, 41, .max, .min]) }
-
     private mutating func index() -> Int { pick([0, 1, 2, 5, 99, -1, -2, -3, -99, .max, .min]) }
 
     private mutating func score() -> Int { pick([0, 1, -1, 2, 7, 1 << 53, -(1 << 53), 1_800_000_000_000]) }
-
-    private mutating func scores() -> ScoreRange {
-        let upper = pick([nil, 0, 2, -1, 1 << 53, 1_800_000_000_000])
-        return ScoreRange(from: pick([nil, 0, 1, -1, -(1 << 53)]), through: upper)
-    }
 
     private mutating func id() -> StreamID {
         if Int.random(in: 0..<500, using: &random) == 0 { return .highest }

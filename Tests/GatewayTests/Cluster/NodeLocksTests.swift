@@ -68,7 +68,7 @@ struct NodeLocksTests {
         let second = LockStatus(name: Identifier(unchecked: "\"b\""), token: 8, holds: 1, validUntil: 900)
         var writer = JSONWriter()
         writer.beginObject()
-        NodeLocks.Report(held: [first, second], lostTotal: 3).write(to: &writer, at: 1_000)
+        LockReport(held: [first, second], lostTotal: 3).write(to: &writer, at: 1_000)
         writer.endObject()
         let text = """
             {"locks":{"held":[{"name":"a","token":7,"holds":2,"expires_in_ms":500},\

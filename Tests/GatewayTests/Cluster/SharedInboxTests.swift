@@ -72,9 +72,9 @@ struct SharedInboxTests {
         ]
         let inbox = inbox(of: bob, bodies)
         #expect(inbox.bodies.map(\.seq) == [1, 2, 3] && inbox.bodies.map(\.body) == bodies)
-        #expect(inbox.findBody { SharedLog.areSame($0, bodies[1]) }?.seq == 2)
+        #expect(inbox.held(like: bodies[1])?.seq == 2)
         // The same id to somebody else is another message.
-        #expect(!SharedLog.areSame(bodies[0], body("1", from: ann, to: ann)))
+        #expect(!MessageKey.areSame(bodies[0], body("1", from: ann, to: ann)))
     }
 
     @Test("cursors follow what their devices processed last into another history")

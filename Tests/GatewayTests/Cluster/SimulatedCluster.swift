@@ -76,6 +76,15 @@ final class SimulatedLink: Store {
         cluster.memory.perform(request.operation) { self.answers.append(($0, request.completion)) }
     }
 
+    /// The store answers the oldest request with an error.
+    /// - Parameter isRun: whether it did all the same what was asked.
+    func refuseNext(_ code: String, isRun: Bool) {
+        guard !requests.isEmpty else { return }
+        let request = requests.removeFirst()
+        if isRun { cluster.memory.perform(request.operation) { _ in } }
+        answers.append((.failure(.refused(code: code, message: "")), request.completion))
+    }
+
     /// The node takes the oldest answer.
     func answerNext() {
         guard !answers.isEmpty else { return }

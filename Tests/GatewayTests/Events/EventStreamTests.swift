@@ -25,7 +25,7 @@ struct EventStreamTests {
             }
         }
         defer {
-            context.mailboxes[0].post([.run { $0.stop() }])
+            context.mailboxes[0].post([.control(.stop)])
             thread.join()
         }
         let slow = try Listener(port: listener.port)
@@ -41,7 +41,7 @@ struct EventStreamTests {
             context.publish(.node(name, .up))
             if number % 100 == 0 { try reader.wait(for: "-\(number)\nevent: node") }
         }
-        #expect(number > EventStream.queuedBytesMax / 256 && number < 100_000)
+        #expect(number > EventsPhase.queuedBytesMax / 256 && number < 100_000)
         context.publish(.node("last", .up))
         try reader.wait(for: "\"last\"")
         #expect(context.eventStreams.load(ordering: .relaxed) == 1)

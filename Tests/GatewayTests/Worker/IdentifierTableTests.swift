@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A table of named things")
 struct IdentifierTableTests {
-    private final class Thing: Named {
+    private final class Thing: Identifiable {
         let id: Identifier
         init(_ name: String) { id = Identifier(unchecked: name) }
     }

@@ -110,33 +110,30 @@ struct RoomBatchCompressionTests {
 
     @Test("A room compresses for the narrowest window of those who are live")
     func windows() {
-        let room = Room(
-            id: Identifier(unchecked: "room"), settings: RoomSettings(historySize: 1), isConfigured: false,
-            epoch: "e", at: 0)
-        let home = RoomHome(room, workerCount: 1)
+        var live = LiveMembers(workerCount: 1)
         func member(_ windowBits: Int) -> ConnectionInfo {
             ConnectionInfo(
                 user: Identifier(unchecked: "ann"), device: Identifier(unchecked: "d"), deviceType: nil, worker: 0,
                 socketKey: 1, connectedAt: 0, userNumber: 1, windowBits: windowBits)
         }
         let (plain, wide, narrow) = (member(0), member(13), member(9))
-        for info in [plain, wide, narrow] { home.replayBegan(info) }
-        home.wentLive(plain)
-        #expect(home.windowBits == nil)
-        home.wentLive(wide)
-        #expect(home.windowBits == 13)
-        home.wentLive(narrow)
-        #expect(home.windowBits == 9)
-        home.departed(plain)
-        home.departed(wide)
-        #expect(home.windowBits == 9)
-        home.departed(narrow)
-        #expect(home.windowBits == nil)
-        home.wentLive(wide)
-        #expect(home.windowBits == 13)
+        for info in [plain, wide, narrow] { live.replayBegan(info, epoch: "e") }
+        live.wentLive(plain)
+        #expect(live.windowBits == nil)
+        live.wentLive(wide)
+        #expect(live.windowBits == 13)
+        live.wentLive(narrow)
+        #expect(live.windowBits == 9)
+        live.departed(plain)
+        live.departed(wide)
+        #expect(live.windowBits == 9)
+        live.departed(narrow)
+        #expect(live.windowBits == nil)
+        live.wentLive(wide)
+        #expect(live.windowBits == 13)
         // One that goes before it was live never counted.
-        home.replayBegan(narrow)
-        home.departed(narrow)
-        #expect(home.windowBits == 13)
+        live.replayBegan(narrow, epoch: "e")
+        live.departed(narrow)
+        #expect(live.windowBits == 13)
     }
 }

@@ -3,10 +3,17 @@ import WireProtocol
 
 @Suite("Requests to other servers, and their answers")
 struct HTTPClientTests {
+    @Test("A GET without a body has no length, and a connection that is kept is not named")
+    func get() {
+        let bytes = HTTPClientRequest.bytes(.get, host: "node", target: "/", closes: false)
+        #expect(String(decoding: bytes, as: UTF8.self) == "GET / HTTP/1.1\r\nHost: node\r\n\r\n")
+    }
+
     @Test("a POST is one head and its body")
     func post() {
-        let bytes = HTTPClientRequest.post(
-            host: "hooks:81", target: "/a?b=%20", headers: [("X-One", "1\r\nX-Two: 2")], body: Array("{}".utf8))
+        let bytes = HTTPClientRequest.bytes(
+            .post, host: "hooks:81", target: "/a?b=%20", headers: [("X-One", "1\r\nX-Two: 2")],
+            body: Array("{}".utf8), closes: true)
         let text = String(decoding: bytes, as: UTF8.self)
         #expect(
             text == "POST /a?b=%20 HTTP/1.1\r\nHost: hooks:81\r\nConnection: close\r\nContent-Length: 2\r\n"

@@ -148,4 +148,20 @@ struct JSONWriterTests {
         writer.endArray()
         #expect(writer.array == Array("[\(String(repeating: "7,", count: 4999))7]".utf8))
     }
+
+    @Test("A member is its name and its value, of every type")
+    func members() {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.member("a", "x\"y")
+        writer.member("b", "z" as StaticString)
+        writer.member("c", Identifier(unchecked: "r"))
+        writer.member("d", UInt64.max)
+        writer.member("e", -1)
+        writer.member("f", 1.5)
+        writer.member("g", true)
+        writer.endObject()
+        let text = #"{"a":"x\"y","b":"z","c":"r","d":18446744073709551615,"e":-1,"f":1.5,"g":true}"#
+        #expect(writer.array == Array(text.utf8))
+    }
 }

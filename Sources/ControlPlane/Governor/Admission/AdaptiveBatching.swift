@@ -1,10 +1,10 @@
-/// How far apart a worker's rounds of reading and writing are, by how much it has to do: none while it keeps up, longer when
-/// it does not.
+/// How far apart a worker's rounds of reading and writing are, by how much it has to do: none while it keeps up, longer
+/// when it does not.
 ///
-/// A system call costs the same whatever its size, and in a round each connection is read once and written to once: with
-/// windows of 40 ms a worker carries several times the messages that it can carry one by one, at the price of those
-/// milliseconds. So it is what is done before anything is shed. A window is kept for as long as the load is that made it necessary; while the worker has
-/// time left it is tried shorter, after each try that failed less soon.
+/// A system call costs the same whatever its size, and in a round each connection is read once and written to once:
+/// with windows of 40 ms a worker carries several times the messages that it can carry one by one, at the price of
+/// those milliseconds. So it is what is done before anything is shed. A window is kept for as long as the load is that
+/// made it necessary; while the worker has time left it is tried shorter, after each try that failed less soon.
 package struct AdaptiveBatching: Sendable {
     /// The windows that there are, in milliseconds.
     package static let steps = [0, 5, 10, 20, 40, 80, 120]

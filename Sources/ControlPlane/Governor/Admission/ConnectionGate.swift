@@ -1,7 +1,7 @@
 /// How many new connections a worker lets in, by the tier and by what it was used to.
 ///
-/// A bucket of tokens whose rate is a share of the usual one. Those that resume may take its last half, which others leave:
-/// people who were here come back first. A value; times are loop milliseconds.
+/// A bucket of tokens whose rate is a share of the usual one. Those that resume may take its last half, which others
+/// leave: people who were here come back first. A value; times are loop milliseconds.
 package struct ConnectionGate: Sendable {
     /// The usual rate is taken for at least this, so that a quiet node's share is not nothing: connections per second.
     package static let leastUsualRate = 1000.0

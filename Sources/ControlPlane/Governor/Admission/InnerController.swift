@@ -1,16 +1,17 @@
-/// The inner controller of one worker: first it reads and writes in rounds, then it sheds, so that what is admitted does not
-/// wait.
+/// The inner controller of one worker: first it reads and writes in rounds, then it sheds, so that what is admitted
+/// does not wait.
 ///
-/// The signal is the queue delay, its minimum over a window (CoDel, RFC 8289 §4.3: a standing queue shows in the minimum, a
-/// burst does not). When it is above the target, batching becomes longer; when that does not help, the share of the lowest
-/// priority that there is falls by how far the delay is above. Below the target shares rise: quickly while the loop has
-/// time left, which says how much more it could take, slowly when it is busy. A value; windows are ended by the caller.
+/// The signal is the queue delay, its minimum over a window (CoDel, RFC 8289 §4.3: a standing queue shows in the
+/// minimum, a burst does not). When it is above the target, batching becomes longer; when that does not help, the share
+/// of the lowest priority that there is falls by how far the delay is above. Below the target shares rise: quickly
+/// while the loop has time left, which says how much more it could take, slowly when it is busy. A value; windows are
+/// ended by the caller.
 package struct InnerController: Sendable {
     /// The length of a window: some turns of a busy loop, and short enough that several of them fit into the 200 ms in
     /// which a step of the load has to be met.
     package static let windowMilliseconds = 50
-    /// The queue delay that is aimed at. A turn of a busy loop takes some milliseconds; less than that can't be had without
-    /// leaving the processor idle.
+    /// The queue delay that is aimed at. A turn of a busy loop takes some milliseconds; less than that can't be had
+    /// without leaving the processor idle.
     package static let targetMicroseconds = 10_000
     private static let leastFactor = 0.4
     private static let busyTarget = 0.9

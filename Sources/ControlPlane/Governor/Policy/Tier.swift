@@ -1,4 +1,5 @@
-/// How much of its service a node gives up to keep the rest useful. From the best to the worst; the names are on the wire.
+/// How much of its service a node gives up to keep the rest useful. From the best to the worst; the names are on the
+/// wire.
 package enum Tier: Int, CaseIterable, Comparable, Sendable {
     case normal, light, moderate, heavy
 

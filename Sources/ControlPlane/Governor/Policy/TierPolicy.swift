@@ -1,7 +1,7 @@
 /// What a tier allows, as one value that every worker has a copy of: shed points read it and ask nobody.
 ///
-/// `TierPolicy.of` is the one table of tiers and features; `/docs` shows it through `TierTable`. Its numbers are those of
-/// the design: each feature is given up before one that its users would miss more.
+/// `TierPolicy.of` is the one table of tiers and features; `/docs` shows it through `TierTable`. Its numbers are those
+/// of the design: each feature is given up before one that its users would miss more.
 package struct TierPolicy: Sendable, Equatable {
     /// Who is told that somebody types.
     package enum Typing: Sendable, Equatable {

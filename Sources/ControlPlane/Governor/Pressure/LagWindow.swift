@@ -1,5 +1,5 @@
-/// How late the workers' loops are: of each worker the last ticks, of those the late ones but for a single hiccup, of the
-/// workers the worst.
+/// How late the workers' loops are: of each worker the last ticks, of those the late ones but for a single hiccup, of
+/// the workers the worst.
 package struct LagWindow: Sendable {
     private static let spanMilliseconds = 2_000
     /// Workers tick each 250 ms: what is sampled sooner would be the same tick again.
@@ -17,8 +17,8 @@ package struct LagWindow: Sendable {
     /// - Parameters:
     ///   - milliseconds: how late each worker's last tick was.
     ///   - now: milliseconds of a monotonic clock.
-    /// - Returns: the 95th percentile of the worker that is worst off, rounded down to a sample: of so few, one late tick
-    ///   does not make it.
+    /// - Returns: the 95th percentile of the worker that is worst off, rounded down to a sample: of so few, one late
+    ///   tick does not make it.
     package mutating func sampled(_ milliseconds: [Int], at now: Int) -> Double {
         if samples.last.map({ now - $0.at >= Self.apartMilliseconds }) ?? true {
             samples.append(Sample(at: now, milliseconds: milliseconds))

@@ -1,7 +1,7 @@
 import Foundations
 
-/// Makes one pressure of all signals: each is set against its marks and smoothed, what counts in part only is capped, and
-/// the highest wins.
+/// Makes one pressure of all signals: each is set against its marks and smoothed, what counts in part only is capped,
+/// and the highest wins.
 package struct PressureGauge: Sendable {
     /// Time constants: a burst is seen at once, a lull is not taken for the end.
     private static let risingMilliseconds = 500.0

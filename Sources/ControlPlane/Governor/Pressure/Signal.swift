@@ -7,9 +7,9 @@ package enum Signal: Int, CaseIterable, Sendable {
     package enum Kind: Sendable, Equatable {
         /// It counts in full.
         case own
-        /// Processors are used up, or withheld, by the node or by others on the machine. By itself that is no overload: a node
-        /// that keeps its queues short at full use serves best. Counts up to light, and up to moderate when the node's own
-        /// delays confirm that it hurts.
+        /// Processors are used up, or withheld, by the node or by others on the machine. By itself that is no overload:
+        /// a node that keeps its queues short at full use serves best. Counts up to light, and up to moderate when the
+        /// node's own delays confirm that it hurts.
         case processor
         /// Giving up more than light does would not help: it is a limit that is kept anyway, or somebody else's delay.
         case capped

@@ -8,8 +8,8 @@ package struct SignalMarks: Sendable, Equatable {
         package let low: Double
         /// From here on it is 1.
         package let high: Double
-        /// Whether the way between them is measured in factors rather than in differences, as delays are felt: from 5 to
-        /// 20 ms is as much as from 20 to 80.
+        /// Whether the way between them is measured in factors rather than in differences, as delays are felt: from 5
+        /// to 20 ms is as much as from 20 to 80.
         package let isLogarithmic: Bool
 
         package func pressure(of value: Double) -> Double {

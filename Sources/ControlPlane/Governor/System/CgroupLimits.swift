@@ -10,7 +10,8 @@ struct CgroupLimits: Sendable {
     struct Memory: Sendable {
         let bytes: Int
         let usagePath: String
-        /// Cached files that are not in use, in bytes: given up by the kernel before anything else, so they do not count.
+        /// Cached files that are not in use, in bytes: given up by the kernel before anything else, so they do not
+        /// count.
         let inactiveFile: Int
 
         /// Bytes in use.

@@ -1,5 +1,5 @@
-/// Where a process's control group lies, and the groups around it: for each controller the folders from its own group up
-/// to the root of the mount, whose limits hold all at once.
+/// Where a process's control group lies, and the groups around it: for each controller the folders from its own group
+/// up to the root of the mount, whose limits hold all at once.
 struct CgroupPlace: Sendable, Equatable {
     /// A group's folder and which version's files it has.
     struct Group: Sendable, Equatable {

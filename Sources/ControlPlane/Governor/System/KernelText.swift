@@ -1,7 +1,7 @@
 /// Reads numbers out of the kernel's text files (proc(5), cgroups(7)). What is not as it should be gives nil.
 enum KernelText {
-    /// The numbers of the first line that begins with `name` and a blank or a colon, up to what is no number: "name 1 2" is
-    /// [1, 2], "Name:  5 kB" is [5]. nil without such a line, or without a number in it.
+    /// The numbers of the first line that begins with `name` and a blank or a colon, up to what is no number: "name 1
+    /// 2" is [1, 2], "Name:  5 kB" is [5]. nil without such a line, or without a number in it.
     static func numbers(after name: StaticString, in text: String) -> [Int]? {
         var text = text
         return text.withUTF8 { bytes in

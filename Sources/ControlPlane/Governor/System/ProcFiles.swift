@@ -38,7 +38,8 @@ enum ProcFiles {
         var stolen: Int
     }
 
-    /// The first line of `stat`: user, nice, system, idle, iowait, irq, softirq, steal; what guests use is in user already.
+    /// The first line of `stat`: user, nice, system, idle, iowait, irq, softirq, steal; what guests use is in user
+    /// already.
     static func hostTime(stat text: String) -> HostTime? {
         guard let fields = KernelText.numbers(after: "cpu", in: text), fields.count >= 4 else { return nil }
         let counted = fields.prefix(8)

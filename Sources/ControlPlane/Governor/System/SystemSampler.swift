@@ -1,5 +1,5 @@
-/// Looks at the kernel's files and makes readings of them: keeps the counters of the last look, and finds out rarely what
-/// changes rarely. Reads nothing itself: a file's text comes from a closure.
+/// Looks at the kernel's files and makes readings of them: keeps the counters of the last look, and finds out rarely
+/// what changes rarely. Reads nothing itself: a file's text comes from a closure.
 package struct SystemSampler: Sendable {
     /// What the sampler can't find in the files.
     package struct Settings: Sendable {
@@ -29,8 +29,8 @@ package struct SystemSampler: Sendable {
     /// Where the groups lie changes when somebody moves the process; limits, when somebody sets them.
     private static let placeMilliseconds = 10_000
     private static let limitMilliseconds = 1_000
-    /// What others do to the machine, and waits that are counted up anyway, need no look at each sample; each file costs
-    /// some 10 µs.
+    /// What others do to the machine, and waits that are counted up anyway, need no look at each sample; each file
+    /// costs some 10 µs.
     private static let machineMilliseconds = 500
 
     private let settings: Settings

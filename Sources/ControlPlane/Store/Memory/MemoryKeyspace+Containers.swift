@@ -21,15 +21,6 @@ extension MemoryKeyspace {
             for field in fields { hash.fields[field] = nil }
             removeIfEmpty(key, hash)
             return .integer(before - hash.fields.count)
-        case .hashIncrement(let key, let field, let amount):
-            let found = try find(key, MemoryHash.self)?.fields[field]
-            guard let number = found.map(ControlPlane.integer) ?? 0 else {
-                throw .refused(code: "ERR", message: "hash value is not an integer")
-            }
-            let (sum, overflow) = number.addingReportingOverflow(amount)
-            if overflow { throw incrementOverflow }
-            try findOrMake(key, MemoryHash.self).fields[field] = decimal(sum)
-            return .integer(sum)
         default: preconditionFailure("no operation on hashes")
         }
     }
@@ -58,30 +49,6 @@ extension MemoryKeyspace {
         case .listLength(let key):
             return .integer(try find(key, MemoryList.self)?.values.count ?? 0)
         default: preconditionFailure("no operation on lists")
-        }
-    }
-
-    /// SADD and its kin.
-    func callSet(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
-        switch operation {
-        case .setAdd(let key, let members):
-            let set = try findOrMake(key, MemorySet.self)
-            let before = set.members.count
-            set.members.formUnion(members)
-            return .integer(set.members.count - before)
-        case .setRemove(let key, let members):
-            guard let set = try find(key, MemorySet.self) else { return .integer(0) }
-            let before = set.members.count
-            set.members.subtract(members)
-            removeIfEmpty(key, set)
-            return .integer(before - set.members.count)
-        case .setMembers(let key):
-            return .array(try find(key, MemorySet.self)?.members.map { .bytes($0) } ?? [])
-        case .setContains(let key, let member):
-            return .integer(try find(key, MemorySet.self)?.members.contains(member) == true ? 1 : 0)
-        case .setCount(let key):
-            return .integer(try find(key, MemorySet.self)?.members.count ?? 0)
-        default: preconditionFailure("no operation on sets")
         }
     }
 }

@@ -1,5 +1,5 @@
 extension MemoryKeyspace {
-    /// GET, SET, INCRBY.
+    /// GET and SET.
     func callString(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
         switch operation {
         case .get(let key):
@@ -12,20 +12,11 @@ extension MemoryKeyspace {
             string.bytes = value
             replace(key, string, expiry: expiry)
             return .status("OK")
-        case .increment(let key, let amount):
-            let found = try find(key, MemoryString.self)
-            guard let number = found.map({ integer($0.bytes) }) ?? 0 else {
-                throw .refused(code: "ERR", message: "value is not an integer or out of range")
-            }
-            let (sum, overflow) = number.addingReportingOverflow(amount)
-            if overflow { throw incrementOverflow }
-            try findOrMake(key, MemoryString.self).bytes = decimal(sum)
-            return .integer(sum)
         default: preconditionFailure("no operation on strings")
         }
     }
 
-    /// DEL, EXISTS, PEXPIRE, PTTL, PERSIST.
+    /// DEL, EXISTS, SCAN, PEXPIRE, PTTL.
     func callKey(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
         switch operation {
         case .delete(let keys): return .integer(keys.reduce(0) { $0 + (remove($1) ? 1 : 0) })
@@ -46,10 +37,6 @@ extension MemoryKeyspace {
         case .timeToLive(let key):
             guard contains(key) else { return .integer(-2) }
             return .integer(expiry(of: key).map(millisecondsLeft) ?? -1)
-        case .persist(let key):
-            guard contains(key), expiry(of: key) != nil else { return .integer(0) }
-            setExpiry(of: key, to: nil)
-            return .integer(1)
         default: preconditionFailure("no operation on keys")
         }
     }

@@ -31,16 +31,14 @@ final class MemoryKeyspace: StoreOperations {
 
     func call(_ operation: StoreOperation) throws(StoreFault) -> StoreReply {
         switch operation {
-        case .get, .set, .increment: return try callString(operation)
-        case .delete, .exists, .scan, .expire, .timeToLive, .persist: return try callKey(operation)
-        case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete, .hashIncrement: return try callHash(operation)
+        case .get, .set: return try callString(operation)
+        case .delete, .exists, .scan, .expire, .timeToLive: return try callKey(operation)
+        case .hashSet, .hashGet, .hashGetSome, .hashGetAll, .hashDelete: return try callHash(operation)
         case .listAppend, .listRemoveFirst, .listRange, .listRemove, .listLength: return try callList(operation)
-        case .setAdd, .setRemove, .setMembers, .setContains, .setCount: return try callSet(operation)
-        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByScore, .sortedSetRangeByMember,
-            .sortedSetRemoveByScore, .sortedSetScore, .sortedSetCount:
+        case .sortedSetAdd, .sortedSetRemove, .sortedSetRange, .sortedSetRangeByMember, .sortedSetScore,
+            .sortedSetCount:
             return try callSortedSet(operation)
-        case .streamAppend, .streamRange, .streamReverseRange, .streamLength, .streamTrim, .streamDelete:
-            return try callStream(operation)
+        case .streamAppend, .streamRange, .streamReverseRange, .streamTrim: return try callStream(operation)
         case .publish(let channel, let payload):
             guard channels.contains(channel) else { return .integer(0) }
             publications.append((channel, payload))
@@ -102,8 +100,8 @@ final class MemoryKeyspace: StoreOperations {
         entries[key]?.expiry
     }
 
-    /// Gives `key`, which is there, an expiry, or takes it away.
-    func setExpiry(of key: [UInt8], to expiry: Int?) {
+    /// Gives `key`, which is there, an expiry.
+    func setExpiry(of key: [UInt8], to expiry: Int) {
         entries[key]?.expiry = expiry
     }
 

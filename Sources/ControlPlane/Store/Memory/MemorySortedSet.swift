@@ -25,19 +25,6 @@ final class MemorySortedSet: MemoryValue {
         return true
     }
 
-    /// Where the members with a score in `range` stand.
-    func places(of range: ScoreRange) -> Range<Int> {
-        let lower = range.lower.map { bound in firstPlace { $0.score >= bound } } ?? 0
-        let upper = range.upper.map { bound in firstPlace { $0.score > bound } } ?? ordered.count
-        return lower..<max(lower, upper)
-    }
-
-    /// Takes out what stands at `places`.
-    func remove(at places: Range<Int>) {
-        for entry in ordered[places] { scores[entry.member] = nil }
-        ordered.removeSubrange(places)
-    }
-
     private func place(of entry: StoreEntry) -> Int {
         firstPlace {
             $0.score == entry.score ? !$0.member.lexicographicallyPrecedes(entry.member) : $0.score > entry.score
@@ -70,22 +57,12 @@ extension MemoryKeyspace {
             guard let set = try find(key, MemorySortedSet.self) else { return .array([]) }
             let places = indices(from: start, through: stop, of: set.ordered.count)
             return list(set.ordered[places], withScores)
-        case .sortedSetRangeByScore(let key, let scores, let limit, let withScores):
-            guard let set = try find(key, MemorySortedSet.self) else { return .array([]) }
-            let found = set.ordered[set.places(of: scores)]
-            return list(limit.map { $0 < 0 ? found : found.prefix($0) } ?? found, withScores)
         case .sortedSetRangeByMember(let key, let after, let limit):
             guard let set = try find(key, MemorySortedSet.self) else { return .array([]) }
             let found = set.ordered.drop { entry in
                 after.map { !$0.lexicographicallyPrecedes(entry.member) } ?? false
             }
             return list(limit < 0 ? found : found.prefix(limit), false)
-        case .sortedSetRemoveByScore(let key, let scores):
-            guard let set = try find(key, MemorySortedSet.self) else { return .integer(0) }
-            let places = set.places(of: scores)
-            set.remove(at: places)
-            removeIfEmpty(key, set)
-            return .integer(places.count)
         case .sortedSetScore(let key, let member):
             return try find(key, MemorySortedSet.self)?.score(of: member).map { .bytes(decimal($0)) } ?? .null
         case .sortedSetCount(let key):

@@ -21,14 +21,6 @@ final class MemoryStream: MemoryValue {
         return surplus
     }
 
-    /// Takes the entry of `id` out; whether it was there.
-    func remove(_ id: StreamID) -> Bool {
-        let place = firstPlace { $0 >= id }
-        guard place < entries.endIndex, entries[place].id == id else { return false }
-        entries.remove(at: place)
-        return true
-    }
-
     /// The entries from `first` to `last`, both included.
     func range(_ first: StreamID, _ last: StreamID) -> ArraySlice<Entry> {
         let lower = firstPlace { $0 >= first }
@@ -57,14 +49,9 @@ extension MemoryKeyspace {
         case .streamReverseRange(let key, let last, let first, let limit):
             guard let stream = try find(key, MemoryStream.self) else { return .array([]) }
             return list(stream.range(first, last).reversed(), limit)
-        case .streamLength(let key):
-            return .integer(try find(key, MemoryStream.self)?.entries.count ?? 0)
         case .streamTrim(let key, let lengthMax):
             try check(lengthMax)
             return .integer(try find(key, MemoryStream.self)?.trim(to: lengthMax) ?? 0)
-        case .streamDelete(let key, let ids):
-            guard let stream = try find(key, MemoryStream.self) else { return .integer(0) }
-            return .integer(ids.reduce(0) { $0 + (stream.remove($1) ? 1 : 0) })
         default: preconditionFailure("no operation on streams")
         }
     }

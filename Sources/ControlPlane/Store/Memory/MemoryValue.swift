@@ -23,21 +23,9 @@ final class MemoryList: MemoryValue {
     var vanishes: Bool { values.isEmpty }
 }
 
-/// The value of SADD.
-final class MemorySet: MemoryValue {
-    var members: Set<[UInt8]> = []
-    var vanishes: Bool { members.isEmpty }
-}
-
 /// Bytes as Redis writes a number.
 func decimal(_ number: Int) -> [UInt8] {
     Array(String(number).utf8)
-}
-
-/// The number that Redis sees in `bytes`: decimal digits without leading zeros, plus or blanks; else nil.
-func integer(_ bytes: [UInt8]) -> Int? {
-    guard let number = Int(String(decoding: bytes, as: UTF8.self)), decimal(number) == bytes else { return nil }
-    return number
 }
 
 /// The part of `0..<count` from `start` to `stop`, both included, that may count from −1 at the end.
@@ -46,6 +34,3 @@ func indices(from start: Int, through stop: Int, of count: Int) -> Range<Int> {
     let last = min(count - 1, stop < 0 ? stop + count : stop)
     return first <= last ? first..<(last + 1) : 0..<0
 }
-
-/// The error of an increment that leaves 64 bits.
-let incrementOverflow = StoreFault.refused(code: "ERR", message: "increment or decrement would overflow")

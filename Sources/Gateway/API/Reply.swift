@@ -1,0 +1,71 @@
+import Foundations
+import WireProtocol
+
+/// A handler's answer to a request.
+enum Reply {
+    /// The whole answer.
+    case now(HTTPResponse)
+    /// The closure runs at once, on the thread of the request's worker. It sees to it that somebody answers through the
+    /// responder, once; the connection's next request waits until then.
+    case later(Completion = Completion(), (Responder) -> Void)
+    /// `/ws` becomes a WebSocket.
+    case upgrade(Upgrade)
+    /// `/echo` becomes a WebSocket.
+    case echo(WebSocketUpgrade)
+    /// The answer goes on until one side ends it.
+    case events(EventStreamRequest)
+
+    /// The router's notes for an answer that comes later: see `Router.complete`.
+    struct Completion {
+        /// Headers for a page of another origin.
+        var crossOriginHeaders: [(String, String)] = []
+        /// The target under which the answer is kept for others; nil: it is not kept.
+        var keptTarget: String?
+    }
+
+    /// The same for a page of another origin.
+    func adding(_ headers: [(String, String)]) -> Reply {
+        guard !headers.isEmpty else { return self }
+        switch self {
+        case .now(let response): return .now(response.adding(headers))
+        case .later(var completion, let work):
+            completion.crossOriginHeaders = headers
+            return .later(completion, work)
+        case .events(var request):
+            request.crossOriginHeaders = headers
+            return .events(request)
+        case .upgrade, .echo: return self
+        }
+    }
+}
+
+/// A `/ws` upgrade that gets its 101.
+struct Upgrade {
+    let handshake: WebSocketUpgrade
+    let opening: Opening
+    /// The connection gets its own messages, too.
+    let wantsEcho: Bool
+    /// The client's effective address.
+    let address: IPAddress
+    /// Milliseconds after which the client may try again, when the load lets nobody in: the connection is closed right
+    /// behind the upgrade, because a browser hides an HTTP status. Nil: it is let in.
+    let shedRetryMilliseconds: Int?
+}
+
+/// A request for the stream of the node's events.
+struct EventStreamRequest {
+    /// The id of the last event that the client knows; nil for a new one.
+    let lastEventID: String?
+    /// The head is the whole answer; such a stream is not counted.
+    let isHead: Bool
+    /// Headers for a page of another origin.
+    var crossOriginHeaders: [(String, String)] = []
+}
+
+extension HTTPResponse {
+    func adding(_ headers: [(String, String)]) -> HTTPResponse {
+        var response = self
+        response.headers += headers
+        return response
+    }
+}

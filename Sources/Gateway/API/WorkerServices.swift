@@ -1,0 +1,46 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// The HTTP API's services of one worker. Thread: the worker's.
+final class WorkerServices: APIServices {
+    private let core: WorkerCore
+    private let rooms: RoomTable
+    private let surveys: Surveys
+    /// As of the last change.
+    var locks = LockReport()
+
+    /// - Parameter rooms: those that are at home on the same worker.
+    init(_ core: WorkerCore, _ rooms: RoomTable, _ surveys: Surveys) {
+        self.core = core
+        self.rooms = rooms
+        self.surveys = surveys
+    }
+
+    var router: Router { Router(services: self) }
+
+    var context: NodeContext { core.context }
+    var now: Int { core.loop.now }
+    var unixNow: Int { core.loop.unixNow }
+    var counters: WorkerCounters { core.counters }
+    var load: LoadControl {
+        get { core.load }
+        _modify { yield &core.load }
+    }
+    var random: FastRandom {
+        get { core.random }
+        _modify { yield &core.random }
+    }
+    var otherNodes: [NodeRecord] { rooms.replication?.otherNodes ?? [] }
+
+    func makeID(after head: String) -> String { core.makeID(after: head) }
+    func send(_ message: WorkerMessage, to worker: Int) { core.send(message, to: worker) }
+
+    func listRooms(after cursor: Identifier?, limit: Int, _ completion: @escaping ([RoomDescription]?) -> Void) {
+        if let replication = rooms.replication, !replication.isStoreAway {
+            return RoomDirectory(table: rooms).list(after: cursor, limit: limit, replication, [], completion)
+        }
+        surveys.findRooms(after: cursor, limit: limit, completion)
+    }
+}

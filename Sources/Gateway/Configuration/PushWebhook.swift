@@ -1,0 +1,75 @@
+import Foundations
+
+/// Where pushes go, and what they are signed with: PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET.
+///
+/// As text it shows neither the path, which may hold a token, nor the secret.
+package struct PushWebhook: Sendable, CustomStringConvertible {
+    /// What is wrong with a URL. No part of it is shown.
+    package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
+        case scheme, encryption, credentials, host, port, characters
+
+        package var description: String {
+            switch self {
+            case .scheme: "it does not begin with http://"
+            case .encryption: "https:// asks for TLS, which this version does not speak with the webhook"
+            case .credentials: "a user or password stands there; sign with PUSH_WEBHOOK_SECRET instead"
+            case .host: URLAuthority.hostRule
+            case .port: URLAuthority.portRule
+            case .characters: "its path or query has a # or characters that are not visible ASCII"
+            }
+        }
+    }
+
+    /// What is allowed, as a sentence part.
+    package static let rule = "http://host[:port][/path][?query]"
+    /// The same of the secret. Longer than SHA-256's block a key gains nothing (RFC 2104 §3); this is room for any
+    /// form.
+    package static let secretRule = "1 to 1024 bytes, together with PUSH_WEBHOOK_URL"
+    private static let secretBytesMax = 1024
+    private static let portDefault: UInt16 = 80
+
+    /// A name, or an address in digits, without brackets.
+    package let host: String
+    package let port: UInt16
+    /// Path and query as they stand in the URL, or `/`.
+    package let target: String
+    /// nil: pushes are not signed.
+    package private(set) var secret: [UInt8]?
+
+    /// Reads the URL.
+    package init(url text: String) throws(Fault) {
+        guard let mark = text.firstRange(of: "://") else { throw .scheme }
+        switch text[..<mark.lowerBound].lowercased() {
+        case "http": break
+        case "https": throw .encryption
+        default: throw .scheme
+        }
+        let rest = text[mark.upperBound...]
+        let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
+        let (authority, behind) = (rest[..<end], rest[end...])
+        guard !authority.contains("@") else { throw .credentials }
+        do throws(URLAuthority.Fault) {
+            let place = try URLAuthority(authority)
+            (host, port) = (place.host, place.port ?? Self.portDefault)
+        } catch {
+            throw error == .host ? .host : .port
+        }
+        guard behind.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else { throw .characters }
+        target = behind.first == "/" ? String(behind) : "/" + behind
+    }
+
+    /// The same, signed; nil when the secret is not of the allowed form.
+    package func signed(with secret: String) -> PushWebhook? {
+        guard (1...Self.secretBytesMax).contains(secret.utf8.count) else { return nil }
+        var signed = self
+        signed.secret = Array(secret.utf8)
+        return signed
+    }
+
+    /// The value of the Host header.
+    package var authority: String {
+        "\(URLAuthority(host: host, port: port == Self.portDefault ? nil : port))"
+    }
+
+    package var description: String { "http://\(authority)" }
+}

@@ -1,0 +1,242 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// A connection in rooms, as its chat phase sees it. A test has a fake one.
+///
+/// Thread: the worker's.
+protocol ChatTransport: Recipient {
+    var core: WorkerCore { get }
+    /// The facts of the connection; nil when it has left everything.
+    var info: ConnectionInfo? { get }
+    /// Bad frames in a row.
+    var badFrames: UInt8 { get set }
+    var rate: RateLimiter { get set }
+
+    /// Counts a refused frame; true when it makes a flood.
+    func countRefusal() -> Bool
+    /// The members of the room that a frame means: the one it names, or the URL's; nil when the connection is not in
+    /// it.
+    func target(_ named: Identifier?) -> LocalMembers<Self>?
+    /// Asks to come into a further room; input waits for the answer.
+    func join(_ room: Identifier, from position: Position?)
+    /// Asks to leave a room; input waits for the answer.
+    func leave(_ room: Identifier)
+    /// How many entries a read may have that asked for `wanted`, which is counted as `kind` when it is fewer.
+    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int
+    /// How long somebody should wait whose request the tier suspends.
+    func suspensionMilliseconds() -> Int
+
+    /// Queues the frame in the core's writer.
+    func sendWritten()
+    func sendError(_ code: ErrorCode, _ message: String, id: String?, room: Identifier?, retryMilliseconds: Int?)
+    /// Sends a close frame and waits a little for the peer's.
+    func close(_ code: CloseCode, _ reason: CloseReason)
+}
+
+extension ChatTransport {
+    func sendError(_ code: ErrorCode, _ message: String, id: String? = nil, room: Identifier? = nil) {
+        sendError(code, message, id: id, room: room, retryMilliseconds: nil)
+    }
+}
+
+/// The chat phase of a connection: each frame of the client is checked, counted against its rate and the present load,
+/// and sent to the home that it is for.
+///
+/// It has no state of its own: what it keeps of a connection lies in the connection, which stays small so. It stands in
+/// one module with its transport, for which it is compiled. Thread: the worker's.
+struct ChatPhase<Transport: ChatTransport> {
+    /// Bad frames in a row that close the connection.
+    private static var badFramesMax: UInt8 { 20 }
+
+    let transport: Transport
+
+    @inline(__always)
+    init(on transport: Transport) { self.transport = transport }
+
+    private var core: WorkerCore { transport.core }
+
+    /// Takes one message of the client.
+    func received(_ text: UnsafeRawBufferPointer) {
+        guard let info = transport.info else { return }
+        core.counters.messagesIn.add(1)
+        let frame: ClientFrame
+        switch ClientFrame.parse(text) {
+        case .failure(let fault): return refuse(fault)
+        case .success(let parsed): frame = parsed
+        }
+        transport.badFrames = 0
+        if frame.body.takesToken, !takeToken(frame) { return }
+        guard admits(frame) else { return }
+        switch frame.body {
+        case .message(let fields): publish(fields, frame, info)
+        case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
+        case .typing(let isTyping): ask(frame, .typing(info, isTyping: isTyping))
+        case .read(let seq): ask(frame, .read(info, upTo: seq))
+        case .history(let query):
+            let allowed = HistoryQuery(anchor: query.anchor, limit: transport.readLimit(query.limit, .history))
+            ask(frame, .history(info, allowed, requestID: frame.id?.text))
+        case .users:
+            let limit = transport.readLimit(RoomOwner.usersPerFrameMax, .users)
+            ask(frame, .users(info, limit: limit, requestID: frame.id?.text))
+        case .join(let room, let position): transport.join(room, from: position)
+        case .leave(let room): transport.leave(room)
+        case .inboxAck(let position):
+            core.send(.acknowledgeInbox(position, info), of: info.user)
+        case .ping(let t):
+            core.writer.pong(t: t, time: core.loop.unixNow)
+            transport.sendWritten()
+        }
+    }
+
+    private func refuse(_ fault: ClientFrameFault) {
+        core.counters.refused(.badFrame)
+        transport.sendError(fault.code, fault.message, id: fault.id)
+        transport.badFrames += 1
+        if transport.badFrames == Self.badFramesMax { transport.close(.policyViolation, CloseReason("bad_frames")) }
+    }
+
+    /// Takes a token from the bucket; when there is none, says so, and ends a flood.
+    private func takeToken(_ frame: ClientFrame) -> Bool {
+        switch transport.rate.take(now: core.loop.now * 1_000_000, policy: core.load.limits.rate) {
+        case .allowed:
+            return true
+        case .refused(let retryMilliseconds):
+            core.counters.refused(.rateLimited)
+            transport.sendError(
+                .rateLimited, "more than \(core.load.limits.rate.perSecond) frames per second", id: frame.id?.text,
+                room: frame.room, retryMilliseconds: retryMilliseconds)
+            if transport.countRefusal() {
+                let retry = core.context.retryMilliseconds()
+                transport.close(.flooding, CloseReason("flooding", retryMilliseconds: retry))
+            }
+            return false
+        }
+    }
+
+    private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
+        guard let members = transport.target(frame.room) else { return refuseOutside(frame) }
+        if let owner = members.owner {
+            owner.publish(fields, user: info.user, device: info.device, author: .connection(info))
+        } else {
+            let message = RemoteMessage(room: members.room, info: info, fields: OwnedMessageFields(fields))
+            core.send(.publish(message), to: members.home)
+        }
+    }
+
+    private func direct(
+        _ receiver: Identifier, _ fields: MessageFields, _ deviceType: String?, _ info: ConnectionInfo
+    ) {
+        let direct = Direct(
+            from: info.user, to: receiver, sender: info, deviceType: deviceType, fields: OwnedMessageFields(fields))
+        core.send(.direct(direct, from: info), of: receiver)
+    }
+
+    /// Asks the home of the room that a frame means.
+    private func ask(_ frame: ClientFrame, _ request: RoomRequest) {
+        guard let members = transport.target(frame.room) else { return refuseOutside(frame) }
+        core.send(.room(members.room, request), to: members.home)
+    }
+
+    private func refuseOutside(_ frame: ClientFrame) {
+        core.counters.refused(.notInRoom)
+        transport.sendError(
+            .notInRoom, "this connection is not in that room; \"join\" it first", id: frame.id?.text,
+            room: frame.room)
+    }
+
+    // MARK: Load
+
+    /// Whether a frame is taken; if not, its sender is told.
+    @inline(__always)
+    func admits(_ frame: ClientFrame) -> Bool {
+        guard let priority = frame.body.priority else { return true }
+        if !core.load.controller.admission.admits(priority) {
+            shed(frame, priority)
+            return false
+        }
+        return core.load.policy.tier == .normal || isAllowedByTier(frame)
+    }
+
+    private func isAllowedByTier(_ frame: ClientFrame) -> Bool {
+        let policy = core.load.policy
+        switch frame.body {
+        case .typing where policy.typing == .off: refuseSuspended(frame, .typing, "typing is suspended")
+        case .history where policy.readsMax == nil:
+            refuseSuspended(frame, .history, "reading history is suspended; a position is still resumed from")
+        case .users where policy.readsMax == nil: refuseSuspended(frame, .users, "reading users is suspended")
+        case .message(let fields) where fields.content.count > core.load.limits.messageBytesMax:
+            refuseTooLarge(frame)
+        case .direct(_, let fields, _) where fields.content.count > core.load.limits.messageBytesMax:
+            refuseTooLarge(frame)
+        default: return true
+        }
+        return false
+    }
+
+    private func refuseSuspended(_ frame: ClientFrame, _ kind: ShedKind, _ message: StaticString) {
+        core.counters.shed(kind)
+        let retry = transport.suspensionMilliseconds()
+        refuse(frame, .featureSuspended, message, retryMilliseconds: retry)
+    }
+
+    private func refuseTooLarge(_ frame: ClientFrame) {
+        core.counters.shed(.largeMessages)
+        let most = core.load.limits.messageBytesMax
+        transport.sendError(
+            .tooLarge, "the node takes messages of at most \(most) bytes at present", id: frame.id?.text,
+            room: frame.room)
+    }
+
+    /// The inner controller does not take the frame.
+    private func shed(_ frame: ClientFrame, _ priority: Admission.Priority) {
+        core.counters.shed(priority.shedKind(of: frame.body))
+        switch priority {
+        case .typing, .readMarks: return
+        case .reads, .joins, .messages, .directs: break
+        }
+        // The less is admitted, the longer everybody waits with the next try.
+        let share = max(core.load.controller.admission.share(of: priority), 0.05)
+        let usual = Int(250 / share)
+        let retry = Int.random(in: usual / 2...usual * 3 / 2, using: &core.random)
+        refuse(frame, .unavailable, "the node has more to do than it can", retryMilliseconds: retry)
+    }
+
+    private func refuse(
+        _ frame: ClientFrame, _ code: ErrorCode, _ message: StaticString, retryMilliseconds: Int
+    ) {
+        core.writer.refusal(
+            code, message, id: frame.id?.raw, room: frame.room, retryMilliseconds: retryMilliseconds)
+        transport.sendWritten()
+    }
+}
+
+extension ClientFrame.Body {
+    /// What is shed first under load, and what never: nil.
+    @inline(__always)
+    fileprivate var priority: Admission.Priority? {
+        switch self {
+        case .message: .messages
+        case .direct: .directs
+        case .typing: .typing
+        case .read: .readMarks
+        case .history, .users: .reads
+        case .join(_, nil): .joins
+        case .join, .leave, .inboxAck, .ping: nil
+        }
+    }
+}
+
+extension Admission.Priority {
+    fileprivate func shedKind(of body: ClientFrame.Body) -> ShedKind {
+        switch self {
+        case .typing: .typing
+        case .readMarks: .readMarks
+        case .reads: if case .users = body { .users } else { .history }
+        case .joins: .joins
+        case .messages: .messages
+        case .directs: .directs
+        }
+    }
+}

@@ -1,0 +1,231 @@
+import ControlPlane
+import Foundations
+import NetworkIO
+import Rooms
+import WireProtocol
+
+/// The connections of one worker: hands them what homes answer, delivers rooms' batches to them, tells them of the
+/// node's tier, and closes them when the node drains.
+///
+/// Thread: the worker's.
+final class ConnectionTable {
+    let core: WorkerCore
+    private let rooms: RoomTable
+    /// For its HTTP requests.
+    let services: WorkerServices
+    let delivery: LocalDelivery<Connection>
+    /// The heartbeat frame, shared by all.
+    let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
+    /// What counts as a flood.
+    let floodPolicy: RatePolicy
+    /// Connections that listen to the node's events.
+    var eventStreams: [Connection] = []
+    private var tierNotices = TierNotices()
+    /// Connections that are to be closed at a time of their own while the node drains, soonest last.
+    private var drainPlan: [(due: Int, key: UInt64)] = []
+    private(set) var isDraining = false
+
+    /// - Parameter rooms: those that are at home on the same worker.
+    init(_ core: WorkerCore, _ rooms: RoomTable, _ services: WorkerServices) {
+        self.core = core
+        self.rooms = rooms
+        self.services = services
+        floodPolicy = RatePolicy(perSecond: core.configuration.messagesPerSecond)
+        var fanOut = FanOut<Connection>(worker: core.index)
+        delivery = LocalDelivery(core) { [unowned core] batch, members, isTurnEnding in
+            fanOut.distribute(
+                batch, to: members, isTurnEnding: isTurnEnding, join: { core.scratch.join($0, $1) },
+                find: { Self.findChatting($0, core.loop) })
+        }
+        core.loop.owner = self
+    }
+
+    /// Begins to watch an accepted connection, and owns the descriptor from now on.
+    func add(_ descriptor: Int32, from address: PeerAddress) throws(SystemError) {
+        _ = try Connection(descriptor: descriptor, loop: core.loop, peer: address)
+    }
+
+    // MARK: Looking up
+
+    /// The connection, if it is still there and its close frame has not been queued: nothing may follow that one
+    /// (RFC 6455 §5.5.1).
+    func find(_ info: ConnectionInfo) -> Connection? { Self.findChatting(info.socketKey, core.loop) }
+
+    private static func findChatting(_ key: UInt64, _ loop: EventLoop) -> Connection? {
+        guard let connection = loop.socket(key) as? Connection, connection.isChatting else { return nil }
+        return connection
+    }
+
+    /// A connection that waits for admission.
+    private func findOpening(_ key: UInt64) -> Connection? {
+        guard let connection = core.loop.socket(key) as? Connection, case .opening = connection.phase else {
+            return nil
+        }
+        return connection
+    }
+
+    private func findAny(_ key: UInt64) -> Connection? { core.loop.socket(key) as? Connection }
+
+    /// The members of a room here, made if there were none.
+    func openMembers(of room: Identifier) -> LocalMembers<Connection> {
+        delivery.open(room, owner: rooms.find(room))
+    }
+
+    /// The rooms of each of these connections; of those of other workers, none.
+    func membership(of infos: [ConnectionInfo]) -> [[Identifier]] {
+        infos.map { info in info.worker == core.index ? find(info)?.rooms ?? [] : [] }
+    }
+
+    // MARK: Answers of homes
+
+    /// One that is gone has told the home so itself, behind its request.
+    func received(_ notice: MemberNotice, for info: ConnectionInfo) {
+        guard let connection = find(info) else { return }
+        switch notice {
+        case .joined(let room, let frames, let isLive, let reached):
+            connection.joined(room, frames, isLive: isLive, reached: reached)
+        case .described(let frame):
+            connection.deliverAlone(frame)
+            connection.endWait()
+        case .joinRefused(let room): connection.joinRefused(room)
+        case .leftRoom(let room, let reason): connection.leftRoom(room, reason: reason)
+        case .roomDeleted(let room): connection.roomDeleted(room)
+        case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
+        case .replay(let replay): connection.deliver(replay)
+        case .inboxReplayed(let replay): connection.inboxReplayed(replay)
+        case .replaced: connection.closeAsReplaced()
+        case .removed: connection.closeAsRemoved("removed")
+        }
+    }
+
+    func received(_ notice: OpeningNotice, for key: UInt64) {
+        switch notice {
+        case .addressAdmitted(let address):
+            guard let connection = findOpening(key) else {
+                return core.send(.address(address, .release), to: core.context.home(of: address))
+            }
+            connection.addressAdmitted(address)
+        case .attached(let info, let session, let inbox, let replay):
+            guard let connection = findOpening(key) else {
+                // It went while it was being admitted.
+                return core.send(UserRequest.detach(info, atOnce: false), of: info.user)
+            }
+            connection.attached(info, session, inbox, replay)
+        case .refused(let reason): findAny(key)?.refuse(reason)
+        case .replaced: findAny(key)?.closeAsReplaced()
+        case .confirm(let arrival, let time, let session):
+            guard findOpening(key) != nil else { return }
+            core.send(.attachConfirmed(arrival, at: time, session), of: arrival.user)
+        }
+    }
+
+    // MARK: Closing
+
+    /// At the end of a turn.
+    func closeSlowReaders() {
+        while let socket = core.slowReaders.popLast() { (socket as? Connection)?.closeAsTooSlow() }
+    }
+
+    /// Closes connections with unsent bytes, the largest backlog first, until no more than `bytesMax` are left here.
+    func closeLargestBacklogs(unsentBytesMax bytesMax: Int) {
+        var backlogs: [(connection: Connection, bytes: Int)] = []
+        var bytes = 0
+        for case let connection as Connection in core.loop.sockets.all where connection.queuedBytes > 0 {
+            bytes += connection.queuedBytes
+            if connection.isChatting { backlogs.append((connection, connection.queuedBytes)) }
+        }
+        guard bytes > bytesMax else { return }
+        backlogs.sort { $0.bytes > $1.bytes }
+        for backlog in backlogs where bytes > bytesMax {
+            core.counters.shed(.backlogs)
+            bytes -= backlog.bytes
+            backlog.connection.closeAsTooSlow()
+        }
+    }
+
+    /// Tells every client when it will be closed, and closes them one after the other within `duration` milliseconds.
+    func beginDraining(within duration: Int) {
+        isDraining = true
+        for case let connection as Connection in core.loop.sockets.all {
+            guard connection.isChatting else {
+                connection.closeForDrain()
+                continue
+            }
+            let deadline = duration > 0 ? Int.random(in: 0...duration, using: &core.random) : 0
+            core.writer.drain(reconnect: core.context.reconnectWindow, deadlineMilliseconds: deadline)
+            connection.sendWritten()
+            drainPlan.append((core.loop.now + deadline, connection.key))
+        }
+        drainPlan.sort { $0.due > $1.due }
+    }
+
+    /// At each tick of a drain: closes those whose time has come. True once the last connection has gone.
+    func continueDraining() -> Bool {
+        while let next = drainPlan.last, next.due <= core.loop.now {
+            drainPlan.removeLast()
+            findAny(next.key)?.closeForDrain()
+        }
+        return drainPlan.isEmpty && !core.loop.sockets.all.contains { $0 is Connection }
+    }
+
+    // MARK: The tier
+
+    /// The tier has changed: everybody is told in the next seconds.
+    func tierChanged(from former: Tier) {
+        let keys = core.loop.sockets.all.lazy.filter { ($0 as? Connection)?.isChatting == true }.map(\.key)
+        tierNotices.changed(from: former, keys: keys.shuffled(using: &core.random))
+    }
+
+    /// At each tick: tells the next ones.
+    func announceTier() {
+        for notice in tierNotices.takeDue() where notice.known != core.load.policy.tier {
+            guard let connection = findAny(notice.key), connection.isChatting else { continue }
+            connection.announceTier(previous: notice.known)
+        }
+    }
+
+    /// How long somebody should wait whose request the tier suspends: no tier is left sooner.
+    func suspensionMilliseconds() -> Int { Int.random(in: 5_000...15_000, using: &core.random) }
+
+    // MARK: Events
+
+    /// Sends an event to the streams of this worker.
+    func publish(_ entry: EventHistory.Entry) {
+        for connection in eventStreams {
+            if case .events(let events) = connection.phase { events.published(entry, on: connection) }
+        }
+    }
+
+    // MARK: HTTP
+
+    /// Hands an answer to the request that it is for, if its connection still waits for it.
+    func answer(_ response: HTTPResponse, to responder: Responder) {
+        guard let connection = findAny(responder.socketKey), case .http(let http) = connection.phase else { return }
+        http.answered(response, to: responder.request, on: connection)
+    }
+}
+
+extension Connection {
+    /// Tells the client of the present tier.
+    func announceTier(previous: Tier) {
+        let (load, configuration) = (core.load, core.configuration)
+        core.writer.tier(
+            load.policy.tier.name, previous: previous.name, reason: load.reason,
+            suspended: load.policy.suspended(
+                hasStore: configuration.redis != nil, isCompressing: configuration.compresses),
+            messagesPerSecond: load.limits.rate.perSecond, messageBytesMax: load.limits.messageBytesMax)
+        sendWritten()
+    }
+
+    /// Sends a replay to a connection that is in already.
+    func deliver(_ replay: [ReplayedFrame]) {
+        for part in replay {
+            switch part {
+            case .frame(let frame): deliverAlone(frame)
+            case .ack(let ack, let message):
+                deliverAlone(ack)
+                if wantsEcho { deliverAlone(message) }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Foundations
+import NetworkIO
+import WireProtocol
+
+/// The HTTP phase of a connection: reads requests one after the other, each answered before the next is read.
+///
+/// Its connection calls it with each event and with itself as `transport`; it keeps no reference to it.
+/// Thread: the connection's.
+final class HTTPPhase {
+    /// The time for a request's head, from its first byte.
+    static let headMilliseconds = 10_000
+    /// The time for a request's body, from the end of its head.
+    static let bodyMilliseconds = 30_000
+    /// The time that a connection may wait for its next request.
+    static let idleMilliseconds = 60_000
+
+    /// The other end of the connection.
+    private let peer: IPAddress
+    private var parser = HTTPRequestParser(limits: HTTPLimits())
+    /// The request that is being answered.
+    private var current: Current?
+    /// The number of the newest request.
+    private var requestNumber: UInt32 = 0
+    /// When the current head or body must be complete (loop milliseconds).
+    private var deadline: Int?
+    private var isReadingBody = false
+    /// When the connection's first head must be complete (loop milliseconds); later heads have no such bound.
+    private var firstDeadline: Int
+
+    /// The parts of a request that shape its answer.
+    private struct Current {
+        let isHead: Bool
+        let minorVersion: Int
+        let keepsAlive: Bool
+        var completion = Reply.Completion()
+    }
+
+    /// - Parameter now: the connection's start, loop milliseconds.
+    init(peer: IPAddress, at now: Int) {
+        self.peer = peer
+        firstDeadline = now + Self.headMilliseconds
+    }
+
+    /// Whether a request waits for its answer.
+    var isAnswering: Bool { current != nil }
+
+    // MARK: Events
+
+    /// The connection has begun.
+    func began(on transport: some HTTPTransport) { transport.schedule(at: firstDeadline) }
+
+    /// Takes up to one request from the front of `bytes`; returns how many bytes that were. The caller hands over the
+    /// rest unless input must wait or another phase has begun.
+    func received(_ bytes: UnsafeRawBufferPointer, on transport: some HTTPTransport) -> Int {
+        let (consumed, event) = parser.consume(bytes)
+        switch event {
+        case .incomplete: watchProgress(on: transport)
+        case .expectsContinue: transport.sendBytes(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        case .request(let request): begin(request, on: transport)
+        case .failed(let failure): fail(failure, on: transport)
+        }
+        return consumed
+    }
+
+    func timerFired(on transport: some HTTPTransport) {
+        // A request that is being answered, or answers that are being taken, are not idle.
+        if isAnswering || transport.queuedBytes > 0 {
+            transport.schedule(at: transport.now + Self.idleMilliseconds)
+        } else if parser.isMidRequest {
+            fail(
+                HTTPFailure(status: 408, code: "bad_request", message: "the request did not arrive in time"),
+                on: transport)
+        } else {
+            transport.close()
+        }
+    }
+
+    /// An answer came. One that is not for the current request is dropped.
+    /// - Parameter number: the request's, from its responder.
+    func answered(_ response: HTTPResponse, to number: UInt32, on transport: some HTTPTransport) {
+        guard let current, number == requestNumber else { return }
+        send(transport.complete(response, with: current.completion), answering: current, on: transport)
+    }
+
+    /// The node drains: a connection without a request ends, one with a request after its answer.
+    func drainBegan(on transport: some HTTPTransport) {
+        if !isAnswering, !parser.isMidRequest { transport.endAfterFlush() }
+    }
+
+    // MARK: Requests
+
+    /// A head has 10 s from its first byte (the first one from the connection's start), a body 30 s from its head.
+    private func watchProgress(on transport: some HTTPTransport) {
+        if deadline == nil, parser.isMidRequest { deadline = transport.now + Self.headMilliseconds }
+        if parser.isReadingBody, !isReadingBody {
+            isReadingBody = true
+            deadline = transport.now + Self.bodyMilliseconds
+        }
+        if let deadline { transport.schedule(at: isReadingBody ? deadline : min(deadline, firstDeadline)) }
+    }
+
+    private func begin(_ request: HTTPRequest, on transport: some HTTPTransport) {
+        let current = Current(
+            isHead: request.method == .head, minorVersion: request.minorVersion, keepsAlive: request.keepsAlive)
+        self.current = current
+        requestNumber &+= 1
+        deadline = nil
+        // What is pipelined behind it waits for the answer.
+        transport.beginWait()
+        switch transport.route(HTTPCall(request, peer: peer)) {
+        case .now(let response): send(response, answering: current, on: transport)
+        case .later(let completion, let work):
+            self.current?.completion = completion
+            work(transport.responder(for: requestNumber))
+        case .upgrade(let upgrade): transport.begin(upgrade)
+        case .echo(let handshake): transport.beginEcho(handshake)
+        case .events(let stream): transport.begin(stream)
+        }
+    }
+
+    // MARK: Answers
+
+    private func send(_ response: HTTPResponse, answering request: Current, on transport: some HTTPTransport) {
+        let keepsAlive = request.keepsAlive && !transport.isDraining
+        var bytes: [UInt8] = []
+        response.encode(
+            into: &bytes, keepAlive: keepsAlive, isHead: request.isHead, minorVersion: request.minorVersion)
+        transport.sendBytes(bytes)
+        current = nil
+        isReadingBody = false
+        firstDeadline = .max
+        guard keepsAlive else { return transport.endInOrder() }
+        transport.schedule(at: transport.now + Self.idleMilliseconds)
+        transport.endWait()
+    }
+
+    /// Answers bytes that are no request, and ends: where the next request would begin is unknown.
+    private func fail(_ failure: HTTPFailure, on transport: some HTTPTransport) {
+        var bytes: [UInt8] = []
+        HTTPResponse.failure(failure).encode(into: &bytes, keepAlive: false, isHead: false, minorVersion: 1)
+        transport.sendBytes(bytes)
+        transport.endInOrder()
+    }
+}

@@ -1,0 +1,119 @@
+import ControlPlane
+import Logging
+import NetworkIO
+import WireProtocol
+
+/// Runs the governor: samples, has it decide, and tells everybody of the tier.
+///
+/// Thread: the control loop's, which no worker can hold up.
+final class NodeGovernor {
+    /// Called when the node goes to another tier.
+    var tierChanged: () -> Void = {}
+
+    private static let reliefMilliseconds = 1_000
+    /// While memory presses, what was freed is given back so often: it may be all that presses.
+    private static let givingBackMilliseconds = 10_000
+
+    private let context: NodeContext
+    private let sampler: NodeSampler
+    private let logger: Logger
+    private let interval: Int
+    private var governor: Governor
+    private var timer: PreciseTimer?
+    private var relievedUntil = 0
+    private var gaveBackAt = 0
+    /// When the next sample is to be taken, on `Clock.monotonicMilliseconds()`.
+    private var due: Int
+
+    /// Begins to sample.
+    init(context: NodeContext, loop: EventLoop) throws(SystemError) {
+        self.context = context
+        sampler = NodeSampler(context: context)
+        logger = context.logger
+        interval = context.configuration.governorIntervalMilliseconds
+        let now = Clock.monotonicMilliseconds()
+        governor = Governor(context.configuration.governor, at: now, unix: context.startedAt)
+        due = now + interval
+        timer = try PreciseTimer(loop: loop) { [unowned self] in sample() }
+        context.tierRequests.connect(to: loop.wakeHandle)
+        schedule()
+    }
+
+    /// Ends the sampling. Before the loop ends.
+    func stop() {
+        timer = nil
+        context.tierRequests.connect(to: nil)
+    }
+
+    /// There may be requests.
+    func woken() {
+        for request in context.tierRequests.takeAll() {
+            let time = Clock.unixMilliseconds()
+            let change = governor.pinned(to: request.tier, at: Clock.monotonicMilliseconds(), unix: time)
+            let report = governor.report
+            if let change { tell(change) } else { publish() }
+            request.answer(report, by: context)
+        }
+    }
+
+    private func schedule() { timer?.schedule(at: due * 1_000_000) }
+
+    private func sample() {
+        let start = Clock.threadNanoseconds()
+        let now = Clock.monotonicMilliseconds()
+        let sample = sampler.sample(lateness: now - due, at: now)
+        let change = governor.sampled(
+            sample.readings, emergency: sample.emergency, demand: sample.demand, at: now,
+            unix: Clock.unixMilliseconds())
+        // What was missed is not made up for.
+        due = max(due + interval, now + interval / 2)
+        schedule()
+        if let change { tell(change) } else { publish() }
+        if let emergency = sample.emergency { relieve(emergency, unsentBytesMax: sample.unsentBytesMax, at: now) }
+        giveBackMemory(at: now)
+        governor.sampled(seconds: Double(Clock.threadNanoseconds() - start) / 1_000_000_000)
+    }
+
+    /// Does what can't wait for a tier to work, a second at a time.
+    private func relieve(_ emergency: Emergency, unsentBytesMax: Int?, at now: Int) {
+        guard !governor.report.isDryRun, now >= relievedUntil else { return }
+        relievedUntil = now + Self.reliefMilliseconds
+        // Half of the budget that there is left for each worker: a backlog that is cut is cut well below its limit.
+        let bytesMax = (unsentBytesMax ?? .max) / 2 / context.workerCount
+        logger.warning(
+            "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
+        context.order(.relieve(unsentBytesMax: bytesMax))
+        ProcessMemory.giveBackFree()
+        gaveBackAt = now
+    }
+
+    /// The allocator keeps most of what is freed, for ever: deleted rooms would hold the node on a tier.
+    private func giveBackMemory(at now: Int) {
+        let presses = governor.report.readings.contains { $0.signal == "\(Signal.memory.name)" && $0.pressure > 0.1 }
+        guard presses, !governor.report.isDryRun, now - gaveBackAt >= Self.givingBackMilliseconds else { return }
+        gaveBackAt = now
+        ProcessMemory.giveBackFree()
+    }
+
+    private func publish() {
+        let report = governor.report
+        context.governor.withLock { $0 = report }
+    }
+
+    private func tell(_ change: TierChange) {
+        publish()
+        let report = governor.report
+        logger.notice(
+            report.isDryRun ? "the tier would change; this is a dry run" : "the tier changes",
+            metadata: [
+                "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",
+                "pressure": "\((report.pressure * 100).rounded() / 100)", "pinned": "\(report.isPinned)",
+                "gives_up": "\(TierTable.summary(of: change.to))",
+            ])
+        context.publish(.tier(change))
+        guard !report.isDryRun else { return }
+        let policy = TierPolicy.of(change.to)
+        context.order(.adopt(policy, change))
+        tierChanged()
+    }
+}

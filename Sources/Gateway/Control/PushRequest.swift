@@ -1,0 +1,37 @@
+import ControlPlane
+import Foundations
+import NetworkIO
+import WireProtocol
+
+/// The POST that carries a push.
+enum PushRequest {
+    /// Makes it: what a try at this time sends.
+    /// - Parameter time: Unix milliseconds. It is part of what is signed, so that a server can refuse old requests.
+    static func bytes(_ job: PushJob, to webhook: PushWebhook, at time: Int) -> [UInt8] {
+        var headers = [
+            ("Content-Type", "application/json"), ("User-Agent", "sluice/\(Version.number)"),
+            ("X-Sluice-Timestamp", String(time)), ("X-Sluice-Delivery", job.delivery),
+        ]
+        if let secret = webhook.secret {
+            headers.append(("X-Sluice-Signature", signature(of: job.body, at: time, secret)))
+        }
+        return HTTPClientRequest.bytes(
+            .post, host: webhook.authority, target: webhook.target, headers: headers, body: job.body, closes: true)
+    }
+
+    /// `v1=` and the hexadecimal HMAC-SHA256 of the time's digits, a dot and the body.
+    static func signature(of body: [UInt8], at time: Int, _ secret: [UInt8]) -> String {
+        let digits = Digest.hmacSHA256Digits(key: secret, Array("\(time).".utf8) + body)
+        return "v1=" + String(decoding: digits, as: UTF8.self)
+    }
+
+    /// What an answer asks for, in milliseconds: Retry-After in seconds (RFC 9110 §10.2.3). A date is not read: between
+    /// machines whose clocks differ it says little.
+    static func retryAfter(_ head: HTTPResponseHead) -> Int? {
+        guard let text = head.header("retry-after"), text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) else {
+            return nil
+        }
+        // What does not fit is longer than any push lives.
+        return Int(text).map { min($0, 86_400) * 1000 } ?? (text.isEmpty ? nil : 86_400_000)
+    }
+}

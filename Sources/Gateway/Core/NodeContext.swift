@@ -1,0 +1,98 @@
+import ControlPlane
+import Foundations
+import Logging
+import NetworkIO
+import Synchronization
+import WireProtocol
+
+/// What all workers of a node share: immutable facts, atomics, and each other's mailboxes. Any thread.
+package final class NodeContext: MailSender, Sendable {
+    package let configuration: Configuration
+    /// The node's name in the cluster and for clients.
+    package let nodeID: String
+    /// Names this process among all that were ever called `nodeID`; random.
+    package let boot: String
+    /// Where others reach it: host and port.
+    package let address: String
+    package let startedAt: Int
+    package let logger: Logger
+    package let mailboxes: [Mailbox<WorkerMessage>]
+    /// What the control loop is to push, when there is a webhook.
+    package let pushes = Mailbox<PushJob>()
+    /// Requests of operators to the governor.
+    let tierRequests = Mailbox<TierRequest>()
+    package let counters: [WorkerCounters]
+    /// Of the control loop's way to Redis.
+    package let controlStore = StoreCounters()
+    /// The cap on connections that the open-file limit leaves.
+    package let connectionsMax: Int
+    package let openFilesMax: Int
+    package let access: AccessPolicy
+    package let site: Site
+    package let cpu = ProcessorMeter()
+    /// How the governor stands, as the control loop last found.
+    package let governor: Guarded<GovernorReport>
+    /// The alerts that are on, as the control loop last found.
+    package let alerts = Guarded<[Alert.Active]>([])
+    /// The last events, for those who listen to them.
+    let events: Guarded<EventHistory>
+    /// How many do.
+    let eventStreams = Atomic<Int>(0)
+    /// Connections that count against `connectionsMax`.
+    package let connectionCount = Atomic<Int>(0)
+    private let draining = Atomic<Bool>(false)
+
+    package init(
+        configuration: Configuration, nodeID: String, port: UInt16, logger: Logger, connectionsMax: Int,
+        openFilesMax: Int, startedAt: Int
+    ) {
+        self.configuration = configuration
+        self.nodeID = nodeID
+        address = Self.address(configuration, port: port)
+        self.logger = logger
+        self.connectionsMax = connectionsMax
+        self.openFilesMax = openFilesMax
+        self.startedAt = startedAt
+        var report = GovernorReport(since: startedAt)
+        report.isDryRun = configuration.governor.isDryRun
+        governor = Guarded(report)
+        boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
+        events = Guarded(EventHistory(node: nodeID, boot: boot))
+        mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
+        counters = (0..<configuration.workers).map { _ in WorkerCounters() }
+        access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
+        site = Site()
+    }
+
+    package var workerCount: Int { mailboxes.count }
+
+    /// Whether the node is on its way out and takes nobody new.
+    package var isDraining: Bool { draining.load(ordering: .relaxed) }
+    package func beginDraining() { draining.store(true, ordering: .relaxed) }
+
+    /// The worker that a room or user is at home on: FNV-1a over the bytes, the same for all workers.
+    package func home(of identifier: Identifier) -> Int {
+        guard workerCount > 1 else { return 0 }
+        let hash = identifier.withBytes { bytes in
+            bytes.reduce(into: 0xCBF2_9CE4_8422_2325 as UInt64) { $0 = ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        }
+        return Int((hash >> 32) % UInt64(workerCount))
+    }
+
+    /// When a client that lost its connection should come back: spread so that all of them arrive at a rate of some
+    /// thousand per second.
+    package var reconnectWindow: ClosedRange<Int> {
+        100...(1000 + connectionCount.load(ordering: .relaxed) / 4)
+    }
+
+    /// Sends a message from a thread that is no worker's.
+    func send(_ message: WorkerMessage, to worker: Int) { mailboxes[worker].post([message]) }
+
+    /// Has every worker do something.
+    func order(_ order: ControlOrder) {
+        for mailbox in mailboxes { mailbox.post([.control(order)]) }
+    }
+
+    /// A moment within the reconnect window.
+    package func retryMilliseconds() -> Int { Int.random(in: reconnectWindow) }
+}

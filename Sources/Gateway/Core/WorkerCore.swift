@@ -1,0 +1,103 @@
+import ControlPlane
+import Foundations
+import Logging
+import NetworkIO
+import Rooms
+import WireProtocol
+
+/// Takes the messages for one worker.
+protocol WorkerMessageReceiver: AnyObject {
+    func received(_ message: WorkerMessage)
+}
+
+/// The ground that all parts of a worker stand on: its loop, clock, scratch memory, counters, ids, load and outgoing
+/// mail. It knows nothing of rooms, users and connections.
+///
+/// Thread: the worker's.
+package final class WorkerCore: MailSender {
+    package let index: Int
+    package let context: NodeContext
+    package let loop: EventLoop
+    let logger: Logger
+    /// For spreading things in time.
+    var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
+    var ids = IDGenerator()
+    /// Writes one JSON text after the other.
+    var writer = JSONWriter()
+    /// Compresses for those who agreed to it, and inflates what they send.
+    let compressor = MessageCompressor()
+    let handshakeDigest = HandshakeDigest()
+    /// The tier's policy and limits, and the inner controller.
+    var load: LoadControl
+    /// Sockets that fell too far behind in this turn, to be closed at its end.
+    var slowReaders: ContiguousArray<Socket> = []
+    /// Takes what is sent to this worker by itself. Set once by the owner, which lives as long.
+    unowned(unsafe) var receiver: (any WorkerMessageReceiver)?
+    /// By worker: what is posted to its mailbox at the end of this turn.
+    private var outgoing: [ContiguousArray<WorkerMessage>]
+
+    package init(index: Int, context: NodeContext) throws(SystemError) {
+        self.index = index
+        self.context = context
+        logger = context.logger
+        outgoing = Array(repeating: [], count: context.workerCount)
+        loop = try EventLoop()
+        load = LoadControl(context.configuration, at: loop.now)
+    }
+
+    /// Frames for single connections: acks, errors, pongs. Valid until the end of the turn.
+    var scratch: FrameArena {
+        @inline(__always) get { loop.scratch }
+        @inline(__always) _modify { yield &loop.scratch }
+    }
+
+    /// The frame around the text in `writer`, valid until the end of the turn.
+    func writtenFrame() -> FrameSlice { scratch.frame(.text, writer.bytes) }
+
+    var counters: WorkerCounters { context.counters[index] }
+    var configuration: Configuration { context.configuration }
+    /// Whether messages to those who agreed to compression are compressed; they take them plain as well.
+    var compresses: Bool { configuration.compresses && load.policy.compresses }
+
+    /// Bytes of history that one answer carries while a connection catches up; the rest follows when these are with
+    /// the kernel, so that a long replay never fills the connection's queue.
+    var replayBytesMax: Int { min(256 * 1024, load.limits.sendQueueBytesMax) }
+
+    /// An id that no other room, message, session or device of this process has.
+    func makeID(after head: String = "") -> String { ids.next(after: head) }
+
+    /// A number that this worker has not given out before, unless it gave out four billion.
+    func makeNumber() -> UInt32 { UInt32(truncatingIfNeeded: ids.nextNumber()) }
+
+    /// The facts of a connection that is let in now.
+    /// - Parameter unixTime: when it came, in Unix milliseconds.
+    func makeInfo(_ arrival: Arrival, at unixTime: Int) -> ConnectionInfo {
+        ConnectionInfo(
+            user: arrival.user, device: arrival.device ?? Identifier(unchecked: makeID(after: "d-")),
+            deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
+            connectedAt: unixTime, userNumber: makeNumber(), windowBits: arrival.windowBits)
+    }
+
+    // MARK: Mail
+
+    /// Hands a message to a worker: to this one by a call before `send` returns, to another one at the end of the turn,
+    /// behind all that was sent there before.
+    func send(_ message: WorkerMessage, to worker: Int) {
+        if worker == index { receiver?.received(message) } else { outgoing[worker].append(message) }
+    }
+
+    func send(_ request: RoomRequest, of room: Identifier) { send(.room(room, request), to: context.home(of: room)) }
+    func send(_ request: UserRequest, of user: Identifier) { send(.user(user, request), to: context.home(of: user)) }
+    func send(_ notice: MemberNotice, to info: ConnectionInfo) { send(.member(info, notice), to: info.worker) }
+
+    /// Answers a connection with the frame in `writer`, behind what was sent to its worker before.
+    func answerWritten(_ info: ConnectionInfo) { send(.frames([writtenFrame()]), to: info) }
+
+    /// Posts what was sent to other workers in this turn.
+    func postOutgoing() {
+        for worker in outgoing.indices where !outgoing[worker].isEmpty {
+            context.mailboxes[worker].post(outgoing[worker])
+            outgoing[worker] = []
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import WireProtocol
+
+extension HTTPResponse {
+    /// An answer of the HTTP API.
+    static func json(_ status: Int, _ body: [UInt8], headers: [(String, String)] = []) -> HTTPResponse {
+        HTTPResponse(
+            status: status,
+            headers: [("Content-Type", "application/json"), ("Cache-Control", "no-store")] + headers, body: body)
+    }
+
+    /// `{"error": {"code", "message"}}`
+    static func error(
+        _ status: Int, _ code: String, _ message: String, headers: [(String, String)] = []
+    ) -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.name("error")
+        writer.beginObject()
+        writer.member("code", code)
+        writer.member("message", message)
+        writer.endObject()
+        writer.endObject()
+        return json(status, writer.array, headers: headers)
+    }
+
+    static func failure(_ failure: HTTPFailure) -> HTTPResponse {
+        error(failure.status, failure.code, failure.message)
+    }
+
+    /// 503, to be tried again.
+    static func unavailable(_ message: String, retrySeconds: Int) -> HTTPResponse {
+        error(503, "unavailable", message, headers: [("Retry-After", String(retrySeconds))])
+    }
+}
+
+/// The answer that a connection gets when there is no descriptor for it.
+enum RefusalResponse {
+    static var tooManyOpenFiles: [UInt8] {
+        var bytes: [UInt8] = []
+        HTTPResponse.unavailable("the node has no descriptors left", retrySeconds: 5)
+            .encode(into: &bytes, keepAlive: false, isHead: false, minorVersion: 1)
+        return bytes
+    }
+}
+
+/// Headers for pages of other origins (the Fetch standard's CORS protocol).
+enum CrossOrigin {
+    static func headers(_ allowOrigin: String) -> [(String, String)] {
+        let allow = [("Access-Control-Allow-Origin", allowOrigin)]
+        return allowOrigin == "*" ? allow : allow + [("Vary", "Origin")]
+    }
+
+    /// The answer to OPTIONS: what a page of an allowed origin may do at this path.
+    static func preflight(_ methods: String) -> HTTPResponse {
+        HTTPResponse(
+            status: 204,
+            headers: [
+                ("Allow", methods), ("Access-Control-Allow-Methods", methods),
+                ("Access-Control-Allow-Headers", "Content-Type, X-API-Key, Authorization, Last-Event-ID"),
+                ("Access-Control-Max-Age", "600"),
+            ])
+    }
+}

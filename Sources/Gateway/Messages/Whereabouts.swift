@@ -1,0 +1,7 @@
+import Foundations
+
+/// In which rooms a user is with one device, as one node says it.
+package struct Whereabouts: Sendable, Equatable {
+    let device: Identifier
+    let rooms: [Identifier]
+}

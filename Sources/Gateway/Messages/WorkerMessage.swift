@@ -1,0 +1,208 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// The protocol between the workers of a node, and from its control loop to them.
+///
+/// Messages of one worker to another arrive in the order of sending. The order that clients see rests on that: a room's
+/// batch comes before the room's answer that was sent after it, and a `join` before the `leave` of the same connection.
+/// So all of them travel in one mailbox, and none may overtake another.
+package enum WorkerMessage: Sendable {
+    /// A client's message, to its room's home. No answer: its ack comes in a `deliver`, or as a `member` notice.
+    case publish(RemoteMessage)
+    /// A room's output of one turn of its home, to a worker with members or authors. No answer.
+    case deliver(RoomBatch)
+    /// To a room's home. Each request says what answers it.
+    case room(Identifier, RoomRequest)
+    /// To a user's home. Each request says what answers it.
+    case user(Identifier, UserRequest)
+    /// To the worker of a connection that is, or may be, in rooms. Ignored when the connection has gone.
+    case member(ConnectionInfo, MemberNotice)
+    /// To the worker of a connection that waits for admission, by its socket's key.
+    case opening(UInt64, OpeningNotice)
+    /// To the home of a client's address, which counts the connections from there.
+    case address(Identifier, AddressRequest)
+    /// A question to each worker, which answers by `surveyed`.
+    case survey(Survey, number: Int, from: Int)
+    /// One worker's answer to a survey.
+    case surveyed(SurveyPart, number: Int, from: Int)
+    /// From the control loop. No answer.
+    case control(ControlOrder)
+    /// The answer to an HTTP request, to its connection's worker. Ignored when the request was answered before.
+    case answer(HTTPResponse, Responder)
+}
+
+/// A question to a room's home.
+package enum RoomRequest: Sendable {
+    /// A connection wants to come in. Answered by `MemberNotice.joined`, `joinRefused` or `roomDeleted`.
+    case join(ConnectionInfo, from: Position?)
+    /// A connection that is in asks to join again. Answered by `MemberNotice.described`, or `roomDeleted`.
+    case describe(ConnectionInfo)
+    /// A connection has taken a part of its replay and wants the next. Answered by `MemberNotice.joined`, unless the
+    /// room has let it go meanwhile, which the connection was told.
+    case continueReplay(ConnectionInfo, after: UInt64)
+    /// A connection leaves for good. `isAsked`: answered by `MemberNotice.leftRoom`, also when the room has gone.
+    case leave(ConnectionInfo, isAsked: Bool)
+    /// A connection was lost or closed: others see its user until the grace is over. No answer.
+    case lost(ConnectionInfo)
+    /// No answer.
+    case typing(ConnectionInfo, isTyping: Bool)
+    /// A read mark. No answer.
+    case read(ConnectionInfo, upTo: UInt64)
+    /// Answered by a `history` frame, an empty one when there is no room.
+    case history(ConnectionInfo, HistoryQuery, requestID: String?)
+    /// Answered by a `users` frame, an empty one when there is no room.
+    case users(ConnectionInfo, limit: Int, requestID: String?)
+    /// Of the HTTP API. Answered through the responder.
+    case asked(RoomQuestion, Responder)
+}
+
+/// A question of the HTTP API to a room's home.
+package enum RoomQuestion: Sendable {
+    /// Makes the room with what an operator set.
+    case create(RoomSettings)
+    case show
+    case delete
+    case users(after: Identifier?, limit: Int)
+    case history(HistoryQuery)
+    /// Commits a message; makes the room. Answered when the message has its place.
+    case publish(OwnedMessageFields, user: Identifier)
+}
+
+/// A question to a user's home.
+package enum UserRequest: Sendable {
+    /// A connection wants to be one of the user's. Answered by `OpeningNotice.attached`, `refused` or `replaced`,
+    /// unless the connection has gone.
+    case attach(Arrival)
+    /// The connection of an arrival that had to wait is still there (`OpeningNotice.confirm`). Answered as `attach`.
+    case attachConfirmed(Arrival, at: Int, WelcomeFrame.SessionState)
+    /// A connection ended. No answer.
+    case detach(ConnectionInfo, atOnce: Bool)
+    /// A connection has taken a part of its inbox and wants the next. Answered by `MemberNotice.inboxReplayed`, unless
+    /// the user's home has let it go.
+    case continueInboxReplay(ConnectionInfo, after: UInt64)
+    /// A direct message, to its receiver's home. Answered by an `ack` or `error` frame.
+    case direct(Direct, from: ConnectionInfo)
+    /// A direct message that was committed by this node alone, to its sender's home. No answer.
+    case keepOwnCopy(Direct, id: [UInt8], at: Int)
+    /// A direct message on its way to the store, to its sender's home. No answer.
+    case submitOwnCopy(Submission)
+    /// A device has processed the inbox up to here. No answer.
+    case acknowledgeInbox(Position, ConnectionInfo)
+    /// Of the HTTP API. Answered through the responder.
+    case asked(UserQuestion, Responder)
+}
+
+/// A question of the HTTP API to a user's home.
+package enum UserQuestion: Sendable {
+    case show
+    /// Closes the user's connections on all nodes.
+    case removeConnections
+    /// Commits a direct message to the user. Answered when the message has its place.
+    case publish(Direct)
+}
+
+/// A direct message on its way to the receiver's home.
+package struct Direct: Sendable {
+    let from: Identifier
+    let to: Identifier
+    /// The sending connection; nil when it came over HTTP.
+    let sender: ConnectionInfo?
+    let deviceType: String?
+    let fields: OwnedMessageFields
+}
+
+/// An answer of a room's or user's home to one connection.
+package enum MemberNotice: Sendable {
+    /// The room took the connection in: frames that answer and replay. `isLive`: from here on the room's batches
+    /// follow; else the connection asks for more behind `reached` once it has sent these.
+    case joined(Identifier, [FrameSlice], isLive: Bool, reached: UInt64)
+    /// The answer to a `join` of one who is in.
+    case described(FrameSlice)
+    /// The room is full.
+    case joinRefused(Identifier)
+    /// The room let the connection go.
+    case leftRoom(Identifier, reason: StaticString)
+    /// The room is gone.
+    case roomDeleted(Identifier)
+    /// Frames for this connection alone.
+    case frames([FrameSlice])
+    /// A replay to a connection that is in already.
+    case replay([ReplayedFrame])
+    /// A part of the inbox.
+    case inboxReplayed(InboxReplay)
+    /// The same device has connected again.
+    case replaced
+    /// An operator removes the user.
+    case removed
+}
+
+/// A part of a replay to a connection that is in already.
+package enum ReplayedFrame: Sendable {
+    case frame(FrameSlice)
+    /// The connection's own message, which it gets behind its ack only if it asked for that.
+    case ack(FrameSlice, message: FrameSlice)
+}
+
+/// A part of an inbox for a connection, and where the next one begins.
+package struct InboxReplay: Sendable {
+    let frames: [FrameSlice]
+    /// nil: this was all, and the connection is told live from now on.
+    let nextAfter: UInt64?
+}
+
+/// An answer to a connection that waits for admission.
+package enum OpeningNotice: Sendable {
+    /// Its address allows one more connection. One that has gone gives the place back (`AddressRequest.release`).
+    case addressAdmitted(Identifier)
+    /// The user's home took it in. One that has gone is detached again (`UserRequest.detach`).
+    case attached(ConnectionInfo, WelcomeFrame.SessionState, WelcomeFrame.InboxState, InboxReplay)
+    /// It is one too many.
+    case refused(ConnectionRefusal)
+    /// The same device came later, and is in already.
+    case replaced
+    /// The user's home asks whether the connection is still there. Answered by `UserRequest.attachConfirmed` if it is.
+    case confirm(Arrival, at: Int, WelcomeFrame.SessionState)
+}
+
+/// A question to the home of a client's address.
+package enum AddressRequest: Sendable {
+    /// Answered by `OpeningNotice.addressAdmitted` or `refused`.
+    case admit(UInt64, of: Int)
+    /// A counted connection has ended. No answer.
+    case release
+}
+
+/// A question to all workers of a node.
+package enum Survey: Sendable {
+    /// Rooms at home there above a cursor by id, one more than the limit so that it shows whether there are more.
+    case rooms(after: Identifier?, limit: Int)
+    /// The rooms of each of these connections; of those of other workers, none.
+    case membership([ConnectionInfo])
+}
+
+/// One worker's answer to a survey.
+package enum SurveyPart: Sendable {
+    case rooms([RoomDescription])
+    /// In the order of the question.
+    case membership([[Identifier]])
+}
+
+/// What the control loop has a worker do.
+package enum ControlOrder: Sendable {
+    case stop
+    /// The node drains: each client is closed within so many milliseconds.
+    case drain(milliseconds: Int)
+    case adopt(TierPolicy, TierChange)
+    /// An emergency: no more unsent bytes than this may be left.
+    case relieve(unsentBytesMax: Int)
+    case locks(LockReport)
+    case event(EventHistory.Entry)
+    /// The other nodes of the cluster as they are known now.
+    case nodes([NodeRecord])
+    /// A node's life has ended; after `nodes`.
+    case nodeGone(boot: String)
+    /// Runs on the worker's thread, for tools that measure it.
+    case measure(@Sendable () -> Void)
+}

@@ -1,0 +1,43 @@
+import Foundations
+import WireProtocol
+
+/// What a body that was kept says of its message.
+struct KeptMessage {
+    /// Who sent it.
+    let user: Identifier
+    /// What the store remembers it by, besides the user.
+    let id: [UInt8]
+    /// Of a direct message.
+    let receiver: Identifier?
+    /// Unix milliseconds.
+    let time: Int
+    let body: [UInt8]
+
+    /// Reads it; nil when it is no message's body.
+    init?(_ body: [UInt8]) {
+        let parts = body.withUnsafeBytes { bytes -> (Identifier, [UInt8], Identifier?, Int)? in
+            let frame = DirectBody(bytes)?.frame ?? bytes
+            guard let time = MessageBody.time(frame) else { return nil }
+            // The body is an object without its beginning.
+            var text = Array(frame)
+            text[0] = UInt8(ascii: "{")
+            return text.withUnsafeBytes { bytes in
+                guard let table = try? FieldTable(scanning: bytes), let id = try? table.messageID() else { return nil }
+                let meaning = id.withBytes { Array($0) }
+                if let user = try? table.identifier(.user) { return (user, meaning, nil, time) }
+                guard let sender = try? table.identifier(.from), let receiver = try? table.identifier(.to) else {
+                    return nil
+                }
+                return (sender, Self.directID(meaning, to: receiver), receiver, time)
+            }
+        }
+        guard let parts else { return nil }
+        (user, id, receiver, time) = parts
+        self.body = body
+    }
+
+    /// What a direct message is remembered by: its sender's own inbox takes copies of what went to different users.
+    static func directID(_ id: [UInt8], to receiver: Identifier) -> [UInt8] {
+        Array(receiver.text.utf8) + [0] + id
+    }
+}

@@ -1,0 +1,29 @@
+import Foundations
+import Rooms
+
+/// What a room, or a user, learns of its log. On the home's thread.
+protocol ReplicaObserver: AnyObject {
+    /// What members have seen of the history so far, in its order.
+    var seenEntries: [SeenEntry] { get }
+    /// Where the history here has a message of the same user and id as a body; must cost the same however long it is.
+    func held(like body: [UInt8]) -> ReplicaLog.Held?
+    /// The history that was followed was deleted: nothing of it is restored. The observer must close the log.
+    func deleted()
+    /// The log has a place in the store. `isNew`: it is another history than before, or the first; entries up to
+    /// `oldestBefore` are not in the store.
+    func opened(epoch: String, isNew: Bool, oldestBefore: UInt64)
+    /// All that the store had when the log was opened has come.
+    func caughtUp()
+    /// An entry has its place: the one behind the last that came.
+    func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool)
+    /// Entries up to `seq` will not come: the store has them no longer.
+    func skipped(to seq: UInt64)
+    /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was missed.
+    func passedUnstored(upTo seq: UInt64)
+    /// A message must be delivered without a place, because the store is away.
+    func provisional(_ submission: Submission)
+    /// A message was committed before.
+    func repeated(_ submission: Submission, first: Position, time: Int)
+    /// The same message waits for its place here already; this one is not kept.
+    func repeatedWaiting(_ submission: Submission, of waiting: Submission)
+}

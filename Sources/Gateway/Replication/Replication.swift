@@ -1,0 +1,148 @@
+import ControlPlane
+import Foundations
+import Logging
+import NetworkIO
+import RedisLink
+import Rooms
+
+/// What the owner of a worker is told of the cluster's store, on the worker's thread.
+protocol ReplicationOwner: AnyObject {
+    /// The store can't be reached: rooms and users go on with what they have.
+    func storeLost()
+    /// The store can be reached again, or was out of reach so shortly that nobody was told: what waits is sent again.
+    func storeReturned()
+}
+
+/// One worker's part in a cluster: its way to the store, what it keeps for the store while that is away, and what it
+/// knows of the other nodes. There is none in single mode.
+///
+/// Thread: the worker's.
+final class Replication {
+    /// Lives of nodes that are remembered once they ended.
+    private static let goneNodesMax = 64
+
+    static let awayText = "Redis is away, and this needs all nodes"
+
+    /// The scripts of rooms and users.
+    private static let scripts = [
+        LogCommit.script, RoomPresence.script, RoomFacts.script, RoomFacts.settingsScript, RoomInfo.script,
+        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursor.script, PushClaim.script,
+    ]
+
+    private let core: WorkerCore
+    /// Set before `start`.
+    weak var owner: (any ReplicationOwner)?
+    let store: any Store
+    /// The way to the store; nil when somebody else says whether it can be reached, as tests do.
+    private let link: StoreSupervisor?
+    /// The store can't be reached.
+    private(set) var isStoreAway = false
+    /// The other nodes of the cluster, as last known.
+    private(set) var otherNodes: [NodeRecord] = []
+    /// Nodes that have gone, by their runs, the last ones.
+    private(set) var goneNodes: [String] = []
+    /// What is kept for the store.
+    var outbox: Outbox
+    /// When that is sent.
+    let pace: ResyncPace
+    /// What other nodes are asked about users.
+    let whereabouts: DeviceLocator
+    /// Where other nodes have until then to say who is in.
+    private var toSettle = TimedQueue<ClusterPresence>()
+    private var commitWindow = CommitWindow()
+    /// Begins the turn at whose end the window is over.
+    private var commitTimer: PreciseTimer?
+
+    /// In Redis. Begins to connect by `start`.
+    convenience init(_ core: WorkerCore, _ options: RedisOptions) throws(SystemError) {
+        var logger = core.logger
+        logger[metadataKey: "worker"] = "\(core.index)"
+        let link = StoreSupervisor(
+            options, scripts: Self.scripts, loop: core.loop, logger: logger, seed: core.random.next(),
+            counters: core.counters.store, owner: nil)
+        try self.init(core, link.store, link)
+        link.owner = self
+    }
+
+    init(_ core: WorkerCore, _ store: any Store, _ link: StoreSupervisor? = nil) throws(SystemError) {
+        self.core = core
+        self.store = store
+        self.link = link
+        let (configuration, workers) = (core.configuration, core.context.workerCount)
+        outbox = Outbox(
+            messagesMax: max(configuration.outboxMessagesMax / workers, 1),
+            bytesMax: max(configuration.outboxBytesMax / workers, 1))
+        pace = try ResyncPace(core.loop)
+        commitTimer = try PreciseTimer(loop: core.loop) {}
+        whereabouts = DeviceLocator(boot: core.context.boot, worker: core.index)
+    }
+
+    /// Begins to connect; the owner may be told before this returns.
+    func start() { link?.start() }
+
+    func stop() {
+        link?.stop()
+        pace.stop()
+        commitTimer = nil
+    }
+
+    /// At each tick of the loop.
+    func ticked() {
+        link?.ticked()
+        while let first = toSettle.first, first.time <= core.loop.now {
+            toSettle.removeFirst()
+            first.element.settle()
+        }
+        whereabouts.ticked(at: core.loop.now)
+        core.counters.store.outboxMessages.set(outbox.messages)
+        core.counters.store.outboxBytes.set(outbox.bytes)
+    }
+
+    /// Other nodes have until `time` (loop milliseconds, never earlier than before) to say who is in.
+    func settle(_ presence: ClusterPresence, at time: Int) { toSettle.append(presence, at: time) }
+
+    // MARK: Commits
+
+    /// One of how many messages of rooms the store is to keep now.
+    var storedOneOf: Int { if case .sampled(let count) = core.load.policy.storage { count } else { 1 } }
+
+    /// Whether what rooms submitted is to be sent now; if not, a turn begins when it is.
+    func isCommitDue(isDraining: Bool) -> Bool {
+        guard case .every(let milliseconds) = core.load.policy.storage, milliseconds > 0, !isDraining else {
+            commitWindow.close()
+            return true
+        }
+        switch commitWindow.asked(at: Clock.monotonicNanoseconds(), length: milliseconds * 1_000_000) {
+        case .over: return true
+        case .open(let end):
+            if let end { commitTimer?.schedule(at: end) }
+            return false
+        }
+    }
+
+    // MARK: Other nodes
+
+    /// The other nodes, as they are known now: after each beat.
+    func nodesChanged(_ nodes: [NodeRecord]) { otherNodes = nodes }
+
+    /// A node's life has ended: what it held for the cluster counts no more. After `nodesChanged`.
+    func nodeGone(_ boot: String) {
+        goneNodes.append(boot)
+        if goneNodes.count > Self.goneNodesMax { goneNodes.removeFirst() }
+    }
+}
+
+extension Replication: StoreObserver {
+    var messagesKept: Int { outbox.messages }
+
+    func storeLost() {
+        guard !isStoreAway else { return }
+        isStoreAway = true
+        owner?.storeLost()
+    }
+
+    func storeReturned() {
+        isStoreAway = false
+        owner?.storeReturned()
+    }
+}

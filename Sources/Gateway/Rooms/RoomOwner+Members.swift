@@ -1,0 +1,171 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+// Connections come and go.
+extension RoomOwner {
+    /// A connection wants to come in.
+    func join(_ info: ConnectionInfo, from position: Position?) {
+        if sequencer.delays(info, position) { return }
+        if isFull(for: info.user) { return core.send(.joinRefused(id), to: info) }
+        let isFirst: Bool
+        switch room.joined(info, at: core.loop.unixNow) {
+        case .full: return core.send(.joinRefused(id), to: info)
+        case .joined(let first): isFirst = first
+        }
+        // The output so far, and that somebody came, is for those who were in before.
+        if isFirst, !sequencer.isElsewhere(info.user) {
+            table.notices.presenceChanged("joined", of: info.user, in: self)
+        }
+        sequencer.presenceChanged(info.user)
+        flush()
+
+        let plan = ResumePlan(from: position, in: room.log)
+        core.writer.joinedRoom(
+            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isRecovered: plan.isRecovered,
+            missed: plan.missed, users: userCount, readMark: room.readMark(of: info.user))
+        var frames = [core.writtenFrame()]
+        if let gap = plan.gap {
+            core.writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
+            frames.append(core.writtenFrame())
+        }
+        sequencer.joined(info, from: position)
+        live.replayBegan(info, epoch: room.log.epoch)
+        sendReplay(to: info, after: plan.replayAfter, behind: frames)
+    }
+
+    /// Whether other nodes' users leave no place for one more user.
+    private func isFull(for user: Identifier) -> Bool {
+        guard case .replicated = sequencer, let most = room.settings.usersMax, userCount >= most else { return false }
+        return room.attendance(of: user).isEmpty && !sequencer.isElsewhere(user)
+    }
+
+    /// Answers a `join` of one who is in already: as a join, without replay.
+    func describe(to info: ConnectionInfo) {
+        flush()
+        core.writer.joinedRoom(
+            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isRecovered: false, missed: 0,
+            users: userCount, readMark: room.readMark(of: info.user))
+        core.send(.described(core.writtenFrame()), to: info)
+    }
+
+    // MARK: Replay
+
+    /// A connection has taken what was sent and wants the rest.
+    func continueReplay(_ info: ConnectionInfo, after seq: UInt64) {
+        guard live.isReplaying(info) else { return }
+        flush()
+        let log = room.log
+        if live.replayGoesOn(info, after: seq, epoch: log.epoch) {
+            sendReplay(to: info, after: log.oldestSeq - 1, gap: .epochChanged)
+        } else {
+            sendReplay(to: info, after: seq, gap: log.oldestSeq > seq + 1 ? .trimmed : nil)
+        }
+    }
+
+    /// Sends the next part of a replay. What was not stored is said before the entry behind it, or before going live.
+    /// - Parameters:
+    ///   - gap: why the first entry does not follow what the connection had, if it does not.
+    ///   - first: frames in front of the replay.
+    private func sendReplay(
+        to info: ConnectionInfo, after seq: UInt64, gap: GapReason? = nil, behind first: [FrameSlice] = []
+    ) {
+        let log = room.log
+        var (frames, gap, reached) = (first, gap, seq)
+        func appendGap(before seq: UInt64) {
+            guard let reason = gap else { return }
+            gap = nil
+            core.writer.gap(room: id, epoch: log.epoch, nextSeq: seq, reason: reason.rawValue)
+            frames.append(core.writtenFrame())
+        }
+        for entry in log.entries(after: seq, countMax: .max, byteCountMax: core.replayBytesMax) {
+            if entry.seq > reached + 1, gap == nil { gap = .notStored }
+            reached = entry.seq
+            if wasSeen(entry, by: info) {
+                gap = .epochChanged
+            } else {
+                appendGap(before: entry.seq)
+                frames.append(entry.frame)
+            }
+        }
+        if log.count(after: reached) == 0, log.newestSeq > reached {
+            reached = log.newestSeq
+            if gap == nil { gap = .notStored }
+        }
+        appendGap(before: reached + 1)
+        let isLive = reached == log.newestSeq
+        if isLive {
+            live.wentLive(info)
+            sequencer.wentLive(info)
+        }
+        core.send(.joined(id, frames, isLive: isLive, reached: reached), to: info)
+    }
+
+    /// Whether a connection that catches up got an entry in a former history.
+    private func wasSeen(_ entry: LogEntry, by info: ConnectionInfo) -> Bool {
+        guard let seen = live.seenPosition(of: info) else { return false }
+        return sequencer.wasSeen(room.historyHead.body(of: entry.frame.payload, seq: entry.seq), upTo: seen)
+    }
+
+    // MARK: Leaving
+
+    /// A connection leaves at once.
+    func leave(_ info: ConnectionInfo, isAsked: Bool) {
+        let wasWaiting = sequencer.forgetArrival(info)
+        flush()
+        let wasIn = room.isIn(info)
+        let departure = room.left(info, at: core.loop.unixNow)
+        if wasIn { departed(info) }
+        if !wasWaiting { sequencer.presenceChanged(info.user) }
+        if isAsked { core.send(.leftRoom(id, reason: "left"), to: info) }
+        departed(departure, info.user)
+    }
+
+    /// A connection was lost or closed: others see its user until the grace is over.
+    func lost(_ info: ConnectionInfo) {
+        guard !sequencer.forgetArrival(info) else { return }
+        let graceEnd = core.loop.now + core.configuration.presenceGraceMilliseconds
+        let departure = room.lost(info, graceEnd: graceEnd, at: core.loop.unixNow)
+        guard case .inGrace = departure else { return }
+        departed(info)
+        departed(departure, info.user)
+    }
+
+    func graceEnded(_ user: Identifier) {
+        let departure = room.graceEnded(user, at: core.loop.now)
+        sequencer.presenceChanged(user)
+        departed(departure, user)
+    }
+
+    private func departed(_ info: ConnectionInfo) {
+        sequencer.departed(info)
+        live.departed(info)
+    }
+
+    private func departed(_ departure: Room.Departure, _ user: Identifier) {
+        switch departure {
+        case .unnoticed: break
+        case .inGrace: table.awaitReturn(of: user, in: self)
+        case .userLeft:
+            if !sequencer.isElsewhere(user) { table.notices.presenceChanged("left", of: user, in: self) }
+            table.listIfIdle(self)
+        }
+    }
+
+    // MARK: Typing and read marks
+
+    func typing(_ info: ConnectionInfo, _ isTyping: Bool) {
+        guard table.notices.admitsTyping(info.user, isTyping, in: self) else { return }
+        core.writer.typing(room: id, user: info.user, isTyping: isTyping)
+        broadcastWritten(except: info)
+        sequencer.publishTyping(info.user, isTyping)
+    }
+
+    func read(_ info: ConnectionInfo, upTo seq: UInt64) {
+        guard let mark = room.read(info.user, upTo: seq) else { return }
+        sequencer.publishMark(of: info.user, mark)
+        guard table.notices.admitsMark(of: info.user, mark, in: self) else { return }
+        core.writer.read(room: id, marks: CollectionOfOne((user: info.user, seq: mark)))
+        broadcastWritten(except: info)
+    }
+}

@@ -1,0 +1,175 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+// Reading of a room, for frames and for HTTP.
+extension RoomOwner {
+    /// Answers a `history` frame.
+    func history(_ query: HistoryQuery, requestID: String?, _ info: ConnectionInfo) {
+        core.writer.removeAll()
+        core.writer.history(of: id, room, query, requestID: requestID, type: "history")
+        answerWritten(info)
+    }
+
+    /// Answers a `users` frame.
+    func users(limit: Int, requestID: String?, _ info: ConnectionInfo) {
+        core.writer.removeAll()
+        core.writer.beginObject()
+        core.writer.beginUsers(requestID)
+        _ = core.writer.users(of: id, self, after: nil, limit: limit)
+        core.writer.endObject()
+        answerWritten(info)
+    }
+
+    /// A page of users for HTTP.
+    func usersPage(after cursor: Identifier?, limit: Int) -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.beginObject()
+        if let next = writer.users(of: id, self, after: cursor, limit: limit) { writer.member("next_cursor", next) }
+        writer.endObject()
+        return .json(200, writer.array)
+    }
+
+    /// A page of the history for HTTP.
+    func historyPage(_ query: HistoryQuery) -> HTTPResponse {
+        var writer = JSONWriter()
+        writer.history(of: id, room, query, requestID: nil, type: nil)
+        return .json(200, writer.array)
+    }
+
+    /// As `Room.users`, on all nodes.
+    func users(after cursor: Identifier?, limit: Int) -> (users: [Identifier], isComplete: Bool) {
+        room.users(after: cursor, limit: limit, with: sequencer.elsewhere)
+    }
+
+    /// Users that one `users` frame names at most.
+    static let usersPerFrameMax = 1000
+}
+
+/// A page of a history. Pure.
+struct HistoryPage {
+    /// Bytes of messages that one page holds at most; it may be incomplete for that.
+    static let bytesMax = 512 * 1024
+
+    let entries: ArraySlice<LogEntry>
+    /// There is nothing more in the direction that was asked for.
+    let isComplete: Bool
+
+    private init(_ entries: ArraySlice<LogEntry>, isComplete: Bool) {
+        self.entries = entries
+        self.isComplete = isComplete
+    }
+
+    init(_ query: HistoryQuery, of log: MemoryLog) {
+        switch query.anchor {
+        case .after(let seq):
+            let found = log.entries(after: seq, countMax: query.limit, byteCountMax: Self.bytesMax)
+            self.init(found[...], isComplete: found.last.map { log.count(after: $0.seq) == 0 } ?? true)
+        case .newest: self.init(before: log.newestSeq + 1, query.limit, log)
+        case .before(let seq): self.init(before: min(seq, log.newestSeq + 1), query.limit, log)
+        }
+    }
+
+    /// The last entries before `seq`, as many as the limits allow.
+    private init(before seq: UInt64, _ limit: Int, _ log: MemoryLog) {
+        let found = log.entries(before: seq, countMax: limit)
+        var bytes = 0
+        var start = found.endIndex
+        while start > 0, bytes <= Self.bytesMax {
+            start -= 1
+            bytes += found[start].frame.length
+        }
+        let page = found[start...]
+        self.init(
+            page, isComplete: page.first.map { log.entries(before: $0.seq, countMax: 1).isEmpty } ?? true)
+    }
+}
+
+extension JSONWriter {
+    /// Writes a history: of an unknown room, an empty one.
+    mutating func history(
+        of id: Identifier, _ room: Room?, _ query: HistoryQuery, requestID: String?, type: StaticString?
+    ) {
+        let page = room.map { HistoryPage(query, of: $0.log) }
+        beginObject()
+        if let type {
+            member("type", type)
+        }
+        if let requestID {
+            member("id", requestID)
+        }
+        member("room", id)
+        member("epoch", room?.log.epoch ?? "")
+        name("messages")
+        beginArray()
+        for entry in page?.entries ?? [] { raw(entry.frame.payload) }
+        endArray()
+        member("complete", page?.isComplete ?? true)
+        endObject()
+    }
+
+    /// Writes the first members of a `users` frame.
+    mutating func beginUsers(_ requestID: String?) {
+        member("type", "users" as StaticString)
+        if let requestID {
+            member("id", requestID)
+        }
+    }
+
+    /// Writes who is in a room on all nodes, as members of an open object; of an unknown room, nobody. Returns the last
+    /// user if there are more.
+    mutating func users(of id: Identifier, _ owner: RoomOwner?, after cursor: Identifier?, limit: Int) -> Identifier? {
+        let page = owner?.users(after: cursor, limit: limit) ?? (users: [], isComplete: true)
+        member("room", id)
+        member("count", owner?.userCount ?? 0)
+        member("complete", page.isComplete)
+        name("users")
+        beginArray()
+        if let owner { for user in page.users { self.user(user, in: owner) } }
+        endArray()
+        return page.isComplete ? nil : page.users.last
+    }
+
+    private mutating func user(_ user: Identifier, in owner: RoomOwner) {
+        beginObject()
+        member("user", user)
+        if let mark = owner.room.readMark(of: user) {
+            member("read_seq", mark)
+        }
+        name("devices")
+        beginArray()
+        for entry in owner.room.attendance(of: user).entries {
+            beginObject()
+            device(entry.info, on: owner.core.context.nodeID)
+            endObject()
+        }
+        for remote in owner.sequencer.attendancesElsewhere(of: user) {
+            for device in remote.devices {
+                beginObject()
+                self.device(device, on: remote.node)
+                endObject()
+            }
+        }
+        endArray()
+        endObject()
+    }
+
+    /// Writes a connection's device as members of an open object.
+    mutating func device(_ info: ConnectionInfo, on node: String) {
+        device(info.device, type: info.deviceType, node: node, connectedAt: info.connectedAt)
+    }
+
+    /// Writes a device of another node as members of an open object.
+    mutating func device(_ device: RemoteAttendance.Device, on node: String) {
+        self.device(device.device, type: device.deviceType, node: node, connectedAt: device.connectedAt)
+    }
+
+    private mutating func device(_ device: Identifier, type: String?, node: String, connectedAt: Int) {
+        member("device", device)
+        if let type {
+            member("device_type", type)
+        }
+        member("node", node)
+        member("since_at", connectedAt)
+    }
+}

@@ -1,0 +1,258 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// The rooms that are at home on one worker: finds and makes them, hands them their requests, delivers their output at
+/// the end of each turn, and forgets those that nobody is in.
+///
+/// Thread: the worker's.
+final class RoomTable {
+    /// Rooms looked at per second for their expiry, so that a large number of them never makes a long turn.
+    private static let expiriesPerSecond = 10_000
+    /// Rooms without anybody in that are kept per worker; beyond, the one that is idle longest goes.
+    private static let emptyRoomsMax = 100_000
+    /// How long a replicated room that nobody is in is still followed, so that one who comes back at once finds it
+    /// ready.
+    private static let lingerMilliseconds = 30_000
+
+    let core: WorkerCore
+    /// The cluster; nil in single mode.
+    let replication: Replication?
+    let publications: Publications
+    let defaultSettings: RoomSettings
+    private(set) lazy var notices = DeferredNotices(of: self)
+
+    private var owners = IdentifierTable<RoomOwner>()
+    /// Rooms that fell empty, the one that did so first in front.
+    private var idle = TimedQueue<Identifier>()
+    /// Rooms with message ids that expire.
+    private var withIDs: ContiguousArray<RoomOwner> = []
+    /// Users whose last connection to a room was lost, and who may come back.
+    private var graces = TimedQueue<(room: Identifier, user: Identifier)>()
+    /// Rooms with output in this turn; one that was flushed early may stand here twice.
+    private var dirty: ContiguousArray<RoomOwner> = []
+    /// Batches to be filled again.
+    private var batchPool: ContiguousArray<RoomBatch> = []
+    /// Rooms with messages that are to be sent to the store.
+    private var toCommit: ContiguousArray<ReplicatedRoom> = []
+
+    init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications) {
+        self.core = core
+        self.replication = replication
+        self.publications = publications
+        defaultSettings = RoomSettings(historySize: core.configuration.historySize)
+    }
+
+    // MARK: Rooms
+
+    var count: Int { owners.count }
+    /// All rooms, in no order.
+    var all: [RoomOwner] { owners.all }
+
+    func find(_ id: Identifier) -> RoomOwner? { owners[id] }
+
+    /// The room, made if it is not there.
+    func open(_ id: Identifier) -> RoomOwner { owners[id] ?? create(id, defaultSettings, isConfigured: false) }
+
+    /// Makes a room that is not there.
+    /// - Parameter isConfigured: by an operator: it stays when it is empty.
+    func create(_ id: Identifier, _ settings: RoomSettings, isConfigured: Bool) -> RoomOwner {
+        let room = Room(
+            id: id, settings: settings, isConfigured: isConfigured, epoch: core.makeID(), at: core.loop.unixNow)
+        let owner = RoomOwner(room, in: self)
+        owners[id] = owner
+        owner.begin(replication)
+        return owner
+    }
+
+    /// Ends a room on this node: its members are told, its history goes. False when there is none.
+    func drop(_ id: Identifier) -> Bool {
+        guard let owner = owners[id] else { return false }
+        owner.flush()
+        owners[id] = nil
+        owner.sequencer.end()
+        for info in owner.room.connections { core.send(.roomDeleted(id), to: info) }
+        return true
+    }
+
+    /// Rooms above `cursor` by id, one more than `limit` so that it shows whether there are more.
+    func describe(after cursor: Identifier?, limit: Int) -> [RoomDescription] {
+        let found = owners.all.filter { owner in cursor.map { $0 < owner.id } ?? true }.sorted { $0.id < $1.id }
+        return found.prefix(limit + 1).map(\.description)
+    }
+
+    // MARK: Requests
+
+    func received(_ message: RemoteMessage) {
+        let info = message.info
+        message.fields.withFields {
+            open(message.room).publish($0, user: info.user, device: info.device, author: .connection(info))
+        }
+    }
+
+    func received(_ request: RoomRequest, of id: Identifier) {
+        switch request {
+        case .join(let info, let position): open(id).join(info, from: position)
+        case .describe(let info):
+            guard let owner = owners[id] else { return core.send(.roomDeleted(id), to: info) }
+            owner.describe(to: info)
+        case .continueReplay(let info, let seq): owners[id]?.continueReplay(info, after: seq)
+        case .leave(let info, let isAsked):
+            if let owner = owners[id] { return owner.leave(info, isAsked: isAsked) }
+            if isAsked { core.send(.leftRoom(id, reason: "left"), to: info) }
+        case .lost(let info): owners[id]?.lost(info)
+        case .typing(let info, let isTyping): owners[id]?.typing(info, isTyping)
+        case .read(let info, let seq): owners[id]?.read(info, upTo: seq)
+        case .history(let info, let query, let requestID):
+            if let owner = owners[id] { return owner.history(query, requestID: requestID, info) }
+            core.writer.removeAll()
+            core.writer.history(of: id, nil, query, requestID: requestID, type: "history")
+            core.answerWritten(info)
+        case .users(let info, let limit, let requestID):
+            if let owner = owners[id] { return owner.users(limit: limit, requestID: requestID, info) }
+            core.writer.removeAll()
+            core.writer.beginObject()
+            core.writer.beginUsers(requestID)
+            _ = core.writer.users(of: id, nil, after: nil, limit: limit)
+            core.writer.endObject()
+            core.answerWritten(info)
+        case .asked(let question, let responder):
+            RoomDirectory(table: self).answer(question, of: id, responder)
+        }
+    }
+
+    // MARK: Turns
+
+    /// A batch for a room that has something to say in this turn.
+    func takeBatch(for owner: RoomOwner) -> RoomBatch {
+        let batch = batchPool.popLast() ?? RoomBatch(room: owner.id)
+        batch.room = owner.id
+        dirty.append(owner)
+        return batch
+    }
+
+    /// Takes a delivered batch that nobody else refers to.
+    func reuse(_ batch: RoomBatch) {
+        batch.removeAll()
+        batchPool.append(batch)
+    }
+
+    /// At the end of a turn: delivers all output.
+    func flush() {
+        var position = 0
+        while position < dirty.count {
+            dirty[position].flush(isTurnEnding: true)
+            position += 1
+        }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    /// A room has messages for the store.
+    func commitLater(_ room: ReplicatedRoom) { toCommit.append(room) }
+
+    /// At the end of a turn: sends what is to be committed, once what the tier has collected is due.
+    /// - Parameter isDraining: a draining client must receive its acks before its close frame, so nothing is collected.
+    func commit(isDraining: Bool) {
+        guard !toCommit.isEmpty, replication?.isCommitDue(isDraining: isDraining) == true else { return }
+        var position = 0
+        while position < toCommit.count {
+            toCommit[position].commitSubmitted()
+            position += 1
+        }
+        toCommit.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Time
+
+    /// A user's last connection to a room was lost.
+    func awaitReturn(of user: Identifier, in owner: RoomOwner) {
+        graces.append((owner.id, user), at: core.loop.now + core.configuration.presenceGraceMilliseconds)
+    }
+
+    /// At each tick: gives up those whose grace is over, and sends deferred notices.
+    func ticked() {
+        while let first = graces.first, first.time <= core.loop.now {
+            graces.removeFirst()
+            owners[first.element.room]?.graceEnded(first.element.user)
+        }
+        notices.flush()
+    }
+
+    /// Remembers a room that nobody is in.
+    func listIfIdle(_ owner: RoomOwner) {
+        guard owner.room.isEmpty, !owner.isListedAsIdle else { return }
+        owner.isListedAsIdle = true
+        idle.append(owner.id, at: owner.room.lastActiveAt)
+    }
+
+    /// Remembers that a room has ids to forget.
+    func listForIDs(_ owner: RoomOwner) {
+        guard !owner.isListedForIDs else { return }
+        owner.isListedForIDs = true
+        withIDs.append(owner)
+    }
+
+    /// Once a second: forgets rooms and message ids.
+    func expire() {
+        expireRooms()
+        let idsBefore = core.loop.unixNow - core.configuration.dedupeWindowMilliseconds
+        for owner in withIDs { owner.room.expireIDs(before: idsBefore) }
+        withIDs.removeAll { owner in
+            owner.isListedForIDs = owner.room.hasKnownIDs && owners[owner.id] === owner
+            return !owner.isListedForIDs
+        }
+    }
+
+    /// Rooms that nobody is in go HISTORY_TTL_SECONDS after their last message or visit, and earlier when there are
+    /// more than `emptyRoomsMax`. The store keeps what a cluster has said: of that this node only stops to follow.
+    private func expireRooms() {
+        let kept = replication == nil ? core.configuration.historyTTLMilliseconds : Self.lingerMilliseconds
+        let before = core.loop.unixNow - kept
+        for _ in 0..<Self.expiriesPerSecond {
+            guard let first = idle.first, first.time <= before || idle.count > Self.emptyRoomsMax else { return }
+            idle.removeFirst()
+            guard let owner = owners[first.element] else { continue }
+            owner.isListedAsIdle = false
+            guard owner.room.isEmpty else { continue }
+            expire(owner, idleSince: first.time, isPressed: idle.count >= Self.emptyRoomsMax)
+        }
+    }
+
+    private func expire(_ owner: RoomOwner, idleSince: Int, isPressed: Bool) {
+        if case .replicated(let shared) = owner.sequencer {
+            guard shared.isIdle else { return listIfIdle(owner) }
+            shared.end()
+            owners[owner.id] = nil
+        } else if owner.room.lastActiveAt > idleSince, !isPressed {
+            // Somebody was here since; it gets its turn by that time.
+            listIfIdle(owner)
+        } else if owner.room.isConfigured, !isPressed {
+            owner.room.forgetHistory(newEpoch: core.makeID(), at: core.loop.unixNow)
+            listIfIdle(owner)
+        } else {
+            owners[owner.id] = nil
+        }
+    }
+
+    // MARK: The cluster
+
+    private var replicated: [ReplicatedRoom] {
+        owners.all.compactMap { if case .replicated(let room) = $0.sequencer { room } else { nil } }
+    }
+
+    func storeLost() { for room in replicated { room.storeLost() } }
+    func storeReturned() { for room in replicated { room.storeReturned() } }
+
+    /// How long ago a room must have been active to be looked after for a lost last message.
+    private static let pollWindowMilliseconds = 60_000
+
+    /// Every two seconds: looks after rooms in which something was said lately.
+    func poll() {
+        let since = core.loop.unixNow - Self.pollWindowMilliseconds
+        for room in replicated { room.poll(isActive: room.home.room.lastActiveAt >= since) }
+    }
+
+    /// A node's life has ended.
+    func nodeGone(_ boot: String) { for room in replicated { room.users.presence?.nodeGone(boot) } }
+}

@@ -1,0 +1,49 @@
+import ControlPlane
+import Foundations
+import Rooms
+
+// The user's devices on all nodes.
+extension ReplicatedUser: ClusterPresenceDelegate, NoticeObserver {
+    var devices: RemoteDevices { RemoteDevices(replicated: self) }
+
+    var attendances: [Attendance] { user.attendance.isEmpty ? [] : [user.attendance] }
+
+    /// Connections came or went.
+    func devicesChanged() {
+        presence?.tell(user.id, user.attendance)
+        if user.attendance.isEmpty { session.paused() }
+    }
+
+    func presenceMoved(
+        _ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?
+    ) {
+        if new?.devices.isEmpty == false { table.pushes.endBurst(of: self.user.id) }
+        for device in new?.devices ?? [] where old?.devices.contains(device) != true {
+            devices.came(
+                device, on: boot, wasThere: old?.devices.contains { $0.device == device.device } == true)
+        }
+        for device in old?.devices ?? [] where !devices.isOnlineAnywhere(device.device) {
+            owner.announce(device.device, type: device.deviceType, isOnline: false)
+        }
+    }
+
+    /// Users are not deleted.
+    func deleted() {}
+
+    func noticed(_ notice: ClusterNotice) {
+        switch notice.kind {
+        case .kick:
+            guard notice.boot != core.context.boot else { return }
+            _ = owner.closeConnections()
+        case .whereabouts:
+            if notice.values.count == 2 { devices.tellWhereabouts(on: notice.values[0], question: notice.values[1]) }
+        case .typing, .read, .deleted, .settings, .fence: break
+        }
+    }
+
+    /// Closes all connections of the user, on all nodes; how many these are.
+    func removeAll() -> Int {
+        channel?.tell(ClusterNotice(.kick, boot: core.context.boot))
+        return owner.closeConnections() + devices.all.count
+    }
+}

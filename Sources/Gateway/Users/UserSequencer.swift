@@ -1,0 +1,50 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+/// Who gives the messages of a user's inbox their places: this node alone, or the log that all nodes of a cluster
+/// share. The user's owner calls the same methods on both.
+enum UserSequencer {
+    case local
+    case replicated(ReplicatedUser)
+
+    /// Devices on other nodes.
+    var devicesElsewhere: [RemoteAttendance.Device] {
+        if case .replicated(let user) = self { user.devices.all } else { [] }
+    }
+
+    /// When a connection that was let in just now has come, in Unix milliseconds; nil when a later one of its device
+    /// came elsewhere meanwhile.
+    func timeOfArrival(of device: Identifier?, at unixTime: Int) -> Int? {
+        if case .replicated(let user) = self { user.devices.timeOfArrival(of: device, at: unixTime) } else { unixTime }
+    }
+
+    /// Connections came or went: other nodes are told.
+    func devicesChanged() { if case .replicated(let user) = self { user.devicesChanged() } }
+
+    func isElsewhere(_ device: Identifier) -> Bool {
+        if case .replicated(let user) = self { user.devices.contains(device) } else { false }
+    }
+
+    /// Does something once the inbox is as the cluster has it; at once when it is.
+    func whenReady(_ work: @escaping () -> Void) {
+        if case .replicated(let user) = self { user.whenReady(work) } else { work() }
+    }
+
+    /// As `whenReady`, once the cursors of all nodes' devices are known as well.
+    func whenCursorsRead(_ work: @escaping () -> Void) {
+        guard case .replicated(let user) = self else { return work() }
+        user.readCursors { user.whenReady(work) }
+    }
+
+    /// The user's devices on other nodes by their nodes' runs.
+    func told(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
+        if case .replicated(let shared) = self { shared.presence?.roster.told(of: user) ?? [] } else { [] }
+    }
+
+    /// Asks the other nodes in which rooms the user is; a node that does not answer in time is left out.
+    func askWhereabouts(_ completion: @escaping ([String: [Whereabouts]]) -> Void) {
+        if case .replicated(let user) = self { user.devices.askWhereabouts(completion) } else { completion([:]) }
+    }
+}

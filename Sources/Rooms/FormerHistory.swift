@@ -1,0 +1,115 @@
+import Foundations
+
+/// What members have seen of a message: where it stood, and its body.
+package struct SeenEntry: Sendable {
+    package let seq: UInt64
+    package let body: [UInt8]
+
+    package init(seq: UInt64, body: [UInt8]) {
+        self.seq = seq
+        self.body = body
+    }
+}
+
+/// What members saw in histories that the store lost: what of it must be committed again, and where it first stood.
+///
+/// Lookups cost the same however much is remembered. Bound: what a room or inbox holds, once per lost history; the
+/// places are forgotten a dedupe window after the last loss.
+package struct FormerHistory {
+    /// Bodies of lost histories, in their order, as long as some of them are missing in the present one.
+    private var bodies: [[UInt8]] = []
+    /// By key: those that have not come in the present history.
+    private var missing: Set<[UInt8]> = []
+    /// By key: the places in lost histories, the first one first.
+    private var places: [[UInt8]: [Position]] = [:]
+    /// When `expire` first saw what the last loss left, loop milliseconds; nil before that.
+    private var lostAt: Int?
+
+    package init() {}
+
+    /// A history was lost, of which members have seen `entries`, in the order of their seqs.
+    package mutating func lost(_ epoch: String, _ entries: [SeenEntry]) {
+        lostAt = nil
+        for entry in entries {
+            let key = MessageKey.bytes(of: entry.body)
+            missing.insert(key)
+            places[key, default: []].append(Position(epoch: epoch, seq: entry.seq))
+            bodies.append(entry.body)
+        }
+    }
+
+    /// Whether something that was seen is missing in the present history.
+    package var isAnyMissing: Bool { !missing.isEmpty }
+
+    package func isMissing(_ body: [UInt8]) -> Bool {
+        !missing.isEmpty && missing.contains(MessageKey.bytes(of: body))
+    }
+
+    /// A body has come, or will not come; whether it was missing.
+    package mutating func found(_ body: [UInt8]) -> Bool {
+        !missing.isEmpty && missing.remove(MessageKey.bytes(of: body)) != nil
+    }
+
+    /// What must be committed again, in its order.
+    package mutating func takeMissing() -> [[UInt8]] {
+        bodies = missing.isEmpty ? [] : bodies.filter { isMissing($0) }
+        return bodies
+    }
+
+    /// Where members first saw a message; nil if they did not.
+    package func firstPlace(of body: [UInt8]) -> Position? {
+        places.isEmpty ? nil : places[MessageKey.bytes(of: body)]?.first
+    }
+
+    /// Whether somebody who has seen a lost history up to `position` has seen a message there.
+    package func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
+        guard !places.isEmpty, let places = places[MessageKey.bytes(of: body)] else { return false }
+        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
+    }
+
+    /// Time has passed: nobody repeats what was lost so long ago (loop milliseconds).
+    package mutating func expire(at now: Int, after span: Int) {
+        guard !places.isEmpty else { return }
+        let since = lostAt ?? now
+        lostAt = since
+        if now - since > span { places = [:] }
+    }
+}
+
+/// Messages of the present history that members have seen, and the room does not hold: their places were passed as not
+/// stored. Bound: `countMax`, the newest ones. Lookups cost the same however many there are.
+package struct UnheldMessages {
+    package static let countMax = 1_000
+
+    private var entries: [[UInt8]: SeenEntry] = [:]
+    /// Their keys, oldest first from `head`; with the seqs, as a key may come twice.
+    private var order: ContiguousArray<(key: [UInt8], seq: UInt64)> = []
+    private var head = 0
+
+    package init() {}
+
+    package var count: Int { entries.count }
+
+    package mutating func append(_ entry: SeenEntry) {
+        let key = MessageKey.bytes(of: entry.body)
+        entries[key] = entry
+        order.append((key, entry.seq))
+        guard order.count - head > Self.countMax else { return }
+        let oldest = order[head]
+        if entries[oldest.key]?.seq == oldest.seq { entries[oldest.key] = nil }
+        head += 1
+        guard head >= Self.countMax else { return }
+        order.removeFirst(head)
+        head = 0
+    }
+
+    package func entry(like body: [UInt8]) -> SeenEntry? {
+        entries.isEmpty ? nil : entries[MessageKey.bytes(of: body)]
+    }
+
+    /// Takes all out, in no order.
+    package mutating func removeAll() -> [SeenEntry] {
+        defer { self = UnheldMessages() }
+        return Array(entries.values)
+    }
+}

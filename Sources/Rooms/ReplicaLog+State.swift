@@ -1,0 +1,151 @@
+import Foundations
+
+// Where a replica stands, and what that carries.
+extension ReplicaLog {
+    /// `opening` and `number` count the openings: a question bears the one in which it was asked.
+    package enum State: Sendable {
+        /// The store can't be reached: what is submitted is delivered without a place and kept.
+        case away(opening: UInt64)
+        /// The log's place was asked for.
+        case opening(Opening)
+        /// The place is known, and what the store has is read.
+        case catchingUp(CatchUp)
+        /// In step but for holes: what is submitted is committed.
+        case following(Following)
+        case closed
+
+        /// The number of the present opening; nil once closed.
+        package var opening: UInt64? {
+            switch self {
+            case .away(let opening): opening
+            case .opening(let opening): opening.number
+            case .catchingUp(let catchUp): catchUp.number
+            case .following(let following): following.number
+            case .closed: nil
+            }
+        }
+    }
+
+    /// Where the store says that the log stands.
+    package struct Place: Equatable, Sendable {
+        package let epoch: String
+        package let newestSeq: UInt64
+        /// The seq of the first of the newest messages that are not stored; nil when the newest one is stored.
+        package let unstoredFrom: UInt64?
+
+        package init(epoch: String, newestSeq: UInt64, unstoredFrom: UInt64?) {
+            self.epoch = epoch
+            self.newestSeq = newestSeq
+            self.unstoredFrom = unstoredFrom
+        }
+    }
+
+    /// A message at its place.
+    package struct Entry: Equatable, Sendable {
+        package let seq: UInt64
+        package let body: [UInt8]
+        /// Whether the store keeps it.
+        package let isStored: Bool
+        /// The seq of the first of the messages directly before it that are not stored; nil when there are none, or it
+        /// is not known.
+        package let unstoredFrom: UInt64?
+
+        package init(seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil) {
+            self.seq = seq
+            self.body = body
+            self.isStored = isStored
+            self.unstoredFrom = unstoredFrom
+        }
+    }
+
+    package struct Opening: Sendable {
+        package enum Step: Equatable, Sendable {
+            /// The subscription must stand first.
+            case subscription
+            /// Where does the log stand?
+            case place
+            /// It has another epoch: was the history that was followed deleted, or lost?
+            case deletion(Place)
+            /// The first entries behind `after`, for a log that was not followed before the oldest.
+            case range(Place, after: UInt64)
+        }
+
+        let number: UInt64
+        var step: Step
+        /// The log was followed until now: entries of its history that come next are taken meanwhile. Behind an absence
+        /// they wait until it is open.
+        let isLive: Bool
+        /// Looks that found it so.
+        var looks = 0
+    }
+
+    package struct CatchUp: Sendable {
+        let number: UInt64
+        /// What was there when it was opened must be here before this ends.
+        let place: Place
+        var reading: Reading
+        /// Looks since the last answer.
+        var looks = 0
+    }
+
+    package struct Following: Sendable {
+        let number: UInt64
+        /// Entries before one that came too early are read; nil when none are.
+        var hole: Reading?
+        /// Repetitions of messages whose place is known and has not come here yet, so that it does not run ahead of the
+        /// log's order. Bounded by the commits that are under way.
+        var repetitions: [Repetition] = []
+        /// What the last look found.
+        var missedSeq: UInt64 = 0
+        /// The store refused a commit, or its answer was lost: nothing is sent until the next look opens the log again,
+        /// and then all that waits is.
+        var isUnanswered = false
+    }
+
+    /// One read of the log.
+    package enum Reading: Sendable {
+        case asked
+        case taking(Batch)
+        /// It waits for all that was published before, as an entry that is not stored may be on its way.
+        case fenced(name: String, Batch)
+    }
+
+    /// Entries that were read and not taken yet, in their order.
+    package struct Batch: Sendable {
+        var rest: ArraySlice<Entry>
+        /// Nothing was read at all.
+        let isEmpty: Bool
+        /// What was published before it was read has come, or was lost on its way.
+        var isFenced = false
+
+        init(_ entries: [Entry]) {
+            rest = entries[...]
+            isEmpty = entries.isEmpty
+        }
+    }
+
+    /// What a question bears, and its answer must show: the opening in which it was asked, and where this node stood.
+    package struct Ticket: Equatable, Sendable {
+        let opening: UInt64
+        package let at: Position
+    }
+
+    /// A message that was committed before.
+    package struct Repetition: Sendable {
+        package internal(set) var submission: Submission
+        package let first: Position
+        /// Unix milliseconds of the first commit.
+        package let time: Int
+    }
+
+    /// An entry that is next: it must be appended and delivered now.
+    package struct Arrival: Sendable {
+        package let entry: Entry
+        /// Set when this node submitted it, and members have not seen it in a lost history.
+        package let own: Submission?
+        /// Members saw it in a lost history, and must not get it again.
+        package let isSeen: Bool
+        /// Its author repeated what members saw in a lost history: told behind the entry.
+        package let repetition: Repetition?
+    }
+}

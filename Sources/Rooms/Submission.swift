@@ -1,0 +1,38 @@
+import Foundations
+
+/// A message that waits for its place in a log that nodes share.
+package struct Submission: Sendable {
+    /// Who must be told of the place.
+    package enum Author: Sendable {
+        case connection(ConnectionInfo)
+        /// A publishing request over HTTP, by the number that its node gave it.
+        case request(UInt64)
+        case nobody
+    }
+
+    package let user: Identifier
+    /// What the id means, the key of a repetition.
+    package let id: [UInt8]
+    /// The id as it stands in the frame, the inside of a JSON string.
+    package let rawID: [UInt8]
+    /// The frame from the id on: what is kept, and what every node makes its frame of.
+    package let body: [UInt8]
+    /// Unix milliseconds.
+    package let time: Int
+    package let author: Author
+    /// It was delivered without a place, because the store was away.
+    package internal(set) var isProvisional = false
+    /// Once it has its place: whether the store keeps it.
+    package internal(set) var isStored = true
+    /// Its number among the messages that this node submitted to the log; nil before that.
+    package internal(set) var number: UInt64?
+
+    package init(user: Identifier, id: [UInt8], rawID: [UInt8], body: [UInt8], time: Int, author: Author) {
+        self.user = user
+        self.id = id
+        self.rawID = rawID
+        self.body = body
+        self.time = time
+        self.author = author
+    }
+}

@@ -1,0 +1,271 @@
+import ControlPlane
+import NetworkIO
+import RedisLink
+
+/// Tries out, step by step, what a node asks of Redis; stops at the first step that fails. For a person at a terminal.
+///
+/// Runs a loop of its own on the caller's thread.
+final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
+    /// The steps, in order.
+    enum Step: String, CaseIterable {
+        case resolve, connect
+        case encryption = "TLS"
+        case auth, ping, scripts
+        case pubSub = "pub/sub"
+    }
+
+    enum Outcome: Equatable {
+        case passed(String)
+        case skipped(String)
+        case failed(String)
+    }
+
+    /// How one step went, without secrets.
+    struct Line: CustomStringConvertible {
+        let step: Step
+        let outcome: Outcome
+
+        /// One line: step, outcome, what there is to say.
+        var description: String {
+            let (word, text) =
+                switch outcome {
+                case .passed(let text): ("ok", text)
+                case .skipped(let text): ("skipped", text)
+                case .failed(let text): ("FAILED", text)
+                }
+            return Self.padded(step.rawValue) + Self.padded(word) + Self.printable(text)
+        }
+
+        private static func padded(_ text: String) -> String {
+            text + String(repeating: " ", count: max(1, 9 - text.utf8.count))
+        }
+
+        /// What a server says may hold anything; at a terminal it must not act.
+        private static func printable(_ text: String) -> String {
+            String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+        }
+    }
+
+    private let options: RedisOptions
+    private let report: (Line) -> Void
+    private let loop: EventLoop
+    private var step = Step.resolve
+    /// When the step began, in nanoseconds.
+    private var begunAt = Clock.monotonicNanoseconds()
+    private var isOver = false
+    private var hasPassed = false
+
+    private var resolver: NameResolver?
+    /// The address that is tried, and those that follow.
+    private var address: SocketAddress?
+    private var others: ArraySlice<SocketAddress> = []
+    private var connection: RedisConnection?
+    private var subscriber: RedisSubscriber?
+    /// No other check's.
+    private let channel = Array("sluice:check:".utf8) + Digest.sha1Digits(Digest.random(count: 16))
+
+    /// - Parameter report: called for each step when it is over.
+    init(_ options: RedisOptions, report: @escaping (Line) -> Void) throws(SystemError) {
+        self.options = options
+        self.report = report
+        loop = try EventLoop()
+        loop.delegate = self
+    }
+
+    /// Whether every step has passed, once that is known: after at most REDIS_TIMEOUT for each.
+    func run() -> Bool {
+        resolve()
+        // A loop that was stopped before it runs does not run at all.
+        if !isOver { loop.run() }
+        connection?.drop()
+        subscriber?.drop()
+        return hasPassed
+    }
+
+    // MARK: Steps
+
+    private func passed(_ text: String) { next(.passed(text)) }
+    private func skipped(_ text: String) { next(.skipped(text)) }
+
+    private func next(_ outcome: Outcome) {
+        report(Line(step: step, outcome: outcome))
+        begunAt = Clock.monotonicNanoseconds()
+        guard let index = Step.allCases.firstIndex(of: step), index + 1 < Step.allCases.count else {
+            hasPassed = true
+            return end()
+        }
+        step = Step.allCases[index + 1]
+    }
+
+    private func failed(_ text: String) {
+        guard !isOver else { return }
+        report(Line(step: step, outcome: .failed(text)))
+        end()
+    }
+
+    private func end() {
+        isOver = true
+        loop.stop()
+    }
+
+    /// How long the step has taken: "0.25 ms".
+    private var elapsed: String {
+        "\(Double((Clock.monotonicNanoseconds() - begunAt) / 10_000) / 100) ms"
+    }
+
+    private func resolve() {
+        let url = options.url
+        if let address = try? SocketAddress(numericHost: url.host, port: url.port) {
+            skipped("\(url.host) is an address")
+            return dial([address])
+        }
+        do throws(SystemError) {
+            resolver = try NameResolver(host: url.host, port: url.port, loop: loop) { [unowned self] result in
+                switch result {
+                case .success(let addresses):
+                    passed("\(url.host): \(addresses.map(\.hostText).joined(separator: ", "))")
+                    dial(addresses[...])
+                case .failure(let failure): failed("\(url.host): \(failure.description)")
+                }
+            }
+        } catch {
+            failed(error.description)
+        }
+    }
+
+    private func dial(_ addresses: ArraySlice<SocketAddress>) {
+        others = addresses
+        var fault = "no address"
+        while let address = others.popFirst() {
+            self.address = address
+            do throws(SystemError) {
+                connection = try RedisConnection(to: address, options: options, loop: loop, delegate: self)
+                return
+            } catch {
+                fault = "\(address.text): \(error)"
+            }
+        }
+        failed(fault)
+    }
+
+    // MARK: The connections
+
+    func connected(_ connection: RedisConnection) {
+        guard connection === self.connection else { return }
+        passed("\(address?.text ?? "") in \(elapsed)")
+        skipped("redis:// is plain TCP")
+    }
+
+    func ready(_ connection: RedisConnection) {
+        if connection === subscriber { return subscribe() }
+        authenticated()
+        connection.send(
+            [Array("PING".utf8)],
+            expect { [unowned self, unowned connection] reply in
+                guard reply.says("PONG") else { return false }
+                passed("\(elapsed), Redis \(connection.version ?? "of an unknown version")")
+                evaluate()
+                return true
+            })
+    }
+
+    private func authenticated() {
+        guard options.url.password != nil else { return skipped("no password in REDIS_URL") }
+        passed(options.url.user.map { "as user \(String(decoding: $0, as: UTF8.self))" } ?? "by password")
+    }
+
+    private func evaluate() {
+        let script = "redis.call('TIME') return {KEYS[1], ARGV[1]}"
+        let arguments = ["1", "sluice:check", "argument"].map { Array($0.utf8) }
+        let isEcho = { (reply: RedisReply) in
+            reply.element(0)?.says("sluice:check") == true && reply.element(1)?.says("argument") == true
+        }
+        connection?.send(words("EVAL", script) + arguments, expect { isEcho($0) })
+        let digest = Digest.sha1Digits(Array(script.utf8))
+        connection?.send(
+            words("EVALSHA") + [digest] + arguments,
+            expect { [unowned self] reply in
+                guard isEcho(reply) else { return false }
+                passed(elapsed)
+                openSubscriber()
+                return true
+            })
+    }
+
+    private func openSubscriber() {
+        guard let address else { return }
+        do throws(SystemError) {
+            subscriber = try RedisSubscriber(to: address, options: options, loop: loop, delegate: self) {
+                [unowned self] channel, payload in
+                guard channel.elementsEqual(self.channel), payload.elementsEqual(self.channel.reversed()) else {
+                    return failed("a publication that is not ours")
+                }
+                passed(elapsed)
+            }
+        } catch {
+            failed(error.description)
+        }
+    }
+
+    private func subscribe() {
+        subscriber?.send(
+            words("SUBSCRIBE") + [channel],
+            expect { [unowned self] reply in
+                guard reply.element(0)?.says("subscribe") == true else { return false }
+                connection?.send(words("PUBLISH") + [channel, channel.reversed()], expect { $0.integer != nil })
+                return true
+            })
+    }
+
+    private func words(_ text: String...) -> [[UInt8]] { text.map { Array($0.utf8) } }
+
+    /// Fails the step on an error and on a reply that is not `right`. A connection's end is told by itself.
+    private func expect(_ right: @escaping (RedisReply) -> Bool) -> RedisCompletion {
+        .closure { [unowned self] outcome in
+            guard case .reply(let reply) = outcome, !isOver else { return }
+            if let error = reply.error { return failed("\(error.code) \(error.message)") }
+            if !right(reply) { failed("an unexpected reply") }
+        }
+    }
+
+    func faultSeen(_ connection: RedisConnection, code: String) {}
+
+    func lost(_ connection: RedisConnection, _ loss: RedisLoss) {
+        guard !isOver else { return }
+        if connection === self.connection, step == .connect, loss.isOfAddress, !others.isEmpty { return dial(others) }
+        // What was answered before the step that was lost has passed.
+        if step == .auth, let lostStep = loss.step, lostStep == .info || lostStep == .ping, !loss.isForbidden {
+            authenticated()
+        }
+        failed(step == .connect ? "\(address?.text ?? ""): \(loss)" : loss.description)
+    }
+
+    // MARK: The loop
+
+    func loopWoken() {}
+    func loopTurnEnding() {}
+    func loopTurnEnded() {}
+
+    /// The connections watch over their replies; this over what has none: a look-up and a publication.
+    func loopTicked() {
+        let limit = options.timeoutMilliseconds * 1_000_000
+        guard step == .resolve || step == .pubSub, Clock.monotonicNanoseconds() - begunAt > limit else { return }
+        failed("nothing within \(Double(options.timeoutMilliseconds) / 1000) s")
+    }
+}
+
+extension RedisLoss {
+    /// The step at which it came, where it is known.
+    fileprivate var step: RedisStep? {
+        switch self {
+        case .refused(let step, _, _), .timedOut(let step): step
+        case .unresolved, .unreachable, .violation, .closed, .stopped: nil
+        }
+    }
+
+    /// Whether Redis wants a password that REDIS_URL does not hold.
+    fileprivate var isForbidden: Bool {
+        if case .refused(_, code: "NOAUTH", _) = self { return true }
+        return false
+    }
+}

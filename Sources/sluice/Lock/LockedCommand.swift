@@ -1,0 +1,244 @@
+import ControlPlane
+import Foundations
+import NetworkIO
+import RedisLink
+
+/// Runs a command while holding a lock of the cluster: `sluice lock`.
+///
+/// Runs a loop of its own on the caller's thread, which has to be the main thread: the command dies with it.
+final class LockedCommand: EventLoopDelegate, LockClientDelegate {
+    /// What is to be done.
+    struct Job {
+        let lock: Identifier
+        /// In milliseconds, within `LockLimits.ttlMilliseconds`.
+        let ttl: Int
+        /// How long to wait for the lock, in milliseconds; nil: as long as it takes.
+        let wait: Int?
+        /// The command and its arguments.
+        let words: [String]
+
+        init(lock: Identifier, ttl: Int, wait: Int?, words: [String]) {
+            self.lock = lock
+            self.ttl = ttl
+            self.wait = wait
+            self.words = words
+        }
+    }
+
+    /// What came of it.
+    enum Outcome {
+        /// The command's exit status, or 128 + the signal that ended it.
+        case ended(status: Int32)
+        /// A signal came before there was a lock.
+        case interrupted(signal: Int32)
+        case unstartable(SystemError)
+        case notAcquired(LockError)
+        /// Redis was away before there was a lock; the text says why.
+        case storeAway(String)
+        /// The command was ended because the lock was lost, or about to be.
+        case lost
+    }
+
+    /// What the person at the terminal may want to know meanwhile.
+    enum Note {
+        /// It takes longer than a moment.
+        case waiting
+        /// The command was told to end: the lock is lost, or about to be, as no renewal succeeds (nil).
+        case losing(LockLoss?)
+    }
+
+    private enum Phase {
+        case waiting
+        case running(LockHandle, CommandProcess, LockedWork)
+        /// The lock is given back, or lost.
+        case over(Outcome, since: Int)
+    }
+
+    /// The variable in which the command finds its fencing token.
+    static let tokenVariable = "SLUICE_LOCK_TOKEN"
+    /// After so long the person at the terminal is told what it is that is waited for.
+    private static let noteMilliseconds = 2_000
+    /// How long Redis has for confirming that the lock was given back; without that it ends by its ttl.
+    private static let settleMilliseconds = 1_000
+
+    private let job: Job
+    private let note: (Note) -> Void
+    private let loop: EventLoop
+    private let client: LockClient
+    private var signals: SignalWatcher?
+    private var stops: SignalWatcher?
+    private var phase = Phase.waiting
+    /// The command's exit status, once it has ended; others of its group may go on.
+    private var commandStatus: Int32?
+    private let startedAt = Clock.bootMilliseconds()
+    private var hasAsked = false
+    private var hasNoted = false
+
+    /// - Throws: `SystemError` when the system is out of descriptors or memory.
+    init(_ job: Job, redis: RedisOptions, note: @escaping (Note) -> Void) throws(SystemError) {
+        self.job = job
+        self.note = note
+        loop = try EventLoop()
+        client = LockClient(redis, loop: loop) { _, _ in }
+        loop.delegate = self
+        client.delegate = self
+    }
+
+    /// Returns when the command has ended, or can't be run.
+    func run() throws(SystemError) -> Outcome {
+        signals = try watch(ProcessSignal.requests + [ProcessSignal.childChanged, ProcessSignal.resume])
+        client.start()
+        // A loop that was stopped before it runs does not run at all.
+        if !isSettled { loop.run() }
+        (signals, stops) = (nil, nil)
+        client.stop()
+        guard case .over(let outcome, _) = phase else { preconditionFailure("the loop has ended before the command") }
+        return outcome
+    }
+
+    // MARK: The lock
+
+    func locksConnected() {
+        guard case .waiting = phase, !hasAsked else { return }
+        hasAsked = true
+        // The way to Redis took some of the time.
+        let left = job.wait.map { $0 == 0 ? 0 : max(1, $0 - (Clock.bootMilliseconds() - startedAt)) }
+        let request = LockRequest(
+            name: job.lock, owner: "command", ttl: job.ttl, wait: left ?? .max,
+            isAlive: { [unowned self] in isRunning }
+        ) { [unowned self] in lost($0) }
+        client.keeper.acquire(request) { [unowned self] result in
+            switch result {
+            case .success(let handle): acquired(handle)
+            case .failure(.storeAway): end(.storeAway("the connection was lost"))
+            case .failure(.refused(let code, let message)): end(.storeAway("\(code) \(message)"))
+            case .failure(let error): end(.notAcquired(error))
+            }
+        }
+    }
+
+    func locksDisconnected(_ loss: RedisLoss) {
+        // Holders go on: Redis has until the end of their lease.
+        if case .waiting = phase { end(.storeAway(loss.description)) }
+    }
+
+    private func acquired(_ handle: LockHandle) {
+        do throws(SystemError) {
+            stops = try watch([ProcessSignal.stop])
+            let now = Clock.bootMilliseconds()
+            let work = LockedWork(ttl: job.ttl, validUntil: now + handle.remaining(at: now))
+            let command = try CommandProcess(
+                job.words, variable: (Self.tokenVariable, "\(handle.token)"), terminal: Terminal(),
+                deadline: work.deadline)
+            phase = .running(handle, command, work)
+        } catch {
+            client.keeper.release(handle)
+            end(.unstartable(error))
+        }
+    }
+
+    private func lost(_ loss: LockLoss) {
+        guard case .running(let handle, let command, var work) = phase else { return }
+        let order = work.lost(at: Clock.bootMilliseconds())
+        phase = .running(handle, command, work)
+        obey(order, command, because: loss)
+    }
+
+    // MARK: The command
+
+    private var isRunning: Bool {
+        if case .running = phase { true } else { false }
+    }
+
+    private func obey(_ order: LockedWork.Order, _ command: CommandProcess, because loss: LockLoss?) {
+        switch order {
+        case .nothing: break
+        case .tell:
+            note(.losing(loss))
+            command.signal(ProcessSignal.terminate)
+            // One that is stopped can't end.
+            command.signal(ProcessSignal.resume)
+        case .kill: command.signal(ProcessSignal.kill)
+        }
+    }
+
+    private func commandTicked(_ handle: LockHandle, _ command: CommandProcess, _ former: LockedWork) {
+        let now = Clock.bootMilliseconds()
+        var work = former
+        let remaining = handle.remaining(at: now)
+        if remaining > 0 { work.renewed(validUntil: now + remaining) }
+        if work.deadline != former.deadline { command.extend(to: work.deadline) }
+        let order = work.ticked(at: now)
+        phase = .running(handle, command, work)
+        obey(order, command, because: nil)
+        childChanged()
+    }
+
+    private func childChanged() {
+        guard case .running(let handle, let command, let work) = phase else { return }
+        while let change = command.nextChange() {
+            switch change {
+            case .stopped(let isByTerminal): if isByTerminal { command.suspendWithIt() }
+            case .ended(let status): commandStatus = status
+            }
+        }
+        guard let status = commandStatus else { return }
+        let isLost = work.isTold || !handle.check(at: Clock.bootMilliseconds())
+        // When the lock is lost, all of its group has to end; who was killed may be left for init to bury.
+        if isLost, command.hasGroup, !work.isKilled { return }
+        command.letGo()
+        client.keeper.release(handle)
+        end(isLost ? .lost : .ended(status: status))
+    }
+
+    private func received(_ signal: Int32) {
+        switch (signal, phase) {
+        case (ProcessSignal.childChanged, _): childChanged()
+        case (ProcessSignal.resume, .running(_, let command, _)):
+            // The time that has passed may have cost the lock: then the command is told before it goes on.
+            loopTicked()
+            command.resume()
+        case (ProcessSignal.resume, _), (_, .over): break
+        case (_, .running(_, let command, _)): command.signal(signal)
+        case (_, .waiting): end(.interrupted(signal: signal))
+        }
+    }
+
+    /// What whoever started this process ignores is left to be ignored, by the command too.
+    private func watch(_ signals: [Int32]) throws(SystemError) -> SignalWatcher {
+        try SignalWatcher(signals.filter { !ProcessSignal.isIgnored($0) }, loop: loop) { [unowned self] in
+            received($0)
+        }
+    }
+
+    // MARK: The loop
+
+    private func end(_ outcome: Outcome) {
+        if case .over = phase { return }
+        phase = .over(outcome, since: Clock.bootMilliseconds())
+        client.keeper.close()
+        if isSettled { loop.stop() }
+    }
+
+    private var isSettled: Bool {
+        guard case .over(let outcome, let since) = phase else { return false }
+        if case .storeAway = outcome { return true }
+        return client.keeper.isSettled || Clock.bootMilliseconds() - since > Self.settleMilliseconds
+    }
+
+    func loopTicked() {
+        client.ticked()
+        if case .running(let handle, let command, let work) = phase { commandTicked(handle, command, work) }
+        if case .waiting = phase, hasAsked, !hasNoted, Clock.bootMilliseconds() - startedAt > Self.noteMilliseconds {
+            hasNoted = true
+            note(.waiting)
+        }
+    }
+
+    func loopTurnEnded() {
+        if isSettled { loop.stop() }
+    }
+
+    func loopWoken() {}
+    func loopTurnEnding() {}
+}
