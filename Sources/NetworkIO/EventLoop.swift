@@ -35,7 +35,12 @@ public final class EventLoop {
     package unowned(unsafe) var delegate: (any EventLoopDelegate)?
     /// What the sockets of this loop reach as theirs, for those who made them. It lives as long as the loop. Set before
     /// `run()`.
-    package unowned(unsafe) var owner: AnyObject?
+    package var owner: AnyObject? {
+        get { heldOwner }
+        set { heldOwner = newValue }
+    }
+    /// Not read by other modules themselves: they would check each access, half a dozen for each message.
+    @exclusivity(unchecked) private unowned(unsafe) var heldOwner: AnyObject?
     /// The node's monotonic clock in milliseconds, read once per turn.
     package private(set) var now: Int
     /// Milliseconds since the Unix epoch, read once per turn.

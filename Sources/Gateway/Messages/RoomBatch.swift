@@ -30,14 +30,14 @@ struct FrameRun: Sendable {
 ///
 /// `@unchecked Sendable`: only the home's worker changes it, and only before the first letter with it was posted.
 package final class RoomBatch: @unchecked Sendable {
-    package var room: Identifier
+    @exclusivity(unchecked) package var room: Identifier
     /// The frames in order: mostly one run in the room's log.
     @exclusivity(unchecked) var plain = FrameRun()
     /// The same frames for members that agreed to compression; empty when there is nothing to gain.
     @exclusivity(unchecked) var compressed = FrameRun()
     @exclusivity(unchecked) package var cuts: ContiguousArray<Cut> = []
     /// Room messages among the frames, for counting.
-    package var messageCount = 0
+    @exclusivity(unchecked) package var messageCount = 0
 
     /// A place in the batch where its author's connection gets an ack, and does not get its own frame.
     package struct Cut: Sendable {

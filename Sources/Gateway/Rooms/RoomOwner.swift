@@ -11,7 +11,7 @@ final class RoomOwner: Identifiable {
     unowned(unsafe) let table: RoomTable
     /// Output since the last delivery; nil for nothing. Rooms take one of their table's batches when they have
     /// something to say, so that those that are silent hold no memory for it, and those that talk allocate none.
-    private var batch: RoomBatch?
+    @exclusivity(unchecked) private var batch: RoomBatch?
     /// Set once, by `begin`.
     private(set) var sequencer = RoomSequencer.local
     /// The members on this worker itself, if there are any.

@@ -31,9 +31,9 @@ final class RoomTable {
     /// Users whose last connection to a room was lost, and who may come back.
     private var graces = TimedQueue<(room: Identifier, user: Identifier)>()
     /// Rooms with output in this turn; one that was flushed early may stand here twice.
-    private var dirty: ContiguousArray<RoomOwner> = []
+    @exclusivity(unchecked) private var dirty: ContiguousArray<RoomOwner> = []
     /// Batches to be filled again.
-    private var batchPool: ContiguousArray<RoomBatch> = []
+    @exclusivity(unchecked) private var batchPool: ContiguousArray<RoomBatch> = []
     /// Rooms with messages that are to be sent to the store.
     private var toCommit: ContiguousArray<ReplicatedRoom> = []
 
