@@ -1,4 +1,5 @@
 import NetworkIO
+import Toolkit
 
 /// Tells how the run stands, once per second: on a terminal in one line that is written over, else line by line.
 struct Progress {

@@ -72,7 +72,8 @@ package final class DemoRun {
             if let obstacle = scene.obstacle(plan) {
                 screen.skipped("it \(obstacle)")
                 reports.append(
-                    SceneReport(title: scene.title, outcome: .skipped(obstacle), tally: Tally(), milliseconds: 0))
+                    SceneReport(
+                        title: scene.title, outcome: .skipped(obstacle), tally: DeliveryCounts(), milliseconds: 0))
             } else {
                 show(scene)
             }

@@ -1,7 +1,7 @@
 /// One history, a room's or its user's inbox, as one device was told of it over all its connections. Counts what came
 /// twice and what came out of order. What never came shows by comparison with what was sent.
 ///
-/// Ids are `MessageID`s, so that the order of each sender's messages can be seen.
+/// Ids are `DemoMessageID`s, so that the order of each sender's messages can be seen.
 struct HistoryView {
     private(set) var epoch = ""
     /// The highest seq so far: the position to come back with.
@@ -79,7 +79,7 @@ struct HistoryView {
 
     /// Whether a message is newer than all others of its sender.
     private mutating func noteSender(of id: String) -> Bool {
-        guard let (sender, number) = MessageID.parts(id) else { return false }
+        guard let (sender, number) = DemoMessageID.parts(id) else { return false }
         let isNewer = newest[sender].map { $0 < number } ?? true
         if isNewer { newest[sender] = number }
         return isNewer
@@ -87,7 +87,7 @@ struct HistoryView {
 }
 
 /// The names of the demo's messages: who sends, a dot, which one.
-enum MessageID {
+enum DemoMessageID {
     static func text(sender: String, number: Int) -> String { "\(sender).\(number)" }
 
     static func parts(_ id: String) -> (sender: Substring, number: Int)? {

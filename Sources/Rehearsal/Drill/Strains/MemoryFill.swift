@@ -102,7 +102,6 @@ final class MemoryFill: Strain {
     }
 
     private static func percent(_ share: Double) -> String {
-        let tenths = Int((share * 1000).rounded())
-        return "\(tenths / 10).\(tenths % 10) %"
+        Figures.fixed(share * 100, 1) + " %"
     }
 }

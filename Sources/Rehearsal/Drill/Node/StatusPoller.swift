@@ -4,7 +4,7 @@ import Toolkit
 /// Asks a node for its status again and again, without waiting.
 ///
 /// Thread: the loop's.
-final class NodeWatch {
+final class StatusPoller {
     /// From one answer to the next question.
     private static let pauseMilliseconds = 150
     /// A question without an answer is given up.

@@ -1,5 +1,5 @@
 /// The outcome of the messages of a scene, or of all.
-struct Tally: Equatable {
+struct DeliveryCounts: Equatable {
     var sent = 0
     /// Summed over those for whom they are.
     var received = 0
@@ -11,7 +11,7 @@ struct Tally: Equatable {
 
     var isClean: Bool { lost == 0 && duplicated == 0 && misordered == 0 && unacked == 0 }
 
-    static func += (sum: inout Tally, other: Tally) {
+    static func += (sum: inout DeliveryCounts, other: DeliveryCounts) {
         sum.sent += other.sent
         sum.received += other.received
         sum.lost += other.lost
@@ -21,7 +21,7 @@ struct Tally: Equatable {
     }
 }
 
-extension Tally: CustomStringConvertible {
+extension DeliveryCounts: CustomStringConvertible {
     var description: String {
         "\(lost) lost, \(duplicated) duplicated, \(misordered) out of order, \(unacked) without an ack"
     }
