@@ -3,14 +3,14 @@ import NetworkIO
 
 /// From what was gathered to the report.
 extension RunRecord {
-    func report(options: LoadOptions, watches: [NodeWatch]) -> LoadReport {
+    func report(servers: [ServerMeter]) -> LoadReport {
         LoadReport(
             run: LoadReport.Run(
                 version: Version.number, scenario: plan.scenario.rawValue, urls: plan.nodes.map(\.url),
                 options: optionList, startedAt: startedAt, seconds: now, endedEarly: endedEarly,
                 machine: ProcessTable.machine, processes: plan.processes, seed: plan.seed),
             phases: phases, connections: connections, messages: messages,
-            servers: watches.compactMap { server($0, count: watches.count) }, timeline: timeline, steps: steps,
+            servers: servers.compactMap { server($0, count: servers.count) }, timeline: timeline, steps: steps,
             storm: storm, tool: tool)
     }
 
@@ -54,17 +54,17 @@ extension RunRecord {
             delivery: measured.delivery.summary, ack: measured.ack.summary)
     }
 
-    private func server(_ watch: NodeWatch, count: Int) -> LoadReport.Server? {
-        guard let pid = watch.pid else { return nil }
+    private func server(_ meter: ServerMeter, count: Int) -> LoadReport.Server? {
+        guard let pid = meter.pid else { return nil }
         // Connections are spread evenly over the nodes.
         let connections = Double(min(total.opened, plan.connections)) / Double(count)
         let delivered = Double(measured.delivered) / Double(count)
         return LoadReport.Server(
-            url: watch.node.url, pid: pid, connectCPUSeconds: watch.connectCPUSeconds,
-            measureCPUSeconds: watch.measureCPUSeconds,
+            url: meter.url, pid: pid, connectCPUSeconds: meter.connectCPUSeconds,
+            measureCPUSeconds: meter.measureCPUSeconds,
             // Nothing was added when the node used memory again that earlier connections had left.
-            bytesPerConnection: watch.bytesAdded.flatMap { $0 > 0 && connections > 0 ? Double($0) / connections : nil },
-            deliveriesPerCPUSecond: watch.measureCPUSeconds.flatMap { $0 > 0 ? delivered / $0 : nil })
+            bytesPerConnection: meter.bytesAdded.flatMap { $0 > 0 && connections > 0 ? Double($0) / connections : nil },
+            deliveriesPerCPUSecond: meter.measureCPUSeconds.flatMap { $0 > 0 ? delivered / $0 : nil })
     }
 
     private var tool: LoadReport.Tool {

@@ -5,7 +5,7 @@ import WireProtocol
 /// The stream between the parent and a loading process: values as JSON, one per line, both ways.
 ///
 /// Thread: the loop's.
-final class LineLink<Incoming: Decodable, Outgoing: Encodable>: Socket {
+final class JSONLineSocket<Incoming: Decodable, Outgoing: Encodable>: Socket {
     private let arrived: (Incoming) -> Void
     private let lost: () -> Void
     private var line: [UInt8] = []

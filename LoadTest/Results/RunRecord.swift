@@ -1,37 +1,40 @@
 import NetworkIO
 import Toolkit
 
-/// What the parent has gathered so far: totals, the phase that runs, and the second that runs.
+/// Everything that the parent has gathered so far: totals, the phase that runs, and the second that runs.
 struct RunRecord {
-    struct PhaseTally {
+    struct PhaseCounts {
         var name = ""
         var startSecond = 0.0
         var endSecond = 0.0
         var offered: Double?
         var isMeasured = false
-        var tally = Tally()
+        var counts = LoadCounts()
         /// The second of this phase in which all was normal again; of the recovery.
         var normalSince: Double?
         var worstTier: String?
 
         var seconds: Double { max(endSecond - startSecond, 0.001) }
-        var ackedPerSecond: Double { Double(tally.acked) / seconds }
+        var ackedPerSecond: Double { Double(counts.acked) / seconds }
     }
+
+    /// The recovery ends when all is normal again for this long.
+    private static let normalSeconds = 2.0
 
     let plan: Plan
     private let unixStart = Clock.unixMilliseconds()
     private var monotonicStart = Clock.monotonicMilliseconds()
-    private(set) var total = Tally()
+    private(set) var total = LoadCounts()
     /// Over all measured phases.
-    private(set) var measured = Tally()
+    private(set) var measured = LoadCounts()
     private(set) var measuredSeconds = 0.0
-    private(set) var phase = PhaseTally()
+    private(set) var phase = PhaseCounts()
     private(set) var phases: [LoadReport.Phase] = []
     private(set) var connectSeconds: Double?
     private(set) var steps: [LoadReport.OverloadStep] = []
     private(set) var storm: LoadReport.Storm?
     private(set) var timeline: [LoadReport.Sample] = []
-    private var second = Tally()
+    private var second = LoadCounts()
     /// CPU time per process in this second, and the largest share that any had.
     private var cpuShares: [Double]
     private(set) var cpuShareMax = 0.0
@@ -59,13 +62,13 @@ struct RunRecord {
         return faults
     }
 
-    mutating func add(_ tally: Tally, process: Int) {
-        total.add(tally)
-        second.add(tally)
-        phase.tally.add(tally)
+    mutating func add(_ counts: LoadCounts, process: Int) {
+        total.add(counts)
+        second.add(counts)
+        phase.counts.add(counts)
         // Shorter intervals say little.
-        guard tally.wallMicroseconds > 500_000 else { return }
-        let share = Double(tally.cpuMicroseconds) / Double(tally.wallMicroseconds)
+        guard counts.wallMicroseconds > 500_000 else { return }
+        let share = Double(counts.cpuMicroseconds) / Double(counts.wallMicroseconds)
         cpuShares[process] = share
         guard phase.isMeasured else { return }
         cpuShareMax = max(cpuShareMax, share)
@@ -77,14 +80,14 @@ struct RunRecord {
     // A phase begins, ends, and is then concluded with what it was for.
 
     mutating func beginPhase(_ name: String, offered: Double?, isMeasured: Bool) {
-        phase = PhaseTally(name: name, startSecond: now, offered: offered, isMeasured: isMeasured)
+        phase = PhaseCounts(name: name, startSecond: now, offered: offered, isMeasured: isMeasured)
     }
 
     mutating func endPhase() {
         phase.endSecond = now
         if phase.name == "connect" { connectSeconds = phase.seconds }
         if phase.isMeasured {
-            measured.add(phase.tally)
+            measured.add(phase.counts)
             measuredSeconds += phase.seconds
         }
         phases.append(
@@ -96,16 +99,16 @@ struct RunRecord {
     mutating func stormEnded(milliseconds: Double?, isComplete: Bool) {
         storm = LoadReport.Storm(
             connections: connected, recoverySeconds: isComplete ? milliseconds.map { $0 / 1000 } : nil,
-            failedAttempts: phase.tally.failedCount, replayed: phase.tally.delivered, gaps: phase.tally.gaps)
+            failedAttempts: phase.counts.failedCount, replayed: phase.counts.delivered, gaps: phase.counts.gaps)
     }
 
     mutating func stepEnded(name: String, factor: Double, offered: Double, worstTier: String?) {
-        let tally = phase.tally
+        let counts = phase.counts
         steps.append(
             LoadReport.OverloadStep(
                 name: name, factor: factor, offeredPerSecond: offered, goodputPerSecond: phase.ackedPerSecond,
-                p50: tally.delivery.milliseconds(at: 50) ?? 0, p99: tally.delivery.milliseconds(at: 99) ?? 0,
-                refusedPerSecond: Double(tally.refusedCount) / phase.seconds,
+                p50: counts.delivery.milliseconds(at: 50) ?? 0, p99: counts.delivery.milliseconds(at: 99) ?? 0,
+                refusedPerSecond: Double(counts.refusedCount) / phase.seconds,
                 worstTier: NodeStatus.worstTier([phase.worstTier, worstTier].compactMap(\.self)),
                 recoverySeconds: name == "recovery" ? phase.normalSince : nil))
     }
@@ -135,7 +138,7 @@ struct RunRecord {
 
     /// Whether the recovery has lasted for long enough to be believed.
     var hasRecovered: Bool {
-        phase.normalSince.map { now - phase.startSecond - $0 >= Script.normalSeconds } ?? false
+        phase.normalSince.map { now - phase.startSecond - $0 >= Self.normalSeconds } ?? false
     }
 
     /// The share of one CPU that each loading process used in the last second.

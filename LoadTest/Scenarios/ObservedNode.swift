@@ -2,9 +2,9 @@ import NetworkIO
 import Toolkit
 import WireProtocol
 
-/// One node, seen from outside: its status, and its CPU time and memory when it runs on this machine.
-final class NodeWatch {
-    let node: Plan.Node
+/// One node, seen from outside: its status, and its process when it runs on this machine.
+final class ObservedNode {
+    private let node: Plan.Node
     private let address: SocketAddress
     private let question: [UInt8]
     private unowned let loop: EventLoop
@@ -13,15 +13,11 @@ final class NodeWatch {
     private(set) var status: NodeStatus?
     private(set) var hasAnswered = false
 
-    private(set) var pid: Int?
-    private var proportionalBytesAtStart: Int?
-    private var cpuAtMark: Double?
-    private(set) var connectCPUSeconds: Double?
-    private(set) var measureCPUSeconds: Double?
-    private(set) var bytesAdded: Int?
+    private(set) var meter: ServerMeter
 
     init(_ node: Plan.Node, apiKey: String?, loop: EventLoop) throws {
         self.node = node
+        meter = ServerMeter(url: node.url)
         question = HTTPClientRequest.bytes(
             .get, host: node.host, target: "/api/system/status",
             headers: apiKey.map { [("X-API-Key", $0)] } ?? [], closes: false)
@@ -51,25 +47,11 @@ final class NodeWatch {
     }
 
     /// Finds the process, before there is any load.
-    func begin() {
-        guard address.isLoopback else { return }
-        pid = ProcessTable.listener(port: node.port)
-        proportionalBytesAtStart = pid.flatMap(ProcessTable.proportionalBytes)
-    }
+    func begin() { if address.isLoopback { meter.begin(port: node.port) } }
 
-    /// A phase begins.
-    func mark() { cpuAtMark = pid.flatMap(ProcessTable.cpuSeconds) }
+    func phaseBegins() { meter.phaseBegins() }
 
-    /// A phase ends; with the connections that it leaves, memory is measured.
-    func finishPhase(_ step: Step, isMeasured: Bool, _ connected: Int) {
-        guard let pid, let before = cpuAtMark, let now = ProcessTable.cpuSeconds(pid: pid) else { return }
-        if step == .connect { connectCPUSeconds = now - before }
-        if isMeasured { measureCPUSeconds = (measureCPUSeconds ?? 0) + now - before }
-        var isHold = false
-        if case .hold = step { isHold = true }
-        guard step == .connect || isHold, let start = proportionalBytesAtStart,
-            let bytes = ProcessTable.proportionalBytes(pid: pid)
-        else { return }
-        bytesAdded = bytes - start
+    func phaseEnded(_ step: Step, isMeasured: Bool) {
+        meter.phaseEnded(isConnect: step == .connect, isAtRest: step.isAtRest, isMeasured: isMeasured)
     }
 }

@@ -1,5 +1,5 @@
-/// What was counted since the last report of a loader: sums and histograms, which add up over processes and seconds.
-struct Tally: Codable, Sendable {
+/// Counts of a load test: sums and histograms, which add up over processes and seconds.
+struct LoadCounts: Codable, Sendable {
     /// Handshakes that came through.
     var opened = 0
     /// By reason.
@@ -22,7 +22,7 @@ struct Tally: Codable, Sendable {
     var delivery = LatencyHistogram()
     var ack = LatencyHistogram()
 
-    mutating func add(_ other: Tally) {
+    mutating func add(_ other: LoadCounts) {
         opened += other.opened
         failed.merge(other.failed, uniquingKeysWith: +)
         closed.merge(other.closed, uniquingKeysWith: +)
@@ -42,7 +42,7 @@ struct Tally: Codable, Sendable {
 
     /// Starts the next interval.
     mutating func reset() {
-        self = Tally()
+        self = LoadCounts()
     }
 
     var failedCount: Int { failed.values.reduce(0, +) }
