@@ -30,7 +30,7 @@ final class Loader: EventLoopDelegate, LoadClientDelegate {
         self.loop = loop
         self.link = link
         context = ClientContext(
-            loop: loop, template: MessageTemplate(runName: plan.runName, contentBytes: plan.payloadBytes))
+            loop: loop, template: MessageTemplate(namePrefix: plan.namePrefix, contentBytes: plan.payloadBytes))
         table = ClientTable(plan: plan, process: process)
         dialer = try Dialer(table, context)
         sender = try MessageSender(table, context)

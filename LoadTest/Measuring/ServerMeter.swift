@@ -10,7 +10,7 @@ struct ServerMeter {
     private var cpuAtMark: Double?
     private(set) var connectCPUSeconds: Double?
     private(set) var measureCPUSeconds: Double?
-    /// What connections added to its memory (PSS).
+    /// Memory (PSS) that connections added.
     private(set) var bytesAdded: Int?
 
     init(url: String) { self.url = url }

@@ -12,7 +12,7 @@ struct DeliveryShape {
     /// Bytes of the content, stamp and padding.
     private let contentBytes: Int
 
-    /// What stands before the stamp in every content.
+    /// Stands before the stamp in every content.
     static let marker: StaticString = "LT1."
 
     struct Delivery {

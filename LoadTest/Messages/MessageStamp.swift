@@ -1,6 +1,6 @@
-/// What a message of a load test says of itself: who sent it, as which of theirs, and when it was to be sent.
+/// Stands in every message of a load test: who sent it, as which of theirs, and when it was due.
 ///
-/// 32 letters from a to p, four bits each: they need no escape in JSON and are read eight at a time.
+/// 32 digits from a to p, four bits each: they need no escape in JSON and are read eight at a time.
 struct MessageStamp: Equatable {
     static let byteCount = 32
 
@@ -38,7 +38,7 @@ struct MessageStamp: Equatable {
         Self.write(UInt32(truncatingIfNeeded: intendedAt), to: bytes + 24)
     }
 
-    private static let letters: UInt64 = 0x6161_6161_6161_6161
+    private static let zeros: UInt64 = 0x6161_6161_6161_6161
 
     /// Spreads 32 bits over the low halves of eight bytes.
     @inline(__always)
@@ -47,13 +47,13 @@ struct MessageStamp: Equatable {
         wide = (wide | wide &<< 16) & 0x0000_FFFF_0000_FFFF
         wide = (wide | wide &<< 8) & 0x00FF_00FF_00FF_00FF
         wide = (wide | wide &<< 4) & 0x0F0F_0F0F_0F0F_0F0F
-        bytes.storeBytes(of: wide &+ letters, as: UInt64.self)
+        bytes.storeBytes(of: wide &+ zeros, as: UInt64.self)
     }
 
-    /// Gathers them again; sets bits in `odd` when a byte is no letter of ours.
+    /// Gathers them again; sets bits in `odd` when a byte is no digit of ours.
     @inline(__always)
     private static func read(_ bytes: UnsafeRawPointer, _ odd: inout UInt64) -> UInt32 {
-        var wide = bytes.loadUnaligned(as: UInt64.self) &- letters
+        var wide = bytes.loadUnaligned(as: UInt64.self) &- zeros
         odd |= wide & 0xF0F0_F0F0_F0F0_F0F0
         wide = (wide | wide &>> 4) & 0x00FF_00FF_00FF_00FF
         wide = (wide | wide &>> 8) & 0x0000_FFFF_0000_FFFF

@@ -12,14 +12,14 @@ struct MessageTemplate {
     /// The smallest content: marker and stamp.
     static var contentBytesMin: Int { DeliveryShape.marker.utf8CodeUnitCount + MessageStamp.byteCount }
 
-    /// - Parameter runName: begins every id; plain ASCII of at most 31 bytes.
-    init(runName: String, contentBytes: Int) {
+    /// - Parameter namePrefix: begins every id; plain ASCII of at most 31 bytes.
+    init(namePrefix: String, contentBytes: Int) {
         self.contentBytes = contentBytes
         let blank = String(repeating: "a", count: MessageStamp.byteCount)
         let padding = String(repeating: "x", count: contentBytes - Self.contentBytesMin)
-        let head = "{\"type\":\"message\",\"id\":\"" + runName + "."
+        let head = "{\"type\":\"message\",\"id\":\"" + namePrefix + "."
         let middle = head + blank + "\",\"content\":\"\(DeliveryShape.marker)"
-        idPrefix = Array((runName + ".").utf8)
+        idPrefix = Array((namePrefix + ".").utf8)
         idStampAt = head.utf8.count
         contentStampAt = middle.utf8.count
         text = Array((middle + blank + padding + "\"}").utf8)

@@ -1,6 +1,6 @@
 import WireProtocol
 
-/// What a load test wants to know of a frame from the server.
+/// A frame from the server, as far as a load test reads it.
 struct ServerFrame {
     enum Kind {
         case message, ack, joinedRoom, gap, error, other
@@ -63,7 +63,7 @@ struct ServerFrame {
     private static let beginning = Array("{\"type\":".utf8).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
 
     /// Whether a frame is what its kind asks about, and not, for example, somebody else's coming or going: decided by
-    /// the first letters of the type where a frame begins as the server writes them.
+    /// the first bytes of the type where a frame begins as the server writes them.
     @inline(__always)
     static func concerns(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count > 16, let base = bytes.baseAddress else { return true }

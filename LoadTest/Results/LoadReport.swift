@@ -16,7 +16,7 @@ struct LoadReport: Codable, Sendable {
     var steps: [OverloadStep]
     /// Of the resume-storm scenario.
     var storm: Storm?
-    /// What the tool itself needed.
+    /// The tool's own use of the machine.
     var tool: Tool?
 
     struct Run: Codable, Sendable {

@@ -50,7 +50,7 @@ extension Conductor {
         progress.phase(name)
     }
 
-    /// What is to be sent per second: of this load, or of the one that goes on.
+    /// Messages per second that are due: of this load, or of the one that goes on.
     private func offered(_ load: Load?) -> Double? { load.map(\.perSecond) ?? plan.messageRate }
 
     /// Gives each process its part, by the number of its senders.

@@ -28,8 +28,8 @@ final class Conductor: EventLoopDelegate {
     /// Monotonic milliseconds; nil for steps that end by an answer.
     var stepEndsAt: Int?
     var reportDueAt = 0
-    /// What happens when all loaders have reported; nil when no report is under way.
-    var collected: (() -> Void)?
+    /// Called when all loaders have reported; nil when no report is under way.
+    var afterReports: (() -> Void)?
     var isInterrupted = false
     private var isStarted = false
     private let startedAt: Int
@@ -70,7 +70,7 @@ final class Conductor: EventLoopDelegate {
         if let stepEndsAt, now >= stepEndsAt {
             self.stepEndsAt = nil
             finishStep()
-        } else if now >= reportDueAt, collected == nil {
+        } else if now >= reportDueAt, afterReports == nil {
             reportDueAt = max(reportDueAt + 1000, now + 500)
             for node in nodes { node.ask() }
             collect { [unowned self] in closeSecond() }
@@ -133,14 +133,14 @@ final class Conductor: EventLoopDelegate {
 
     /// Asks all loaders for what they counted, then goes on. One such question at a time: a second waits for the first.
     func collect(then body: @escaping () -> Void) {
-        if let former = collected {
-            collected = { [unowned self] in
+        if let former = afterReports {
+            afterReports = { [unowned self] in
                 former()
                 collect(then: body)
             }
             return
         }
-        collected = body
+        afterReports = body
         for loader in loaders {
             loader.sample = nil
             loader.send(.report)
@@ -148,8 +148,8 @@ final class Conductor: EventLoopDelegate {
     }
 
     private func finishCollecting() {
-        guard let body = collected else { return }
-        collected = nil
+        guard let body = afterReports else { return }
+        afterReports = nil
         record.connected = loaders.reduce(0) { $0 + ($1.sample?.connected ?? 0) }
         body()
     }

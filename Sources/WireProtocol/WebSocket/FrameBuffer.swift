@@ -78,7 +78,7 @@ package struct FrameSlice: Sendable {
     /// The payload, when the slice is one unmasked frame.
     package var payload: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[headLength...]) }
 
-    /// What the slice's first frame is; nil for bytes that begin no frame.
+    /// The opcode of the slice's first frame; nil for bytes that begin no frame.
     package var opcode: Opcode? { Opcode(rawValue: bytes[0] & 0x0F) }
 
     /// The first of the unmasked frames that the slice holds.

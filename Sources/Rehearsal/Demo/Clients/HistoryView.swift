@@ -1,5 +1,5 @@
-/// One history, a room's or its user's inbox, as one device was told of it over all its connections. Counts what came
-/// twice and what came out of order. What never came shows by comparison with what was sent.
+/// One history, a room's or its user's inbox, as one device has heard it over all its connections. It counts messages
+/// that came twice or out of order. Those that never came show by comparison with what was sent.
 ///
 /// Ids are `DemoMessageID`s, so that the order of each sender's messages can be seen.
 struct HistoryView {
@@ -8,7 +8,7 @@ struct HistoryView {
     private(set) var last: UInt64 = 0
     /// By seq the id of the message that has that place.
     private(set) var order: [UInt64: String] = [:]
-    /// Told more than once: on one connection, or with two places.
+    /// Heard more than once: on one connection, or with two places.
     private(set) var duplicated = 0
     /// Below one that came before, of another epoch than the one that was said, or before a former message of the
     /// sender.
@@ -47,7 +47,7 @@ struct HistoryView {
     /// A message of the device's own was acked with its place.
     /// - Parameter isRepeated: the ack says that the id was known.
     mutating func acked(_ id: String, epoch: String, seq: UInt64, isRepeated: Bool) {
-        // A repetition is told the first place, which may be known.
+        // The ack of a repetition names the first place, which may be known.
         if isRepeated, places[id] == seq { return }
         take(id, epoch: epoch, seq: seq)
     }

@@ -12,8 +12,8 @@ package struct DemoPlan {
     let redis: RedisSource
     /// The variables of the environment, and those of `.env` that it does not have.
     let variables: [String: String]
-    /// Tells this run's rooms, users and, in somebody else's Redis, nodes from those of others.
-    let runName = String((0..<4).map { _ in "abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x" })
+    /// Stands in the names of this run's rooms, users and, in somebody else's Redis, nodes: nobody else has them.
+    let tag = String((0..<4).map { _ in "abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x" })
 
     /// - Parameters:
     ///   - nodeCount: 1 to 9.
@@ -28,7 +28,7 @@ package struct DemoPlan {
     /// Whether it may be stopped.
     var ownsRedis: Bool { if case .own = redis { true } else { false } }
 
-    func nodeName(_ index: Int) -> String { ownsRedis ? "demo-\(index + 1)" : "demo-\(runName)-\(index + 1)" }
+    func nodeName(_ index: Int) -> String { ownsRedis ? "demo-\(index + 1)" : "demo-\(tag)-\(index + 1)" }
 
     /// The part of the environment that programs need to run at all; what configures a node is not passed on.
     var bareEnvironment: [String: String] {

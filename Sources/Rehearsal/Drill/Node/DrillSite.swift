@@ -10,7 +10,7 @@ final class DrillSite {
     let seconds: Int
     private let apiKey: String?
     /// Begins the names of this run's rooms and users, so that they meet no others.
-    let runName = "drill-" + String((0..<6).map { _ in "abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x" })
+    let namePrefix = "drill-" + String((0..<6).map { _ in "abcdefghijkmnpqrstuvwxyz23456789".randomElement() ?? "x" })
 
     /// A second apart: without its Redis a node deletes nothing.
     private static let deletionAttempts = 12

@@ -60,7 +60,7 @@ final class MemoryFill: Strain {
 
     func begin() throws {
         for number in 0..<Self.roomCount {
-            let room = "\(site.runName)-\(number)"
+            let room = "\(site.namePrefix)-\(number)"
             try site.makeRoom(room, historySize: Self.historySize)
             made.append(room)
         }

@@ -9,7 +9,7 @@ package struct DeflateAgreement: Equatable, Sendable {
 
     /// The window that the server's messages keep to.
     package let windowBits: Int
-    /// Whether the client has to be told the window, since it asked for a bound.
+    /// Whether the answer must name the window, since the client asked for a bound.
     let namesWindow: Bool
 
     /// The first acceptable offer; nil when there is none.

@@ -1,4 +1,4 @@
-/// What a client's opening handshake asks for.
+/// A client's opening handshake, as far as the answer depends on it.
 package struct WebSocketUpgrade: Equatable, Sendable {
     /// Sec-WebSocket-Key as sent: base64 of 16 bytes.
     package let key: String
