@@ -46,10 +46,10 @@ final class OpeningPhase {
         if let retry = shedRetryMilliseconds { return transport.close(.shed(retryMilliseconds: retry)) }
         transport.beginHeartbeat()
         let (core, context) = (transport.core, transport.core.context)
-        let count = context.connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
+        let hasRoom = context.connections.take()
         core.counters.connections.add(1)
         transport.isCounted = true
-        if count > context.connectionsMax {
+        guard hasRoom else {
             core.counters.refused(.nodeFull)
             return transport.close(.refused(.nodeFull, retryMilliseconds: context.retryMilliseconds()))
         }

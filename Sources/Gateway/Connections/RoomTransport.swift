@@ -115,7 +115,7 @@ extension RoomTransport {
     func leaveEverything(atOnce: Bool) {
         if isCounted {
             isCounted = false
-            core.context.connectionCount.wrappingSubtract(1, ordering: .relaxed)
+            core.context.connections.giveBack()
             core.counters.connections.add(-1)
         }
         if let counted = countedAddress {

@@ -15,7 +15,7 @@ struct OpeningPhaseTests {
         _ environment: [String: String] = [:], others: Int = 0, shedRetryMilliseconds: Int? = nil
     ) throws -> (FakeHomes, FakeMember, OpeningPhase) {
         let homes = try FakeHomes(environment)
-        homes.core.context.connectionCount.add(others, ordering: .relaxed)
+        _ = homes.core.context.connections.take(others)
         let member = FakeMember(homes.core, 7)
         let opening = OpeningPhase(
             Opening(
@@ -46,7 +46,7 @@ struct OpeningPhaseTests {
         let (homes, member, opening) = try begin()
         #expect(homes.takeAsked() == ["attach ann phone mobile 7"])
         #expect(member.isCounted && member.hasHeartbeat && member.isWaiting)
-        #expect(homes.core.context.connectionCount.load(ordering: .relaxed) == 1)
+        #expect(homes.core.context.connections.count == 1)
         attach(homes, member, opening, InboxReplay(frames: [frame("direct")], nextAfter: nil))
         let texts = member.takeTexts()
         #expect(texts.count == 2 && texts[0].contains(#""type":"welcome""#) && texts[1] == "direct")
@@ -97,7 +97,7 @@ struct OpeningPhaseTests {
             #expect(member.isCounted == isTaken && homes.takeAsked().isEmpty == !isTaken)
             #expect(member.closes.map(\.code) == (isTaken ? [] : [.overCapacity]))
             #expect(homes.core.counters.count(ConnectionRefusal.nodeFull) == (isTaken ? 0 : 1))
-            #expect(homes.core.context.connectionCount.load(ordering: .relaxed) == (isTaken ? others + 1 : others))
+            #expect(homes.core.context.connections.count == (isTaken ? others + 1 : others))
         }
     }
 
