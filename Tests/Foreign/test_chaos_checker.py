@@ -109,7 +109,8 @@ def test_a_new_epoch_with_its_gap_is_right():
     again = [message(1, "a1"), ack(2, "b1"), gap(5, "epoch_changed", "F"), ack(5, "b2", "F")]
     one = author(ack(1, "a1"), message(2, "b1"), gap(5, "epoch_changed", "F"), message(5, "b2", "F"))
     two = member("b", (None, [joined(), *again]), sent=("b1", "b2"))
-    assert rules(one, two, history=((3, "a1"), (4, "b1"), (5, "b2")), epoch="F") == []
+    history = ((3, "a1"), (4, "b1"), (5, "b2"))
+    assert rules(one, two, history=history, epoch="F", wipes=[Wipe(102.4, 102.8)]) == []
 
 
 @pytest.mark.parametrize(
@@ -238,6 +239,16 @@ def test_what_a_client_had_may_be_repeated_behind_a_fork_that_nobody_knows():
     # What Redis knew of it went with another wipe, and could not be put back.
     assert "once" in fork(wipe_later=True)
     assert "once" not in fork(wipe_later=True, clear=0.0)
+
+
+def test_a_history_that_goes_on_is_not_left():
+    second = [pending(), gap(2, "epoch_changed", "F")]
+    coming = member("b", (None, [joined(), message(1, "a1")]), (("E", 1), second))
+    assert "forked" in rules(author(), coming)
+    assert "forked" not in rules(author(), coming, wipes=[Wipe(101.5, 102.0)])
+    # Who stands at 0 may stand in an epoch that was made without Redis.
+    coming = member("b", (None, [joined(0, "X")]), (("X", 0), [joined(2, missed=2), gap(1, "epoch_changed")]))
+    assert "forked" not in rules(author(), coming)
 
 
 def test_ahead_is_said_only_to_who_is():
@@ -402,7 +413,7 @@ def test_a_history_with_a_message_twice_is_found():
 )
 def test_what_a_wiped_redis_took_is_left_out_only_when_no_node_held_it(ended, clear, broken):
     holder = Life(1, 0, 0.0, ended)
-    one = author(ack(1, "a1"), gap(2, "epoch_changed", "F"))
+    one = author(ack(1, "a1"), 25, gap(2, "epoch_changed", "F"))
     two = member("b", (None, [joined(), message(1, "a1"), ack(2, "b1")]), life=holder)
     wipes = [Wipe(120.0, 121.0)]
     found = rules(

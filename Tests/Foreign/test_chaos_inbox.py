@@ -63,12 +63,12 @@ def gap(next_seq, reason="epoch_changed", epoch="E"):
     return {"type": "gap", "inbox": True, "epoch": epoch, "next_seq": next_seq, "reason": reason}
 
 
-def rules(*members, wipes=(), clear=1000.0, inboxes=None):
+def rules(*members, wipes=(), clear=1000.0, clear_air=None, inboxes=None):
     record = Record(
         members=list(members),
         lives=[],
         wipes=list(wipes),
-        clear_air=lambda life, since, to=None: clear,
+        clear_air=clear_air or (lambda life, since, to=None: clear),
         histories={},
         faults=[],
         inboxes=inboxes or {},
@@ -117,6 +117,22 @@ def test_what_one_connection_is_told(frames, broken):
 def test_a_device_goes_on_behind_what_it_processed(first, clear, wiped, broken):
     coming = device("b", first, [30, direct(1, "d")])
     assert rules(sender("d"), coming, clear=clear, wipes=[Wipe(wiped, wiped + 1)] if wiped else []) == broken
+
+
+@pytest.mark.parametrize("trouble, broken", [((90.0, 95.0), ["direct: once"]), ((140.0, 160.0), [])])
+def test_a_device_may_get_again_what_it_processed_from_a_node_that_can_not_read_the_cursor(trouble, broken):
+    def clear_air(life, since, to=None):
+        to = 1000.0 if to is None else to
+        if to <= trouble[0] or since >= trouble[1]:
+            return to - since
+        return max(trouble[0] - since, to - trouble[1])
+
+    # It came at 102, processed it, went, and came again at 150 to another node.
+    coming = device("b", [direct(1, "d"), done(1)], [direct(1, "d")], lives=(NODE, Life(1, 0, 0.0)))
+    coming.traces[1].opened = 149.0
+    coming.traces[1].events = [(150.0 + at % 1, room, frame) for at, room, frame in coming.traces[1].events]
+    coming.traces[1].ended = 151.0
+    assert rules(sender("d"), coming, clear_air=clear_air) == broken
 
 
 def test_a_direct_comes_to_every_device_that_was_there_before():

@@ -82,7 +82,7 @@ def one_connection(record, device, trace, counts):
     def again(at, index, key, kind):
         """What the device had is repeated up to where its cursor was written, and not beyond."""
         done = device.processed.get(key)
-        if done is None or not is_kept(record, done, at):
+        if done is None or not is_kept(record, done, at) or not can_read(record, trace, at):
             counts["directs that a device got again, rightly"] += 1
         else:
             text = f"{kind} of what this device had processed {at - done[0]:.1f} s ago, at {done[1]}"
@@ -157,6 +157,12 @@ def is_kept(record, done, at):
             if not is_there or record.clear_air(life, wipe.until, at) < SETTLED_SECONDS:
                 return False
     return True
+
+
+def can_read(record, trace, at):
+    """Whether the node of a connection could read the cursor when it came."""
+    since = max(trace.life.started, trace.opened - QUIET_BEFORE)
+    return record.clear_air(trace.life, since, at) >= at - since - 0.01
 
 
 # Nothing lost

@@ -108,20 +108,21 @@ class Knowledge:
 
     def is_known(self, room, epoch, seq, at):
         """Whether a position lies within what a living node, or Redis, has at a time: who stands there is not ahead."""
-        holders = list(self.holders(room, [(epoch, seq)]))
-        first = min((since for _, since in holders), default=None)
-        if first is None or first > at:
-            return False
-        if not any(first <= wipe.until and wipe.at <= at for wipe in self.record.wipes):
-            return True
-        return any(
+        return self.goes_on(room, epoch, seq, at) or any(
             since <= at and (life.ended is None or life.ended > at) and self.serves(life, room, at)
-            for life, since in holders
+            for life, since in self.holders(room, [(epoch, seq)])
         )
 
-    def knows_fork(self, room, places, epoch, at):
+    def goes_on(self, room, epoch, seq, at):
+        """Whether a position of which members have heard lies in a history that no wipe has ended since."""
+        first = min((since for _, since in self.holders(room, [(epoch, seq)])), default=None)
+        if first is None or first > at:
+            return False
+        return not any(first <= wipe.until and wipe.at <= at for wipe in self.record.wipes)
+
+    def knows_fork(self, room, places, epoch, at, server):
         """Whether a node that lives at this time held one of these places, and followed the room from there into this
-        epoch: it knows where their holders stand in it.
+        epoch: it knows where their holders stand in it, and has put that into Redis, for other nodes than itself.
         """
         for life, since in self.holders(room, [place for place in places if place[0] != epoch]):
             over = self.reached(room, life, epoch, 0)
@@ -130,11 +131,11 @@ class Knowledge:
                 and since <= over <= at
                 and (life.ended is None or life.ended > at)
                 and self.serves(life, room, at, since)
-                and all(
+                and (life is server or all(
                     self.record.clear_air(life, wipe.until, at) >= PUT_BACK_SECONDS
                     for wipe in self.record.wipes
                     if over < wipe.until and wipe.at <= at
-                )
+                ))
             ):
                 return True
         return False

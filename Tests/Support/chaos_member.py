@@ -119,7 +119,7 @@ class Member:
             )
         except (OSError, websockets.exceptions.WebSocketException, asyncio.TimeoutError):
             return None
-        if host.life is not life:
+        if host.life is not life or self.is_over:
             socket.transport.abort()
             return None
         self.traces.append(trace)
@@ -153,7 +153,7 @@ class Member:
 
     def drop(self, socket):
         """The TCP connection goes without a word, with whatever was on its way."""
-        if socket is self.socket and not self.is_over:
+        if socket is self.socket and not self.is_over and self.drops_after is not None:
             self.trace.end = "dropped"
             socket.transport.abort()
 

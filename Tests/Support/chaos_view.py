@@ -79,10 +79,17 @@ class View:
         self.seen, self.confirmed = {}, set()
 
     def gap(self, walk, index, gap, here):
-        if gap.reason != "ahead" or gap.before is None:
+        if gap.before is None:
             return
-        epoch, next_seq = gap.before
-        if self.knowledge.is_known(self.room, epoch, next_seq - 1, walk.trace.events[index][0]):
+        (epoch, next_seq), at = gap.before, walk.trace.events[index][0]
+        if gap.reason == "epoch_changed" and epoch != gap.after[0] and next_seq > 1:
+            # At 0 it may stand in an epoch that a node made for its members without Redis.
+            if self.knowledge.goes_on(self.room, epoch, next_seq - 1, at):
+                text = f"{epoch} {next_seq - 1} is in a history that goes on: nothing was lost"
+                self.broken("forked", text, walk, index)
+        if gap.reason != "ahead":
+            return
+        if self.knowledge.is_known(self.room, epoch, next_seq - 1, at):
             text = f"{epoch} {next_seq - 1} is not ahead: a node that lives, or Redis, had it"
             self.broken("ahead", text, walk, index)
         else:
@@ -129,7 +136,7 @@ class View:
         given = walk.trace.given.get(self.room)
         now = [gap.after[0] for gap in walk.gaps if walk.trace.events[gap.index][0] <= at]
         now = now[-1] if now else given and given[0]
-        return now in epochs or self.knowledge.knows_fork(self.room, places, now, at)
+        return now in epochs or self.knowledge.knows_fork(self.room, places, now, at, walk.trace.life)
 
     def newcomer(self, walk):
         """Who comes without a position to a node that knows nothing yet is not given the past when the node does."""
