@@ -139,10 +139,19 @@ def test_a_direct_comes_to_every_device_that_was_there_before():
     first, second = device("b", [direct(1, "d")], name="b1"), device("b", [], name="b2")
     assert rules(sender("d"), first, second) == ["direct: lost"]
     # A device that comes later goes on where another one has processed the inbox.
-    second.traces[0].events = [(200.0, "r", {"type": "joined_room"})]
+    second.traces[0].joined_at["r"], second.traces[0].ended = 200.0, 210.0
     assert rules(sender("d"), first, second) == []
     # The first device of all gets what waits.
     assert rules(sender("d"), second) == ["direct: lost"]
+
+
+def test_a_device_has_a_cursor_only_where_one_could_be_written_and_stays():
+    first, second = device("b", [direct(1, "d")], name="b1"), device("b", [], [], name="b2")
+    second.traces[0].ended, second.traces[1].opened = 50.0, 150.0
+    assert rules(sender("d"), first, second) == ["direct: lost"]
+    # It never met Redis; or it was away when Redis was wiped.
+    assert rules(sender("d"), first, second, clear=1.0) == []
+    assert rules(sender("d"), first, second, wipes=[Wipe(60.0, 61.0)]) == []
 
 
 def test_the_senders_other_devices_get_a_copy():
@@ -175,7 +184,7 @@ def test_a_direct_that_was_never_answered_is_found():
 )
 def test_a_direct_that_was_acked_is_lost_only_with_all_who_held_it(durable, ended, clear, wiped, is_there, broken):
     one = sender("d", durable=durable, life=Life(1, 0, 0.0, ended))
-    two = device("b", [direct(1, "d")] if is_there else [])
+    two = device("b", [direct(1, "d")] if is_there else [], lives=(Life(2, 0, 0.0, ended),))
     assert rules(one, two, clear=clear, wipes=[Wipe(wiped, wiped + 1)] if wiped else []) == broken
 
 

@@ -18,7 +18,7 @@ class Device:
     """What the connections of one member said to it of its user's inbox."""
 
     member: object
-    since: float | None = None  # of its first connection: from then on it has a cursor
+    since: float | None = None  # when it had a cursor: it was connected, and the node could write one
     shown: dict = dataclasses.field(default_factory=dict)  # key → time
     placed: dict = dataclasses.field(default_factory=dict)  # key → [(time, trace, epoch, seq)]
     processed: dict = dataclasses.field(default_factory=dict)  # key → (time, trace) of the first inbox_ack behind it
@@ -63,6 +63,8 @@ def walk(record, member, counts):
 
 
 def one_connection(record, device, trace, counts):
+    if device.since is None:
+        device.since = cursor_made(record, trace)
     place, placed, shown, confirmed = None, set(), {}, set()
     own = set()  # keys of what this connection sent
     before = {key: entries[0] for key, entries in device.placed.items()}
@@ -90,8 +92,6 @@ def one_connection(record, device, trace, counts):
 
     for index, (at, room, frame) in enumerate(trace.events):
         kind = frame["type"]
-        if kind == "joined_room" and device.since is None:
-            device.since = at
         if room != INBOX:
             continue
         if kind == "sent":
@@ -137,6 +137,27 @@ def one_connection(record, device, trace, counts):
         for key, index in device.waiting.items():
             text = "shown without a place, and not confirmed up to the end"
             device.broken("direct: unconfirmed", text, trace, index, key)
+
+
+def cursor_made(record, trace):
+    """When a device had a cursor by this connection, or None: a node that can't reach Redis writes none."""
+    came = trace.joined_at.get(trace.member.rooms[0])
+    if came is None or trace.ended is None:
+        return None
+    soon = came + QUIET_AFTER
+    if trace.ended >= soon and record.clear_air(trace.life, came, soon) >= QUIET_AFTER - 0.01:
+        return soon
+    return trace.ended if record.clear_air(trace.life, came, trace.ended) >= SETTLED_SECONDS else None
+
+
+def lost_cursor(record, device, sent):
+    """Whether a device was away when a wipe took its cursor, and came back after this time."""
+    traces = device.member.traces
+    return any(
+        wipe.until >= before.ended and wipe.at <= after.opened and after.opened >= sent
+        for before, after in zip(traces, traces[1:])
+        for wipe in record.wipes
+    )
 
 
 def is_kept(record, done, at):
@@ -202,6 +223,9 @@ def delivered(record, counts, known, devices, user, is_copy=False):
         counts["left out: a direct that nobody held"] += 1
         return
     for device in lacking:
+        if len(due) > 1 and lost_cursor(record, device, known.sent):
+            counts["left out: a direct to a device whose cursor a wipe took"] += 1
+            continue
         gaps = [reason for at, reason in device.gaps if at >= known.sent]
         text = f"{what} never came to {device.member.name}; "
         text += f"a gap says {gaps[-1]}" if gaps else "no gap says so"
@@ -229,7 +253,7 @@ def is_excused(record, known, devices, user):
                     came is not None
                     and came <= wipe.at - SPREAD_SECONDS
                     and known.at <= wipe.at - SPREAD_SECONDS
-                    and (trace.ended or came) >= wipe.at
+                    and (trace.ended or came) >= wipe.at - HELD_SECONDS
                 ):
                     holders.add(trace.life)
         lived = [life for life in holders if life.ended is None or life.ended > wipe.at]
