@@ -293,6 +293,15 @@ def test_what_is_not_stored_may_be_behind_a_gap():
     assert rules(one, other(gap(2, "not_stored"), ack(2, "b1")), history=((2, "b1"),), is_tiered=True) == []
     coming = member("b", (None, [joined()]), (("E", 0), [joined(2, missed=1), gap(2, "not_stored"), ack(2, "b1")]))
     assert rules(one, coming, history=((2, "b1"),), is_tiered=True) == []
+    # Who was there shows it, who was not does not; and who had sent it hears of its place late.
+    late = other(gap(3, "not_stored"))
+    late.traces[0].events[1:1] = [(101.0, ROOM, local("b1"))]
+    late.traces[0].events.append((120.0, ROOM, confirm(2, "b1")))
+    assert rules(author(ack(1, "a1"), message(2, "b1")), late, newest=2, is_tiered=True) == ["lost behind a gap"]
+    one = author(ack(1, "a1", stored=False), message(2, "b1"))
+    both = {"x": ("E", 2, [(1, "a", "a1"), (2, "b", "b1")]), "y": ("E", 2, [(2, "b", "b1")])}
+    record = Record([one], [one.traces[0].life], [], lambda *_: 1000.0, {ROOM: both}, [], is_tiered=True)
+    assert Checker(record).check().violations == []
     # Without a gap it is lost; and so it is when it was to be kept.
     assert "lost in silence" in rules(one, other(ack(2, "b1")), history=((2, "b1"),))
     assert rules(author(), other(gap(2, "not_stored"), ack(2, "b1")), history=((2, "b1"),)) == ["lost"]

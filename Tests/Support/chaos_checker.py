@@ -128,12 +128,13 @@ class Checker:
                 continue
             epoch, newest, entries = longest
             self.newest[room] = epoch, newest
+            kept = self.kept(room, entries)
             for node, (its_epoch, its_newest, its_entries) in histories.items():
-                same_end = entries[len(entries) - len(its_entries) :]
-                if (its_epoch, its_newest) != (epoch, newest) or its_entries != same_end:
+                its_kept = self.kept(room, its_entries)
+                if (its_epoch, its_newest) != (epoch, newest) or its_kept != kept[len(kept) - len(its_kept) :]:
                     mine, other = f"{its_epoch} {its_newest}", f"{epoch} {newest}"
                     text = f"{node} has {mine}, {len(its_entries)} entries; another {other}, {len(entries)}"
-                    lacks = set(entries) ^ set(its_entries)
+                    lacks = set(kept) ^ set(its_kept)
                     text += f"; {len(lacks)} are in one alone, such as {min(lacks)}" if lacks else ""
                     self.violations.append(Violation("history", text, room=room))
             for key, count in collections.Counter((user, id) for _, user, id in entries).items():
@@ -145,6 +146,10 @@ class Checker:
                 if other != (user, id) and not self.is_of_split(room, other):
                     text = f"{epoch} {seq} is {user} {id} in it, and was seen as {other}"
                     self.violations.append(Violation("history", text, room=room, key=(user, id)))
+
+    def kept(self, room, entries):
+        """Without what is not stored: a node has it that was there, and another one has not."""
+        return [entry for entry in entries if (room, entry[1:]) not in self.not_stored]
 
     def same_view(self):
         """In the end every client stands where the histories end."""
@@ -284,7 +289,7 @@ class Checker:
             ):
                 continue
             reason = view.is_covered(places)
-            if reason == "not_stored" or reason and (room, key) not in self.final:
+            if reason and ((room, key) not in self.final or reason == "not_stored" and (room, key) in self.not_stored):
                 self.counts["not seen: a gap covers what is not stored"] += 1
             elif self.knowledge.crossed(member, at):
                 self.counts["not seen: crossed a split"] += 1

@@ -182,7 +182,7 @@ class RedisFaults:
         """A replica in step, and the way by which it hears of its master."""
         way = FaultProxy(self.redis.port)
         replica = Redis(
-            "--replicaof", "127.0.0.1", way.port, "--repl-diskless-sync-delay", "0", append_only=True
+            "--replicaof", "127.0.0.1", str(way.port), "--repl-diskless-sync-delay", "0", append_only=True
         ).start()
         self.others.append(replica)
         try:

@@ -237,7 +237,11 @@ class Walk:
             place = (frame["epoch"], entry["seq"])
             if place in self.known.get(key, ()) and place != self.position:
                 # The author said it a second time, to a node that could not know it.
-                self.saw(index, key, "repetition", frame["epoch"], entry["seq"])
+                self.saw(index, key, "repetition", *place)
+            elif key not in self.placed and any(gap.reason == "not_stored" and gap.covers(*place) for gap in self.gaps):
+                # The node heard late of its own message's place, which is not stored and was passed.
+                self.placed.add(key)
+                self.saw(index, key, "confirm", *place)
             else:
                 self.place(index, frame, entry["seq"], key, "confirm")
             self.confirmed.add(key)
