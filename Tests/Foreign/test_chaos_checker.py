@@ -300,7 +300,8 @@ def test_what_is_not_stored_may_be_behind_a_gap():
     assert rules(author(ack(1, "a1"), message(2, "b1")), late, newest=2, is_tiered=True) == ["lost behind a gap"]
     one = author(ack(1, "a1", stored=False), message(2, "b1"))
     both = {"x": ("E", 2, [(1, "a", "a1"), (2, "b", "b1")]), "y": ("E", 2, [(2, "b", "b1")])}
-    record = Record([one], [one.traces[0].life], [], lambda *_: 1000.0, {ROOM: both}, [], is_tiered=True)
+    two = other(message(1, "a1"), ack(2, "b1"))
+    record = Record([one, two], [one.traces[0].life], [], lambda *_: 1000.0, {ROOM: both}, [], is_tiered=True)
     assert Checker(record).check().violations == []
     # Without a gap it is lost; and so it is when it was to be kept.
     assert "lost in silence" in rules(one, other(ack(2, "b1")), history=((2, "b1"),))

@@ -77,13 +77,23 @@ class Checker:
         self.views = views_of(self.record.members)
         self.walks = [walk for view in self.views.values() for walk in view.walks]
         self.sightings = sightings_of(self.views)
+        self.holes = collections.defaultdict(set)  # room → gaps "not_stored"
         self.knowledge = Knowledge(self.record, self.walks, self.sightings)
         for walk in self.walks:
             self.violations += walk.violations
             self.not_stored |= {(walk.room, key) for key in walk.not_stored}
             self.counts.update("gap " + gap.reason for gap in walk.gaps)
+            self.holes[walk.room] |= {gap for gap in walk.gaps if gap.reason == "not_stored"}
             self.counts["joined pending"] += bool(walk.after_join and walk.after_join.get("pending"))
         self.counts["not stored"] = len(self.not_stored)
+        # Whose acks that say so were on their way, too.
+        self.sampled = set(self.not_stored)
+        if self.record.is_tiered:
+            self.sampled |= {
+                place
+                for place, seen in self.sightings.items()
+                if place not in self.not_stored and self.is_not_stored(*place, seen)
+            }
 
     # One order
 
@@ -149,7 +159,7 @@ class Checker:
 
     def kept(self, room, entries):
         """Without what is not stored: a node has it that was there, and another one has not."""
-        return [entry for entry in entries if (room, entry[1:]) not in self.not_stored]
+        return [entry for entry in entries if (room, entry[1:]) not in self.sampled]
 
     def same_view(self):
         """In the end every client stands where the histories end."""
@@ -219,7 +229,7 @@ class Checker:
             seen = [sighting for sighting in self.sightings.get((room, key), []) if sighting.kind != "read"]
             if (room, key) in self.final:
                 self.seen_by_all(room, key, member)
-            elif (room, key) in self.not_stored or self.is_not_stored(room, key, seen):
+            elif (room, key) in self.sampled:
                 self.counts["left out of the history: not stored"] += 1
                 self.seen_by_all(room, key, member)
             elif seen:
@@ -239,10 +249,8 @@ class Checker:
         """Whether a gap said of one of its places that it is not stored: the ack that said so was on its way."""
         places = {(sighting.epoch, sighting.seq) for sighting in seen}
         return self.record.is_tiered and any(
-            gap.reason == "not_stored" and gap.covers(*place)
-            for walk in self.walks
-            if walk.room == room
-            for gap in walk.gaps
+            gap.covers(*place)
+            for gap in self.holes[room]
             for place in places
         )
 

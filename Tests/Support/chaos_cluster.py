@@ -112,6 +112,8 @@ class Host:
         try:
             if self.node.process and self.node.process.poll() is None and self.is_up:
                 self.end(signal.SIGTERM)
+                # It lived to the end of the run: what it held is no loss.
+                self.life.ended = self.life.how = None
             report = SANITIZER_REPORT.search(self.node.log)
             if report:
                 self.faults.append(self.node.log[max(0, report.start() - 200) :][:4000])

@@ -181,12 +181,12 @@ class RedisFaults:
     def replica(self):
         """A replica in step, and the way by which it hears of its master."""
         way = FaultProxy(self.redis.port)
-        replica = Redis(
-            "--replicaof", "127.0.0.1", str(way.port), "--repl-diskless-sync-delay", "0", append_only=True
-        ).start()
+        self.redis.command("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+        # Not among its own arguments: started again, it is a master.
+        replica = Redis(append_only=True).start(["--replicaof", "127.0.0.1", str(way.port)])
         self.others.append(replica)
         try:
-            until(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), 10, "a replica in step")
+            until(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), 20, "a replica in step")
             yield replica, way
         finally:
             way.close()

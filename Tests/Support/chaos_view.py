@@ -89,7 +89,12 @@ class View:
                 self.broken("forked", text, walk, index)
         if gap.reason != "ahead":
             return
-        if self.knowledge.is_known(self.room, epoch, next_seq - 1, at):
+        if self.knowledge.in_split(at):
+            # Nobody on this side can know what the other one has.
+            self.counts["gap ahead, in a split"] += 1
+            self.drop_state()
+            here.clear()
+        elif self.knowledge.is_known(self.room, epoch, next_seq - 1, at):
             text = f"{epoch} {next_seq - 1} is not ahead: a node that lives, or Redis, had it"
             self.broken("ahead", text, walk, index)
         else:
