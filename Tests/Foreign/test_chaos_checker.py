@@ -267,6 +267,14 @@ def test_ahead_is_said_only_to_who_is():
         assert [rule for rule in found if rule == "ahead"] == broken
 
 
+def test_who_comes_from_the_other_side_of_a_split_may_be_ahead():
+    stands = [joined(), message(1, "a1"), ack(2, "b1")]
+    coming = member("b", (None, stands), (("E", 2), [joined(1), gap(2, "ahead"), message(2, "b1")]))
+    split = Wipe(103.0, 110.0)
+    found = rules(author(), coming, wipes=[split], splits=[split])
+    assert "ahead" not in found and "once" not in found
+
+
 def test_who_was_rightly_ahead_may_be_given_all_again():
     holder, new = Life(0, 0, 0.0, 112.0), Life(1, 0, 0.0)
     stands = [joined(), message(1, "a1"), ack(2, "b1")]

@@ -12,6 +12,7 @@ the client saw, on which node, when, and what was done meanwhile.
 import argparse
 import collections
 import os
+import signal
 import sys
 import time
 
@@ -46,6 +47,8 @@ def parse():
 
 def main():
     options = parse()
+    # Whoever ends this early ends what it started, too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     done = []
     for seed in range(options.seed, options.seed + options.seeds):
         words = f" --only {' '.join(options.only)}" if options.only else ""
