@@ -1,18 +1,21 @@
 import NetworkIO
 import WireProtocol
 
-/// One connection under load: a member of one room that checks all it is told.
+/// One connection under load: a member of one room that checks all that comes.
 ///
 /// Kept small, because there are many: no buffer, no timer, no closure of its own.
 final class LoadClient: WebSocketClient {
+    /// From the end of the handshake until it must be in the room. A server that is out of breath is still waited for.
+    private static let joinMilliseconds = 30_000
+
     /// Counted over all processes.
     let number: UInt32
-    unowned(unsafe) let loader: Loader
+    private unowned(unsafe) let context: ClientContext
     unowned(unsafe) let room: RoomView
     /// Of those that send.
     let sender: SenderState?
     private(set) var checker = SequenceChecker()
-    /// The epoch that the server named last, by the loader's number for it.
+    /// The epoch that the server named last, by the process' number for it.
     private(set) var epoch: UInt32 = 0
     private let dialedAt: Int
     /// In the room, with all that was missed.
@@ -24,11 +27,11 @@ final class LoadClient: WebSocketClient {
 
     /// - Parameter former: the connection whose place this one takes, with its position.
     init(
-        number: UInt32, loader: Loader, room: RoomView, sender: SenderState?, former: LoadClient?,
+        number: UInt32, context: ClientContext, room: RoomView, sender: SenderState?, former: LoadClient?,
         to address: SocketAddress, from source: SocketAddress?, request: WebSocketRequest
     ) throws(SystemError) {
         self.number = number
-        self.loader = loader
+        self.context = context
         self.room = room
         self.sender = sender
         if let former {
@@ -36,31 +39,32 @@ final class LoadClient: WebSocketClient {
             epoch = former.epoch
         }
         dialedAt = Clock.monotonicNanoseconds()
-        try super.init(to: address, from: source, request: request, loop: loader.loop)
+        try super.init(to: address, from: source, request: request, loop: context.loop)
     }
 
     var canSend: Bool { isIn && isOpenForMessages }
 
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
-        loader.arrivedBytes(bytes.count)
+        context.meter.arrived(bytes: bytes.count)
         super.received(bytes)
     }
 
     override func opened() {
         wasOpened = true
-        loader.opened(self, after: loader.arrival - dialedAt)
-        loop.schedule(self, at: loop.now + Dialing.timeoutMilliseconds)
+        context.meter.opened(after: context.meter.arrival - dialedAt)
+        context.delegate?.opened(self)
+        loop.schedule(self, at: loop.now + Self.joinMilliseconds)
     }
 
     override func timerFired() {
         guard isOpenForMessages else { return super.timerFired() }
         if hasJoined { return }
-        loader.countFailed("no joined_room within \(Dialing.timeoutMilliseconds / 1000) s")
+        context.meter.failed("no joined_room within \(Self.joinMilliseconds / 1000) s")
         close(.goingAway)
     }
 
     override func closed(_ end: WebSocketClientEnd) {
-        loader.closed(self, end, wasOpened: wasOpened, wasIn: isIn)
+        context.delegate?.closed(self, end, wasOpened: wasOpened, wasIn: isIn)
         isIn = false
     }
 
@@ -88,8 +92,8 @@ final class LoadClient: WebSocketClient {
 
     private func takeMessage(_ frame: ServerFrame, _ text: UnsafeRawBufferPointer) {
         guard let seq = frame.seq, let stamp = MessageTemplate.stamp(inContent: frame.content),
-            frame.content.count == loader.template.contentBytes, isOurs(frame)
-        else { return loader.corrupted() }
+            frame.content.count == context.template.contentBytes, isOurs(frame)
+        else { return context.meter.corrupted() }
         if let shape = DeliveryShape(text, frame: frame, contentBytes: frame.content.count) {
             room.shape = (shape, epoch)
         }
@@ -100,65 +104,66 @@ final class LoadClient: WebSocketClient {
     private func isOurs(_ frame: ServerFrame) -> Bool {
         var name = room.name
         let isRoom = name.withUTF8 { frame.room.elementsEqual($0) }
-        return isRoom && loader.epochs.is(frame.epoch, epoch)
+        return isRoom && context.epochs.is(frame.epoch, epoch)
     }
 
     @inline(__always)
     private func delivered(_ seq: UInt64, _ stamp: MessageStamp) {
-        loader.delivered(after: loader.arrival - Int(truncatingIfNeeded: stamp.intendedAt))
+        context.meter.delivered(after: context.meter.arrival - Int(truncatingIfNeeded: stamp.intendedAt))
         saw(seq, stamp)
     }
 
-    /// Checks a place in the room's order that this connection was told of.
+    /// Checks a place in the room's order that the server has named.
     @inline(__always)
     private func saw(_ seq: UInt64, _ stamp: MessageStamp) {
         switch checker.saw(seq) {
         case .inOrder: break
-        case .hole(let hole): loader.missing.add(hole, of: number)
+        case .hole(let hole): context.missing.add(hole, of: number)
         case .old:
-            if loader.missing.fill(seq, of: number) {
-                return loader.misordered()
+            if context.missing.fill(seq, of: number) {
+                return context.meter.misordered()
             }
-            return loader.duplicated()
+            return context.meter.duplicated()
         }
         switch room.ledger.saw(seq, sender: stamp.sender, counter: stamp.counter) {
         case .good: break
-        case .duplicated: loader.duplicated()
-        case .misordered: loader.misordered()
-        case .corrupted: loader.corrupted()
+        case .duplicated: context.meter.duplicated()
+        case .misordered: context.meter.misordered()
+        case .corrupted: context.meter.corrupted()
         }
         if !isIn { comeInIfComplete() }
     }
 
     private func takeAck(_ frame: ServerFrame) {
-        guard let sender, let seq = frame.seq, let stamp = loader.template.stamp(inID: frame.id),
+        guard let sender, let seq = frame.seq, let stamp = context.template.stamp(inID: frame.id),
             stamp.sender == number, isOurs(frame)
-        else { return loader.corrupted() }
+        else { return context.meter.corrupted() }
         sender.unacked = max(0, sender.unacked - 1)
-        loader.acked(self, after: loader.arrival - Int(truncatingIfNeeded: stamp.intendedAt))
+        context.meter.acked(after: context.meter.arrival - Int(truncatingIfNeeded: stamp.intendedAt))
+        context.delegate?.answered(self)
         if room.acked.map({ $0.epoch != epoch || $0.seq < seq }) ?? true { room.acked = (epoch, seq) }
         saw(seq, stamp)
     }
 
     private func takeJoined(_ frame: ServerFrame) {
-        guard let seq = frame.seq else { return loader.corrupted() }
+        guard let seq = frame.seq else { return context.meter.corrupted() }
         hasJoined = true
         replayEnd = seq
         if epoch == 0 { checker.start(behind: seq) }
-        epoch = loader.epochs.number(frame.epoch)
+        epoch = context.epochs.number(frame.epoch)
         comeInIfComplete()
     }
 
     private func comeInIfComplete() {
         guard hasJoined, !isIn, checker.last >= replayEnd else { return }
         isIn = true
-        loader.cameIn(self)
+        context.delegate?.cameIn(self)
     }
 
     private func takeGap(_ frame: ServerFrame) {
-        guard let next = frame.nextSeq, next > 0 else { return loader.corrupted() }
-        loader.sawGap()
-        epoch = loader.epochs.number(frame.epoch)
+        guard let next = frame.nextSeq, next > 0 else { return context.meter.corrupted() }
+        context.meter.sawGap()
+        epoch = context.epochs.number(frame.epoch)
         checker.start(behind: next - 1)
         if !isIn { comeInIfComplete() }
     }
@@ -168,11 +173,12 @@ final class LoadClient: WebSocketClient {
             sender.unacked = max(0, sender.unacked - 1)
             if let wait = frame.retryMilliseconds { sender.notBefore = loop.now + Int(wait) }
         }
-        loader.refused(self, code: frame.code)
+        context.meter.refused(String(decoding: frame.code, as: UTF8.self))
+        context.delegate?.answered(self)
     }
 
     /// Up to where this connection has heard the room; nil before the first join.
     var position: (epoch: String, seq: UInt64)? {
-        epoch == 0 ? nil : (loader.epochs.text(epoch), checker.last)
+        epoch == 0 ? nil : (context.epochs.text(epoch), checker.last)
     }
 }

@@ -1,4 +1,4 @@
-/// What the members of one room in this process share.
+/// Shared by the members of one room in this process.
 final class RoomView {
     let number: Int
     let name: String
@@ -14,7 +14,7 @@ final class RoomView {
     }
 }
 
-/// What a sending connection has in hand; survives a reconnect.
+/// The state of a sending connection. It survives a reconnect.
 final class SenderState {
     /// Of the newest message.
     var counter: UInt32 = 0

@@ -1,7 +1,7 @@
-/// What a room has at its newest places, as the first member of this process saw it: all others must see the same, and
-/// a sender's messages must stand in the order in which they were numbered.
+/// The messages at the newest places of a room, as the first member of this process saw them. All others must see the
+/// same, and a sender's messages must stand in the order in which they were numbered.
 ///
-/// A ring of the newest `capacity` seqs, shared by all members of the process: what is older is not compared.
+/// A ring of the newest `capacity` seqs, shared by all members of the process. Older ones are not compared.
 struct RoomLedger: Sendable {
     /// Members are apart by at most what the server queues for them; most of the time they are at the same message.
     private static let capacity = 1024
@@ -20,7 +20,7 @@ struct RoomLedger: Sendable {
     /// The newest message per sender.
     private var newest: [UInt32: (seq: UInt64, counter: UInt32)] = [:]
 
-    /// What to think of a message that is new to this member.
+    /// Judges a message that is new to this member.
     @inline(__always)
     mutating func saw(_ seq: UInt64, sender: UInt32, counter: UInt32) -> Verdict {
         if places.isEmpty { places = Array(repeating: Place(), count: Self.capacity) }

@@ -38,7 +38,7 @@ struct MissingSeqs: Sendable {
     private let rangesMax: Int
     private var ranges: [UInt32: [ClosedRange<UInt64>]] = [:]
     private var rangeCount = 0
-    /// What no longer fitted.
+    /// Seqs that are missing and no longer fitted.
     private var uncounted = 0
 
     init(rangesMax: Int = 100_000) { self.rangesMax = rangesMax }

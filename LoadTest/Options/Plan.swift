@@ -1,4 +1,4 @@
-/// A run with every value settled; what the parent tells the loading processes.
+/// A run with every value settled. The parent sends it to the loading processes.
 struct Plan: Codable, Sendable {
     struct Node: Codable, Sendable {
         /// As the user wrote it.
@@ -48,12 +48,12 @@ struct Plan: Codable, Sendable {
     /// How many of a process' connections send.
     func senders(of process: Int) -> Int { (max(0, senders - process) + processes - 1) / processes }
 
-    /// What names of this run begin with, so that runs don't meet.
-    var runName: String { "load-" + String(seed, radix: 16) }
-    func roomName(_ room: Int) -> String { "\(runName)-\(room)" }
+    /// Begins the names of this run's rooms, users and messages, so that runs don't meet.
+    var namePrefix: String { "load-" + String(seed, radix: 16) }
+    func roomName(_ room: Int) -> String { "\(namePrefix)-\(room)" }
     /// As long for all, which makes their messages alike.
     func userName(_ number: Int) -> String {
         let digits = String(number)
-        return "\(runName)-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
+        return "\(namePrefix)-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits
     }
 }

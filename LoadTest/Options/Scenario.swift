@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What a run does.
+/// The kinds of runs.
 enum Scenario: String, Codable, Sendable, CaseIterable, ExpressibleByArgument {
     /// Few senders, one room that hears them all.
     case broadcast

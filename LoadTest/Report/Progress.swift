@@ -1,11 +1,12 @@
 import NetworkIO
+import Toolkit
 
-/// Tells how the run stands, once per second: on a terminal in one line that is written over, else line by line.
+/// Shows how the run stands, once per second: on a terminal in one line that is written over, else line by line.
 struct Progress {
     private let columns = Output.terminalColumns
     private var isLineOpen = false
 
-    mutating func show(_ record: RunRecord, step: Step?, plan: Plan) {
+    mutating func show(_ record: RunRecord) {
         guard let second = record.timeline.last else { return }
         var parts = [
             "\(Figures.right(Figures.fixed(second.second, 0), 4)) s", record.phase.name,
@@ -32,7 +33,7 @@ struct Progress {
     }
 
     /// A phase begins.
-    mutating func phase(_ name: String, _ plan: Plan) {
+    mutating func phase(_ name: String) {
         line("\(name) …")
     }
 

@@ -1,3 +1,5 @@
+import Toolkit
+
 /// The table at the end of a run.
 enum TextReport {
     static func render(_ report: LoadReport) -> String {

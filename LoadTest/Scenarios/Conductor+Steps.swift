@@ -6,7 +6,7 @@ extension Conductor {
         guard !steps.isEmpty else { return finish() }
         let step = steps.removeFirst()
         current = step
-        for watch in watches { watch.mark() }
+        for node in nodes { node.phaseBegins() }
         switch step {
         case .connect:
             begin("connect")
@@ -47,10 +47,10 @@ extension Conductor {
     private func begin(_ name: String, offered: Double? = nil, isMeasured: Bool = false, seconds: Double? = nil) {
         record.beginPhase(name, offered: offered, isMeasured: isMeasured)
         stepEndsAt = seconds.map { Clock.monotonicMilliseconds() + Int($0 * 1000) }
-        progress.phase(name, plan)
+        progress.phase(name)
     }
 
-    /// What is to be sent per second: of this load, or of the one that goes on.
+    /// Messages per second that are due: of this load, or of the one that goes on.
     private func offered(_ load: Load?) -> Double? { load.map(\.perSecond) ?? plan.messageRate }
 
     /// Gives each process its part, by the number of its senders.
@@ -72,7 +72,7 @@ extension Conductor {
         guard let step = current else { return }
         current = nil
         collect { [unowned self] in
-            for watch in watches { watch.finishPhase(step, isMeasured: record.isMeasured, record.connected) }
+            for node in nodes { node.phaseEnded(step, isMeasured: record.isMeasured) }
             record.endPhase()
             conclude(step)
             guard step != .connect || record.total.opened > 0 || isInterrupted else { return failUnconnected() }

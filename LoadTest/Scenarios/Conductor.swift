@@ -3,7 +3,7 @@ import NetworkIO
 import Toolkit
 
 /// The parent: starts the loading processes, leads them through the steps of the scenario, gathers what they count,
-/// watches the nodes, and reports.
+/// nodes the nodes, and reports.
 ///
 /// It has no connection under load itself, so that its own work does not show in latencies.
 final class Conductor: EventLoopDelegate {
@@ -17,7 +17,7 @@ final class Conductor: EventLoopDelegate {
     var plan: Plan
     let options: LoadOptions
     var loaders: [LoaderHandle] = []
-    let watches: [NodeWatch]
+    let nodes: [ObservedNode]
     var record: RunRecord
     var progress = Progress()
     private var signals: SignalWatcher?
@@ -28,8 +28,8 @@ final class Conductor: EventLoopDelegate {
     /// Monotonic milliseconds; nil for steps that end by an answer.
     var stepEndsAt: Int?
     var reportDueAt = 0
-    /// What happens when all loaders have reported; nil when no report is under way.
-    var collected: (() -> Void)?
+    /// Called when all loaders have reported; nil when no report is under way.
+    var afterReports: (() -> Void)?
     var isInterrupted = false
     private var isStarted = false
     private let startedAt: Int
@@ -40,7 +40,7 @@ final class Conductor: EventLoopDelegate {
         self.options = options
         loop = try EventLoop()
         let loop = loop
-        watches = try plan.nodes.map { try NodeWatch($0, apiKey: options.apiKey, loop: loop) }
+        nodes = try plan.nodes.map { try ObservedNode($0, apiKey: options.apiKey, loop: loop) }
         steps = Script.steps(of: plan)
         record = RunRecord(plan: plan)
         startedAt = Clock.monotonicMilliseconds()
@@ -50,10 +50,10 @@ final class Conductor: EventLoopDelegate {
     func run() throws -> Int32 {
         loop.delegate = self
         signals = try SignalWatcher(SignalWatcher.termination, loop: loop) { [unowned self] in interrupted($0) }
-        for watch in watches { watch.ask() }
+        for node in nodes { node.ask() }
         loop.run()
         signals = nil
-        for watch in watches { watch.close() }
+        for node in nodes { node.close() }
         for loader in loaders { loader.end() }
         return exitStatus
     }
@@ -70,9 +70,9 @@ final class Conductor: EventLoopDelegate {
         if let stepEndsAt, now >= stepEndsAt {
             self.stepEndsAt = nil
             finishStep()
-        } else if now >= reportDueAt, collected == nil {
+        } else if now >= reportDueAt, afterReports == nil {
             reportDueAt = max(reportDueAt + 1000, now + 500)
-            for watch in watches { watch.ask() }
+            for node in nodes { node.ask() }
             collect { [unowned self] in closeSecond() }
         }
     }
@@ -80,10 +80,10 @@ final class Conductor: EventLoopDelegate {
     /// The nodes' answers say whether they share rooms; a node that does not answer within a second is loaded all the
     /// same.
     private func startIfNodesAnswered() {
-        guard watches.allSatisfy(\.hasAnswered) || Clock.monotonicMilliseconds() - startedAt > 1000 else { return }
+        guard nodes.allSatisfy(\.hasAnswered) || Clock.monotonicMilliseconds() - startedAt > 1000 else { return }
         isStarted = true
-        plan.isCluster = watches.allSatisfy { $0.status?.mode == "cluster" }
-        for watch in watches { watch.begin() }
+        plan.isCluster = nodes.allSatisfy { $0.status?.mode == "cluster" }
+        for node in nodes { node.begin() }
         do {
             loaders = try (0..<plan.processes).map { try startLoader($0) }
         } catch {
@@ -97,22 +97,22 @@ final class Conductor: EventLoopDelegate {
     private func startLoader(_ process: Int) throws -> LoaderHandle {
         let loader = LoaderHandle(try ChildProcess.spawn(["load_test", "--loads"]))
         try loader.connect(
-            loop: loop, answered: { [unowned self] in answered(loader, $0) },
+            loop: loop, replied: { [unowned self] in replied(loader, $0) },
             lost: { [unowned self] in fail("a loading process has ended (pid \(loader.child.pid))") })
         loader.send(.begin(plan, process: process))
         return loader
     }
 
-    // MARK: What loaders answer
+    // MARK: Replies of loaders
 
-    private func answered(_ loader: LoaderHandle, _ answer: Answer) {
-        switch answer {
+    private func replied(_ loader: LoaderHandle, _ reply: LoaderReply) {
+        switch reply {
         case .allIn(let milliseconds):
             loader.allIn = milliseconds
             if isGathering, loaders.allSatisfy({ $0.allIn != nil }) { finishStep() }
         case .sample(let sample):
             loader.sample = sample
-            record.add(sample.tally, process: loaders.firstIndex { $0 === loader } ?? 0)
+            record.add(sample.counts, process: loaders.firstIndex { $0 === loader } ?? 0)
             if loaders.allSatisfy({ $0.sample != nil }) { finishCollecting() }
         case .settled(let marks):
             loader.marks = marks
@@ -133,14 +133,14 @@ final class Conductor: EventLoopDelegate {
 
     /// Asks all loaders for what they counted, then goes on. One such question at a time: a second waits for the first.
     func collect(then body: @escaping () -> Void) {
-        if let former = collected {
-            collected = { [unowned self] in
+        if let former = afterReports {
+            afterReports = { [unowned self] in
                 former()
                 collect(then: body)
             }
             return
         }
-        collected = body
+        afterReports = body
         for loader in loaders {
             loader.sample = nil
             loader.send(.report)
@@ -148,8 +148,8 @@ final class Conductor: EventLoopDelegate {
     }
 
     private func finishCollecting() {
-        guard let body = collected else { return }
-        collected = nil
+        guard let body = afterReports else { return }
+        afterReports = nil
         record.connected = loaders.reduce(0) { $0 + ($1.sample?.connected ?? 0) }
         body()
     }
@@ -160,14 +160,14 @@ final class Conductor: EventLoopDelegate {
     }
 
     private func closeSecond() {
-        record.closeSecond(tier: worstTier, pressure: watches.compactMap { $0.status?.pressure }.max(), shed: shed)
-        progress.show(record, step: current, plan: plan)
+        record.closeSecond(tier: worstTier, pressure: nodes.compactMap { $0.status?.pressure }.max(), shed: shed)
+        progress.show(record)
         if record.hasRecovered { finishStep() }
     }
 
-    var worstTier: String? { NodeStatus.worstTier(watches.compactMap { $0.status?.actedTier }) }
+    var worstTier: String? { NodeStatus.worstTier(nodes.compactMap { $0.status?.actedTier }) }
     private var shed: [String: Int]? {
-        watches.compactMap { $0.status?.shed }.reduce(nil) { ($0 ?? [:]).merging($1, uniquingKeysWith: +) }
+        nodes.compactMap { $0.status?.shed }.reduce(nil) { ($0 ?? [:]).merging($1, uniquingKeysWith: +) }
     }
 
     // MARK: The end
@@ -199,7 +199,7 @@ final class Conductor: EventLoopDelegate {
     /// All is counted: prints and writes the report.
     func finish() {
         progress.clear()
-        let report = record.report(options: options, watches: watches)
+        let report = record.report(servers: nodes.map(\.meter))
         Output.text(TextReport.render(report))
         do {
             try ReportFiles.write(report, options)
@@ -208,33 +208,5 @@ final class Conductor: EventLoopDelegate {
         }
         exitStatus = record.faults.isEmpty ? 0 : 1
         loop.stop()
-    }
-}
-
-/// The parent's view of a loading process.
-final class LoaderHandle {
-    let child: ChildProcess
-    private var link: LineLink<Answer, Order>?
-    private var isEnding = false
-    var allIn: Double?
-    var sample: Answer.Sample?
-    var marks: [RoomMark]?
-    var lost: Int?
-
-    init(_ child: ChildProcess) { self.child = child }
-
-    func connect(loop: EventLoop, answered: @escaping (Answer) -> Void, lost: @escaping () -> Void) throws {
-        link = try LineLink(
-            descriptor: child.descriptor, loop: loop, arrived: answered,
-            lost: { [unowned self] in if !isEnding { lost() } })
-    }
-
-    func send(_ order: Order) { link?.send(order) }
-
-    /// Closes the link, on which the process ends.
-    func end() {
-        isEnding = true
-        link?.close()
-        _ = child.wait()
     }
 }

@@ -14,9 +14,17 @@ enum Step: Equatable {
     case overload(name: String, factor: Double, perSecond: Double, seconds: Double)
     /// Waits for what is on its way, then checks.
     case settle
+
+    /// Whether it leaves connections that do nothing.
+    var isAtRest: Bool {
+        switch self {
+        case .connect, .hold: true
+        default: false
+        }
+    }
 }
 
-/// What all senders together are to do.
+/// How all senders together send.
 struct Load: Equatable {
     var perSecond: Double?
     var window: Int?
@@ -63,8 +71,6 @@ enum Script {
         return [.send(name: "warm-up", order: load, seconds: min(1, plan.seconds / 10), isMeasured: false)]
     }
 
-    /// The recovery ends when all is normal again for this long.
-    static let normalSeconds = 2.0
     /// A server that is not back to normal by then is not waited for: twice what the contract's tiers take to be left.
     private static let recoverySecondsMax = 60.0
 

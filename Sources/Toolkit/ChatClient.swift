@@ -36,7 +36,7 @@ package protocol ChatClientDelegate: AnyObject {
     func opened(_ client: ChatClient)
     /// A text message; the bytes are gone after the call.
     func received(_ text: UnsafeRawBufferPointer, on client: ChatClient)
-    /// The connection is over, or never came about. Told once, and nothing after it.
+    /// The connection is over, or never came about. Called once, and nothing after it.
     func closed(_ client: ChatClient, _ end: WebSocketClientEnd)
 }
 

@@ -27,7 +27,7 @@ package final class HTTPConnection: Socket {
     /// Begins to connect.
     /// - Parameters:
     ///   - timeoutMilliseconds: how long one answer may take, to the grain of the loop's tick; nil: for ever.
-    ///   - answered: told each answer; nil, as the last, when the connection is over.
+    ///   - answered: called with each answer; at last with nil, when the connection is over.
     /// - Throws: `SystemError` when the system refuses at once.
     package init(
         to address: SocketAddress, timeoutMilliseconds: Int? = nil, loop: EventLoop,

@@ -49,7 +49,7 @@ package final class ServerProcess {
         try TiedProcess(program, arguments, environment: environment, folder: folder.path, output: log)
     }
 
-    /// Why it does not run although it should; told once, after which it counts as down.
+    /// Why it does not run although it should. Answers once; after that it counts as down.
     package func fault() -> String? {
         guard let status = process?.ended() else { return nil }
         process = nil

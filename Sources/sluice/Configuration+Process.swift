@@ -4,15 +4,15 @@ import NetworkIO
 import RedisLink
 
 extension Configuration {
-    /// What the environment and `.env` say. When that is wrong, the person at the terminal is told and the exit code
-    /// thrown.
+    /// The configuration of the environment and `.env`. Writes to standard error what is wrong with it.
+    /// - Throws: the exit code, when it is wrong.
     static func ofProcess() throws -> Configuration {
         do throws(ConfigurationError) {
             return try load(
                 environment: ProcessEnvironment.variables, dotEnv: try DotEnvFile.read(),
                 cores: ProcessLimits.processors())
         } catch {
-            throw error.told()
+            throw error.reported()
         }
     }
 
@@ -31,14 +31,14 @@ extension Configuration {
                 .merging(ProcessEnvironment.variables) { $1.isEmpty ? $0 : $1 }
                 .filter { !$0.value.isEmpty }
         } catch {
-            throw error.told()
+            throw error.reported()
         }
     }
 }
 
 extension ConfigurationError {
     /// Writes the error's line to standard error; the exit code for it.
-    func told() -> ExitCode {
+    func reported() -> ExitCode {
         Output.errorLine("sluice: \(self)")
         return ExitCode(Self.exitStatus)
     }

@@ -96,7 +96,7 @@ struct FrameReadingTests {
         "the template's frame is what the server expects, with a content of the size asked for",
         arguments: [36, 37, 5000])
     func template(bytes: Int) throws {
-        let template = MessageTemplate(runName: "load-ff", contentBytes: bytes)
+        let template = MessageTemplate(namePrefix: "load-ff", contentBytes: bytes)
         var arena = FrameArena(capacityMin: 1024, capacityMax: 4096)
         let stamp = MessageStamp(sender: 1, counter: 2, intendedAt: 3)
         let slice = template.frame(stamp, mask: 0xDEAD_BEEF, in: &arena)

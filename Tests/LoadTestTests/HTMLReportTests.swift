@@ -72,7 +72,7 @@ struct HTMLReportTests {
         let page = try page(report)
         #expect(page.drawings.map(\.title) == ["Latency of connecting by percentile", "Throughput over time"])
         #expect(page.text.contains("Left out: no message was delivered or acked, so there is no latency to draw."))
-        #expect(page.text.contains("Left out: the server did not tell its tier"))
+        #expect(page.text.contains("Left out: the server did not say its tier"))
         #expect(page.text.contains("10 of 10 connections were opened"))
     }
 

@@ -88,16 +88,16 @@ struct MergingTests {
 
     @Test("a tally survives the way to the parent, and sums by key")
     func tally() throws {
-        var first = Tally()
+        var first = LoadCounts()
         first.delivered = 3
         first.failed = ["HTTP 503": 2]
         first.closed = [1006: 1]
         first.faults.lost = 4
-        var second = Tally()
+        var second = LoadCounts()
         second.failed = ["HTTP 503": 1, "handshake timeout": 1]
         second.closed = [1006: 2, 4102: 1]
         second.faults.lost = 1
-        first.add(try JSONDecoder().decode(Tally.self, from: JSONEncoder().encode(second)))
+        first.add(try JSONDecoder().decode(LoadCounts.self, from: JSONEncoder().encode(second)))
         #expect(first.failed == ["HTTP 503": 3, "handshake timeout": 1])
         #expect(first.closed == [1006: 3, 4102: 1])
         #expect(first.delivered == 3 && first.faults.lost == 5 && first.failedCount == 4)

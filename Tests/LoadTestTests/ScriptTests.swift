@@ -43,12 +43,4 @@ struct ScriptTests {
         #expect(NodeStatus.worstTier([]) == nil)
         #expect(NodeStatus.worstTier(["heavy", "unheard-of"]) == "unheard-of")
     }
-
-    @Test(
-        "figures as people read them",
-        arguments: [(1_234_567, "1,234,567"), (999, "999"), (-1000, "-1,000"), (0, "0")])
-    func counts(value: Int, text: String) { #expect(Figures.count(value) == text) }
-
-    @Test("fixed decimals", arguments: [(1.005, 1, "1.0"), (0.049, 2, "0.05"), (12.0, 0, "12"), (-0.001, 1, "0.0")])
-    func fixed(value: Double, decimals: Int, text: String) { #expect(Figures.fixed(value, decimals) == text) }
 }

@@ -1,5 +1,4 @@
 import Testing
-import Toolkit
 
 @testable import Rehearsal
 
@@ -28,21 +27,21 @@ struct DemoReportTests {
 
     @Test("a tally is clean only when nothing is wrong")
     func tallies() {
-        #expect(Tally(sent: 5, received: 25).isClean)
-        #expect(!Tally(lost: 1).isClean && !Tally(duplicated: 1).isClean)
-        #expect(!Tally(misordered: 1).isClean && !Tally(unacked: 1).isClean)
-        var sum = Tally(sent: 1, received: 2, lost: 3, duplicated: 4, misordered: 5, unacked: 6)
+        #expect(DeliveryCounts(sent: 5, received: 25).isClean)
+        #expect(!DeliveryCounts(lost: 1).isClean && !DeliveryCounts(duplicated: 1).isClean)
+        #expect(!DeliveryCounts(misordered: 1).isClean && !DeliveryCounts(unacked: 1).isClean)
+        var sum = DeliveryCounts(sent: 1, received: 2, lost: 3, duplicated: 4, misordered: 5, unacked: 6)
         sum += sum
-        #expect(sum == Tally(sent: 2, received: 4, lost: 6, duplicated: 8, misordered: 10, unacked: 12))
+        #expect(sum == DeliveryCounts(sent: 2, received: 4, lost: 6, duplicated: 8, misordered: 10, unacked: 12))
     }
 
     @Test("the table: one row for each scene, columns under each other")
     func table() {
         let passed = SceneReport(
-            title: "1 One", outcome: .passed, tally: Tally(sent: 500, received: 2500), milliseconds: 612)
+            title: "1 One", outcome: .passed, tally: DeliveryCounts(sent: 500, received: 2500), milliseconds: 612)
         let failed = SceneReport(
-            title: "2 Two", outcome: .failed, tally: Tally(sent: 10, received: 9, lost: 1), milliseconds: 1240)
-        let skipped = SceneReport(title: "3 Three", outcome: .skipped("why"), tally: Tally(), milliseconds: 0)
+            title: "2 Two", outcome: .failed, tally: DeliveryCounts(sent: 10, received: 9, lost: 1), milliseconds: 1240)
+        let skipped = SceneReport(title: "3 Three", outcome: .skipped("why"), tally: DeliveryCounts(), milliseconds: 0)
         let rows =
             [passed, failed, skipped].map(ResultTable.row) + [
                 ResultTable.total([passed, failed, skipped], milliseconds: 1900)
@@ -58,16 +57,11 @@ struct DemoReportTests {
     @Test("what is shown of scenes fits its columns, and their numbers are those of the order")
     func scenes() {
         for (index, scene) in DemoRun.scenes.enumerated() {
-            let report = SceneReport(title: scene.title, outcome: .passed, tally: Tally(), milliseconds: 0)
+            let report = SceneReport(title: scene.title, outcome: .passed, tally: DeliveryCounts(), milliseconds: 0)
             #expect(ResultTable.row(report).count == ResultTable.header.count)
             #expect(scene.title.hasPrefix("\(index + 1) "))
             #expect(scene.explanation.allSatisfy { $0.count <= 78 } && !scene.explanation.isEmpty)
         }
-    }
-
-    @Test("durations", arguments: [(0, "0 ms"), (999, "999 ms"), (1000, "1.0 s"), (1949, "1.9 s"), (1950, "2.0 s")])
-    func durations(milliseconds: Int, text: String) {
-        #expect(Figures.duration(milliseconds) == text)
     }
 
     @Test("scenes that can't be shown say what they need")

@@ -1,19 +1,20 @@
-"""Holds what all members of a chaos run saw to the contract: nothing lost, doubled or reordered, one order for all."""
+"""Holds what all members of a chaos run saw to the contract: nothing lost, doubled or reordered, one order for all, no
+wait without an end.
+"""
 
-import bisect
 import collections
 import dataclasses
 
-import chaos_directs
-from chaos_walk import Violation, Walk
+import chaos_inbox
+import chaos_waits
+from chaos_knowledge import SETTLED_SECONDS, Knowledge
+from chaos_view import sightings_of, views_of
+from chaos_walk import Violation
 
-# A node that could reach Redis for so long has sent there what it kept for it. Far above what it needs: 5 s for the
-# longest wait between two probes, and the time that a busy machine takes.
-SETTLED_SECONDS = 12.0
-# A node follows a room for 30 s after its last member; what it held is counted for a little less.
-HELD_SECONDS = 25.0
 # How connections may end: by the client, with their node, or because it is stopped.
 ENDS = ("dropped", "over", "lost", "closed with 1012", "closed with 1006", "closed with None")
+# A node at tier heavy may send connections away, too.
+ENDS_SHED = (*ENDS, "closed with 1013")
 
 
 @dataclasses.dataclass
@@ -23,9 +24,15 @@ class Record:
     members: list
     lives: list  # of nodes, in the order of their starts
     wipes: list
-    clear_air: object  # (life, since) → seconds
+    clear_air: object  # (life, since, to=None) → seconds
     histories: dict  # room → {node: (epoch, seq, [(seq, user, id)])} at the end
     faults: list  # what nodes did that no fault asked for
+    splits: list = dataclasses.field(default_factory=list)  # times in which an epoch may have had two histories
+    inboxes: dict = dataclasses.field(default_factory=dict)  # member → (epoch, [(seq, from, id, to)]) at the end
+    # (life, since, to) → seconds in which the process stood still, by a fault
+    frozen: object = lambda life, since, to: 0.0
+    users: dict = dataclasses.field(default_factory=dict)  # room → {node: set of users that it lists} at the end
+    is_tiered: bool = False  # tiers were pinned: what they refuse is no offence
 
 
 class Checker:
@@ -35,11 +42,9 @@ class Checker:
         self.record = record
         self.violations = []
         self.counts = collections.Counter()
-        self.walks = []
-        self.by_member = collections.defaultdict(list)  # (member, room) → walks in their order
-        self.sightings = collections.defaultdict(list)  # (room, key) → sightings
         self.final = {}  # (room, key) → seq at the end
         self.authors = {}  # (room, key) → member
+        self.not_stored = set()  # (room, key) whose acks say so
 
     def check(self):
         self.violations += [Violation("process", text) for text in self.record.faults]
@@ -49,98 +54,129 @@ class Checker:
         self.walk()
         self.agree()
         self.compare_histories()
-        self.once_over_connections()
+        for view in self.views.values():
+            self.violations += view.judge(self.knowledge, self.counts)
         self.answered()
         self.kept_order()
         self.nothing_lost()
         self.confirmed()
-        self.violations += chaos_directs.check(self.record, self.counts)
+        self.same_view()
+        self.same_users()
+        self.violations += chaos_waits.check(self.record)
+        self.violations += chaos_inbox.check(self.record, self.counts)
+        self.counts["inboxes read at the end"] = len(self.record.inboxes)
         self.violations.sort(key=lambda violation: violation.time)
         return self
 
     def walk(self):
+        ends = ENDS_SHED if self.record.is_tiered else ENDS
         for member in self.record.members:
             for trace in member.traces:
-                if not trace.end.startswith(ENDS):
+                if not trace.end.startswith(ends):
                     self.violations.append(Violation("close", trace.end, trace))
-                for room in member.rooms:
-                    walk = Walk(trace, room).go()
-                    self.walks.append(walk)
-                    self.by_member[member, room].append(walk)
-                    self.violations += walk.violations
-                    for key, sighting in walk.sightings:
-                        self.sightings[room, key].append(sighting)
-                    self.counts.update("gap " + reason for _, reason in walk.gaps)
+        self.views = views_of(self.record.members)
+        self.walks = [walk for view in self.views.values() for walk in view.walks]
+        self.sightings = sightings_of(self.views)
+        self.holes = collections.defaultdict(set)  # room → gaps "not_stored"
+        self.knowledge = Knowledge(self.record, self.walks, self.sightings)
+        for walk in self.walks:
+            self.violations += walk.violations
+            self.not_stored |= {(walk.room, key) for key in walk.not_stored}
+            self.counts.update("gap " + gap.reason for gap in walk.gaps)
+            self.holes[walk.room] |= {gap for gap in walk.gaps if gap.reason == "not_stored"}
+            self.counts["joined pending"] += bool(walk.after_join and walk.after_join.get("pending"))
+        self.counts["not stored"] = len(self.not_stored)
+        # Whose acks that say so were on their way, too.
+        self.sampled = set(self.not_stored)
+        if self.record.is_tiered:
+            self.sampled |= {
+                place
+                for place, seen in self.sightings.items()
+                if place not in self.not_stored and self.is_not_stored(*place, seen)
+            }
 
     # One order
 
     def agree(self):
         """All say the same of (epoch, seq), and an epoch has a message once."""
-        places, seqs = {}, {}
+        self.places, seqs = {}, {}
         everything = sorted(
             ((sighting.time, room, key, sighting) for (room, key), seen in self.sightings.items() for sighting in seen),
             key=lambda entry: entry[0],
         )
         for _, room, key, seen in everything:
             place = (room, seen.epoch, seen.seq)
-            if places.setdefault(place, key) != key:
-                text = f"{place} is {key} here and {places[place]} elsewhere"
-                self.violations.append(Violation("agreement", text, seen.trace, seen.index, room, key))
-            if seqs.setdefault((room, seen.epoch, key), seen.seq) != seen.seq:
-                text = f"{key} has {seen.seq} here and {seqs[room, seen.epoch, key]} elsewhere in {seen.epoch}"
-                self.violations.append(Violation("agreement", text, seen.trace, seen.index, room, key))
+            found = []
+            if (other := self.places.setdefault(place, key)) != key:
+                found.append((f"{place} is {key} here and {other} elsewhere", (key, other)))
+            if (other := seqs.setdefault((room, seen.epoch, key), seen.seq)) != seen.seq:
+                found.append((f"{key} has {seen.seq} here and {other} elsewhere in {seen.epoch}", (key,)))
             if (room, key) not in self.authors:
-                self.violations.append(Violation("agreement", "never sent", seen.trace, seen.index, room, key))
-        self.places = places
+                found.append(("never sent", (key,)))
+            for text, keys in found:
+                # Two sides of a split can't know of each other.
+                if any(self.is_of_split(room, one) for one in keys):
+                    self.counts["left out: two histories in a split"] += 1
+                else:
+                    self.violations.append(Violation("agreement", text, seen.trace, seen.index, room, key))
+
+    def sent_at(self, room, key):
+        author = self.authors.get((room, key))
+        return author and author.first_sent[room, key[1]]
+
+    def is_of_split(self, room, key):
+        at = self.sent_at(room, key)
+        return at is not None and self.knowledge.in_split(at)
 
     def compare_histories(self):
         """All nodes have the same in the end, and what was seen of its epoch stands in it."""
+        self.newest = {}  # room → (epoch, newest seq)
         for room, histories in self.record.histories.items():
             longest = max(histories.values(), key=lambda history: len(history[2]), default=None)
             if longest is None:
                 self.violations.append(Violation("history", "no node has it", room=room))
                 continue
             epoch, newest, entries = longest
+            self.newest[room] = epoch, newest
+            kept = self.kept(room, entries)
             for node, (its_epoch, its_newest, its_entries) in histories.items():
-                same_end = entries[len(entries) - len(its_entries) :]
-                if (its_epoch, its_newest) != (epoch, newest) or its_entries != same_end:
+                its_kept = self.kept(room, its_entries)
+                if (its_epoch, its_newest) != (epoch, newest) or its_kept != kept[len(kept) - len(its_kept) :]:
                     mine, other = f"{its_epoch} {its_newest}", f"{epoch} {newest}"
                     text = f"{node} has {mine}, {len(its_entries)} entries; another {other}, {len(entries)}"
+                    lacks = set(kept) ^ set(its_kept)
+                    text += f"; {len(lacks)} are in one alone, such as {min(lacks)}" if lacks else ""
                     self.violations.append(Violation("history", text, room=room))
-            keys = collections.Counter((user, id) for _, user, id in entries)
-            for key, count in keys.items():
+            for key, count in collections.Counter((user, id) for _, user, id in entries).items():
                 if count > 1:
                     self.violations.append(Violation("history", f"{count} times in it", room=room, key=key))
             for seq, user, id in entries:
                 self.final[room, (user, id)] = seq
-                if self.places.get((room, epoch, seq), (user, id)) != (user, id):
-                    text = f"{epoch} {seq} is {user} {id} in it, and was seen as {self.places[room, epoch, seq]}"
+                other = self.places.get((room, epoch, seq), (user, id))
+                if other != (user, id) and not self.is_of_split(room, other):
+                    text = f"{epoch} {seq} is {user} {id} in it, and was seen as {other}"
                     self.violations.append(Violation("history", text, room=room, key=(user, id)))
 
-    def once_over_connections(self):
-        """What had a place on an earlier connection comes again only when a gap has come since."""
-        for (_, room), walks in self.by_member.items():
-            gaps, since = 0, {}  # gaps so far; key → gaps up to where it had its place
-            for walk in walks:
-                steps = [(index, "gap", None) for index, _ in walk.gaps]
-                steps += [(seen.index, seen.kind, key) for key, seen in walk.sightings]
-                steps += [
-                    (index, "message", key)
-                    for key, index in walk.provisional.items()
-                    if walk.trace.events[index][2]["type"] == "message"
-                ]
-                placed = {}
-                for index, kind, key in sorted(steps, key=lambda step: step[0]):
-                    if kind == "gap":
-                        gaps += 1
-                    elif kind == "message" and key in since and since[key] < gaps:
-                        self.counts["repeated behind a gap"] += 1
-                    elif kind == "message" and key in since:
-                        text = "seen on an earlier connection, and no gap allows it again"
-                        self.violations.append(Violation("once", text, walk.trace, index, room, key))
-                    if key in walk.placed and kind in {"message", "ack", "confirm"}:
-                        placed[key] = gaps
-                since |= placed
+    def kept(self, room, entries):
+        """Without what is not stored: a node has it that was there, and another one has not."""
+        return [entry for entry in entries if (room, entry[1:]) not in self.sampled]
+
+    def same_view(self):
+        """In the end every client stands where the histories end."""
+        for member in self.record.members:
+            for room, position in member.positions.items():
+                if room in self.newest and position != self.newest[room] and member.traces:
+                    text = f"{member.name} stands at {position}, the history at {self.newest[room]}"
+                    self.violations.append(Violation("view", text, member.traces[-1], room=room))
+
+    def same_users(self):
+        """In the end every node lists who is there."""
+        for room, lists in self.record.users.items():
+            there = {member.user for member in self.record.members if room in member.rooms}
+            for node, users in lists.items():
+                if users != there:
+                    text = f"{node} lacks {sorted(there - users)[:5]}, and has {sorted(users - there)[:5]} too much"
+                    self.violations.append(Violation("users", f"{text}; {len(there)} are there", room=room))
 
     def kept_order(self):
         """What one connection sent, and was acked there, has its places in that order."""
@@ -162,22 +198,23 @@ class Checker:
                 for id in ids:
                     text = f"{member.name} got no answer to {id}"
                     self.violations.append(Violation("answer", text, room=room, key=(member.user, id)))
-            for (room, id), _ in member.refused.items():
+            for room, id in member.refused:
                 self.counts["refused"] += 1
                 if (room, (member.user, id)) in self.final and (room, id) not in member.answered:
                     self.counts["refused, and committed all the same"] += 1
 
     def confirmed(self):
         """What was shown without a place on a connection that lived to the end has got its confirm there."""
-        for walks in self.by_member.values():
-            if not walks or walks[-1].trace.end != "over":
+        for view in self.views.values():
+            if not view.walks or view.walks[-1].trace.end != "over":
                 continue
-            for key, index in walks[-1].provisional.items():
-                if key not in walks[-1].confirmed and key not in walks[-1].placed:
-                    text = "shown without a place, and not confirmed up to the end"
-                    self.violations.append(
-                        Violation("unconfirmed", text, walks[-1].trace, index, walks[-1].room, key)
-                    )
+            walk = view.walks[-1]
+            for key, index in walk.provisional.items():
+                # What the client had before got its place then.
+                if key in walk.confirmed or key in walk.placed or key in walk.known:
+                    continue
+                text = "shown without a place, and not confirmed up to the end"
+                self.violations.append(Violation("unconfirmed", text, walk.trace, index, walk.room, key))
 
     # Nothing lost
 
@@ -187,26 +224,35 @@ class Checker:
             for id, index in walk.local:
                 key = (walk.trace.member.user, id)
                 locals_[walk.room, key].append((walk.trace.life, walk.trace.events[index][0]))
-        self.heights = self.find_heights()
         self.latest_committed = self.find_latest_committed()
         for (room, key), member in self.authors.items():
-            seen = self.sightings.get((room, key), [])
-            in_final = (room, key) in self.final
-            if not in_final:
-                if seen:
-                    if self.is_wiped(room, key, seen):
-                        self.counts["left out: only in a Redis that was wiped"] += 1
-                        continue
-                    self.lost(room, key, seen, "it had a place, and is not in the history")
-                elif (room, key) in locals_:
-                    holders = locals_[room, key]
-                    if all(self.took_along(room, life, at) for life, at in holders):
-                        self.counts["left out: only with a node that ended"] += 1
-                        continue
-                    names = ", ".join(str(life) for life, _ in holders)
-                    self.lost(room, key, seen, f"acked local by {names}, not committed")
-                continue
-            self.seen_by_all(room, key, member)
+            seen = [sighting for sighting in self.sightings.get((room, key), []) if sighting.kind != "read"]
+            if (room, key) in self.final:
+                self.seen_by_all(room, key, member)
+            elif (room, key) in self.sampled:
+                self.counts["left out of the history: not stored"] += 1
+                self.seen_by_all(room, key, member)
+            elif seen:
+                if self.knowledge.is_wiped(room, seen):
+                    self.counts["left out: only in a Redis that was wiped"] += 1
+                    continue
+                self.lost(room, key, seen, "it had a place, and is not in the history")
+            elif (room, key) in locals_:
+                holders = locals_[room, key]
+                if all(self.took_along(room, life, at) for life, at in holders):
+                    self.counts["left out: only with a node that ended"] += 1
+                    continue
+                names = ", ".join(str(life) for life, _ in holders)
+                self.lost(room, key, seen, f"acked local by {names}, not committed")
+
+    def is_not_stored(self, room, key, seen):
+        """Whether a gap said of one of its places that it is not stored: the ack that said so was on its way."""
+        places = {(sighting.epoch, sighting.seq) for sighting in seen}
+        return self.record.is_tiered and any(
+            gap.covers(*place)
+            for gap in self.holes[room]
+            for place in places
+        )
 
     def took_along(self, room, life, at):
         """Whether a node may have ended with what it kept since `at`: it had no time to commit it, and committed
@@ -231,89 +277,32 @@ class Checker:
                 latest[place] = max(latest.get(place, 0), sent.get(id, 0))
         return latest
 
-    def find_heights(self):
-        """(room, life) → epoch → [(seq, when the life was first known to be so far)], both rising.
-
-        A node that follows a history has read all of it: what stands below is held, whether members were told of it or
-        came with a position behind it.
-        """
-        steps = collections.defaultdict(lambda: collections.defaultdict(list))
-        for walk in self.walks:
-            told = steps[walk.room, walk.trace.life]
-            for _, seen in walk.sightings:
-                if seen.kind != "repetition":
-                    told[seen.epoch].append((seen.time, seen.seq))
-            if walk.after_join:
-                told[walk.after_join["epoch"]].append((walk.trace.joined_at[walk.room], walk.after_join["seq"]))
-        heights = {}
-        for place, epochs in steps.items():
-            heights[place] = {}
-            for epoch, told in epochs.items():
-                rising = heights[place][epoch] = []
-                for at, seq in sorted(told):
-                    if not rising or seq > rising[-1][0]:
-                        rising.append((seq, at))
-        return heights
-
-    def holders(self, room, seen):
-        """Lives that held a message, with the time from which it is known."""
-        places = {(sighting.epoch, sighting.seq) for sighting in seen}
-        for life in self.record.lives:
-            epochs = self.heights.get((room, life), {})
-            since = [
-                epochs[epoch][at][1]
-                for epoch, seq in places
-                if epoch in epochs and (at := bisect.bisect_left(epochs[epoch], (seq,))) < len(epochs[epoch])
-            ]
-            if since:
-                yield life, min(since)
-
-    def serves(self, life, room, at):
-        """Whether a life had members in the room shortly before `at`, and so holds what it told them."""
-        return any(
-            walk.trace.joined_at[room] <= at and (walk.trace.ended or at) >= at - HELD_SECONDS
-            for walk in self.walks
-            if walk.room == room and walk.trace.life is life and room in walk.trace.joined_at
-        )
-
-    def is_wiped(self, room, key, seen):
-        """Whether Redis was wiped at a time when no node held the message that lived on to bring it back."""
-        first = min(sighting.time for sighting in seen)
-        for wipe in self.record.wipes:
-            if wipe.until < first:
-                continue
-            # A node that held it at the wipe, and then had the time to commit it again.
-            if not any(
-                since <= wipe.until
-                and (life.ended is None or life.ended > wipe.at)
-                and self.serves(life, room, wipe.at)
-                and (life.ended is None or self.record.clear_air(life, wipe.until) >= SETTLED_SECONDS)
-                for life, since in self.holders(room, seen)
-            ):
-                return True
-        return False
-
     def lost(self, room, key, seen, text):
         last = max(seen, key=lambda sighting: sighting.time, default=None)
-        self.violations.append(
-            Violation("lost", text, last and last.trace, last and last.index, room, key)
-        )
+        self.violations.append(Violation("lost", text, last and last.trace, last and last.index, room, key))
 
     def seen_by_all(self, room, key, author):
-        """A message that stands in the history was told, with its place, to all who were in since before it was sent."""
+        """A message that was committed came, with its place, to all who were in since before it was sent; what is
+        not in the history may be covered by a gap.
+        """
         at = author.first_sent[room, key[1]]
+        seen = self.sightings[room, key]
+        places = {(sighting.epoch, sighting.seq) for sighting in seen if sighting.kind != "repetition"}
         for member in self.record.members:
-            walks = self.by_member.get((member, room))
-            if not walks:
-                continue
-            joined = min((walk.trace.joined_at[room] for walk in walks if room in walk.trace.joined_at), default=None)
-            if joined is None or joined > at or any(key in walk.placed for walk in walks):
+            view = self.views.get((member, room))
+            if view is None or not view.is_due(at) or view.has(key):
                 continue
             if member.user == key[0] and (room, key[1]) in member.answered and any(
-                seen.kind == "repetition" and seen.trace.member is member for seen in self.sightings[room, key]
+                sighting.kind == "repetition" and sighting.trace.member is member for sighting in seen
             ):
                 continue
-            self.missed(room, key, member, walks)
+            reason = view.is_covered(places)
+            if reason and ((room, key) not in self.final or reason == "not_stored" and (room, key) in self.not_stored):
+                self.counts["not seen: a gap covers what is not stored"] += 1
+            elif self.knowledge.crossed(member, at):
+                self.counts["not seen: crossed a split"] += 1
+            else:
+                self.missed(room, key, member, view.walks)
 
     def missed(self, room, key, member, walks):
         """A member never saw a message. Where: at the first of its frames that are behind it in the same epoch."""
@@ -323,12 +312,14 @@ class Checker:
         spot = None
         for walk in walks:
             for _, seen in walk.sightings:
-                if seen.kind != "repetition" and any(seen.epoch == epoch and seen.seq > seq for epoch, seq in spots):
+                if seen.kind not in {"repetition", "read"} and any(
+                    seen.epoch == epoch and seen.seq > seq for epoch, seq in spots
+                ):
                     spot = spot or (walk, seen.index)
             if spot:
                 break
         walk, index = spot or (walks[-1], None)
-        gaps = [reason for at, reason in walk.gaps if index is None or at <= index]
+        gaps = [gap.reason for gap in walk.gaps if index is None or gap.index <= index]
         if gaps:
             rule, text = "lost behind a gap", f"{member.name} never saw it; a gap says {gaps[-1]}; the history holds it"
         else:

@@ -1,8 +1,10 @@
-"""A cluster that things are done to: nodes, each behind a proxy of its own to one Redis, and the record of what was done.
+"""A cluster that things are done to: nodes, each behind a proxy of its own to one Redis, and the record of what was
+done. `chaos_faults` has what can be done.
 
 Everything here blocks; an event loop calls it in a thread.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 import signal
@@ -10,8 +12,9 @@ import subprocess
 import threading
 import time
 
+from chaos_faults import NodeFaults, RedisFaults
 from fault_proxy import FaultProxy
-from node import SANITIZER_REPORT, Node, elapse, free_port, seconds, until
+from node import SANITIZER_REPORT, Node, free_port, seconds, until
 from redis import Redis
 
 
@@ -31,7 +34,7 @@ class Life:
 
 @dataclasses.dataclass
 class Wipe:
-    """A loss of all that Redis held: it ended at `at`, and was there again, empty, at `until`."""
+    """A loss of what Redis held, or of its newest: from `at` on, until Redis was there again without it."""
 
     at: float
     until: float
@@ -40,8 +43,9 @@ class Wipe:
 class Host:
     """A node that is killed and started again under its NODE_ID."""
 
-    def __init__(self, number, redis, settings):
+    def __init__(self, number, redis, is_tiered, settings):
         self.number = number
+        self.is_tiered = is_tiered
         self.proxy = FaultProxy(redis.port)
         self.node = Node(REDIS_URL=f"redis://127.0.0.1:{self.proxy.port}", NODE_ID=f"node-{number}", **settings)
         self.lives = []
@@ -59,7 +63,7 @@ class Host:
             self.lives.append(Life(self.number, len(self.lives), time.monotonic()))
             self.node.launch()
             try:
-                until(self.node.is_ready, 20, f"readiness of {self.life}")
+                until(self.is_ready, 20, f"readiness of {self.life}")
                 self.is_up = True
                 return
             except AssertionError:
@@ -69,6 +73,16 @@ class Host:
                     raise
                 self.node.port = free_port()
                 self.node.environment["PORT"] = str(self.node.port)
+
+    def is_ready(self):
+        """Whether it serves; the tier that it is held at does not hang on how busy the machine is."""
+        if self.is_tiered:
+            with contextlib.suppress(OSError):
+                self.put_tier("normal")
+        return self.node.is_ready()
+
+    def put_tier(self, tier):
+        self.node.put("/api/system/tier", {"tier": tier})
 
     def end(self, number):
         """Ends the process by this signal, and waits."""
@@ -98,6 +112,8 @@ class Host:
         try:
             if self.node.process and self.node.process.poll() is None and self.is_up:
                 self.end(signal.SIGTERM)
+                # It lived to the end of the run: what it held is no loss.
+                self.life.ended = self.life.how = None
             report = SANITIZER_REPORT.search(self.node.log)
             if report:
                 self.faults.append(self.node.log[max(0, report.start() - 200) :][:4000])
@@ -108,17 +124,23 @@ class Host:
             self.proxy.close()
 
 
-class Cluster:
-    """Hosts, their Redis, and what was done to them when."""
+class Cluster(NodeFaults, RedisFaults):
+    """Hosts, their Redis, and what was done to them when. With `tiers` they are held at tier normal but for faults."""
 
-    def __init__(self, count, **settings):
+    def __init__(self, count, tiers=False, **settings):
+        if tiers:
+            settings["GOVERNOR_DRY_RUN"] = 0
         self.redis = Redis(append_only=True)
+        self.others = []  # replicas, and masters that were replaced
+        self.is_tiered = tiers
         self.count = count
         self.settings = settings
         self.hosts = []
         self.redis_lock = threading.Lock()
         self.record_lock = threading.Lock()
         self.wipes = []
+        self.splits = []  # of the wipes those after which two histories of one epoch may have been
+        self.pins, self.tiers = 0, []  # (from, to, what, host)
         # (from, to, what, host): while these lasted, the host (None: no host) may not have reached Redis.
         self.troubles = []
         self.epoch = time.monotonic()
@@ -126,7 +148,7 @@ class Cluster:
     def start(self):
         self.redis.start()
         for number in range(self.count):
-            self.hosts.append(Host(number, self.redis, self.settings))
+            self.hosts.append(Host(number, self.redis, self.is_tiered, self.settings))
             self.hosts[-1].start()
         for host in self.hosts:
             until(lambda: self.is_joined(host), 20, "the cluster")
@@ -146,7 +168,8 @@ class Cluster:
     def close(self):
         for host in self.hosts:
             host.close()
-        self.redis.close()
+        for redis in [self.redis, *self.others]:
+            redis.close()
 
     def logs_into(self, folder):
         """Copies the logs of all processes there."""
@@ -156,94 +179,26 @@ class Cluster:
             (folder / f"node-{host.number}.log").write_text(host.node.log)
         (folder / "redis.log").write_text(self.redis.log)
 
-    # What can be done. `span` is how long it lasts, in seconds.
+    # The record
 
     def trouble(self, began, what, host=None):
         with self.record_lock:
             self.troubles.append((began, time.monotonic(), what, host))
 
-    def end_node(self, number, span, how):
-        host = self.hosts[number]
-        with host.lock:
-            began = time.monotonic()
-            host.end(how)
-            elapse(span)
-            host.start()
-            self.trouble(began, "kill node" if how == signal.SIGKILL else "restart node", number)
+    def wiped(self, began, split=False):
+        """What Redis held from `began` on, or all, is gone; `split`: of the same epoch."""
+        with self.record_lock:
+            self.wipes.append(Wipe(began, time.monotonic()))
+            if split:
+                self.splits.append(self.wipes[-1])
 
-    def kill_node(self, number, span):
-        self.end_node(number, span, signal.SIGKILL)
-
-    def restart_node(self, number, span):
-        self.end_node(number, span, signal.SIGTERM)
-
-    def freeze_node(self, number, span):
-        host = self.hosts[number]
-        with host.lock:
-            began = time.monotonic()
-            host.node.process.send_signal(signal.SIGSTOP)
-            elapse(span)
-            host.node.process.send_signal(signal.SIGCONT)
-            self.trouble(began, "freeze node", number)
-
-    def restart_everything(self, _, span):
-        for number in range(self.count):
-            self.restart_node(number, span / 4)
-        self.restart_redis(None, span / 4)
-
-    def restart_redis(self, _, span, empty=False):
-        with self.redis_lock:
-            began = time.monotonic()
-            self.redis.kill()
-            elapse(span)
-            if empty:
-                self.redis.forget()
-            self.redis.start()
-            for host in self.hosts:
-                host.proxy.target = self.redis.port
-            self.trouble(began, "empty Redis" if empty else "restart Redis")
-            if empty:
-                self.wipes.append(Wipe(began, time.monotonic()))
-
-    def empty_redis(self, _, span):
-        self.restart_redis(None, span, empty=True)
-
-    def empty_redis_twice(self, _, span):
-        self.restart_redis(None, 0, empty=True)
-        elapse(span)
-        self.restart_redis(None, 0, empty=True)
-
-    def freeze_redis(self, _, span):
-        with self.redis_lock:
-            began = time.monotonic()
-            self.redis.freeze()
-            elapse(span)
-            self.redis.thaw()
-            self.trouble(began, "freeze Redis")
-
-    def cut(self, number, span):
-        """Cuts the connections of a node to Redis a few times."""
-        began = time.monotonic()
-        for _ in range(1 + int(span)):
-            self.hosts[number].proxy.cut()
-            elapse(0.3)
-        self.trouble(began, "cut", number)
-
-    def refuse(self, number, span):
-        proxy = self.hosts[number].proxy
-        began = time.monotonic()
-        proxy.refuse()
-        elapse(span)
-        proxy.accept_again()
-        self.trouble(began, "refuse", number)
-
-    def black_hole(self, number, span):
-        proxy = self.hosts[number].proxy
-        began = time.monotonic()
-        proxy.black_hole()
-        elapse(span)
-        proxy.restore()
-        self.trouble(began, "black hole", number)
+    def frozen(self, life, since, to):
+        """The seconds between two times in which the process stood still."""
+        return sum(
+            max(0.0, min(ended, to) - max(began, since))
+            for began, ended, what, host in self.troubles
+            if what == "freeze node" and host == life.host
+        )
 
     def clear_air(self, life, since, to=None):
         """The longest time in which a life could reach Redis undisturbed, between `since` and `to`, in seconds."""

@@ -1,4 +1,4 @@
-"""One chaos run: members talk on a cluster while a script breaks it; in the end all is healed, and everything is checked."""
+"""One chaos run: members talk on a cluster while a script breaks it; in the end all is healed, and all is checked."""
 
 import asyncio
 import concurrent.futures
@@ -11,8 +11,8 @@ from chaos_checker import Checker, Record
 from chaos_cluster import Cluster
 from chaos_directs import missing
 from chaos_member import Member
-from chaos_script import play, script
-from node import seconds
+from chaos_script import KINDS, play, script
+from node import seconds, until
 
 SETTINGS = {
     "MESSAGES_PER_SECOND": 100_000,
@@ -23,6 +23,11 @@ SETTINGS = {
 }
 HEAL_SECONDS = 40
 QUIET_SECONDS = 20
+# Nodes look after quiet rooms every second or two; what they still hold is back in Redis so long after the last fault.
+RESTORED_SECONDS = 8
+USERS_SECONDS = 20
+# A run takes its length and so much more, or it is wrong.
+END_SECONDS = 240
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +40,13 @@ class Options:
     rate: float = 2.0  # messages per second of each member
     repeats: float = 0.03  # share of them that are said a second time, though they were answered
     directs: float = 0.1  # share of messages that go to one user instead of a room
-    kinds: tuple = ()  # of faults; all when empty
+    reads: float = 0.03  # share in whose place a history is read
+    forgets: float = 0.2  # share of the drops of some members after which they come without their state
+    kinds: tuple = tuple(KINDS)  # of faults
+
+    @property
+    def is_tiered(self):
+        return "pin_tier" in self.kinds
 
 
 class Run:
@@ -43,9 +54,10 @@ class Run:
 
     def __init__(self, options, out=print):
         self.options, self.out = options, out
-        self.cluster = Cluster(options.nodes, **SETTINGS)
+        self.cluster = Cluster(options.nodes, tiers=options.is_tiered, **SETTINGS)
         self.said = []
         self.notes = []
+        self.members, self.histories, self.inboxes, self.users = [], {}, {}, {}
         self.faults = script(options.seed, options.length, options.nodes, options.kinds)
 
     def say(self, text):
@@ -57,7 +69,7 @@ class Run:
         self.began = time.monotonic()
         try:
             self.cluster.start()
-            histories = asyncio.run(self.play())
+            asyncio.run(self.play_within(self.options.length * 2 + seconds(END_SECONDS)))
         finally:
             self.cluster.close()
         self.checker = Checker(
@@ -65,8 +77,13 @@ class Run:
                 members=self.members,
                 lives=self.cluster.lives(),
                 wipes=self.cluster.wipes,
+                splits=self.cluster.splits,
                 clear_air=self.cluster.clear_air,
-                histories=histories,
+                frozen=self.cluster.frozen,
+                histories=self.histories,
+                inboxes=self.inboxes,
+                users=self.users,
+                is_tiered=self.options.is_tiered,
                 faults=self.notes + [fault for host in self.cluster.hosts for fault in host.faults],
             )
         ).check()
@@ -88,10 +105,19 @@ class Run:
             drops_after = None if number % 5 < 2 else generator.uniform(4, 20)
             own = random.Random(generator.random())
             self.members.append(Member(self.cluster, number, user, mine, own, options, drops_after))
+            self.members[-1].forgets = options.forgets if number % 5 == 2 else 0.0
 
         users = sorted({member.user for member in self.members})
         for member in self.members:
             member.others = [user for user in users if user != member.user]
+
+    async def play_within(self, bound):
+        try:
+            async with asyncio.timeout(bound):
+                await self.play()
+        except TimeoutError:
+            self.notes.append(f"the run did not end within {bound:.0f} s")
+            self.say(self.notes[-1])
 
     async def play(self):
         loop = asyncio.get_running_loop()
@@ -114,13 +140,17 @@ class Run:
             self.say(f"all nodes are in the cluster, after {loop.time() - healed:.1f} s")
             await asyncio.gather(*speaking)
             await self.until(lambda: not self.unsettled(), QUIET_SECONDS, "not everything was answered and confirmed")
+            await asyncio.sleep(max(0, healed + seconds(RESTORED_SECONDS) - loop.time()))
             await self.last_words()
             # What is not there by then is for the checker to judge.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds(5)):
                     while any(missing(self.members)):
                         await asyncio.sleep(0.1)
-            histories = await asyncio.to_thread(self.read_histories)
+            self.histories = await asyncio.to_thread(self.read_histories)
+            self.users = await asyncio.to_thread(self.read_users)
+            inboxes = await asyncio.gather(*(member.read_inbox() for member in self.members))
+            self.inboxes = {member: inbox for member, inbox in zip(self.members, inboxes) if inbox}
             await asyncio.gather(*(member.leave() for member in self.members))
             await asyncio.wait(tasks, timeout=seconds(5))
             for task in tasks:
@@ -131,7 +161,6 @@ class Run:
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*tasks, return_exceptions=True)
-        return histories
 
     async def come_later(self, member, delay):
         await asyncio.sleep(delay)
@@ -163,6 +192,7 @@ class Run:
         for member in self.members:
             waiting += [f"{member.name} to be in {room}" for room in member.rooms if room not in member.inside]
             waiting += [f"{member.name} for an answer to {id}" for id in member.directs.pending]
+            waiting += [f"{member.name} for the confirm of the direct {key}" for key in member.directs.unconfirmed]
             for room in member.rooms:
                 waiting += [f"{member.name} for an answer to {id} in {room}" for id in member.pending[room]]
                 waiting += [f"{member.name} for the confirm of {key} in {room}" for key in member.unconfirmed[room]]
@@ -196,6 +226,30 @@ class Run:
                 if history:
                     histories[room][f"node-{host.number}"] = history
         return histories
+
+    def read_users(self):
+        """room → node → the users that it lists, once all are as they have to be, or after some time."""
+        rooms = sorted({room for member in self.members for room in member.rooms})
+        there = {room: {member.user for member in self.members if room in member.rooms} for room in rooms}
+        found = {}
+
+        def all_right():
+            found.update(
+                {
+                    room: {f"node-{host.number}": read_users(host.node, room) for host in self.cluster.hosts}
+                    for room in rooms
+                }
+            )
+            return all(users == there[room] for room in rooms for users in found[room].values())
+
+        with contextlib.suppress(AssertionError):
+            until(all_right, USERS_SECONDS, "the lists of users")
+        return found
+
+
+def read_users(node, room):
+    answer = node.get(f"/api/rooms/{room}/users?limit=500")
+    return {user["user"] for user in answer.json["users"]} if answer.status == 200 else set()
 
 
 def read_history(node, room):

@@ -5,12 +5,16 @@ Stands between a node and what it connects to. One thread for each direction of 
 
 import contextlib
 import queue
+import re
 import socket
 import struct
 import threading
 import time
 
 from node import elapse
+
+# A command by which a client of Redis asks for publications: an array whose first string is its name.
+SUBSCRIBING = re.compile(rb"\*\d+\r\n\$(9|10)\r\nP?SUBSCRIBE\r\n", re.IGNORECASE)
 
 
 class FaultProxy:
@@ -19,8 +23,9 @@ class FaultProxy:
     def __init__(self, target):
         self.target = target
         self.delay = 0.0
-        self._open = threading.Event()
+        self._open, self._open_for_subscribers = threading.Event(), threading.Event()
         self._open.set()
+        self._open_for_subscribers.set()
         self._lock = threading.Lock()
         self._links = []
         self._accepts = True
@@ -49,13 +54,21 @@ class FaultProxy:
                 link.shutdown(socket.SHUT_RDWR)
             link.close()
 
-    def black_hole(self):
-        """From now on nothing gets through, in either direction, and no connection ends for it."""
-        self._open.clear()
+    def black_hole(self, only_subscribers=False):
+        """From now on nothing gets through, in either direction, and no connection ends for it; `only_subscribers`: on
+        connections that have asked Redis for publications.
+        """
+        (self._open_for_subscribers if only_subscribers else self._open).clear()
 
     def restore(self):
         """Ends a black hole: what was swallowed meanwhile arrives, as after a retransmission."""
         self._open.set()
+        self._open_for_subscribers.set()
+
+    def lead_to(self, target):
+        """Resets all connections; new ones go to another port."""
+        self.target = target
+        self.cut()
 
     def refuse(self):
         """Cuts all connections and each new one at once, until `accept_again`."""
@@ -67,7 +80,7 @@ class FaultProxy:
 
     def close(self):
         self._listener.close()
-        self._open.set()
+        self.restore()
         self.cut()
 
     # Forwarding
@@ -90,28 +103,34 @@ class FaultProxy:
                 continue
             with self._lock:
                 self._links += [near, far]
+            subscribes = threading.Event()
             for source, sink in ((near, far), (far, near)):
                 pieces = queue.SimpleQueue()
-                threading.Thread(target=self._read, args=(source, pieces), daemon=True).start()
-                threading.Thread(target=self._write, args=(sink, pieces), daemon=True).start()
+                asks = subscribes if source is near else None
+                threading.Thread(target=self._read, args=(source, pieces, asks), daemon=True).start()
+                threading.Thread(target=self._write, args=(sink, pieces, subscribes), daemon=True).start()
 
-    def _read(self, source, pieces):
-        """Takes what comes with the time at which it is to go on."""
+    def _read(self, source, pieces, asks):
+        """Takes what comes with the time at which it goes on. `asks` is set when a client asks for publications."""
         while True:
             try:
                 data = source.recv(65536)
             except OSError:
                 data = b""
+            if asks and not asks.is_set() and SUBSCRIBING.search(data):
+                asks.set()
             pieces.put((time.monotonic() + self.delay, data))
             if not data:
                 return
 
-    def _write(self, sink, pieces):
+    def _write(self, sink, pieces, subscribes):
         while True:
             due, data = pieces.get()
             # Reading goes on meanwhile: it is the way that is long, not narrow.
             elapse(max(0.0, due - time.monotonic()))
             self._open.wait()
+            if subscribes.is_set():
+                self._open_for_subscribers.wait()
             try:
                 if not data:
                     return sink.shutdown(socket.SHUT_WR)

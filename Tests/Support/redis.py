@@ -111,6 +111,11 @@ class Redis:
             self.forget()
         return self.start()
 
+    @property
+    def files(self):
+        """The folder of what an append-only one has on the disk."""
+        return pathlib.Path(self.folder.name) / "appendonlydir"
+
     def forget(self):
         """Takes from the disk what a killed one left there."""
         for path in sorted(pathlib.Path(self.folder.name).rglob("*"), reverse=True):

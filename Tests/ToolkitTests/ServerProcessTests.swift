@@ -12,7 +12,7 @@ struct ServerProcessTests {
         try body(ServerProcess("sleeper", log: "sleeper.log", in: folder, stage: stage), folder)
     }
 
-    @Test("An end of its own is a fault, told once; then it is down")
+    @Test("An end of its own is a fault, reported once; then it is down")
     func fault() throws {
         try run { server, folder in
             #expect(!server.isUp && server.fault() == nil)

@@ -1,4 +1,4 @@
-/// What one drawing shows, in the units of the data. `PlotDrawing` turns it into SVG.
+/// The contents of one drawing, in the units of the data. `PlotDrawing` turns it into SVG.
 ///
 /// A plot is a stack of strips over one common x axis: each strip has a y axis of its own, so that numbers of very
 /// different size can stand under each other without a second scale in one frame.
@@ -12,7 +12,7 @@ struct Plot: Sendable {
     /// Named stretches of the x axis, behind all strips.
     var bands: [Band] = []
     var strips: [Strip]
-    /// What is shown of a stretch of the x axis when the pointer is on it.
+    /// Values that are shown for a stretch of the x axis while the pointer is on it.
     var readOuts: [ReadOut] = []
 
     struct Band: Sendable {

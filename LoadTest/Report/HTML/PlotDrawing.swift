@@ -8,7 +8,7 @@ struct PlotDrawing {
     private static let bandLabels = 22.0
     private static let stripTitle = 30.0
     private static let axisLabels = 26.0
-    /// What a character of the small type is wide, on average and rounded up.
+    /// Width of a character of the small type, on average and rounded up.
     private static let characterWidth = 6.6
 
     private let plot: Plot

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a number of the report is, and so how it is written. The same everywhere, whatever the machine's language.
+/// The meaning of a number in the report, which decides how it is written: the same whatever the machine's language.
 enum Quantity: Sendable {
     /// How many.
     case count

@@ -75,7 +75,7 @@ struct Scale: Sendable {
     }
 
     /// Quantiles as HdrHistogram draws them: each further nine takes the same room. Ends at the nine that `count`
-    /// values can still tell apart; the maximum (1) lies at that end.
+    /// values can still distinguish; the maximum (1) lies at that end.
     static func quantiles(of count: Int) -> Scale {
         let nines = min(max(log10(Double(max(count, 1))).rounded(.up), 2), 8)
         let marks = [0, 0.5] + (1...Int(nines)).map { 1 - pow(10, -Double($0)) }

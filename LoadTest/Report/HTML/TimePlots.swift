@@ -50,17 +50,17 @@ struct TimePlots {
             note: isSent ? "messages and members' copies each second" : "no message was sent or delivered")
     }
 
-    /// Tier, pressure and what was shed, where the server told it.
+    /// Tier, pressure and what was shed, where the server said it.
     private var degradation: Figure {
         let title = "Pressure and what was shed"
         let tiers = timeline.tiers
         let kinds = timeline.shedKinds
         let isPressure = timeline.points.contains { $0.pressure != nil }
         guard !tiers.isEmpty || isPressure || !kinds.isEmpty else {
-            return .leftOut(title, because: "the server did not tell its tier, pressure or counts of shed work.")
+            return .leftOut(title, because: "the server did not say its tier, pressure or counts of shed work.")
         }
         let pressure = Column("pressure", .share, \.pressure)
-        // More lines than looks could not be told apart; the table has all.
+        // More lines than looks could not be distinguished; the table has all.
         let shed = kinds.map { kind in Column(kind, .count) { ($0.shed?[kind]).map(Double.init) } }
         var strips: [Plot.Strip] = []
         if !tiers.isEmpty {

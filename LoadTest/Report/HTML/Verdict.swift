@@ -1,4 +1,4 @@
-/// What a run comes to, in one line.
+/// A run's outcome in one line.
 struct Verdict: Sendable, Equatable {
     enum Level: String, Sendable { case good, warning, bad }
 

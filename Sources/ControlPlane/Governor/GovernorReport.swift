@@ -3,24 +3,6 @@ package struct GovernorReport: Sendable, Equatable {
     /// Changes that are kept.
     package static let changesMax = 50
 
-    /// What one signal says.
-    package struct Reading: Sendable, Equatable {
-        /// As on the wire, e.g. "loop_lag".
-        package let signal: String
-        package let value: Double
-        /// "ms", "ratio", "percent" …
-        package let unit: String
-        /// 0 … 1.
-        package let pressure: Double
-
-        package init(signal: String, value: Double, unit: String, pressure: Double) {
-            self.signal = signal
-            self.value = value
-            self.unit = unit
-            self.pressure = pressure
-        }
-    }
-
     /// What was decided; with `isDryRun` workers do not act on it.
     package var tier = Tier.normal
     /// Since when, Unix milliseconds.
@@ -32,7 +14,7 @@ package struct GovernorReport: Sendable, Equatable {
     /// 0 … 1, smoothed.
     package var pressure = 0.0
     /// Those that this machine has, in a fixed order.
-    package var readings: [Reading] = []
+    package var readings: [SignalReading] = []
     /// The least memory limit of a setting or a control group, in bytes; nil when only the machine's memory is one.
     package var memoryLimit: Int?
     /// The last ones, oldest first.

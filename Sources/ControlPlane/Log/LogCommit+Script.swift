@@ -62,7 +62,7 @@ extension LogCommit {
             get throws(StoreFault) {
                 guard !arguments[1].isEmpty, epoch != arguments[1] else { return false }
                 let deleted = try operations.call(.hashGet(key: keys[0], field: Array("deleted".utf8)))
-                return RoomDeletion.names(String(decoding: arguments[1], as: UTF8.self), in: deleted)
+                return DeletedHistories.names(String(decoding: arguments[1], as: UTF8.self), in: deleted)
             }
         }
 

@@ -13,17 +13,6 @@ package enum RoomDeletion {
             arguments: [keys.channel, Array(boot.utf8), Array(newEpoch.utf8), LogCommit.digits(kept)])
     }
 
-    /// Asks which histories are no more.
-    package static func question(_ keys: LogKeys) -> StoreOperation {
-        .hashGet(key: keys.place, field: Array("deleted".utf8))
-    }
-
-    /// Whether `question`'s answer names a history.
-    package static func names(_ epoch: String, in reply: StoreReply) -> Bool {
-        guard case .bytes(let names) = reply else { return false }
-        return String(decoding: names, as: UTF8.self).split(separator: " ").contains { $0 == epoch }
-    }
-
     /// The script `room_delete.lua`, and the same in Swift.
     package static let script = StoreScript(name: "room_delete", lua: PackageResources.room_delete_lua) {
         operations, keys, arguments throws(StoreFault) in

@@ -46,10 +46,5 @@ extension APIServices {
     }
 
     /// How many entries a read may have that asked for `wanted`: fewer under load, which is counted as `kind`.
-    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int {
-        let policy = load.policy
-        guard policy.tier != .normal, let most = policy.readsMax, most < wanted else { return wanted }
-        counters.shed(kind)
-        return most
-    }
+    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int { load.readLimit(wanted, kind, counters) }
 }

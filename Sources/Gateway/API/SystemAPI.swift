@@ -78,7 +78,7 @@ struct SystemAPI {
         if context.isDraining { return draining }
         let request = EventStreamRequest(
             lastEventID: call.request.header("last-event-id"), isHead: call.request.method == .head)
-        guard request.isHead || context.takeEventStream() else {
+        guard request.isHead || context.events.takeStream() else {
             return .now(.unavailable("as many streams of events are open as the node takes", retrySeconds: 10))
         }
         return .events(request)

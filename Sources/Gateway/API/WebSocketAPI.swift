@@ -65,7 +65,7 @@ extension WebSocketRefusal {
 
 extension Opening {
     /// Checks the path and query of an upgrade.
-    fileprivate convenience init(_ call: HTTPCall) throws(APIFault) {
+    fileprivate init(_ call: HTTPCall) throws(APIFault) {
         let request = call.request
         let position: Position?
         switch (request.queryValue("since"), request.queryValue("epoch")) {

@@ -6,39 +6,13 @@ import WireProtocol
 /// A connection in rooms, as its chat phase sees it. A test has a fake one.
 ///
 /// Thread: the worker's.
-protocol ChatTransport: Recipient {
-    var core: WorkerCore { get }
-    /// The facts of the connection; nil when it has left everything.
-    var info: ConnectionInfo? { get }
+protocol ChatTransport: RoomTransport {
     /// Bad frames in a row.
     var badFrames: UInt8 { get set }
     var rate: RateLimiter { get set }
 
     /// Counts a refused frame; true when it makes a flood.
     func countRefusal() -> Bool
-    /// The members of the room that a frame means: the one it names, or the URL's; nil when the connection is not in
-    /// it.
-    func target(_ named: Identifier?) -> LocalMembers<Self>?
-    /// Asks to come into a further room; input waits for the answer.
-    func join(_ room: Identifier, from position: Position?)
-    /// Asks to leave a room; input waits for the answer.
-    func leave(_ room: Identifier)
-    /// How many entries a read may have that asked for `wanted`, which is counted as `kind` when it is fewer.
-    func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int
-    /// How long somebody should wait whose request the tier suspends.
-    func suspensionMilliseconds() -> Int
-
-    /// Queues the frame in the core's writer.
-    func sendWritten()
-    func sendError(_ code: ErrorCode, _ message: String, id: String?, room: Identifier?, retryMilliseconds: Int?)
-    /// Sends a close frame and waits a little for the peer's.
-    func close(_ code: CloseCode, _ reason: CloseReason)
-}
-
-extension ChatTransport {
-    func sendError(_ code: ErrorCode, _ message: String, id: String? = nil, room: Identifier? = nil) {
-        sendError(code, message, id: id, room: room, retryMilliseconds: nil)
-    }
 }
 
 /// The chat phase of a connection: each frame of the client is checked, counted against its rate and the present load,
@@ -55,7 +29,7 @@ struct ChatPhase<Transport: ChatTransport> {
     @inline(__always)
     init(on transport: Transport) { self.transport = transport }
 
-    private var core: WorkerCore { transport.core }
+    var core: WorkerCore { transport.core }
 
     /// Takes one message of the client.
     func received(_ text: UnsafeRawBufferPointer) {
@@ -75,13 +49,13 @@ struct ChatPhase<Transport: ChatTransport> {
         case .typing(let isTyping): ask(frame, .typing(info, isTyping: isTyping))
         case .read(let seq): ask(frame, .read(info, upTo: seq))
         case .history(let query):
-            let allowed = HistoryQuery(anchor: query.anchor, limit: transport.readLimit(query.limit, .history))
+            let allowed = HistoryQuery(anchor: query.anchor, limit: readLimit(query.limit, .history))
             ask(frame, .history(info, allowed, requestID: frame.id?.text))
         case .users:
-            let limit = transport.readLimit(RoomOwner.usersPerFrameMax, .users)
+            let limit = readLimit(RoomOwner.usersPerFrameMax, .users)
             ask(frame, .users(info, limit: limit, requestID: frame.id?.text))
-        case .join(let room, let position): transport.join(room, from: position)
-        case .leave(let room): transport.leave(room)
+        case .join(let room, let position): join(room, from: position)
+        case .leave(let room): leave(room)
         case .inboxAck(let position):
             core.send(.acknowledgeInbox(position, info), of: info.user)
         case .ping(let t):
@@ -94,7 +68,7 @@ struct ChatPhase<Transport: ChatTransport> {
         core.counters.refused(.badFrame)
         transport.sendError(fault.code, fault.message, id: fault.id)
         transport.badFrames += 1
-        if transport.badFrames == Self.badFramesMax { transport.close(.policyViolation, CloseReason("bad_frames")) }
+        if transport.badFrames == Self.badFramesMax { transport.close(.badFrames) }
     }
 
     /// Takes a token from the bucket; when there is none, says so, and ends a flood.
@@ -108,15 +82,14 @@ struct ChatPhase<Transport: ChatTransport> {
                 .rateLimited, "more than \(core.load.limits.rate.perSecond) frames per second", id: frame.id?.text,
                 room: frame.room, retryMilliseconds: retryMilliseconds)
             if transport.countRefusal() {
-                let retry = core.context.retryMilliseconds()
-                transport.close(.flooding, CloseReason("flooding", retryMilliseconds: retry))
+                transport.close(.flooding(retryMilliseconds: core.context.retryMilliseconds()))
             }
             return false
         }
     }
 
     private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
-        guard let members = transport.target(frame.room) else { return refuseOutside(frame) }
+        guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
         if let owner = members.owner {
             owner.publish(fields, user: info.user, device: info.device, author: .connection(info))
         } else {
@@ -135,7 +108,7 @@ struct ChatPhase<Transport: ChatTransport> {
 
     /// Asks the home of the room that a frame means.
     private func ask(_ frame: ClientFrame, _ request: RoomRequest) {
-        guard let members = transport.target(frame.room) else { return refuseOutside(frame) }
+        guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
         core.send(.room(members.room, request), to: members.home)
     }
 
@@ -147,6 +120,10 @@ struct ChatPhase<Transport: ChatTransport> {
     }
 
     // MARK: Load
+
+    private func readLimit(_ wanted: Int, _ kind: ShedKind) -> Int {
+        core.load.readLimit(wanted, kind, core.counters)
+    }
 
     /// Whether a frame is taken; if not, its sender is told.
     @inline(__always)
@@ -177,8 +154,7 @@ struct ChatPhase<Transport: ChatTransport> {
 
     private func refuseSuspended(_ frame: ClientFrame, _ kind: ShedKind, _ message: StaticString) {
         core.counters.shed(kind)
-        let retry = transport.suspensionMilliseconds()
-        refuse(frame, .featureSuspended, message, retryMilliseconds: retry)
+        refuse(frame, .featureSuspended, message, retryMilliseconds: core.suspensionMilliseconds())
     }
 
     private func refuseTooLarge(_ frame: ClientFrame) {
@@ -213,7 +189,7 @@ struct ChatPhase<Transport: ChatTransport> {
 }
 
 extension ClientFrame.Body {
-    /// What is shed first under load, and what never: nil.
+    /// Its rank among frames that are shed under load; nil: it is never shed.
     @inline(__always)
     fileprivate var priority: Admission.Priority? {
         switch self {

@@ -1,12 +1,84 @@
-/// The JSON text in a close frame that the server makes.
+import WireProtocol
+
+/// Why the server closes a WebSocket connection, and how.
 struct CloseReason {
+    let code: CloseCode
+    /// The JSON text in the close frame, for programs; empty for a breach of the WebSocket protocol.
     let text: String
+    /// How others see the user go: at once, or when the grace is over.
+    var leavesAtOnce = false
+    /// The time that the peer has to answer our close frame, and to take what was queued before it.
+    var milliseconds = ClosingPhase.milliseconds
+
+    /// The peer broke the WebSocket protocol.
+    init(violation code: CloseCode) {
+        self.code = code
+        text = ""
+    }
 
     /// - Parameters:
     ///   - reason: a word for programs.
     ///   - retryMilliseconds: when to come back; nil where coming back at once, or not at all, is right.
-    init(_ reason: StaticString, retryMilliseconds: Int? = nil) {
+    init(_ code: CloseCode, _ reason: StaticString, retryMilliseconds: Int? = nil) {
+        self.code = code
         let retry = retryMilliseconds.map { ",\"retry_ms\":\($0)" } ?? ""
         text = "{\"reason\":\"\(reason)\"\(retry)}"
+    }
+
+    // MARK: The client's doing
+
+    static var badFrames: CloseReason { CloseReason(.policyViolation, "bad_frames") }
+    static var noSignOfLife: CloseReason { CloseReason(.noSignOfLife, "no_sign_of_life") }
+
+    static func flooding(retryMilliseconds: Int) -> CloseReason {
+        CloseReason(.flooding, "flooding", retryMilliseconds: retryMilliseconds)
+    }
+
+    /// The client does not read.
+    static func tooSlow(retryMilliseconds: Int) -> CloseReason {
+        var reason = CloseReason(.slowReader, "too_slow", retryMilliseconds: retryMilliseconds)
+        reason.milliseconds = ClosingPhase.slowMilliseconds
+        return reason
+    }
+
+    // MARK: The doing of others
+
+    /// The same device has connected again.
+    static var replaced: CloseReason {
+        var reason = CloseReason(.replaced, "replaced")
+        reason.leavesAtOnce = true
+        return reason
+    }
+
+    /// An operator removed the user, or the URL's room.
+    static func removed(_ word: StaticString) -> CloseReason {
+        var reason = CloseReason(.removed, word)
+        reason.leavesAtOnce = true
+        return reason
+    }
+
+    // MARK: No place
+
+    /// The connection is one too many. It gets a close code, because a browser hides an HTTP status.
+    static func refused(_ refusal: ConnectionRefusal, retryMilliseconds: Int) -> CloseReason {
+        switch refusal {
+        case .userLimit: CloseReason(.tooManyConnections, "user_limit")
+        case .addressLimit: CloseReason(.tooManyConnections, "address_limit")
+        case .nodeFull, .openFiles, .draining, .shed:
+            CloseReason(.overCapacity, "node_full", retryMilliseconds: retryMilliseconds)
+        }
+    }
+
+    /// The load lets nobody new in.
+    static func shed(retryMilliseconds: Int) -> CloseReason {
+        CloseReason(.tryAgainLater, "shed", retryMilliseconds: retryMilliseconds)
+    }
+
+    static func roomFull(retryMilliseconds: Int) -> CloseReason {
+        CloseReason(.overCapacity, "room_full", retryMilliseconds: retryMilliseconds)
+    }
+
+    static func drain(retryMilliseconds: Int) -> CloseReason {
+        CloseReason(.serviceRestart, "drain", retryMilliseconds: retryMilliseconds)
     }
 }

@@ -5,13 +5,10 @@ import WireProtocol
 
 // What a client's frames do.
 extension Connection {
-    /// The largest message of the echo endpoint.
-    private static let echoBytesMax = 16 * 1024 * 1024
-
     /// Takes up to one message from the front of `bytes`; returns how many bytes that were.
     func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
         let isEcho = if case .echo = phase { true } else { false }
-        let most = isEcho ? Self.echoBytesMax : core.configuration.messageBytesMax
+        let most = isEcho ? EchoPhase<Connection>.messageBytesMax : core.configuration.messageBytesMax
         let (consumed, event) = decoder.next(
             bytes, role: .server, messageBytesMax: most, isDeflateAgreed: isDeflateAgreed)
         switch event {
@@ -30,7 +27,7 @@ extension Connection {
     /// Takes a whole message.
     private func received(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
         switch phase {
-        case .echo: echo(opcode, payload)
+        case .echo: EchoPhase(on: self).received(opcode, payload)
         case .chat: opcode == .text ? ChatPhase(on: self).received(payload) : fail(.unsupportedData)
         default: break
         }
@@ -51,18 +48,10 @@ extension Connection {
         }
     }
 
-    private func echo(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
-        let frame = FrameEncoder.frame(opcode, payload)
-        send(compressedIfAgreed(FrameSlice(buffer: frame, offset: 0, length: frame.count)))
-    }
-
     /// Pings are always answered; while the peer does not read, what is queued already is answer enough, so that
     /// pings never pile up (RFC 6455 §5.5.3 lets an endpoint answer only the latest).
     private func answerPing(_ payload: UnsafeRawBufferPointer) {
-        switch phase {
-        case .chat, .echo, .opening: break
-        default: return
-        }
+        guard isWebSocketOpen else { return }
         if isBlocked, queuedBytes > core.load.limits.sendQueueBytesMax { return }
         send(core.scratch.frame(.pong, payload))
     }

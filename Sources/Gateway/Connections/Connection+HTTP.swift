@@ -5,14 +5,11 @@ import WireProtocol
 extension Connection: HTTPTransport {
     /// Bytes up to which an answer is copied into memory that others use too.
     private static let sharedBytesMax = 4096
-    /// How long a peer may take to end its side, once we ended ours.
-    private static let endMilliseconds = 2_000
 
     var now: Int { loop.now }
     var isDraining: Bool { core.context.isDraining }
 
     func schedule(at time: Int) { loop.schedule(self, at: time) }
-    func beginWait() { wait = Wait() }
 
     func sendBytes(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { bytes in
@@ -23,14 +20,6 @@ extension Connection: HTTPTransport {
                 send(FrameBuffer(copying: bytes))
             }
         }
-    }
-
-    func endInOrder() {
-        leaveEventStreams()
-        phase = .discarding
-        wait = nil
-        endAfterFlush()
-        schedule(at: now + Self.endMilliseconds)
     }
 
     // MARK: Requests
@@ -49,10 +38,10 @@ extension Connection: HTTPTransport {
 
     func begin(_ upgrade: Upgrade) {
         switchProtocols(upgrade.handshake)
-        if let retry = upgrade.shedRetryMilliseconds {
-            return refuseAsShed(upgrade.opening, retryMilliseconds: retry)
-        }
-        open(upgrade.opening, wantsEcho: upgrade.wantsEcho, address: upgrade.address)
+        flags.set(.wantsEcho, upgrade.wantsEcho)
+        let opening = OpeningPhase(upgrade.opening)
+        phase = .opening(opening)
+        opening.began(from: upgrade.address, shedRetryMilliseconds: upgrade.shedRetryMilliseconds, on: self)
     }
 
     func beginEcho(_ handshake: WebSocketUpgrade) {
@@ -67,7 +56,7 @@ extension Connection: HTTPTransport {
         let accept = core.handshakeDigest.accept(key: handshake.key, suffix: WebSocketHandshake.acceptSuffix)
         let spoken = handshake.protocols.contains("sluice.v1") ? "sluice.v1" : nil
         let deflate = core.configuration.compresses ? DeflateAgreement(offers: handshake.extensions) : nil
-        if let deflate { windowBits = deflate.windowBits }
+        if let deflate { flags.windowBits = deflate.windowBits }
         WebSocketHandshake.acceptResponse(accept: accept, subprotocol: spoken, deflate: deflate, into: &bytes)
         sendBytes(bytes)
     }
@@ -75,15 +64,8 @@ extension Connection: HTTPTransport {
     func begin(_ stream: EventStreamRequest) {
         let events = EventsPhase(stream, context: core.context)
         phase = .events(events)
-        table.eventStreams.append(self)
+        table.eventStreamBegan(on: self)
         events.began(stream, at: loop.unixNow, on: self)
         endWait()
-    }
-
-    /// A stream of events is over; once.
-    func leaveEventStreams() {
-        guard case .events(let events) = phase else { return }
-        table.eventStreams.removeAll { $0 === self }
-        events.ended()
     }
 }

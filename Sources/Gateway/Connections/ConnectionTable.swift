@@ -16,12 +16,12 @@ final class ConnectionTable {
     let delivery: LocalDelivery<Connection>
     /// The heartbeat frame, shared by all.
     let pingFrame = FrameEncoder.frame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
-    /// What counts as a flood.
+    /// The configured rate, by which floods are measured at any tier.
     let floodPolicy: RatePolicy
     /// Connections that listen to the node's events.
-    var eventStreams: [Connection] = []
+    private var eventStreams: [Connection] = []
     private var tierNotices = TierNotices()
-    /// Connections that are to be closed at a time of their own while the node drains, soonest last.
+    /// Connections that the drain will close, each at a time of its own, soonest last.
     private var drainPlan: [(due: Int, key: UInt64)] = []
     private(set) var isDraining = false
 
@@ -56,12 +56,10 @@ final class ConnectionTable {
         return connection
     }
 
-    /// A connection that waits for admission.
-    private func findOpening(_ key: UInt64) -> Connection? {
-        guard let connection = core.loop.socket(key) as? Connection, case .opening = connection.phase else {
-            return nil
-        }
-        return connection
+    /// A connection that waits for admission, and its phase.
+    private func findOpening(_ key: UInt64) -> (Connection, OpeningPhase)? {
+        guard let connection = findAny(key), case .opening(let opening) = connection.phase else { return nil }
+        return (connection, opening)
     }
 
     private func findAny(_ key: UInt64) -> Connection? { core.loop.socket(key) as? Connection }
@@ -73,7 +71,7 @@ final class ConnectionTable {
 
     /// The rooms of each of these connections; of those of other workers, none.
     func membership(of infos: [ConnectionInfo]) -> [[Identifier]] {
-        infos.map { info in info.worker == core.index ? find(info)?.rooms ?? [] : [] }
+        infos.map { info in info.worker == core.index ? find(info)?.memberships.rooms ?? [] : [] }
     }
 
     // MARK: Answers of homes
@@ -82,37 +80,32 @@ final class ConnectionTable {
     func received(_ notice: MemberNotice, for info: ConnectionInfo) {
         guard let connection = find(info) else { return }
         switch notice {
-        case .joined(let room, let frames, let isLive, let reached):
-            connection.joined(room, frames, isLive: isLive, reached: reached)
-        case .described(let frame):
-            connection.deliverAlone(frame)
-            connection.endWait()
-        case .joinRefused(let room): connection.joinRefused(room)
-        case .leftRoom(let room, let reason): connection.leftRoom(room, reason: reason)
-        case .roomDeleted(let room): connection.roomDeleted(room)
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
         case .replay(let replay): connection.deliver(replay)
-        case .inboxReplayed(let replay): connection.inboxReplayed(replay)
-        case .replaced: connection.closeAsReplaced()
-        case .removed: connection.closeAsRemoved("removed")
+        case .replaced: connection.close(.replaced)
+        case .removed: connection.close(.removed("removed"))
+        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed: connection.received(notice)
         }
     }
 
     func received(_ notice: OpeningNotice, for key: UInt64) {
         switch notice {
         case .addressAdmitted(let address):
-            guard let connection = findOpening(key) else {
+            guard let (connection, opening) = findOpening(key) else {
                 return core.send(.address(address, .release), to: core.context.home(of: address))
             }
-            connection.addressAdmitted(address)
+            opening.addressAdmitted(address, on: connection)
         case .attached(let info, let session, let inbox, let replay):
-            guard let connection = findOpening(key) else {
+            guard let (connection, opening) = findOpening(key) else {
                 // It went while it was being admitted.
                 return core.send(UserRequest.detach(info, atOnce: false), of: info.user)
             }
-            connection.attached(info, session, inbox, replay)
-        case .refused(let reason): findAny(key)?.refuse(reason)
-        case .replaced: findAny(key)?.closeAsReplaced()
+            opening.attached(info, session, inbox, replay, on: connection)
+        case .refused(let reason):
+            guard let connection = findAny(key) else { return }
+            core.counters.refused(reason)
+            connection.close(.refused(reason, retryMilliseconds: core.context.retryMilliseconds()))
+        case .replaced: findAny(key)?.close(.replaced)
         case .confirm(let arrival, let time, let session):
             guard findOpening(key) != nil else { return }
             core.send(.attachConfirmed(arrival, at: time, session), of: arrival.user)
@@ -123,7 +116,7 @@ final class ConnectionTable {
 
     /// At the end of a turn.
     func closeSlowReaders() {
-        while let socket = core.slowReaders.popLast() { (socket as? Connection)?.closeAsTooSlow() }
+        while let socket = core.slowReaders.popLast() { (socket as? Connection).map(closeAsTooSlow) }
     }
 
     /// Closes connections with unsent bytes, the largest backlog first, until no more than `bytesMax` are left here.
@@ -139,8 +132,17 @@ final class ConnectionTable {
         for backlog in backlogs where bytes > bytesMax {
             core.counters.shed(.backlogs)
             bytes -= backlog.bytes
-            backlog.connection.closeAsTooSlow()
+            closeAsTooSlow(backlog.connection)
         }
+    }
+
+    /// A reader that lets its queue grow over the limit: what is queued is dropped, so that the close comes next.
+    private func closeAsTooSlow(_ connection: Connection) {
+        guard connection.isChatting else { return }
+        core.counters.slowReadersClosed.add(1)
+        connection.leaveEverything(atOnce: false)
+        connection.dropQueuedFrames()
+        connection.close(.tooSlow(retryMilliseconds: core.context.retryMilliseconds()))
     }
 
     /// Tells every client when it will be closed, and closes them one after the other within `duration` milliseconds.
@@ -148,7 +150,7 @@ final class ConnectionTable {
         isDraining = true
         for case let connection as Connection in core.loop.sockets.all {
             guard connection.isChatting else {
-                connection.closeForDrain()
+                closeForDrain(connection)
                 continue
             }
             let deadline = duration > 0 ? Int.random(in: 0...duration, using: &core.random) : 0
@@ -163,9 +165,18 @@ final class ConnectionTable {
     func continueDraining() -> Bool {
         while let next = drainPlan.last, next.due <= core.loop.now {
             drainPlan.removeLast()
-            findAny(next.key)?.closeForDrain()
+            findAny(next.key).map(closeForDrain)
         }
         return drainPlan.isEmpty && !core.loop.sockets.all.contains { $0 is Connection }
+    }
+
+    private func closeForDrain(_ connection: Connection) {
+        switch connection.phase {
+        case .http(let http): http.drainBegan(on: connection)
+        case .events(let events): events.drainBegan(on: connection)
+        case .opening, .chat, .echo, .closing, .ended:
+            connection.close(.drain(retryMilliseconds: core.context.retryMilliseconds()))
+        }
     }
 
     // MARK: The tier
@@ -184,10 +195,16 @@ final class ConnectionTable {
         }
     }
 
-    /// How long somebody should wait whose request the tier suspends: no tier is left sooner.
-    func suspensionMilliseconds() -> Int { Int.random(in: 5_000...15_000, using: &core.random) }
-
     // MARK: Events
+
+    func eventStreamBegan(on connection: Connection) { eventStreams.append(connection) }
+
+    /// The connection leaves its phase; it need not be a stream of events.
+    func eventStreamEnded(on connection: Connection) {
+        guard case .events(let events) = connection.phase else { return }
+        eventStreams.removeAll { $0 === connection }
+        events.ended()
+    }
 
     /// Sends an event to the streams of this worker.
     func publish(_ entry: EventHistory.Entry) {
@@ -202,30 +219,5 @@ final class ConnectionTable {
     func answer(_ response: HTTPResponse, to responder: Responder) {
         guard let connection = findAny(responder.socketKey), case .http(let http) = connection.phase else { return }
         http.answered(response, to: responder.request, on: connection)
-    }
-}
-
-extension Connection {
-    /// Tells the client of the present tier.
-    func announceTier(previous: Tier) {
-        let (load, configuration) = (core.load, core.configuration)
-        core.writer.tier(
-            load.policy.tier.name, previous: previous.name, reason: load.reason,
-            suspended: load.policy.suspended(
-                hasStore: configuration.redis != nil, isCompressing: configuration.compresses),
-            messagesPerSecond: load.limits.rate.perSecond, messageBytesMax: load.limits.messageBytesMax)
-        sendWritten()
-    }
-
-    /// Sends a replay to a connection that is in already.
-    func deliver(_ replay: [ReplayedFrame]) {
-        for part in replay {
-            switch part {
-            case .frame(let frame): deliverAlone(frame)
-            case .ack(let ack, let message):
-                deliverAlone(ack)
-                if wantsEcho { deliverAlone(message) }
-            }
-        }
     }
 }

@@ -47,7 +47,7 @@ final class EventsPhase {
 
     private func beginning(_ request: EventStreamRequest, at unixNow: Int) -> [UInt8] {
         // What is true while the history is held has been told up to its newest event, or will be told after it.
-        let (bytes, newest) = context.events.withLock { history in
+        let (bytes, newest) = context.events.history.withLock { history in
             let missed = history.missed(since: request.lastEventID).flatMap(\.bytes)
             let present = context.presentEvents.flatMap { history.present($0, at: unixNow) }
             return (missed + present, history.newest)
@@ -78,6 +78,6 @@ final class EventsPhase {
     func ended() {
         guard isCounted else { return }
         isCounted = false
-        context.giveBackEventStream()
+        context.events.giveBackStream()
     }
 }

@@ -53,8 +53,15 @@ struct LoadControl {
         answers = ResponseCache()
     }
 
-    /// What the inner controller does, when that is to be logged: that it begins to shed, and that it ends, but not
-    /// more often than every ten seconds.
+    /// How many entries a read may have that asked for `wanted`: fewer under load, which is counted as `kind`.
+    func readLimit(_ wanted: Int, _ kind: ShedKind, _ counters: WorkerCounters) -> Int {
+        guard policy.tier != .normal, let most = policy.readsMax, most < wanted else { return wanted }
+        counters.shed(kind)
+        return most
+    }
+
+    /// A step of the inner controller for the log: that it begins to shed (true), and that it ends, but not more often
+    /// than every ten seconds.
     mutating func stepToLog(at now: Int) -> Bool? {
         let isShedding = controller.admission.isShedding
         guard isShedding != loggedShedding, now - loggedAt >= 10_000 else { return nil }

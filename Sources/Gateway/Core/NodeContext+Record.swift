@@ -7,7 +7,7 @@ extension NodeContext {
     func record(at time: Int) -> NodeRecord {
         NodeRecord(
             node: nodeID, boot: boot, address: address, state: isDraining ? .draining : .up, startedAt: startedAt,
-            connections: connectionCount.load(ordering: .relaxed), tier: "\(governor.current.tierInEffect.name)",
+            connections: connections.count, tier: "\(governor.current.tierInEffect.name)",
             lastSeenAt: time)
     }
 

@@ -24,9 +24,6 @@ package final class NodeContext: MailSender, Sendable {
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()
-    /// The cap on connections that the open-file limit leaves.
-    package let connectionsMax: Int
-    package let openFilesMax: Int
     package let access: AccessPolicy
     package let site: Site
     package let cpu = ProcessorMeter()
@@ -34,12 +31,8 @@ package final class NodeContext: MailSender, Sendable {
     package let governor: Guarded<GovernorReport>
     /// The alerts that are on, as the control loop last found.
     package let alerts = Guarded<[Alert.Active]>([])
-    /// The last events, for those who listen to them.
-    let events: Guarded<EventHistory>
-    /// How many do.
-    let eventStreams = Atomic<Int>(0)
-    /// Connections that count against `connectionsMax`.
-    package let connectionCount = Atomic<Int>(0)
+    let events: EventFeed
+    package let connections: ConnectionCap
     private let draining = Atomic<Bool>(false)
 
     package init(
@@ -50,14 +43,13 @@ package final class NodeContext: MailSender, Sendable {
         self.nodeID = nodeID
         address = Self.address(configuration, port: port)
         self.logger = logger
-        self.connectionsMax = connectionsMax
-        self.openFilesMax = openFilesMax
+        connections = ConnectionCap(most: connectionsMax, openFilesMax: openFilesMax)
         self.startedAt = startedAt
         var report = GovernorReport(since: startedAt)
         report.isDryRun = configuration.governor.isDryRun
         governor = Guarded(report)
         boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
-        events = Guarded(EventHistory(node: nodeID, boot: boot))
+        events = EventFeed(EventHistory(node: nodeID, boot: boot))
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
@@ -82,7 +74,7 @@ package final class NodeContext: MailSender, Sendable {
     /// When a client that lost its connection should come back: spread so that all of them arrive at a rate of some
     /// thousand per second.
     package var reconnectWindow: ClosedRange<Int> {
-        100...(1000 + connectionCount.load(ordering: .relaxed) / 4)
+        100...(1000 + connections.count / 4)
     }
 
     /// Sends a message from a thread that is no worker's.

@@ -78,6 +78,9 @@ package final class WorkerCore: MailSender {
             connectedAt: unixTime, userNumber: makeNumber(), windowBits: arrival.windowBits)
     }
 
+    /// How long somebody should wait whose request the tier suspends: no tier is left sooner.
+    func suspensionMilliseconds() -> Int { Int.random(in: 5_000...15_000, using: &random) }
+
     // MARK: Mail
 
     /// Hands a message to a worker: to this one by a call before `send` returns, to another one at the end of the turn,

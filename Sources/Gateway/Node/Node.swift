@@ -130,7 +130,7 @@ package final class Node {
             "serving",
             metadata: [
                 "node": "\(context.nodeID)", "host": "\(configuration.host)", "port": "\(port)",
-                "workers": "\(configuration.workers)", "connections_max": "\(context.connectionsMax)",
+                "workers": "\(configuration.workers)", "connections_max": "\(context.connections.most)",
             ])
         loop.run()
         signals = nil
@@ -155,7 +155,7 @@ package final class Node {
             "draining: no new connections, those that are here are closed one after the other",
             metadata: [
                 "signal": "\(signal)", "milliseconds": "\(duration)",
-                "connections": "\(context.connectionCount.load(ordering: .relaxed))",
+                "connections": "\(context.connections.count)",
             ])
         drainEnd = loop.now + duration + Self.lingerMilliseconds
         context.beginDraining()

@@ -56,8 +56,8 @@ final class NodeWatch {
         func sum(_ counter: (WorkerCounters) -> Int) -> Int { context.counters.reduce(0) { $0 + counter($1) } }
         let redis = StoreReport(context: context)
         var reading = AlertReading()
-        reading.connections = context.connectionCount.load(ordering: .relaxed)
-        reading.connectionsMax = context.connectionsMax
+        reading.connections = context.connections.count
+        reading.connectionsMax = context.connections.most
         reading.messages = sum { $0.messagesIn.value }
         reading.refused = MessageRefusal.allCases.reduce(0) { total, reason in total + sum { $0.count(reason) } }
         reading.slowReadersClosed = sum { $0.slowReadersClosed.value }

@@ -48,9 +48,9 @@ struct MetricsReport {
         case .alertActive:
             let active = Set(context.alerts.current.map(\.alert))
             for alert in Alert.allCases { text.sample("\(alert.name)", value: active.contains(alert) ? 1 : 0) }
-        case .eventStreams: text.sample(value: context.eventStreams.load(ordering: .relaxed))
+        case .eventStreams: text.sample(value: context.events.streamCount.load(ordering: .relaxed))
         case .connections: text.sample(value: sum { $0.connections.value })
-        case .connectionsMax: text.sample(value: context.connectionsMax)
+        case .connectionsMax: text.sample(value: context.connections.most)
         case .connectionsAccepted: text.sample(value: sum { $0.accepted.value })
         case .connectionsRefused:
             for reason in ConnectionRefusal.allCases { text.sample("\(reason.name)", value: sum { $0.count(reason) }) }
@@ -97,7 +97,7 @@ struct MetricsReport {
             }
         case .processOpenFiles:
             if let count = ProcessFiles.openFiles(root: context.configuration.procRoot) { text.sample(value: count) }
-        case .processOpenFilesMax: text.sample(value: context.openFilesMax)
+        case .processOpenFilesMax: text.sample(value: context.connections.openFilesMax)
         case .processStart: text.sample(value: Double(context.startedAt) / 1000)
         }
     }

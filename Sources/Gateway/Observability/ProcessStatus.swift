@@ -13,7 +13,7 @@ struct ProcessStatus {
     static func read(root: String, _ context: NodeContext) -> ProcessStatus {
         ProcessStatus(
             residentBytes: ProcessFiles.residentBytes(root: root), cpuPercent: context.cpu.percent(),
-            openFiles: ProcessFiles.openFiles(root: root), openFilesMax: context.openFilesMax)
+            openFiles: ProcessFiles.openFiles(root: root), openFilesMax: context.connections.openFilesMax)
     }
 
     func write(to writer: inout JSONWriter) {

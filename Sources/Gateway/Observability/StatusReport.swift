@@ -66,7 +66,7 @@ struct StatusReport {
         writer.name("connections")
         writer.beginObject()
         writer.member("current", sum { $0.connections.value })
-        writer.member("max", context.connectionsMax)
+        writer.member("max", context.connections.most)
         writer.member("accepted_total", sum { $0.accepted.value })
         writer.name("refused_total")
         writer.beginObject()

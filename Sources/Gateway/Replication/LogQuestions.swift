@@ -37,8 +37,8 @@ struct LogQuestions {
 
     /// Asks whether the history that the ticket names was deleted.
     func deletion(_ ticket: ReplicaLog.Ticket, _ answered: @escaping (Bool?) -> Void) {
-        store.perform(RoomDeletion.question(keys)) { result in
-            answered((try? result.get()).map { RoomDeletion.names(ticket.at.epoch, in: $0) })
+        store.perform(DeletedHistories.question(keys)) { result in
+            answered((try? result.get()).map { DeletedHistories.names(ticket.at.epoch, in: $0) })
         }
     }
 

@@ -72,7 +72,8 @@ package final class DemoRun {
             if let obstacle = scene.obstacle(plan) {
                 screen.skipped("it \(obstacle)")
                 reports.append(
-                    SceneReport(title: scene.title, outcome: .skipped(obstacle), tally: Tally(), milliseconds: 0))
+                    SceneReport(
+                        title: scene.title, outcome: .skipped(obstacle), tally: DeliveryCounts(), milliseconds: 0))
             } else {
                 show(scene)
             }
@@ -81,7 +82,7 @@ package final class DemoRun {
 
     private func show(_ scene: any Scene) {
         let begun = Clock.monotonicMilliseconds()
-        let cast = Cast(room: "demo-\(plan.runName)-\(reports.count + 1)", stage: stage, cluster: cluster)
+        let cast = Cast(room: "demo-\(plan.tag)-\(reports.count + 1)", stage: stage, cluster: cluster)
         rooms.append(cast.room)
         var outcome = SceneReport.Outcome.passed
         do {

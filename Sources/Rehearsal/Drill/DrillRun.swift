@@ -22,7 +22,7 @@ package final class DrillRun {
     private let site: DrillSite
     private let settleSeconds: Int
     private let file: String?
-    private let watch: NodeWatch
+    private let watch: StatusPoller
     private let screen = Screen(variables: ProcessEnvironment.variables)
     private var record: DrillRecord?
     private var beganAt = 0
@@ -50,7 +50,7 @@ package final class DrillRun {
         strain = kind.strain(at: site)
         self.settleSeconds = settleSeconds
         self.file = file
-        watch = NodeWatch(site)
+        watch = StatusPoller(site)
     }
 
     /// Runs all of it; the exit status.
@@ -197,7 +197,7 @@ package final class DrillRun {
 
     private func checkNode() throws {
         if watch.isSilent {
-            throw DrillUnreachable("the node has not answered for \(NodeWatch.silenceMilliseconds / 1000) s")
+            throw DrillUnreachable("the node has not answered for \(StatusPoller.silenceMilliseconds / 1000) s")
         }
     }
 

@@ -1,6 +1,6 @@
 import Foundations
 
-/// What a shared inbox keeps of a direct message: the end of its frame, and for which devices it is.
+/// A direct message as a shared inbox keeps it: the end of its frame, and for which devices it is.
 ///
 /// Behind the frame's last byte come a zero byte, the sending device, a zero byte, and the type that the receiver's
 /// devices must have; both are empty when there is none. Frames and devices contain no zero byte.

@@ -1,6 +1,6 @@
 import Foundations
 
-// The frames that tell of the node's load, and that are sent instead of others under it.
+// The frames that show the node's load, and that are sent instead of others under it.
 extension JSONWriter {
     /// The node gives up more, or less, from now on.
     /// - Parameters:
@@ -23,7 +23,7 @@ extension JSONWriter {
         endObject()
     }
 
-    /// How many users are in a room: instead of telling each change.
+    /// How many users are in a room. It is sent instead of each change.
     package mutating func presenceCount(room: Identifier, users: Int) {
         begin("presence")
         member("room", room)

@@ -1,5 +1,5 @@
-/// What follows a message's place in its frame: `,"id":…,"user":…` to the end, or `,"id":…,"from":…,"to":…` of a direct
-/// message, behind which stands for whom it is (`DirectBody`).
+/// A frame from behind the message's place to the end: `,"id":…,"user":…`. Of a direct message it is
+/// `,"id":…,"from":…,"to":…`, behind which stands for whom it is (`DirectBody`).
 package enum MessageBody {
     /// How many bytes of a body say which message it is: the id and the user, as they are written; of a direct message
     /// also the receiver. Nil when it does not begin with them.

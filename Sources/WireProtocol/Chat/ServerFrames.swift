@@ -2,7 +2,7 @@ import Foundations
 
 // The frames of the protocol's section "Server → client". Each method writes one whole frame.
 
-/// What `message`, `direct` and their acks share.
+/// Fields that `message`, `direct` and their acks share.
 package struct MessageHead {
     /// The inside of a JSON string, escaped.
     package let id: UnsafeRawBufferPointer
@@ -20,7 +20,7 @@ package struct MessageHead {
     }
 }
 
-/// What stands before the seq in the messages of one room's history and in their acks, written once for all of them.
+/// The frame up to the seq, of the messages of one room's history and of their acks. Written once for all of them.
 package struct HistoryHead: Sendable {
     fileprivate let bytes: [UInt8]
 
@@ -96,7 +96,7 @@ extension JSONWriter {
         body(head, fields)
     }
 
-    /// What follows a message's place: its fields from the id on, to the end of the frame.
+    /// The fields behind a message's place: from the id to the end of the frame.
     @inline(__always)
     private mutating func body(_ head: MessageHead, _ fields: MessageFields) {
         fragment(#","id":"#)
@@ -141,7 +141,7 @@ extension JSONWriter {
         body(to: receiver, head, fields)
     }
 
-    /// What follows a direct message's place.
+    /// The fields behind a direct message's place.
     private mutating func body(to receiver: Identifier, _ head: MessageHead, _ fields: MessageFields) {
         fragment(#","id":"#)
         rawString(head.id)

@@ -5,14 +5,14 @@ package struct HTTPAnswerReader: Sendable {
         /// The head is here. `isWhole`: and all of the body; else that goes on, as far as can be said up to the end of
         /// the connection.
         case head(HTTPResponseHead, isWhole: Bool)
-        /// The body, whose head was told before, has ended.
+        /// The body has ended. Its head came before, as `head`.
         case ended
         /// The server does not speak HTTP/1 as it should.
         case failed(HTTPFailure)
     }
 
     private var head = HTTPResponseHeadParser()
-    /// What is still to come of the body; nil before the head, and where only the connection's end says it.
+    /// Bytes of the body that are missing; nil before the head, and where only the connection's end ends the body.
     private var bodyLeft: Int?
     private var hasHead = false
 

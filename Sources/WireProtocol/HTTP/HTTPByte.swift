@@ -78,7 +78,7 @@ enum HTTPByte {
         return end
     }
 
-    /// True when `bytes[start..<end]` equals `lowercased`, which has no upper-case letters, but for ASCII case.
+    /// True when `bytes[start..<end]` equals `lowercased`, which must be in lower case, but for ASCII case.
     @inline(__always)
     static func equalsIgnoringCase(
         _ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int, _ lowercased: StaticString

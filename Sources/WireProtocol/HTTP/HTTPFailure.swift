@@ -4,7 +4,7 @@ package struct HTTPFailure: Error, Equatable, Sendable {
     package let status: Int
     /// The contract's error code nearest to the status ("bad_request", "too_large", "method_not_allowed", …).
     package let code: String
-    /// What was wrong and what is allowed, for the client's author. Holds no bytes of the request.
+    /// Says to the client's author what was wrong and what is allowed. Holds no bytes of the request.
     package let message: String
     /// True when the connection must end after the answer: where the next request would begin is unknown.
     package let closes: Bool

@@ -32,7 +32,7 @@ struct HTTPFields: Sendable {
         String(decoding: bytes[slice.lower..<slice.upper], as: UTF8.self)
     }
 
-    /// How many lines have this name; `lowercasedName` has no upper-case letters.
+    /// How many lines have this name; `lowercasedName` must be in lower case.
     func count(of lowercasedName: StaticString) -> Int {
         lines.reduce(0) { $0 + (isNamed($1, lowercasedName) ? 1 : 0) }
     }

@@ -1,4 +1,4 @@
-/// What the field lines say about the message: how long its body is, and what becomes of the connection.
+/// The body's length and the connection's fate, as the field lines of a message have them.
 struct HTTPFraming: Sendable {
     enum Body: Equatable, Sendable {
         case length(Int)

@@ -1,4 +1,4 @@
-/// What a peer may make an HTTP parser hold. Everything is in bytes but `headerCountMax`.
+/// Bounds of the memory that a peer may make an HTTP parser hold. In bytes, but for `headerCountMax`.
 package struct HTTPLimits: Equatable, Sendable {
     /// A whole head: start line, field lines and the empty line after them. Also bounds a trailer section and, over one
     /// body, the chunk extensions. Beyond: 431 (extensions: 400).

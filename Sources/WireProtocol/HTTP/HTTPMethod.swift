@@ -1,4 +1,4 @@
-/// A request method (RFC 9110 §9). Methods are case-sensitive; the parser refuses tokens with lower-case letters.
+/// A request method (RFC 9110 §9). Methods are case-sensitive; the parser refuses tokens that are not in upper case.
 package enum HTTPMethod: Hashable, Sendable {
     case get, head, post, put, delete, options, patch, trace, connect
     /// A well-formed token that none of the cases names; routes answer it with 501 or 405.

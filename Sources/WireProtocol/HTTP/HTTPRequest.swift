@@ -46,7 +46,7 @@ package struct HTTPRequest: Sendable {
     }
 
     /// The header's value without blanks around it; several of one name are joined by ", ". Bytes that are not UTF-8
-    /// are replaced. `lowercasedName` must have no upper-case letters.
+    /// are replaced. `lowercasedName` must be in lower case.
     package func header(_ lowercasedName: StaticString) -> String? {
         fields.joined(lowercasedName)
     }
@@ -57,7 +57,7 @@ package struct HTTPRequest: Sendable {
     }
 
     /// Whether the comma-separated list, over all lines of that name, has the token; ASCII case is ignored; `token`
-    /// must have no upper-case letters either.
+    /// must be in lower case, too.
     package func headerHasToken(_ lowercasedName: StaticString, _ token: StaticString) -> Bool {
         fields.hasToken(lowercasedName, token)
     }

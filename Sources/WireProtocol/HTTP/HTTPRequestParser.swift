@@ -72,7 +72,7 @@ package struct HTTPRequestParser: Sendable {
         return consumeBody(bytes, position)
     }
 
-    /// The event that the head alone gives, or nil when the body is to be read.
+    /// The event that the head alone gives, or nil when the body must be read.
     private mutating func headCompleted(hasMore: Bool) throws(HTTPFailure) -> Event? {
         guard let line = head.requestLine else { preconditionFailure("a complete head has a request line") }
         let fields = head.take()

@@ -6,7 +6,7 @@ package struct HTTPResponseHead: Sendable {
     package let minorVersion: Int
     let fields: HTTPFields
 
-    /// The header's value; several of one name are joined by ", ". `lowercasedName` must have no upper-case letters.
+    /// The header's value; several of one name are joined by ", ". `lowercasedName` must be in lower case.
     package func header(_ lowercasedName: StaticString) -> String? {
         fields.joined(lowercasedName)
     }

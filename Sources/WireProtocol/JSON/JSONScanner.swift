@@ -8,7 +8,7 @@ package enum JSONFault: Error, Equatable, Sendable {
     case loneSurrogate
 }
 
-/// What kind of value a slice holds.
+/// The kinds of values.
 package enum JSONKind: UInt8, Sendable {
     case string, number, object, array, `true`, `false`, null
 }
@@ -33,7 +33,7 @@ package struct JSONScanner {
     let base: UnsafeRawPointer
     let count: Int
     var index = 0
-    /// A lone surrogate was seen; told at the end, because bytes that are no JSON at all matter more.
+    /// A lone surrogate was seen; reported at the end, because bytes that are no JSON at all matter more.
     private(set) var sawLoneSurrogate = false
 
     package init(_ bytes: UnsafeRawBufferPointer) {

@@ -1,6 +1,7 @@
 /// Escaping and unescaping of JSON strings (RFC 8259 §7).
 package enum JSONText {
-    /// What a scanned string means, or nil when it holds a lone surrogate. `raw` must have been scanned as a string.
+    /// A scanned string without its escapes; nil when it holds a lone surrogate.
+    /// - Parameter raw: must have been scanned as a string.
     package static func unescape(_ raw: UnsafeRawBufferPointer) -> [UInt8]? {
         var out: [UInt8] = []
         out.reserveCapacity(raw.count)

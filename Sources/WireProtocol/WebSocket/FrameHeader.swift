@@ -1,4 +1,4 @@
-/// What a frame is (RFC 6455 §5.2).
+/// The kinds of frames (RFC 6455 §5.2).
 package enum Opcode: UInt8, Sendable {
     case continuation = 0x0
     case text = 0x1
@@ -43,7 +43,7 @@ struct FrameHeader {
         case violation(StaticString)
     }
 
-    /// Reads a head from the front of `bytes`, telling a violation as soon as the bytes show it.
+    /// Reads a head from the front of `bytes`, reporting a violation as soon as the bytes show it.
     /// - Parameter isDeflateAgreed: permessage-deflate was negotiated, which gives RSV1 its meaning.
     static func parse(_ bytes: UnsafeRawBufferPointer, role: WebSocketRole, isDeflateAgreed: Bool) -> Parse {
         guard bytes.count >= 1 else { return .incomplete }

@@ -1,4 +1,4 @@
-/// What is kept of a message that has not arrived whole: a split head, a frame whose payload is still coming, or the
+/// The parts of a message that has not arrived whole: a split head, a frame whose payload is still coming, or the
 /// fragments so far. Control frames between the fragments are handed out as they come (RFC 6455 §5.4).
 ///
 /// Bounds: a head of 14 bytes, a control payload of 125, a message of `messageBytesMax`.

@@ -1,4 +1,4 @@
-/// What the decoder found. Slices are valid until the next call.
+/// An event of the decoder. Slices are valid until the next call.
 package enum WebSocketEvent {
     /// All bytes are taken; more are needed.
     case incomplete
@@ -12,11 +12,11 @@ package enum WebSocketEvent {
     case pong(UnsafeRawBufferPointer)
     /// The peer's close frame, checked: its code, nil when it had none, and its reason.
     case close(CloseCode?, reason: UnsafeRawBufferPointer)
-    /// The peer broke the protocol: close with this code. Nothing that follows is to be decoded.
+    /// The peer broke the protocol: close with this code. Nothing that follows must be decoded.
     case violation(CloseCode, StaticString)
 }
 
-/// What the decoder holds frames to.
+/// The rules that the decoder applies to frames.
 struct DecodingRules {
     let role: WebSocketRole
     let messageBytesMax: Int

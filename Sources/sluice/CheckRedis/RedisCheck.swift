@@ -25,7 +25,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
         let step: Step
         let outcome: Outcome
 
-        /// One line: step, outcome, what there is to say.
+        /// One line: step, outcome and details.
         var description: String {
             let (word, text) =
                 switch outcome {
@@ -40,7 +40,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
             text + String(repeating: " ", count: max(1, 9 - text.utf8.count))
         }
 
-        /// What a server says may hold anything; at a terminal it must not act.
+        /// A server may say anything. Without control characters, so that a terminal only shows it.
         private static func printable(_ text: String) -> String {
             String(String.UnicodeScalarView(text.unicodeScalars.filter { $0.properties.generalCategory != .control }))
         }
@@ -219,7 +219,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
 
     private func words(_ text: String...) -> [[UInt8]] { text.map { Array($0.utf8) } }
 
-    /// Fails the step on an error and on a reply that is not `right`. A connection's end is told by itself.
+    /// Fails the step on an error and on a reply that is not `right`. A connection's end is reported by `lost`.
     private func expect(_ right: @escaping (RedisReply) -> Bool) -> RedisCompletion {
         .closure { [unowned self] outcome in
             guard case .reply(let reply) = outcome, !isOver else { return }

@@ -3,7 +3,7 @@ import NetworkIO
 import RedisLink
 import Rehearsal
 
-/// What all drills take.
+/// The options that all drills take.
 struct DrillOptions: ParsableArguments {
     /// How long the drill, and the wait after it, may take at most.
     private static let seconds = 1...600

@@ -7,7 +7,7 @@ import RedisLink
 ///
 /// Runs a loop of its own on the caller's thread, which has to be the main thread: the command dies with it.
 final class LockedCommand: EventLoopDelegate, LockClientDelegate {
-    /// What is to be done.
+    /// The command, and the lock that it needs.
     struct Job {
         let lock: Identifier
         /// In milliseconds, within `LockLimits.ttlMilliseconds`.
@@ -25,7 +25,7 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         }
     }
 
-    /// What came of it.
+    /// How it ended.
     enum Outcome {
         /// The command's exit status, or 128 + the signal that ended it.
         case ended(status: Int32)
@@ -39,11 +39,11 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         case lost
     }
 
-    /// What the person at the terminal may want to know meanwhile.
+    /// Events on the way that the person at the terminal may want to know.
     enum Note {
         /// It takes longer than a moment.
         case waiting
-        /// The command was told to end: the lock is lost, or about to be, as no renewal succeeds (nil).
+        /// The command must end: the lock is lost, or about to be, as no renewal succeeds (nil).
         case losing(LockLoss?)
     }
 
@@ -56,7 +56,7 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
 
     /// The variable in which the command finds its fencing token.
     static let tokenVariable = "SLUICE_LOCK_TOKEN"
-    /// After so long the person at the terminal is told what it is that is waited for.
+    /// After so long the person at the terminal hears that the lock is waited for.
     private static let noteMilliseconds = 2_000
     /// How long Redis has for confirming that the lock was given back; without that it ends by its ttl.
     private static let settleMilliseconds = 1_000
@@ -195,7 +195,7 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         switch (signal, phase) {
         case (ProcessSignal.childChanged, _): childChanged()
         case (ProcessSignal.resume, .running(_, let command, _)):
-            // The time that has passed may have cost the lock: then the command is told before it goes on.
+            // The time that has passed may have cost the lock: then the command must hear so before it goes on.
             loopTicked()
             command.resume()
         case (ProcessSignal.resume, _), (_, .over): break
@@ -204,7 +204,7 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         }
     }
 
-    /// What whoever started this process ignores is left to be ignored, by the command too.
+    /// Signals that this process was started to ignore stay ignored, by the command too.
     private func watch(_ signals: [Int32]) throws(SystemError) -> SignalWatcher {
         try SignalWatcher(signals.filter { !ProcessSignal.isIgnored($0) }, loop: loop) { [unowned self] in
             received($0)

@@ -71,7 +71,7 @@ struct RunUnderLock: ParsableCommand {
             lock: Identifier(unchecked: name), ttl: milliseconds(ttl), wait: wait.map(milliseconds), words: command)
         let outcome: LockedCommand.Outcome
         do throws(SystemError) {
-            outcome = try LockedCommand(job, redis: redis, note: tell).run()
+            outcome = try LockedCommand(job, redis: redis, note: show).run()
         } catch {
             Output.errorLine("sluice: can't start: \(error)")
             throw ExitCode(Status.unavailable)
@@ -85,7 +85,7 @@ struct RunUnderLock: ParsableCommand {
 
     private var quarantineSeconds: Int { LockLimits.ttlMilliseconds.upperBound / 1000 }
 
-    private func tell(_ note: LockedCommand.Note) {
+    private func show(_ note: LockedCommand.Note) {
         switch note {
         case .waiting:
             Output.errorLine(
@@ -102,7 +102,7 @@ struct RunUnderLock: ParsableCommand {
         }
     }
 
-    /// The exit status, of which the person at the terminal is told the reason.
+    /// The exit status. Writes its reason to standard error.
     private func status(of outcome: LockedCommand.Outcome, _ url: RedisURL) -> Int32 {
         switch outcome {
         case .ended(let status): return status

@@ -43,7 +43,7 @@ struct RoomScriptTests {
         let deletion = RoomDeletion.operation(keys, boot: "b", newEpoch: "e2", kept: 60_000)
         #expect(run(store, deletion) == .bytes(Array("e1".utf8)))
         #expect(run(store, deletion) == .null && RoomInfo(run(store, RoomInfo.operation(keys))) == nil)
-        #expect(RoomDeletion.names("e1", in: run(store, RoomDeletion.question(keys))))
+        #expect(DeletedHistories.names("e1", in: run(store, DeletedHistories.question(keys))))
         #expect(notices == [.init(.settings, boot: "b"), .init(.deleted, boot: "b", ["e1"])])
         let late = LogCommit.Terms(
             epoch: "e1", newestSeq: 1, newEpoch: "e3", dedupeMilliseconds: 1, entriesMax: 1, keptMilliseconds: 60_000)

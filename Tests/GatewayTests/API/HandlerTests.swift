@@ -209,17 +209,17 @@ struct SystemAPITests {
     @Test("A node takes as many streams of events as its limit; heads are not counted")
     func streams() throws {
         let services = try FakeServices()
-        services.context.eventStreams.store(NodeContext.eventStreamsMax - 1, ordering: .relaxed)
+        services.context.events.streamCount.store(EventFeed.streamsMax - 1, ordering: .relaxed)
         guard case .events(let head) = try services.route("HEAD", "/api/system/events") else {
             return #expect(Bool(false), "no stream")
         }
-        #expect(head.isHead && services.context.eventStreams.load(ordering: .relaxed) == 255)
+        #expect(head.isHead && services.context.events.streamCount.load(ordering: .relaxed) == 255)
         guard case .events(let stream) = try services.route("GET", "/api/system/events", "Last-Event-ID: b-1") else {
             return #expect(Bool(false), "no stream")
         }
         #expect(!stream.isHead && stream.lastEventID == "b-1")
         #expect(try services.answer("GET", "/api/system/events").status == 503)
-        #expect(services.context.eventStreams.load(ordering: .relaxed) == 256)
+        #expect(services.context.events.streamCount.load(ordering: .relaxed) == 256)
     }
 
     @Test("Pages are there; a file that is not gets 404, and a room that can't be gets no page")

@@ -56,7 +56,8 @@ struct NodeLocksTests {
         let second = try #require(try acquire("a")?.get())
         locks.keeper.release(first)
         locks.keeper.release(second)
-        let told = context.events.withLock { $0.missed(since: "") }.map { String(decoding: $0.bytes, as: UTF8.self) }
+        let missed = context.events.history.withLock { $0.missed(since: "") }
+        let told = missed.map { String(decoding: $0.bytes, as: UTF8.self) }
         #expect(told.count == 2)
         let fields = ["acquired", "released"].map { #""name":"a","event":"\#($0)","token":\#(first.token)}"# }
         #expect(zip(told, fields).allSatisfy { $0.contains("event: lock") && $0.contains($1) }, "\(told)")

@@ -11,13 +11,16 @@ struct EventsPhaseTests {
 
     init() throws { context = try FakeNode.context() }
 
-    private var streams: Int { context.eventStreams.load(ordering: .relaxed) }
+    private var streams: Int { context.events.streamCount.load(ordering: .relaxed) }
 
     /// A stream that was let in, and what it was sent.
     private func begin(lastEventID: String? = nil, isHead: Bool = false) -> (EventsPhase, String) {
         let request = EventStreamRequest(
             lastEventID: lastEventID, isHead: isHead, crossOriginHeaders: [("Vary", "Origin")])
-        if !isHead { #expect(context.takeEventStream()) }
+        if !isHead {
+            let isTaken = context.events.takeStream()
+            #expect(isTaken)
+        }
         let events = EventsPhase(request, context: context)
         events.began(request, at: 7, on: transport)
         return (events, transport.takeSent())

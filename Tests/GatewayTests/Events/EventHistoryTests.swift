@@ -72,11 +72,11 @@ struct EventHistoryTests {
         let context = try Self.context()
         context.publish(.mode(from: .single, to: .cluster))
         #expect(context.mailboxes.allSatisfy { $0.takeAll().isEmpty })
-        context.eventStreams.store(1, ordering: .relaxed)
+        context.events.streamCount.store(1, ordering: .relaxed)
         context.publish(.mode(from: .cluster, to: .degraded))
         context.publish(.mode(from: .degraded, to: .cluster))
         #expect(context.mailboxes.allSatisfy { $0.takeAll().count == 2 })
-        #expect(context.events.withLock { $0.missed(since: "") }.map(\.number) == [1, 2, 3])
+        #expect(context.events.history.withLock { $0.missed(since: "") }.map(\.number) == [1, 2, 3])
     }
 
     @Test("who begins to listen is told how things are")

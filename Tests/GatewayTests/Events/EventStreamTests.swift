@@ -32,11 +32,11 @@ struct EventStreamTests {
         try slow.wait(for: "event: mode")
         let reader = try Listener(port: listener.port)
         try reader.wait(for: "event: mode")
-        #expect(context.eventStreams.load(ordering: .relaxed) == 2)
+        #expect(context.events.streamCount.load(ordering: .relaxed) == 2)
         // The kernel's buffers take some megabytes before anything waits in the node.
         let name = String(repeating: "n", count: 128)
         var number = 0
-        while context.eventStreams.load(ordering: .relaxed) == 2, number < 100_000 {
+        while context.events.streamCount.load(ordering: .relaxed) == 2, number < 100_000 {
             number += 1
             context.publish(.node(name, .up))
             if number % 100 == 0 { try reader.wait(for: "-\(number)\nevent: node") }
@@ -44,7 +44,7 @@ struct EventStreamTests {
         #expect(number > EventsPhase.queuedBytesMax / 256 && number < 100_000)
         context.publish(.node("last", .up))
         try reader.wait(for: "\"last\"")
-        #expect(context.eventStreams.load(ordering: .relaxed) == 1)
+        #expect(context.events.streamCount.load(ordering: .relaxed) == 1)
         #expect(reader.numbers == Array(1...(number + 1)))
     }
 }

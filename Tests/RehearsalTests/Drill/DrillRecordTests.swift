@@ -83,11 +83,4 @@ struct DrillRecordTests {
         let words = "3 s normal 0.00 - cpu_pressure 70.0 % 2 threads http +1, typing +2"
         #expect(line.split(separator: " ").joined(separator: " ") == words)
     }
-
-    @Test("decimals are rounded and keep their noughts")
-    func decimals() {
-        #expect(DrillTable.decimals(0.9496, 3) == "0.950" && DrillTable.decimals(0.05, 2) == "0.05")
-        #expect(DrillTable.decimals(99.96, 1) == "100.0" && DrillTable.decimals(-1, 1) == "0.0")
-        #expect(DrillTable.decimals(.infinity, 1) == "1000000000000.0")
-    }
 }

@@ -181,7 +181,7 @@ struct ServerFramesTests {
         }
     }
 
-    @Test("what is told of the load")
+    @Test("Frames that show the load")
     func load() throws {
         try expect(
             """

@@ -35,7 +35,7 @@ struct HTTPClientTests {
         return said.joined(separator: ",")
     }
 
-    @Test("the head is told when it is whole, and the body's end where it is known")
+    @Test("The head is reported when it is whole, and the body's end where it is known")
     func answers() {
         for (text, whole, byByte) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200 whole", "200 whole"),

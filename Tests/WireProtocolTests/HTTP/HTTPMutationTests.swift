@@ -32,7 +32,7 @@ struct HTTPMutationTests {
     ].map { Array($0.joined(separator: "\r\n").utf8) }
 
     /// Bytes that mean something to a parser stand in more often than chance would have them.
-    private static let tellingBytes = Array("\r\n \t:;,%/?#&=+*0159aAfF[]\"".utf8) + [0x00, 0x7F, 0x80, 0xC3, 0xFF]
+    private static let syntaxBytes = Array("\r\n \t:;,%/?#&=+*0159aAfF[]\"".utf8) + [0x00, 0x7F, 0x80, 0xC3, 0xFF]
 
     private func mutated(_ random: inout SplitMix64) -> [UInt8] {
         var bytes = HTTPMutationTests.samples.randomElement(using: &random) ?? []
@@ -44,8 +44,8 @@ struct HTTPMutationTests {
             let end = min(bytes.count, position + Int.random(in: 1...12, using: &random))
             switch Int.random(in: 0..<7, using: &random) {
             case 0: bytes[position] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 1: bytes[position] = HTTPMutationTests.tellingBytes.randomElement(using: &random) ?? 0
-            case 2: bytes.insert(HTTPMutationTests.tellingBytes.randomElement(using: &random) ?? 0, at: position)
+            case 1: bytes[position] = HTTPMutationTests.syntaxBytes.randomElement(using: &random) ?? 0
+            case 2: bytes.insert(HTTPMutationTests.syntaxBytes.randomElement(using: &random) ?? 0, at: position)
             case 3: bytes.insert(UInt8.random(in: .min ... .max, using: &random), at: position)
             case 4: bytes.removeSubrange(position..<end)
             case 5: bytes.insert(contentsOf: bytes[position..<end], at: position)
@@ -141,7 +141,7 @@ struct HTTPMutationTests {
             for _ in 0..<Int.random(in: 0...3, using: &random) {
                 let position = Int.random(in: 0..<bytes.count, using: &random)
                 if Bool.random(using: &random) {
-                    bytes[position] = HTTPMutationTests.tellingBytes.randomElement(using: &random) ?? 0
+                    bytes[position] = HTTPMutationTests.syntaxBytes.randomElement(using: &random) ?? 0
                 } else {
                     bytes.remove(at: position)
                 }

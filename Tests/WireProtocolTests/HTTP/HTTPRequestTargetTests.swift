@@ -151,7 +151,7 @@ struct HTTPRequestTargetTests {
             "a?b", "a%", "a\\b", "\"a\"",
         ])
     func malformedHost(value: String) {
-        // A comma is a sub-delim, so "a,b" is a registered name: two joined Host lines can't be told from one.
+        // A comma is a sub-delim, so "a,b" is a registered name: two joined Host lines can't be distinguished from one.
         guard value != "a,b" else {
             #expect(HTTPFeeding.request(get("/", host: "Host: \(value)\r\n"))?.host == "a,b")
             return

@@ -86,7 +86,7 @@ struct JSONScannerTests {
         for count in 0..<text.count { #expect(!JSONScan(Array(text[..<count])).isValid, "\(count)") }
     }
 
-    @Test("a fault is told with the offset of the byte that does not fit")
+    @Test("A fault is reported with the offset of the byte that does not fit")
     func offsets() {
         let cases = [
             ("x", 0), ("[1,x]", 3), ("[1 2]", 3), ("{\"a\":}", 5), ("{\"a\" 1}", 5), ("truX", 3), ("[1]x", 3), ("", 0),
@@ -189,7 +189,7 @@ struct JSONScannerTests {
             "[true,false,null,\"\\u00e9\\n\",[[],{}],{\"a\":{\"b\":[0]}}]",
             "{\"x\": -0.5E+10 , \"y\" : \"0123456789abcdef\" }",
         ].map { Array($0.utf8) }
-        let telling = Array("{}[]\",:\\0123456789.eE+-tfnu x".utf8)
+        let likely = Array("{}[]\",:\\0123456789.eE+-tfnu x".utf8)
         var valid = 0
         var disputed: [String] = []
         for _ in 0..<8_000 {
@@ -197,8 +197,8 @@ struct JSONScannerTests {
             for _ in 0..<Int.random(in: 1...2, using: &random) {
                 let position = Int.random(in: 0..<bytes.count, using: &random)
                 switch Int.random(in: 0..<3, using: &random) {
-                case 0: bytes[position] = telling.randomElement(using: &random) ?? 0
-                case 1: bytes.insert(telling.randomElement(using: &random) ?? 0, at: position)
+                case 0: bytes[position] = likely.randomElement(using: &random) ?? 0
+                case 1: bytes.insert(likely.randomElement(using: &random) ?? 0, at: position)
                 default: bytes.remove(at: position)
                 }
             }

@@ -91,7 +91,7 @@ enum WebSocketFeeding {
             start += length
             var taken = 0
             while true {
-                // A call that takes nothing and tells of nothing new would be a hang.
+                // A call that takes nothing and reports nothing new would be a hang.
                 let before = taken
                 let outcome = piece.withUnsafeMutableBytes { buffer -> WebSocketOutcome? in
                     let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[taken...])

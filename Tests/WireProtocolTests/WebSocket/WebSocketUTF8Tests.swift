@@ -100,7 +100,7 @@ struct WebSocketUTF8Tests {
         let seed = UInt64.random(in: .min ... .max)
         var random = SplitMix64(seed: seed)
         // Bytes near the borders of the table make many sequences that are nearly or wholly valid.
-        let telling: [UInt8] = [
+        let likely: [UInt8] = [
             0x00, 0x61, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE,
             0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF,
         ]
@@ -109,7 +109,7 @@ struct WebSocketUTF8Tests {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...6, using: &random) {
                 switch Int.random(in: 0..<4, using: &random) {
-                case 0: bytes.append(telling.randomElement(using: &random) ?? 0)
+                case 0: bytes.append(likely.randomElement(using: &random) ?? 0)
                 case 1: bytes += Array(repeating: 0x62, count: Int.random(in: 0...70, using: &random))
                 default:
                     let scalar = Unicode.Scalar(UInt32.random(in: 0...0x10FFFF, using: &random)) ?? "x"

@@ -110,10 +110,10 @@ package struct PressureGauge: Sendable {
     }
 
     /// The signals that this machine has, with what was read last.
-    package var readings: [GovernorReport.Reading] {
+    package var readings: [SignalReading] {
         Signal.allCases.compactMap { signal in
             guard let state = states[signal.rawValue], let pressure = pressure(of: signal) else { return nil }
-            return GovernorReport.Reading(
+            return SignalReading(
                 signal: "\(signal.name)", value: state.value, unit: signal.unit, pressure: pressure)
         }
     }

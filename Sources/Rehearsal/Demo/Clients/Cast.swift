@@ -138,8 +138,8 @@ final class Cast {
     // MARK: Looking back
 
     /// The outcome of all that was sent.
-    func tally() -> Tally {
-        var tally = Tally()
+    func tally() -> DeliveryCounts {
+        var tally = DeliveryCounts()
         tally.sent = said.count
         tally.unacked = members.reduce(0) { $0 + $1.unacked.count }
         for member in members {

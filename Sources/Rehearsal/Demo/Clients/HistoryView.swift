@@ -1,14 +1,14 @@
-/// One history, a room's or its user's inbox, as one device was told of it over all its connections. Counts what came
-/// twice and what came out of order. What never came shows by comparison with what was sent.
+/// One history, a room's or its user's inbox, as one device has heard it over all its connections. It counts messages
+/// that came twice or out of order. Those that never came show by comparison with what was sent.
 ///
-/// Ids are `MessageID`s, so that the order of each sender's messages can be seen.
+/// Ids are `DemoMessageID`s, so that the order of each sender's messages can be seen.
 struct HistoryView {
     private(set) var epoch = ""
     /// The highest seq so far: the position to come back with.
     private(set) var last: UInt64 = 0
     /// By seq the id of the message that has that place.
     private(set) var order: [UInt64: String] = [:]
-    /// Told more than once: on one connection, or with two places.
+    /// Heard more than once: on one connection, or with two places.
     private(set) var duplicated = 0
     /// Below one that came before, of another epoch than the one that was said, or before a former message of the
     /// sender.
@@ -47,7 +47,7 @@ struct HistoryView {
     /// A message of the device's own was acked with its place.
     /// - Parameter isRepeated: the ack says that the id was known.
     mutating func acked(_ id: String, epoch: String, seq: UInt64, isRepeated: Bool) {
-        // A repetition is told the first place, which may be known.
+        // The ack of a repetition names the first place, which may be known.
         if isRepeated, places[id] == seq { return }
         take(id, epoch: epoch, seq: seq)
     }
@@ -79,7 +79,7 @@ struct HistoryView {
 
     /// Whether a message is newer than all others of its sender.
     private mutating func noteSender(of id: String) -> Bool {
-        guard let (sender, number) = MessageID.parts(id) else { return false }
+        guard let (sender, number) = DemoMessageID.parts(id) else { return false }
         let isNewer = newest[sender].map { $0 < number } ?? true
         if isNewer { newest[sender] = number }
         return isNewer
@@ -87,7 +87,7 @@ struct HistoryView {
 }
 
 /// The names of the demo's messages: who sends, a dot, which one.
-enum MessageID {
+enum DemoMessageID {
     static func text(sender: String, number: Int) -> String { "\(sender).\(number)" }
 
     static func parts(_ id: String) -> (sender: Substring, number: Int)? {

@@ -2,11 +2,24 @@ import NetworkIO
 import Toolkit
 import WireProtocol
 
-/// A message that a member wants committed.
-struct Said {
-    let id: String
-    /// The user to whom it goes directly; nil: to the room.
-    let receiver: String?
+/// How a node received a member that came in.
+struct Entrance {
+    /// Messages that follow, since the position with which it came (`joined_room`).
+    var missed = 0
+    /// Whether the node had all of them (`joined_room`).
+    var isRecovered = false
+    /// Directs that waited (`welcome`).
+    var pending = 0
+}
+
+/// An outage of Redis as one member sees it, counted over all of its connections.
+struct OutageCounts {
+    /// Acks of messages that the node keeps until Redis is back.
+    var localAcks = 0
+    /// Deliveries of messages without a place.
+    var provisional = 0
+    /// Messages, its own and others', that got their place afterwards.
+    var confirmed = 0
 }
 
 /// One device of a user, as an app would be: it sends again, under the same ids, what was not acked, and comes back
@@ -24,13 +37,11 @@ final class Member: ChatClientDelegate {
     /// Where it is connected, or was last.
     private(set) var node: NodeProcess
     private var link: ChatClient?
-    private var nextNumber = 1
     private var inboxEpoch = ""
 
     private(set) var roomView = HistoryView()
     private(set) var inboxView = HistoryView()
-    /// Messages that were sent and not acked, in order.
-    private(set) var unacked: [Said] = []
+    private var messages: UnackedMessages
     /// In the room, on the present connection.
     private(set) var isIn = false
     /// The connection has ended and nobody here has ended it.
@@ -39,20 +50,17 @@ final class Member: ChatClientDelegate {
     private(set) var fault: String?
 
     // What frames have said.
-    private(set) var localAcks = 0
-    private(set) var provisionalCount = 0
-    private(set) var confirmedCount = 0
-    /// Of the last `joined_room`.
-    private(set) var missed = 0
-    private(set) var isRecovered = false
-    /// Of the last `welcome`: directs that waited.
-    private(set) var pending = 0
+    private(set) var outage = OutageCounts()
+    /// The last one.
+    private(set) var entrance = Entrance()
     /// The user's other devices, as was said last: by device, whether it is online.
     private(set) var otherDevices: [String: Bool] = [:]
     private(set) var pongs = 0
 
     /// Whether it comes back by itself when a node ends its connection; otherwise that is a fault.
     var comesBack = false
+    /// Messages that were sent and not acked, in order.
+    var unacked: [Said] { messages.list }
     /// Messages that came for it so far, of the room and of its inbox.
     var receivedCount: Int { roomView.count + inboxView.count }
 
@@ -63,6 +71,7 @@ final class Member: ChatClientDelegate {
         self.room = room
         self.node = node
         self.stage = stage
+        messages = UnackedMessages(sender: "\(user)/\(device)")
     }
 
     // MARK: The connection
@@ -111,9 +120,7 @@ final class Member: ChatClientDelegate {
     /// Sends a message: now, or when the room is joined.
     /// - Parameter receiver: the user to whom it goes directly; nil: to the room.
     func say(to receiver: String? = nil) -> Said {
-        let said = Said(id: MessageID.text(sender: "\(user)/\(device)", number: nextNumber), receiver: receiver)
-        nextNumber += 1
-        unacked.append(said)
+        let said = messages.add(to: receiver)
         if isIn { send(said) }
         return said
     }
@@ -158,7 +165,7 @@ final class Member: ChatClientDelegate {
         case "direct": takeDirect(frame)
         case "ack": takeAck(frame)
         case "confirm":
-            confirmedCount += frame.entries.count
+            outage.confirmed += frame.entries.count
             for entry in frame.entries { roomView.confirmed(entry.id, epoch: frame.epoch, seq: entry.seq) }
         case "gap" where frame.isOfInbox: inboxView.gapSaid(epoch: frame.epoch, next: frame.nextSeq)
         case "gap": roomView.gapSaid(epoch: frame.epoch, next: frame.nextSeq)
@@ -172,14 +179,16 @@ final class Member: ChatClientDelegate {
     private func found(_ fault: String) { self.fault = self.fault ?? fault }
 
     private func welcomed(_ frame: NodeFrame) {
-        pending = frame.pending
+        entrance.pending = frame.pending
         roomView.connected()
         inboxView.connected()
     }
 
     private func joined(_ frame: NodeFrame) {
         if roomView.epoch.isEmpty { roomView.joined(epoch: frame.epoch, newest: frame.seq ?? 0) }
-        (missed, isRecovered, isIn) = (frame.missed, frame.isRecovered, true)
+        entrance.missed = frame.missed
+        entrance.isRecovered = frame.isRecovered
+        isIn = true
         for said in unacked { send(said) }
     }
 
@@ -187,7 +196,7 @@ final class Member: ChatClientDelegate {
         if let seq = frame.seq {
             roomView.shown(frame.id, epoch: frame.epoch, seq: seq)
         } else {
-            provisionalCount += 1
+            outage.provisional += 1
             roomView.shownProvisionally(frame.id)
         }
     }
@@ -198,17 +207,16 @@ final class Member: ChatClientDelegate {
     }
 
     private func takeAck(_ frame: NodeFrame) {
-        guard let index = unacked.firstIndex(where: { $0.id == frame.id }) else {
+        guard let said = messages.acked(frame.id) else {
             // Both of two sendings may be acked.
             if !frame.isDuplicate { found("\(node.name) acked \(frame.id) twice") }
             return
         }
-        let said = unacked.remove(at: index)
         guard frame.durable == (frame.seq == nil ? "local" : "redis") else {
             return found("\(node.name) acked \(frame.id) as \"\(frame.durable)\"")
         }
         guard let seq = frame.seq else {
-            localAcks += 1
+            outage.localAcks += 1
             return
         }
         // The ack of a direct message has the place in the receiver's inbox.

@@ -11,7 +11,7 @@ struct SceneReport {
 
     let title: String
     let outcome: Outcome
-    let tally: Tally
+    let tally: DeliveryCounts
     let milliseconds: Int
 }
 
@@ -37,13 +37,13 @@ enum ResultTable {
 
     /// The sums.
     static func total(_ reports: [SceneReport], milliseconds: Int) -> String {
-        var sum = Tally()
+        var sum = DeliveryCounts()
         for report in reports { sum += report.tally }
         let isGood = reports.allSatisfy { $0.outcome != .failed }
         return line("all", cells(sum, milliseconds, isGood ? "ok" : "FAILED"))
     }
 
-    private static func cells(_ tally: Tally, _ milliseconds: Int, _ result: String) -> [String] {
+    private static func cells(_ tally: DeliveryCounts, _ milliseconds: Int, _ result: String) -> [String] {
         [tally.sent, tally.received, tally.lost, tally.duplicated, tally.misordered].map(String.init)
             + [Figures.duration(milliseconds), result]
     }

@@ -41,8 +41,10 @@ struct BreakAndResume: Scene {
             ann.comesBack = true
             try ann.connect(to: nodes[nodes.count > 2 ? 2 : 1])
             try cast.wait("ann in the room", seconds: 10) { ann.isIn }
-            guard ann.isRecovered else { throw SceneFault("\(ann.node.name) could not replay what she missed") }
-            return "\(ann.missed) messages replayed by \(ann.node.name)"
+            guard ann.entrance.isRecovered else {
+                throw SceneFault("\(ann.node.name) could not replay what she missed")
+            }
+            return "\(ann.entrance.missed) messages replayed by \(ann.node.name)"
         }
         try play.step("both talk on") {
             cast.beginTalk(perSecond: 200)

@@ -23,7 +23,7 @@ struct ManyDevices: Scene {
             try cast.enter([bob])
             return devices.map { "\($0.device) on \($0.node.name)" }.joined(separator: ", ")
         }
-        try play.step("phone and laptop are told of those that came later") {
+        try play.step("phone and laptop hear of those that came later") {
             try cast.wait("the device frames", seconds: 5) {
                 devices[0].otherDevices["laptop"] == true && devices[0].otherDevices["tablet"] == true
                     && devices[1].otherDevices["tablet"] == true
@@ -36,7 +36,7 @@ struct ManyDevices: Scene {
             try cast.settle()
             return ""
         }
-        try play.step("the tablet goes, the others are told") {
+        try play.step("the tablet goes, the others hear of it") {
             try cast.leave([devices[2]])
             try cast.wait("the device frames", seconds: 5) {
                 devices[..<2].allSatisfy { $0.otherDevices["tablet"] == false }

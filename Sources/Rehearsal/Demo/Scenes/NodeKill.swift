@@ -35,7 +35,7 @@ struct NodeKill: Scene {
             }
             let nodes = cluster.nodes.filter { node in homeless.contains { $0.node === node } }.map(\.name)
             return "\(Figures.count(homeless.count, "client")) back on \(nodes.joined(separator: ", ")), "
-                + "\(homeless.reduce(0) { $0 + $1.missed }) messages replayed"
+                + "\(homeless.reduce(0) { $0 + $1.entrance.missed }) messages replayed"
         }
         try play.step("they talk on") {
             try cast.wait(forTalk: Self.talkAfter)

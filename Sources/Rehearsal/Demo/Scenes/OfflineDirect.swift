@@ -27,10 +27,10 @@ struct OfflineDirect: Scene {
             try cast.wait("\(Self.messages) direct messages", seconds: 10) {
                 bob.inboxView.count == Self.messages
             }
-            guard bob.pending == Self.messages else {
-                throw SceneFault("welcome said that \(bob.pending) of \(Self.messages) are pending")
+            guard bob.entrance.pending == Self.messages else {
+                throw SceneFault("welcome said that \(bob.entrance.pending) of \(Self.messages) are pending")
             }
-            return "\(bob.pending) were waiting"
+            return "\(bob.entrance.pending) were waiting"
         }
         let other = nodes[nodes.count > 2 ? 2 : 0]
         try play.step("his app says that they are processed (inbox_ack)") {
@@ -46,7 +46,9 @@ struct OfflineDirect: Scene {
             try cast.wait("bob in the room", seconds: 10) { bob.isIn }
             bob.ping()
             try cast.wait("an answer to bob", seconds: 10) { bob.pongs == 1 }
-            guard bob.pending == 0 else { throw SceneFault("welcome says that \(bob.pending) are pending") }
+            guard bob.entrance.pending == 0 else {
+                throw SceneFault("welcome says that \(bob.entrance.pending) are pending")
+            }
             return "nothing waits, nothing comes again"
         }
         try play.stepOfTruth()

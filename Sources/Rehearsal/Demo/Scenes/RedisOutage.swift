@@ -32,7 +32,9 @@ struct RedisOutage: Scene {
         }
         try play.step("they talk on") {
             try cast.wait(forTalk: Self.talkWithout)
-            let (acked, shown) = cast.members.reduce((0, 0)) { ($0.0 + $1.localAcks, $0.1 + $1.provisionalCount) }
+            let (acked, shown) = cast.members.reduce((0, 0)) {
+                ($0.0 + $1.outage.localAcks, $0.1 + $1.outage.provisional)
+            }
             guard acked > 0 else { throw SceneFault("nothing was acked as \"local\"") }
             return "\(acked) acked \"local\", \(shown) deliveries provisional"
         }
@@ -45,7 +47,7 @@ struct RedisOutage: Scene {
             try cast.wait(forTalk: Self.talkBefore)
             try cast.settle(seconds: 20)
             let (acked, shown, confirmed) = cast.members.reduce((0, 0, 0)) {
-                ($0.0 + $1.localAcks, $0.1 + $1.provisionalCount, $0.2 + $1.confirmedCount)
+                ($0.0 + $1.outage.localAcks, $0.1 + $1.outage.provisional, $0.2 + $1.outage.confirmed)
             }
             guard confirmed == acked + shown else {
                 throw SceneFault("\(confirmed) confirmed of \(acked + shown)")

@@ -63,7 +63,7 @@ final class Crowd: ChatClientDelegate {
         let source = number / Self.connectionsPerSource
         let isLocal = site.node.address.hostText.hasPrefix("127.")
         return try ChatClient(
-            ChatSeat(room: habits.room(number), user: "\(site.runName)-\(number)"), at: site.node.address,
+            ChatSeat(room: habits.room(number), user: "\(site.namePrefix)-\(number)"), at: site.node.address,
             from: isLocal && source > 0 ? .loopbackSource(source) : nil, host: site.node.host, key: key,
             receiveBufferBytes: habits.receiveBufferBytes, timeoutMilliseconds: Self.timeoutMilliseconds,
             loop: site.loop, delegate: self)

@@ -40,7 +40,7 @@ final class Publisher {
         guard let connection = connection ?? connect(), connection.isOpen, underWay < Self.underWayMax else {
             return false
         }
-        let body = #"{"user":"\#(site.runName)","content":"\#(content)"}"#
+        let body = #"{"user":"\#(site.namePrefix)","content":"\#(content)"}"#
         connection.ask(site.request(.post, "/api/rooms/\(room)/messages", body: body, closes: false))
         sentBytes += contentBytes
         return true

@@ -21,7 +21,7 @@ enum DrillTable {
         let rows = [
             Figures.right("\(seconds) s", widths.time) + "  ",
             Figures.padded("\(status.tier.name)", widths.tier),
-            Figures.padded(decimals(status.pressure, 2), widths.pressure),
+            Figures.padded(Figures.fixed(status.pressure, 2), widths.pressure),
             Figures.padded(status.reason.isEmpty ? "-" : status.reason, widths.reason),
             Figures.padded(signal.map { "\($0.name) \(value($0.signal))" } ?? "-", widths.signal - 1), " ",
             Figures.padded(progress, widths.progress - 1), " ",
@@ -49,18 +49,9 @@ enum DrillTable {
 
     private static func value(_ signal: NodeStatus.Signal) -> String {
         switch signal.unit {
-        case "ratio": decimals(signal.value, 3)
-        case "percent": decimals(signal.value, 1) + " %"
-        default: decimals(signal.value, 1) + " " + signal.unit
+        case "ratio": Figures.fixed(signal.value, 3)
+        case "percent": Figures.fixed(signal.value, 1) + " %"
+        default: Figures.fixed(signal.value, 1) + " " + signal.unit
         }
-    }
-
-    /// With so many digits after the point.
-    static func decimals(_ value: Double, _ digits: Int) -> String {
-        let factor = (0..<digits).reduce(1) { product, _ in product * 10 }
-        // No value of a status comes near this.
-        let whole = Int((min(max(value, 0), 1e12) * Double(factor)).rounded())
-        let rest = String(whole % factor)
-        return "\(whole / factor)." + String(repeating: "0", count: digits - rest.count) + rest
     }
 }

@@ -60,7 +60,7 @@ final class MemoryFill: Strain {
 
     func begin() throws {
         for number in 0..<Self.roomCount {
-            let room = "\(site.runName)-\(number)"
+            let room = "\(site.namePrefix)-\(number)"
             try site.makeRoom(room, historySize: Self.historySize)
             made.append(room)
         }
@@ -102,7 +102,6 @@ final class MemoryFill: Strain {
     }
 
     private static func percent(_ share: Double) -> String {
-        let tenths = Int((share * 1000).rounded())
-        return "\(tenths / 10).\(tenths % 10) %"
+        Figures.fixed(share * 100, 1) + " %"
     }
 }

@@ -3,7 +3,7 @@ import Toolkit
 
 /// Connections that only stay, until few descriptors or connections are left.
 final class OpenConnections: Strain {
-    /// So many share a room: each that comes is told to those who are in.
+    /// So many share a room: each that comes is announced to those who are in.
     private static let membersPerRoom = 50
     /// Descriptors of this process that are no connections of the crowd.
     private static let reservedFiles = 32
@@ -26,7 +26,7 @@ final class OpenConnections: Strain {
     init(at site: DrillSite, target: Double) {
         self.site = site
         self.target = target
-        let name = site.runName
+        let name = site.namePrefix
         crowd = Crowd(
             site,
             Crowd.Habits(read: true, receiveBufferBytes: nil) { "\(name)-\($0 / Self.membersPerRoom)" })
@@ -64,7 +64,7 @@ final class OpenConnections: Strain {
     func undo() throws {
         let rooms = (crowd.triedCount + Self.membersPerRoom - 1) / Self.membersPerRoom
         crowd.end()
-        try site.delete((0..<rooms).map { "\(site.runName)-\($0)" })
+        try site.delete((0..<rooms).map { "\(site.namePrefix)-\($0)" })
     }
 
     var outcome: String {

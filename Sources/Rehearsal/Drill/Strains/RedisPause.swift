@@ -68,7 +68,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
 
     func begin() throws {
         // The room has to be open before: nobody can be asked for it afterwards.
-        try site.makeRoom(site.runName, historySize: 1000)
+        try site.makeRoom(site.namePrefix, historySize: 1000)
         hasRoom = true
         isWanted = true
         beganAt = Clock.monotonicMilliseconds()
@@ -103,7 +103,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
     func turn() throws {
         if let fault { throw SceneFault("\(options.url): \(fault)") }
         let due = (Clock.monotonicMilliseconds() - beganAt) * Self.messagesPerSecond / 1000
-        while sentCount < due, publisher.publish(in: site.runName) { sentCount += 1 }
+        while sentCount < due, publisher.publish(in: site.namePrefix) { sentCount += 1 }
         sentCount = max(sentCount, due)
     }
 
@@ -121,7 +121,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
     }
 
     /// The room can only be deleted when the node has its Redis again.
-    func clearUp() throws { if hasRoom { try site.delete([site.runName]) } }
+    func clearUp() throws { if hasRoom { try site.delete([site.namePrefix]) } }
 
     func isOver(_ status: NodeStatus) -> Bool {
         status.mode == modeBefore && status.redisState == "online" && status.outboxMessages == 0

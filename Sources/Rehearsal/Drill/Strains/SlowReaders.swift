@@ -36,7 +36,7 @@ final class SlowReaders: Strain {
         self.site = site
         self.count = count
         self.messagesPerSecond = messagesPerSecond
-        let room = site.runName
+        let room = site.namePrefix
         crowd = Crowd(site, Crowd.Habits(read: false, receiveBufferBytes: Self.receiveBufferBytes) { _ in room })
         publisher = Publisher(site, contentBytes: Self.contentBytes)
     }
@@ -52,7 +52,7 @@ final class SlowReaders: Strain {
 
     func begin() throws {
         closedBefore = try site.counter(Self.closedCounter) ?? 0
-        try site.makeRoom(site.runName, historySize: Self.historySize)
+        try site.makeRoom(site.namePrefix, historySize: Self.historySize)
         hasRoom = true
         try site.stage.wait("\(count) members in the room", seconds: Self.entranceSeconds) {
             crowd.grow(to: count)
@@ -64,7 +64,7 @@ final class SlowReaders: Strain {
 
     func turn() {
         let due = (Clock.monotonicMilliseconds() - beganAt) * messagesPerSecond / 1000
-        while sentCount < due, publisher.sentBytes * count < Self.bytesMax, publisher.publish(in: site.runName) {
+        while sentCount < due, publisher.sentBytes * count < Self.bytesMax, publisher.publish(in: site.namePrefix) {
             sentCount += 1
         }
         // What could not be sent in time is not made up for.
@@ -77,7 +77,7 @@ final class SlowReaders: Strain {
         try publisher.end()
         closedCount = max(0, (try site.counter(Self.closedCounter) ?? closedBefore) - closedBefore)
         crowd.end()
-        if hasRoom { try site.delete([site.runName]) }
+        if hasRoom { try site.delete([site.namePrefix]) }
     }
 
     var outcome: String {

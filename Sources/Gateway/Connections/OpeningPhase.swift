@@ -1,0 +1,151 @@
+import ControlPlane
+import Foundations
+import NetworkIO
+import Rooms
+import WireProtocol
+
+/// A connection as its opening phase sees it. A test has a fake one. Thread: the worker's.
+protocol OpeningTransport: RoomTransport {
+    /// Names the connection among the worker's sockets.
+    var key: UInt64 { get }
+
+    func beginHeartbeat()
+    /// The opening phase is over: the client's frames are taken, first those that were kept back.
+    func beginChat()
+}
+
+/// A connection from its upgrade until it is in the URL's room: the node's cap, the address, the user's home, the
+/// inbox, the room. Input waits meanwhile, since the request.
+///
+/// Its connection calls it with each event and with itself as `transport`; it keeps no reference to it.
+/// Thread: the worker's.
+final class OpeningPhase {
+    private enum Step {
+        /// Nobody is asked yet, or the home of the client's address.
+        case address
+        /// The user's home is asked to take the connection in.
+        case user
+        /// The inbox comes in parts. `reached`: the last entry that was sent, while more is left.
+        case inbox(reached: UInt64?)
+        /// The room is asked, or its replay comes in parts; see `RoomTransport.joining`.
+        case room
+    }
+
+    private let opening: Opening
+    private var step = Step.address
+
+    init(_ opening: Opening) { self.opening = opening }
+
+    // MARK: The node and the address
+
+    /// The handshake was answered.
+    /// - Parameters:
+    ///   - address: the client's effective address.
+    ///   - shedRetryMilliseconds: when to come back, if the load lets nobody in.
+    func began(from address: IPAddress, shedRetryMilliseconds: Int?, on transport: some OpeningTransport) {
+        if let retry = shedRetryMilliseconds { return transport.close(.shed(retryMilliseconds: retry)) }
+        transport.beginHeartbeat()
+        let (core, context) = (transport.core, transport.core.context)
+        let hasRoom = context.connections.take()
+        core.counters.connections.add(1)
+        transport.isCounted = true
+        guard hasRoom else {
+            core.counters.refused(.nodeFull)
+            return transport.close(.refused(.nodeFull, retryMilliseconds: context.retryMilliseconds()))
+        }
+        guard core.configuration.connectionsPerAddressMax != nil else { return attach(on: transport) }
+        let counted = Identifier(unchecked: address.description)
+        core.send(.address(counted, .admit(transport.key, of: core.index)), to: context.home(of: counted))
+    }
+
+    /// The home of the client's address counts the connection.
+    func addressAdmitted(_ address: Identifier, on transport: some OpeningTransport) {
+        transport.countedAddress = address
+        attach(on: transport)
+    }
+
+    // MARK: The user
+
+    private func attach(on transport: some OpeningTransport) {
+        step = .user
+        let arrival = Arrival(
+            user: opening.user, device: opening.device, deviceType: opening.deviceType, worker: transport.core.index,
+            socketKey: transport.key, windowBits: transport.windowBits)
+        transport.core.send(.attach(arrival), of: opening.user)
+    }
+
+    /// The user's home took the connection in.
+    func attached(
+        _ info: ConnectionInfo, _ session: WelcomeFrame.SessionState, _ inbox: WelcomeFrame.InboxState,
+        _ replay: InboxReplay, on transport: some OpeningTransport
+    ) {
+        transport.info = info
+        let core = transport.core
+        let limits = core.load.limits
+        core.writer.welcome(
+            WelcomeFrame(
+                node: core.context.nodeID, worker: core.index, connection: transport.key, user: info.user,
+                device: info.device, tier: core.load.policy.tier.name, mode: core.context.mode.name,
+                heartbeatMilliseconds: limits.heartbeatMilliseconds, messageBytesMax: limits.messageBytesMax,
+                messagesPerSecond: limits.rate.perSecond,
+                session: session, inbox: inbox, reconnect: core.context.reconnectWindow))
+        transport.sendWritten()
+        if core.load.policy.tier != .normal { transport.announceTier(previous: .normal) }
+        inboxReplayed(replay, on: transport)
+    }
+
+    private func inboxReplayed(_ replay: InboxReplay, on transport: some OpeningTransport) {
+        guard let info = transport.info else { return }
+        for frame in replay.frames { transport.deliverAlone(frame) }
+        step = .inbox(reached: replay.nextAfter)
+        guard replay.nextAfter == nil else {
+            // A part that held nothing for this device leaves nothing to be drained.
+            if transport.queuedBytes == 0 { drained(on: transport) }
+            return
+        }
+        step = .room
+        transport.joining = Joining(room: opening.room)
+        transport.core.send(RoomRequest.join(info, from: opening.position), of: opening.room)
+    }
+
+    /// All that was queued is with the kernel: asks for more of a replay.
+    func drained(on transport: some OpeningTransport) {
+        guard let info = transport.info else { return }
+        switch step {
+        case .inbox(let reached?):
+            step = .inbox(reached: nil)
+            transport.core.send(UserRequest.continueInboxReplay(info, after: reached), of: info.user)
+        case .room: transport.continueRoomReplay()
+        case .address, .user, .inbox(nil): break
+        }
+    }
+
+    // MARK: The room
+
+    /// A home has answered.
+    func received(_ notice: MemberNotice, on transport: some OpeningTransport) {
+        switch notice {
+        case .inboxReplayed(let replay): inboxReplayed(replay, on: transport)
+        case .joined(let room, let frames, let isLive, let reached):
+            guard transport.joining?.room == room else { return }
+            for frame in frames { transport.deliverAlone(frame) }
+            guard isLive else {
+                transport.joining?.replayedTo = reached
+                return
+            }
+            transport.joining = nil
+            transport.enter(room, isURLRoom: true)
+            transport.beginChat()
+        case .joinRefused(let room):
+            guard transport.joining?.room == room else { return }
+            transport.joining = nil
+            transport.sendError(.roomFull, "the room has as many users as it takes", room: room)
+            transport.close(.roomFull(retryMilliseconds: transport.core.context.retryMilliseconds()))
+        case .roomDeleted(let room):
+            transport.core.writer.leftRoom(room, reason: "deleted")
+            transport.sendWritten()
+            transport.close(.removed("room_deleted"))
+        case .described, .leftRoom, .frames, .replay, .replaced, .removed: break
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import ControlPlane
+import Foundations
+import Rooms
+import WireProtocol
+
+@testable import Gateway
+
+/// A connection without a socket, for its opening and its chat phase: keeps what it was sent, and how it was closed.
+final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
+    let core: WorkerCore
+    /// The core does not keep what takes its messages.
+    private let homes: (any WorkerMessageReceiver)?
+    let key: UInt64
+    let delivery: LocalDelivery<FakeMember>
+    var info: ConnectionInfo?
+    var windowBits = 0
+    var memberships = RoomMemberships<FakeMember>()
+    var isCounted = false
+    var countedAddress: Identifier?
+    var queuedBytes = 0
+    var badFrames: UInt8 = 0
+    var rate = RateLimiter()
+    var wantsEcho = false
+    var isDeflateAgreed: Bool { windowBits > 0 }
+    var firstCut: Int32 = -1
+    /// Whether a refused frame makes a flood.
+    var isFlooding = false
+    /// nil: input does not wait.
+    private var wait: Wait?
+    private(set) var hasHeartbeat = false
+    private(set) var isChatting = false
+    private(set) var closes: [CloseReason] = []
+    private var texts: [String] = []
+
+    private struct Wait { var joining: Joining? }
+
+    init(_ core: WorkerCore, _ key: UInt64, info: ConnectionInfo? = nil) {
+        self.core = core
+        homes = core.receiver
+        self.key = key
+        self.info = info
+        let found = Found()
+        delivery = LocalDelivery(core, find: { [found] in found.member?.key == $0 ? found.member : nil })
+        found.member = self
+    }
+
+    private final class Found { weak var member: FakeMember? }
+
+    // MARK: For tests
+
+    var isWaiting: Bool { wait != nil }
+    var rooms: [String] { memberships.rooms.map(\.text) }
+    var isInURLRoomAlone: Bool { memberships.isURLRoomAlone }
+
+    /// A client's frame comes.
+    func receive(_ text: String) { Array(text.utf8).withUnsafeBytes { ChatPhase(on: self).received($0) } }
+
+    /// Takes the texts that were sent since the last call.
+    func takeTexts() -> [String] {
+        defer { texts = [] }
+        return texts
+    }
+
+    // MARK: Transport
+
+    var joining: Joining? {
+        get { wait?.joining }
+        set { wait?.joining = newValue }
+    }
+
+    func deliver(_ frame: FrameSlice) { texts.append(String(decoding: frame.payload, as: UTF8.self)) }
+    func deliverLast(_ frame: FrameSlice) { deliver(frame) }
+    func send(_ slice: FrameSlice) { deliver(slice) }
+    func isMember(of members: LocalMembers<FakeMember>) -> Bool { memberships.contains(members) }
+    func moved(in members: LocalMembers<FakeMember>, to index: Int) { memberships.moved(in: members, to: index) }
+    func openMembers(of room: Identifier) -> LocalMembers<FakeMember> { delivery.open(room, owner: nil) }
+    func beginWait() { wait = Wait() }
+    func endWait() { wait = nil }
+    func beginHeartbeat() { hasHeartbeat = true }
+    func beginChat() {
+        isChatting = true
+        endWait()
+    }
+    func countRefusal() -> Bool { isFlooding }
+    func close(_ reason: CloseReason) {
+        closes.append(reason)
+        leaveEverything(atOnce: reason.leavesAtOnce)
+    }
+}

@@ -1,0 +1,161 @@
+import ControlPlane
+import Foundations
+import Rooms
+import Testing
+import WireProtocol
+
+@testable import Gateway
+
+@Suite("The opening phase of a connection, without a socket")
+struct OpeningPhaseTests {
+    private let room = Identifier(unchecked: "room")
+
+    /// A connection that has just been answered 101.
+    private func begin(
+        _ environment: [String: String] = [:], others: Int = 0, shedRetryMilliseconds: Int? = nil
+    ) throws -> (FakeHomes, FakeMember, OpeningPhase) {
+        let homes = try FakeHomes(environment)
+        _ = homes.core.context.connections.take(others)
+        let member = FakeMember(homes.core, 7)
+        let opening = OpeningPhase(
+            Opening(
+                room: room, user: Identifier(unchecked: "ann"), device: Identifier(unchecked: "phone"),
+                deviceType: "mobile", position: Position(epoch: "e", seq: 5)))
+        member.beginWait()
+        let address = try #require(IPAddress("192.0.2.1"))
+        opening.began(from: address, shedRetryMilliseconds: shedRetryMilliseconds, on: member)
+        return (homes, member, opening)
+    }
+
+    /// A frame of its own.
+    private func frame(_ text: String) -> FrameSlice {
+        let buffer = Array(text.utf8).withUnsafeBytes { FrameEncoder.frame(.text, $0) }
+        return FrameSlice(buffer: buffer, offset: 0, length: buffer.count)
+    }
+
+    /// The user's home lets it in.
+    private func attach(_ homes: FakeHomes, _ member: FakeMember, _ opening: OpeningPhase, _ replay: InboxReplay) {
+        opening.attached(
+            homes.info("ann", 7),
+            WelcomeFrame.SessionState(id: "s", isResumed: false, messageCount: 0, lastActiveAt: nil),
+            WelcomeFrame.InboxState(position: Position(epoch: "i", seq: 0), pending: 0), replay, on: member)
+    }
+
+    @Test("The user's home is asked, then the room with the client's position, and then the chat begins")
+    func wholeWay() throws {
+        let (homes, member, opening) = try begin()
+        #expect(homes.takeAsked() == ["attach ann phone mobile 7"])
+        #expect(member.isCounted && member.hasHeartbeat && member.isWaiting)
+        #expect(homes.core.context.connections.count == 1)
+        attach(homes, member, opening, InboxReplay(frames: [frame("direct")], nextAfter: nil))
+        let texts = member.takeTexts()
+        #expect(texts.count == 2 && texts[0].contains(#""type":"welcome""#) && texts[1] == "direct")
+        #expect(homes.takeAsked() == ["join room from e:5"])
+        opening.received(.joined(room, [frame("joined")], isLive: true, reached: 0), on: member)
+        #expect(member.takeTexts() == ["joined"] && member.isChatting && !member.isWaiting)
+        #expect(member.rooms == ["room"] && member.isInURLRoomAlone)
+        #expect(member.delivery.open(room, owner: nil).count == 1)
+    }
+
+    @Test("At another tier than normal the client is told it behind the welcome")
+    func tier() throws {
+        let (homes, member, opening) = try begin()
+        homes.core.load.adopt(.of(.heavy), reason: "test", homes.core.configuration, at: homes.core.loop.now)
+        attach(homes, member, opening, InboxReplay(frames: [], nextAfter: nil))
+        let texts = member.takeTexts()
+        #expect(texts.count == 2 && texts[1].contains(#""type":"tier""#) && texts[1].contains(#""tier":"heavy""#))
+    }
+
+    @Test("Inbox and room come in parts: the next one is asked for when the last one is with the kernel, once")
+    func parts() throws {
+        let (homes, member, opening) = try begin()
+        _ = homes.takeAsked()
+        member.queuedBytes = 100
+        attach(homes, member, opening, InboxReplay(frames: [frame("1")], nextAfter: 1))
+        #expect(homes.takeAsked().isEmpty)
+        for _ in 0..<2 { opening.drained(on: member) }
+        #expect(homes.takeAsked() == ["continue inbox 1"])
+        // A part that held nothing for this device leaves nothing to be drained.
+        member.queuedBytes = 0
+        opening.received(.inboxReplayed(InboxReplay(frames: [], nextAfter: 2)), on: member)
+        #expect(homes.takeAsked() == ["continue inbox 2"])
+        opening.received(.inboxReplayed(InboxReplay(frames: [], nextAfter: nil)), on: member)
+        #expect(homes.takeAsked() == ["join room from e:5"])
+        opening.drained(on: member)
+        #expect(homes.takeAsked().isEmpty)
+        opening.received(.joined(room, [frame("6")], isLive: false, reached: 6), on: member)
+        for _ in 0..<2 { opening.drained(on: member) }
+        #expect(homes.takeAsked() == ["continue room 6"] && !member.isChatting)
+        opening.received(.joined(room, [], isLive: true, reached: 0), on: member)
+        #expect(member.isChatting)
+    }
+
+    @Test("The node takes as many as it may, and refuses one more")
+    func nodeFull() throws {
+        for (others, isTaken) in [(9, true), (10, false)] {
+            let (homes, member, _) = try begin(others: others)
+            #expect(member.isCounted == isTaken && homes.takeAsked().isEmpty == !isTaken)
+            #expect(member.closes.map(\.code) == (isTaken ? [] : [.overCapacity]))
+            #expect(homes.core.counters.count(ConnectionRefusal.nodeFull) == (isTaken ? 0 : 1))
+            #expect(homes.core.context.connections.count == (isTaken ? others + 1 : others))
+        }
+    }
+
+    @Test("With a limit per address its home is asked first, and gets the place back")
+    func address() throws {
+        let (homes, member, opening) = try begin(["MAX_CONNECTIONS_PER_IP": "1"])
+        #expect(homes.takeAsked() == ["admit 192.0.2.1 7"])
+        opening.addressAdmitted(Identifier(unchecked: "192.0.2.1"), on: member)
+        #expect(homes.takeAsked() == ["attach ann phone mobile 7"])
+        member.leaveEverything(atOnce: false)
+        #expect(homes.takeAsked() == ["release 192.0.2.1"])
+        member.leaveEverything(atOnce: false)
+        #expect(homes.takeAsked().isEmpty)
+    }
+
+    @Test("A connection that the load lets not in is closed at once, and counted nowhere")
+    func shed() throws {
+        let (homes, member, _) = try begin(shedRetryMilliseconds: 1234)
+        #expect(member.closes.map(\.code) == [.tryAgainLater] && member.closes[0].text.contains("1234"))
+        #expect(!member.isCounted && !member.hasHeartbeat && homes.takeAsked().isEmpty)
+    }
+
+    @Test("A full room closes the connection, and does not hear of it again")
+    func roomFull() throws {
+        let (homes, member, opening) = try begin()
+        attach(homes, member, opening, InboxReplay(frames: [], nextAfter: nil))
+        _ = (homes.takeAsked(), member.takeTexts())
+        opening.received(.joinRefused(Identifier(unchecked: "other")), on: member)
+        #expect(member.closes.isEmpty)
+        opening.received(.joinRefused(room), on: member)
+        #expect(member.takeTexts().first?.contains(#""code":"room_full""#) == true)
+        #expect(member.closes.map(\.code) == [.overCapacity])
+        #expect(homes.takeAsked() == ["detach ann"])
+    }
+
+    @Test("A room that is deleted while its replay is under way closes the connection")
+    func roomDeleted() throws {
+        let (homes, member, opening) = try begin()
+        attach(homes, member, opening, InboxReplay(frames: [], nextAfter: nil))
+        opening.received(.joined(room, [], isLive: false, reached: 6), on: member)
+        _ = (homes.takeAsked(), member.takeTexts())
+        opening.received(.roomDeleted(room), on: member)
+        #expect(member.takeTexts().first?.contains(#""reason":"deleted""#) == true)
+        #expect(member.closes.map(\.code) == [.removed] && member.closes[0].text == #"{"reason":"room_deleted"}"#)
+        #expect(homes.takeAsked() == ["left room", "detach ann at once"])
+    }
+
+    @Test("A connection that is lost while it waits for the room takes its request back")
+    func lost() throws {
+        let (homes, member, opening) = try begin()
+        attach(homes, member, opening, InboxReplay(frames: [], nextAfter: nil))
+        _ = homes.takeAsked()
+        member.leaveEverything(atOnce: false)
+        #expect(homes.takeAsked() == ["lost room", "detach ann"])
+        #expect(member.info == nil && !member.isCounted)
+        // What comes now is too late.
+        opening.received(.inboxReplayed(InboxReplay(frames: [], nextAfter: 3)), on: member)
+        opening.drained(on: member)
+        #expect(homes.takeAsked().isEmpty)
+    }
+}
