@@ -47,6 +47,12 @@ static inline int sluice_accept(int listener, struct sockaddr_storage *address) 
 // errno is a macro around a call.
 static inline int sluice_errno(void) { return errno; }
 
+// ioctl is variadic. Bytes that were given to the kernel and not acknowledged by the peer; below 0: not known.
+static inline int sluice_unacknowledged(int descriptor) {
+    int bytes = 0;
+    return ioctl(descriptor, TIOCOUTQ, &bytes) == 0 ? bytes : -1;
+}
+
 // Enumerators and macros of the same name, which the importer can't tell apart.
 static const int sluice_msg_nosignal = MSG_NOSIGNAL;
 static const int sluice_msg_more = MSG_MORE;

@@ -94,6 +94,10 @@ open class Socket {
     package var isOpen: Bool { descriptor >= 0 }
     /// Bytes that wait for the kernel to take them.
     package var queuedBytes: Int { output.byteCount }
+    /// Bytes that wait for the kernel to take them, or for the peer to acknowledge them.
+    package var unacknowledgedBytes: Int {
+        output.byteCount + (descriptor >= 0 ? Int(max(sluice_unacknowledged(descriptor), 0)) : 0)
+    }
     /// Whether the kernel refused bytes and has not made room since.
     package var isBlocked: Bool { flags.contains(.blocked) }
 

@@ -11,6 +11,12 @@ package struct SeenEntry: Sendable {
     }
 }
 
+/// A message that the store lost, and its places in the histories that are no more.
+package struct LostMessage: Sendable {
+    package let body: [UInt8]
+    package let was: [Position]
+}
+
 /// What members saw in histories that the store lost: what of it must be committed again, and where it first stood.
 ///
 /// Lookups cost the same however much is remembered. Bound: what a room or inbox holds, once per lost history; the
@@ -34,6 +40,7 @@ package struct FormerHistory {
             let key = MessageKey.bytes(of: entry.body)
             missing.insert(key)
             places[key, default: []].append(Position(epoch: epoch, seq: entry.seq))
+            if places[key, default: []].count > Lineage.countMax { places[key]?.removeFirst() }
             bodies.append(entry.body)
         }
     }
@@ -51,20 +58,19 @@ package struct FormerHistory {
     }
 
     /// What must be committed again, in its order.
-    package mutating func takeMissing() -> [[UInt8]] {
+    package mutating func takeMissing() -> [LostMessage] {
         bodies = missing.isEmpty ? [] : bodies.filter { isMissing($0) }
-        return bodies
+        return bodies.map { LostMessage(body: $0, was: places(of: $0)) }
+    }
+
+    /// Where a message stood in lost histories, the first place first.
+    package func places(of body: [UInt8]) -> [Position] {
+        places.isEmpty ? [] : places[MessageKey.bytes(of: body)] ?? []
     }
 
     /// Where members first saw a message; nil if they did not.
     package func firstPlace(of body: [UInt8]) -> Position? {
         places.isEmpty ? nil : places[MessageKey.bytes(of: body)]?.first
-    }
-
-    /// Whether somebody who has seen a lost history up to `position` has seen a message there.
-    package func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
-        guard !places.isEmpty, let places = places[MessageKey.bytes(of: body)] else { return false }
-        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
     }
 
     /// Time has passed: nobody repeats what was lost so long ago (loop milliseconds).

@@ -23,12 +23,17 @@ extension Inbox {
 
     /// The bodies of all entries that are held, in order, as `DirectBody` has them.
     package var bodies: [SeenEntry] {
-        log.entries(after: 0, countMax: .max, byteCountMax: .max).map { entry in
-            let bytes = DirectBody.bytes(
-                frame: body(of: entry.frame.payload, entry.seq), device: entry.audience?.sender,
-                deviceType: entry.audience?.deviceType)
-            return SeenEntry(seq: entry.seq, body: bytes)
-        }
+        log.entries(after: 0, countMax: .max, byteCountMax: .max)
+            .map { SeenEntry(seq: $0.seq, body: storedBody(of: $0)) }
+    }
+
+    /// The body of an entry, as `DirectBody` has it; nil when it is not held.
+    package func body(at seq: UInt64) -> [UInt8]? { log.entry(at: seq).map(storedBody) }
+
+    private func storedBody(of entry: LogEntry) -> [UInt8] {
+        DirectBody.bytes(
+            frame: body(of: entry.frame.payload, entry.seq), device: entry.audience?.sender,
+            deviceType: entry.audience?.deviceType)
     }
 
     private func body(of payload: UnsafeRawBufferPointer, _ seq: UInt64) -> UnsafeRawBufferPointer {

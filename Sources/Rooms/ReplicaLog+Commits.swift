@@ -91,13 +91,39 @@ extension ReplicaLog {
         case wantsTurn
     }
 
-    /// A turn is over: what was submitted in it is sent, batch by batch.
+    /// Whether `flushed` would give something.
+    package var hasUnsent: Bool {
+        guard case .following(let following) = state else { return false }
+        return !following.isCommitting && following.lost.isEmpty && submissions.hasUnsent
+    }
+
+    /// A turn is over, or the commit before was answered: what waits is sent, in one batch.
     /// - Parameter sendsKept: whether that may be what was kept for the store.
     package mutating func flushed(sendsKept: Bool) -> Flushed {
-        guard hasUnsent else { return .nothing }
+        guard hasUnsent, case .following(var following) = state else { return .nothing }
         if !sendsKept, submissions.nextWasKept { return .wantsTurn }
         let batch = submissions.takeUnsent()
-        return batch.isEmpty ? .nothing : .commit(ticket, batch)
+        guard !batch.isEmpty else { return .nothing }
+        following.isCommitting = true
+        state = .following(following)
+        return .commit(ticket, batch)
+    }
+
+    /// The next messages of lost histories to be committed again; nil when there are none, or a commit is under way.
+    mutating func takeLost() -> [LostMessage]? {
+        guard case .following(var following) = state, !following.isCommitting, !following.lost.isEmpty else {
+            return nil
+        }
+        var (taken, bytes) = ([LostMessage](), 0)
+        while let next = following.lost.first, taken.count < Submissions.batchMax, bytes < Submissions.batchBytesMax {
+            following.lost.removeFirst()
+            guard former.isMissing(next.body) else { continue }
+            taken.append(next)
+            bytes += next.body.count
+        }
+        following.isCommitting = !taken.isEmpty
+        state = .following(following)
+        return taken.isEmpty ? nil : taken
     }
 
     package enum Answered: Sendable {
@@ -110,7 +136,9 @@ extension ReplicaLog {
 
     /// The store answered a commit, or a restoring.
     package mutating func answered(of answerEpoch: String, isDeleted: Bool, for ticket: Ticket) -> Answered {
-        guard !isStale(ticket), case .following = state else { return .stale }
+        guard !isStale(ticket), case .following(var following) = state else { return .stale }
+        following.isCommitting = false
+        state = .following(following)
         return answerEpoch == epoch && !isDeleted ? .taken : .open(reopen(isLive: true))
     }
 
@@ -125,11 +153,11 @@ extension ReplicaLog {
     }
 
     /// A body that was restored was committed before, at `place`; nil: it can't be restored. It does not come any more
-    /// when its place was passed, or is in a history that is no more.
+    /// when its place was passed. In another history it comes when that is followed.
     package mutating func restoringFound(_ body: [UInt8], at place: Position?) {
         guard let place else { return _ = former.found(body) }
-        if place.epoch == epoch, place.seq > newestSeq { return }
-        if former.found(body), place.epoch == epoch { unheld.append(SeenEntry(seq: place.seq, body: body)) }
+        guard place.epoch == epoch, place.seq <= newestSeq, former.found(body) else { return }
+        unheld.append(SeenEntry(seq: place.seq, body: body))
     }
 
     /// The first repetition whose place does not run ahead; its message waits no longer.

@@ -13,6 +13,10 @@ extension ReplicaLog {
         case open(Ticket)
     }
 
+    /// An epoch began in place of another one.
+    /// - Returns: the question for the log's place; nil when it is the one that is followed, or not the time to ask.
+    package mutating func epochBegan(_ begun: String) -> Ticket? { begun == epoch ? nil : doubted() }
+
     /// An entry of the log was heard of, from a publication or an answer.
     package mutating func entryHeard(_ entry: Entry, of entryEpoch: String) -> Heard {
         guard 1...Self.seqMax ~= entry.seq else { return .nothing }
@@ -40,17 +44,23 @@ extension ReplicaLog {
     /// The next entry: is it our own, and have members seen it?
     private mutating func append(_ entry: Entry) -> Arrival {
         newestSeq = entry.seq
+        prove(upTo: newestSeq)
         _ = early.take(epoch, entry.seq)
         let isSeen = former.found(entry.body)
+        let was = Self.union(entry.was, former.places(of: entry.body))
         guard var own = submissions.remove(like: entry.body) else {
-            return Arrival(entry: entry, own: nil, isSeen: isSeen, repetition: nil)
+            return Arrival(entry: entry, own: nil, isSeen: isSeen, repetition: nil, was: was)
         }
         own.isStored = entry.isStored
         guard isSeen, let first = former.firstPlace(of: entry.body) else {
-            return Arrival(entry: entry, own: own, isSeen: isSeen, repetition: nil)
+            return Arrival(entry: entry, own: own, isSeen: isSeen, repetition: nil, was: was)
         }
         let repetition = Repetition(submission: own, first: first, time: Self.time(of: entry.body) ?? own.time)
-        return Arrival(entry: entry, own: nil, isSeen: true, repetition: repetition)
+        return Arrival(entry: entry, own: nil, isSeen: true, repetition: repetition, was: was)
+    }
+
+    private static func union(_ one: [Position], _ other: [Position]) -> [Position] {
+        other.isEmpty ? one : one + other.filter { !one.contains($0) }
     }
 
     // MARK: What follows
@@ -69,11 +79,10 @@ extension ReplicaLog {
         case fence(Ticket, name: String)
         /// Read entries behind `after`, and the log's epoch behind them.
         case read(Ticket, after: UInt64)
-        /// Commit these bodies again, in their order.
-        case restore(Ticket, [[UInt8]])
-        /// All that the store had when the log was opened has come. Commit these bodies again, in their order and
-        /// before what waits.
-        case caughtUp(Ticket, restoring: [[UInt8]])
+        /// Commit these messages again, in their order and before what waits.
+        case restore(Ticket, [LostMessage])
+        /// All that the store had when the log was opened has come.
+        case caughtUp
     }
 
     /// What comes next of what was heard and read; the driver calls it until there is nothing.
@@ -89,19 +98,27 @@ extension ReplicaLog {
         case .catchingUp(var catchUp):
             guard case .taking(var batch) = catchUp.reading else { return .nothing }
             let result = take(&batch) ?? end(catchUp, &batch)
-            guard let result else { return .caughtUp(ticket, restoring: former.takeMissing()) }
+            guard let result else { return .caughtUp }
             catchUp.reading = reading(after: result, batch)
             state = .catchingUp(catchUp)
             return result
-        case .following(var following):
-            guard case .taking(var batch) = following.hole else { return .nothing }
-            let result = take(&batch) ?? endHole(batch)
-            following.hole = result.flatMap { reading(after: $0, batch) }
-            if case .restore = result { following.hole = nil }
-            state = .following(following)
-            return result ?? .nothing
+        case .following(let following):
+            if case .taking(let batch) = following.hole, let next = hole(batch) { return next }
+            return takeLost().map { .restore(ticket, $0) } ?? .nothing
         case .away, .opening, .closed: return .nothing
         }
+    }
+
+    /// Takes the next of what was read of a hole; nil when it was the last.
+    private mutating func hole(_ batch: Batch) -> Advanced? {
+        var batch = batch
+        let result = take(&batch) ?? endHole(batch)
+        guard case .following(var following) = state else { return result }
+        following.hole = result.map { reading(after: $0, batch) }
+        // What was missing of a lost history may be among what was passed.
+        if result == nil, former.isAnyMissing, following.lost.isEmpty { following.lost = former.takeMissing()[...] }
+        state = .following(following)
+        return result
     }
 
     /// What a read is at behind a step of it.
@@ -139,16 +156,17 @@ extension ReplicaLog {
             }
             if !batch.isEmpty { return .read(ticket, after: newestSeq) }
         }
-        state = .following(Following(number: catchUp.number))
+        var following = Following(number: catchUp.number)
+        following.lost = former.takeMissing()[...]
+        state = .following(following)
+        prove(catchUp.proof)
         return nil
     }
 
-    /// A hole was read. What was missing of a lost history may be among what was passed.
-    private mutating func endHole(_ batch: Batch) -> Advanced? {
-        if !batch.isEmpty, let next = early.firstSeq(of: epoch), next > newestSeq {
-            return .read(ticket, after: newestSeq)
-        }
-        return former.isAnyMissing ? .restore(ticket, former.takeMissing()) : nil
+    /// A hole was read: what is still missing of it?
+    private func endHole(_ batch: Batch) -> Advanced? {
+        guard !batch.isEmpty, let next = early.firstSeq(of: epoch), next > newestSeq else { return nil }
+        return .read(ticket, after: newestSeq)
     }
 
     private mutating func makeFence() -> Advanced {

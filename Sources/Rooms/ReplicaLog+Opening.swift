@@ -12,10 +12,11 @@ extension ReplicaLog {
 
     /// The store said where the log stands, and made it if it was not there.
     package mutating func placeAnswered(_ place: Place, for ticket: Ticket) -> PlaceAnswered {
-        guard !isStale(ticket), case .opening(let opening) = state, case .place = opening.step else { return .stale }
+        guard !isStale(ticket), case .opening(let opening) = state, opening.step.asksPlace else { return .stale }
         let newest = min(place.newestSeq, Self.seqMax)
         let place = Place(
-            epoch: place.epoch, newestSeq: newest, unstoredFrom: place.unstoredFrom.map { min($0, newest) })
+            epoch: place.epoch, newestSeq: newest, unstoredFrom: place.unstoredFrom.map { min($0, newest) },
+            lineage: place.lineage)
         guard epoch.isEmpty || place.epoch == epoch else {
             step(opening, .deletion(place))
             return .askDeleted(self.ticket)
@@ -59,6 +60,8 @@ extension ReplicaLog {
         case stale
         /// Ask for the log's place: it is another history by now.
         case open(Ticket)
+        /// Have the store begin another epoch, as it has other entries of this one: the question for the place says so.
+        case fork(Ticket)
         /// The log is open; then `advanced` gives out what was read.
         case opened(Opened)
         /// `advanced` gives out what was read.
@@ -75,26 +78,47 @@ extension ReplicaLog {
         package let skippedTo: UInt64?
     }
 
-    /// Entries were read, and behind them the epoch, as entries do not say of which history they are: no epoch comes
-    /// back, so the one that is there afterwards was there before.
-    /// - Parameter seen: what members have seen of the history so far; called when another one begins.
+    /// What one read of the log brought.
+    package struct Range: Sendable {
+        let entries: [Entry]
+        let epoch: String?
+        /// The beginning of the entry behind which it was read, when the store has it.
+        let tail: [UInt8]?
+
+        package init(_ entries: [Entry], of epoch: String?, tail: [UInt8]? = nil) {
+            self.entries = entries
+            self.epoch = epoch
+            self.tail = tail
+        }
+    }
+
+    /// Entries were read.
+    /// - Parameters:
+    ///   - held: the body of an entry by its seq, if it is held here.
+    ///   - seen: what members have seen of the history so far; called when another one begins.
     package mutating func rangeRead(
-        _ entries: [Entry], of readEpoch: String?, for ticket: Ticket, seen: () -> [SeenEntry]
+        _ range: Range, for ticket: Ticket, held: (UInt64) -> [UInt8]? = { _ in nil }, seen: () -> [SeenEntry]
     ) -> RangeRead {
         guard !isStale(ticket) else { return .stale }
-        let batch = Batch(entries.filter { 1...Self.seqMax ~= $0.seq })
+        let readEpoch = range.epoch
+        let batch = Batch(range.entries.filter { 1...Self.seqMax ~= $0.seq })
         switch state {
         case .opening(let opening):
             guard case .range(let place, let after) = opening.step else { return .stale }
             guard readEpoch == place.epoch else { return .open(reopen(isLive: opening.isLive)) }
+            if place.epoch == epoch, after > 0, let tail = range.tail, let held = held(after), !Self.isSame(held, tail)
+            {
+                step(opening, .fork)
+                return .fork(self.ticket)
+            }
             let opened = opened(place, after: after, first: batch.rest.first, seen)
-            state = .catchingUp(CatchUp(number: opening.number, place: place, reading: .taking(batch)))
+            state = .catchingUp(
+                CatchUp(number: opening.number, place: place, proof: opening.proof, reading: .taking(batch)))
             return .opened(opened)
         case .catchingUp(var catchUp):
             guard case .asked = catchUp.reading else { return .stale }
             guard readEpoch == epoch else { return .open(reopen(isLive: true)) }
             catchUp.reading = .taking(batch)
-            catchUp.looks = 0
             state = .catchingUp(catchUp)
             return .taken
         case .following(var following):
@@ -107,6 +131,11 @@ extension ReplicaLog {
         }
     }
 
+    /// Whether an entry that is held here is the one of which the store has this beginning.
+    private static func isSame(_ held: [UInt8], _ tail: [UInt8]) -> Bool {
+        held.starts(with: tail) || MessageKey.areSame(held, tail)
+    }
+
     /// The history has a beginning now. All own messages that wait must be sent (again).
     private mutating func opened(
         _ place: Place, after: UInt64, first: Entry?, _ seen: () -> [SeenEntry]
@@ -116,13 +145,17 @@ extension ReplicaLog {
         let oldestBefore = max(oldest, 1) - 1
         submissions.unsend()
         early.forget(allBut: place.epoch)
+        lineage = place.lineage
         guard place.epoch != epoch else {
             let isSkipped = skip(to: oldestBefore)
             return Opened(
                 epoch: epoch, isNew: false, oldestBefore: oldestBefore, skippedTo: isSkipped ? newestSeq : nil)
         }
         if !epoch.isEmpty {
-            former.lost(epoch, (seen() + unheld.removeAll()).sorted { $0.seq < $1.seq })
+            // With entries from before the fork the store has kept what it was to keep: older ones were trimmed there.
+            let isKept = stored.map { $0 <= lineage.fork(of: epoch) ?? 0 } ?? false
+            let entries = (seen() + unheld.removeAll()).sorted { $0.seq < $1.seq }
+            former.lost(epoch, isKept ? entries.filter { $0.seq > oldestBefore } : entries)
         }
         epoch = place.epoch
         newestSeq = oldestBefore
@@ -138,36 +171,32 @@ extension ReplicaLog {
 
     package enum Refused: Equatable, Sendable {
         case stale
-        /// The next look opens the log again, and what waits is sent again then.
-        case opensLater
-        /// What was asked is asked again when there is a reason.
+        /// The log goes on without the store until the next look: `unplaced` decides what becomes of each of these
+        /// messages.
+        case lost([UInt64])
+        /// Asked again when there is a reason.
         case dropped
     }
 
     /// The store answered with an error, with something that can't be read, or not at all: nothing is known of what was
-    /// asked. Waits until the next look, so that a store that refuses is not asked in a circle.
+    /// asked. What a log can't do without makes it go on without the store, so that nobody waits for an answer; the
+    /// next look tries again, and all that waits is sent again then, in order.
     package mutating func refused(_ question: Question, for ticket: Ticket) -> Refused {
         guard !isStale(ticket) else { return .stale }
         switch (state, question) {
-        case (.opening(var opening), .place), (.opening(var opening), .deletion), (.opening(var opening), .range):
-            opening.looks = Self.looksMax - 1
-            state = .opening(opening)
-            return .opensLater
-        case (.catchingUp(var catchUp), .range):
-            catchUp.looks = Self.looksMax - 1
-            state = .catchingUp(catchUp)
-            return .opensLater
-        // The second look gives the fence up.
-        case (.catchingUp, .fence): return .dropped
-        case (.following(var following), .commit), (.following(var following), .restoring):
-            following.isUnanswered = true
+        case (.opening, .place), (.opening, .deletion), (.opening, .range), (.catchingUp, .range),
+            (.following, .commit), (.following, .restoring):
+            return .lost(wentAway(isRefused: true))
+        case (.following(var following), .look):
+            following.look = nil
             state = .following(following)
-            return .opensLater
+            return .dropped
         // The next entry that comes too early has the hole read again, or a look.
         case (.following(var following), .range), (.following(var following), .fence):
             following.hole = nil
             state = .following(following)
             return .dropped
+        // A fence that is not answered is given up by the second look.
         default: return .dropped
         }
     }

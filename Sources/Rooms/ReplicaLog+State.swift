@@ -4,8 +4,9 @@ import Foundations
 extension ReplicaLog {
     /// `opening` and `number` count the openings: a question bears the one in which it was asked.
     package enum State: Sendable {
-        /// The store can't be reached: what is submitted is delivered without a place and kept.
-        case away(opening: UInt64)
+        /// The store can't be reached, or does not serve this log: what is submitted is delivered without a place and
+        /// kept.
+        case away(Away)
         /// The log's place was asked for.
         case opening(Opening)
         /// The place is known, and what the store has is read.
@@ -17,7 +18,7 @@ extension ReplicaLog {
         /// The number of the present opening; nil once closed.
         package var opening: UInt64? {
             switch self {
-            case .away(let opening): opening
+            case .away(let away): away.number
             case .opening(let opening): opening.number
             case .catchingUp(let catchUp): catchUp.number
             case .following(let following): following.number
@@ -32,11 +33,14 @@ extension ReplicaLog {
         package let newestSeq: UInt64
         /// The seq of the first of the newest messages that are not stored; nil when the newest one is stored.
         package let unstoredFrom: UInt64?
+        /// The former epochs.
+        package let lineage: Lineage
 
-        package init(epoch: String, newestSeq: UInt64, unstoredFrom: UInt64?) {
+        package init(epoch: String, newestSeq: UInt64, unstoredFrom: UInt64?, lineage: Lineage = Lineage()) {
             self.epoch = epoch
             self.newestSeq = newestSeq
             self.unstoredFrom = unstoredFrom
+            self.lineage = lineage
         }
     }
 
@@ -49,13 +53,25 @@ extension ReplicaLog {
         /// The seq of the first of the messages directly before it that are not stored; nil when there are none, or it
         /// is not known.
         package let unstoredFrom: UInt64?
+        /// Where it stood in former epochs, when it was committed again.
+        package let was: [Position]
 
-        package init(seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil) {
+        package init(
+            seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil, was: [Position] = []
+        ) {
             self.seq = seq
             self.body = body
             self.isStored = isStored
             self.unstoredFrom = unstoredFrom
+            self.was = was
         }
+    }
+
+    package struct Away: Sendable {
+        let number: UInt64
+        /// The store can be reached, but it refused what this log asked, or lets nobody listen: the next look tries
+        /// again.
+        let isRefused: Bool
     }
 
     package struct Opening: Sendable {
@@ -64,10 +80,15 @@ extension ReplicaLog {
             case subscription
             /// Where does the log stand?
             case place
+            /// The store has another entry where the newest one is here: another epoch must begin.
+            case fork
             /// It has another epoch: was the history that was followed deleted, or lost?
             case deletion(Place)
             /// The first entries behind `after`, for a log that was not followed before the oldest.
             case range(Place, after: UInt64)
+
+            /// The place was asked for.
+            var asksPlace: Bool { self == .place || self == .fork }
         }
 
         let number: UInt64
@@ -75,7 +96,9 @@ extension ReplicaLog {
         /// The log was followed until now: entries of its history that come next are taken meanwhile. Behind an absence
         /// they wait until it is open.
         let isLive: Bool
-        /// Looks that found it so.
+        /// Its number among the questions of where the log stands; 0 before it was asked.
+        let proof: UInt64
+        /// Looks that found nobody listening.
         var looks = 0
     }
 
@@ -83,8 +106,9 @@ extension ReplicaLog {
         let number: UInt64
         /// What was there when it was opened must be here before this ends.
         let place: Place
+        let proof: UInt64
         var reading: Reading
-        /// Looks since the last answer.
+        /// Looks since a fence was published.
         var looks = 0
     }
 
@@ -97,9 +121,20 @@ extension ReplicaLog {
         var repetitions: [Repetition] = []
         /// What the last look found.
         var missedSeq: UInt64 = 0
-        /// The store refused a commit, or its answer was lost: nothing is sent until the next look opens the log again,
-        /// and then all that waits is.
-        var isUnanswered = false
+        /// The number of the look that is under way.
+        var look: UInt64?
+        /// What the last look found, until it is here.
+        var unproven: Unproven?
+        /// A commit is under way. The next one leaves when it was answered, so that batches form by themselves and none
+        /// overtakes another.
+        var isCommitting = false
+        /// Messages of lost histories that must be committed again, before what waits.
+        var lost: ArraySlice<LostMessage> = []
+    }
+
+    struct Unproven: Sendable {
+        let number: UInt64
+        let seq: UInt64
     }
 
     /// One read of the log.
@@ -147,5 +182,7 @@ extension ReplicaLog {
         package let isSeen: Bool
         /// Its author repeated what members saw in a lost history: told behind the entry.
         package let repetition: Repetition?
+        /// Where it stood in former epochs, as far as that is known.
+        package let was: [Position]
     }
 }

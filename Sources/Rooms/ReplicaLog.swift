@@ -7,7 +7,7 @@ import Foundations
 /// read) comes to `entryHeard`, in any order and any number of times; the machine gives each entry out once, in order.
 /// Pure: time, names and limits come in, effects are results. One method per event; its result says what the driver
 /// must do. After a result that gives something out, the driver calls `advanced` until nothing is left, so that the
-/// machine never claims more than its observer has. Thread: the home's.
+/// machine never claims more than its observer has. Every question gets an answer or a refusal. Thread: the home's.
 package struct ReplicaLog: ~Copyable {
     /// What all logs of a node have in common.
     package struct Limits: Sendable {
@@ -22,9 +22,7 @@ package struct ReplicaLog: ~Copyable {
         }
     }
 
-    /// Entries that one read of the log brings at most.
-    package static let rangeMax = 500
-    /// Looks after which an opening without an answer is tried again.
+    /// Looks that find nobody listening, until the log goes on without the store.
     package static let looksMax = 3
     /// Looks after which nobody waits any more for publications that may still come.
     package static let fenceLooksMax = 2
@@ -35,6 +33,8 @@ package struct ReplicaLog: ~Copyable {
     /// The newest entry that this node has; the epoch is empty before the log was opened for the first time.
     package internal(set) var epoch = ""
     package internal(set) var newestSeq: UInt64 = 0
+    /// The former epochs, as the store last said.
+    package internal(set) var lineage = Lineage()
     package internal(set) var submissions = Submissions()
     var early = EarlyEntries()
     var former = FormerHistory()
@@ -43,6 +43,11 @@ package struct ReplicaLog: ~Copyable {
     /// Fences are named after it; nothing else in the cluster has this name.
     let name: String
     var fences = 0
+    /// Publications come.
+    private var isSubscribed = false
+    /// The number of the last question of where the log stands, and of the last one whose whole answer is here.
+    private var asked: UInt64 = 0
+    private(set) var proven: UInt64 = 0
     /// When the store was last asked to keep the log, loop milliseconds.
     private var keptAt: Int?
 
@@ -50,7 +55,10 @@ package struct ReplicaLog: ~Copyable {
     package init(name: String, limits: Limits, isStoreAway: Bool) {
         self.name = name
         self.limits = limits
-        state = isStoreAway ? .away(opening: 0) : .opening(Opening(number: 0, step: .subscription, isLive: false))
+        state =
+            isStoreAway
+            ? .away(Away(number: 0, isRefused: false))
+            : .opening(Opening(number: 0, step: .subscription, isLive: false, proof: 0))
     }
 
     // MARK: What this node may claim
@@ -82,13 +90,16 @@ package struct ReplicaLog: ~Copyable {
     /// Nothing of this node waits for a place, nor anything that it has to restore.
     package var isQuiet: Bool { submissions.count == 0 && !former.isAnyMissing }
 
-    /// Whether `flushed` would give something.
-    package var hasUnsent: Bool {
-        if case .following(let following) = state { !following.isUnanswered && submissions.hasUnsent } else { false }
+    /// Whether a position is one of what is here, or of a former epoch that leads to it. Of any other this node must
+    /// not say that it is ahead, or of no history, before `isProven`.
+    package func knows(_ position: Position) -> Bool {
+        position.epoch == epoch ? position.seq <= newestSeq : lineage.fork(of: position.epoch) != nil
     }
 
-    /// Whether somebody who has seen a former history up to `position` has seen a message there.
-    package func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool { former.wasSeen(body, upTo: position) }
+    /// What proves that this node has all that the store had at this moment, once it `isProven`.
+    package var nextProof: UInt64 { asked + 1 }
+
+    package func isProven(_ proof: UInt64) -> Bool { proven >= proof && standing == .inStep }
 
     // MARK: Questions
 
@@ -101,31 +112,85 @@ package struct ReplicaLog: ~Copyable {
     /// Asks for the log's place anew; answers to what was asked before mean nothing any more.
     /// - Parameter isLive: whether entries that come next meanwhile are taken.
     mutating func reopen(isLive: Bool) -> Ticket {
-        state = .opening(Opening(number: (state.opening ?? 0) + 1, step: .place, isLive: isLive))
+        state = .opening(Opening(number: (state.opening ?? 0) + 1, step: .place, isLive: isLive, proof: nextQuestion()))
         return ticket
+    }
+
+    private mutating func nextQuestion() -> UInt64 {
+        asked += 1
+        return asked
+    }
+
+    /// All that was there when a question was asked is here.
+    mutating func prove(_ number: UInt64) { proven = max(proven, number) }
+
+    /// Entries up to `seq` are here: is that all that the last look found?
+    mutating func prove(upTo seq: UInt64) {
+        guard case .following(var following) = state, let unproven = following.unproven, unproven.seq <= seq else {
+            return
+        }
+        following.unproven = nil
+        state = .following(following)
+        prove(unproven.number)
     }
 
     // MARK: The store comes and goes
 
     /// The store can't be reached.
     /// - Returns: own messages that were not delivered yet, in order; `unplaced` decides what becomes of each.
-    package mutating func storeLost() -> [UInt64] {
-        guard let opening = state.opening, !isAway else { return [] }
-        state = .away(opening: opening + 1)
-        return submissions.waiting.filter { !$0.isProvisional }.compactMap(\.number)
+    package mutating func storeLost() -> [UInt64] { wentAway(isRefused: false) }
+
+    /// Goes on without the store.
+    mutating func wentAway(isRefused: Bool) -> [UInt64] {
+        guard let number = state.opening else { return [] }
+        let wasAway = isAway
+        state = .away(Away(number: number + 1, isRefused: isRefused))
+        return wasAway ? [] : submissions.waiting.filter { !$0.isProvisional }.compactMap(\.number)
     }
 
     /// The store can be reached again, or was out of reach so shortly that nobody was told.
-    /// - Returns: the question for the log's place; nil once closed.
-    package mutating func storeReturned() -> Ticket? { isClosed ? nil : reopen(isLive: false) }
+    /// - Returns: the question for the log's place; nil once closed, and while nobody listens.
+    package mutating func storeReturned() -> Ticket? {
+        guard let number = state.opening else { return nil }
+        guard !isSubscribed else { return reopen(isLive: false) }
+        state = .opening(Opening(number: number + 1, step: .subscription, isLive: false, proof: 0))
+        return nil
+    }
 
     /// The subscription stands, for the first time or again: something may have been missed.
     /// - Returns: the question for the log's place; nil while the store is away.
     package mutating func subscribed() -> Ticket? {
+        isSubscribed = true
         switch state {
-        case .away, .closed: nil
-        case .opening(let opening): reopen(isLive: opening.isLive)
-        case .catchingUp, .following: reopen(isLive: true)
+        case .closed: return nil
+        case .away(let away): return away.isRefused ? reopen(isLive: false) : nil
+        case .opening(let opening): return reopen(isLive: opening.isLive)
+        case .catchingUp, .following: return reopen(isLive: true)
+        }
+    }
+
+    /// Publications come no more. Until they do again nothing is committed, and nothing is claimed.
+    package mutating func interrupted() {
+        isSubscribed = false
+        switch state {
+        case .away, .closed: break
+        case .opening(let opening): awaitSubscription(opening.number, isLive: opening.isLive)
+        case .catchingUp(let catchUp): awaitSubscription(catchUp.number, isLive: true)
+        case .following(let following): awaitSubscription(following.number, isLive: true)
+        }
+    }
+
+    private mutating func awaitSubscription(_ number: UInt64, isLive: Bool) {
+        state = .opening(Opening(number: number + 1, step: .subscription, isLive: isLive, proof: 0))
+    }
+
+    /// What the store has may be another history by now: it was forgotten there, or something came that can't be read.
+    /// - Returns: the question for the log's place; nil where it is not the time to ask.
+    package mutating func doubted() -> Ticket? {
+        guard isSubscribed else { return nil }
+        switch state {
+        case .away, .closed, .opening: return nil
+        case .catchingUp, .following: return reopen(isLive: true)
         }
     }
 
@@ -142,6 +207,8 @@ package struct ReplicaLog: ~Copyable {
         case look(Ticket)
         /// Ask for the log's place.
         case open(Ticket)
+        /// The log goes on without the store: `unplaced` decides what becomes of each of these messages.
+        case lost([UInt64])
     }
 
     /// Some time has passed, a second or two since the last look (loop milliseconds). The last publication of all may
@@ -149,44 +216,65 @@ package struct ReplicaLog: ~Copyable {
     package mutating func polled(at now: Int) -> Polled {
         former.expire(at: now, after: limits.dedupeMilliseconds)
         switch state {
-        case .away, .closed: return .nothing
+        case .away(let away): return away.isRefused && isSubscribed ? .open(reopen(isLive: false)) : .nothing
+        case .closed: return .nothing
         case .opening(var opening):
+            guard case .subscription = opening.step else { return .nothing }
             opening.looks += 1
             state = .opening(opening)
-            return opening.looks >= Self.looksMax ? .open(reopen(isLive: opening.isLive)) : .nothing
+            return opening.looks >= Self.looksMax ? .lost(wentAway(isRefused: true)) : .nothing
         case .catchingUp(var catchUp):
+            guard case .fenced(let name, _) = catchUp.reading else { return .nothing }
             catchUp.looks += 1
             state = .catchingUp(catchUp)
-            if catchUp.looks >= Self.fenceLooksMax, case .fenced(let name, _) = catchUp.reading {
-                return fencePassed(name) ? .fenceGivenUp : .nothing
-            }
-            return catchUp.looks >= Self.looksMax ? .open(reopen(isLive: true)) : .nothing
+            guard catchUp.looks >= Self.fenceLooksMax else { return .nothing }
+            return fencePassed(name) ? .fenceGivenUp : .nothing
         case .following(let following):
-            let isBehind = following.isUnanswered || following.missedSeq > newestSeq
-            return isBehind ? .open(reopen(isLive: true)) : .look(ticket)
+            if following.missedSeq > newestSeq { return .open(reopen(isLive: true)) }
+            return look().map { .look($0) } ?? .nothing
         }
+    }
+
+    /// Somebody came whose position is not known here: what the store has decides.
+    /// - Returns: the question of where the log stands; nil when it was asked and not answered yet.
+    package mutating func doubtsPosition() -> Ticket? { look() }
+
+    private mutating func look() -> Ticket? {
+        guard case .following(var following) = state, following.look == nil else { return nil }
+        following.look = nextQuestion()
+        state = .following(following)
+        return ticket
     }
 
     package enum Looked: Sendable {
         case stale
         case nothing
-        /// Ask for the log's place: the store has another history, or less than was here.
+        /// Ask for the log's place: the store has another history, or other entries than are here.
         case open(Ticket)
     }
 
     /// The store said where the log stands; nil: nowhere, or it can't be read.
-    package mutating func looked(_ place: Position?, for ticket: Ticket) -> Looked {
+    package mutating func looked(_ place: Place?, for ticket: Ticket) -> Looked {
         guard !isStale(ticket), case .following(var following) = state else { return .stale }
-        guard let place, place.epoch == epoch, place.seq >= ticket.at.seq else { return .open(reopen(isLive: true)) }
-        following.missedSeq = min(place.seq, Self.seqMax)
+        guard let place, place.epoch == epoch, place.newestSeq >= ticket.at.seq else {
+            return .open(reopen(isLive: true))
+        }
+        lineage = place.lineage
+        let seq = min(place.newestSeq, Self.seqMax)
+        if let number = following.look { following.unproven = Unproven(number: number, seq: seq) }
+        following.look = nil
+        following.missedSeq = seq
         state = .following(following)
+        prove(upTo: newestSeq)
         return .nothing
     }
 
     /// Somebody is here, in whose log nothing may have been said for long (loop milliseconds).
     /// - Returns: a question for the log's place that has the store keep it for another while, when that is due.
     package mutating func used(at now: Int) -> Ticket? {
-        guard standing == .inStep, keptAt.map({ now - $0 >= limits.keptMilliseconds / 4 }) ?? true else { return nil }
+        guard standing == .inStep, keptAt.map({ now - $0 >= limits.keptMilliseconds / 4 }) ?? true,
+            let ticket = look()
+        else { return nil }
         keptAt = now
         return ticket
     }

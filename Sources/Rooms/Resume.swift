@@ -19,14 +19,21 @@ package struct ResumePlan: Equatable, Sendable {
     /// Entries that follow at once.
     package let missed: Int
 
-    /// - Parameter position: what the client has; nil means that it wants only what comes.
-    package init(from position: Position?, in log: MemoryLog) {
+    /// - Parameters:
+    ///   - position: what the client has; nil means that it wants only what comes.
+    ///   - former: what is known of former epochs.
+    package init(from position: Position?, in log: MemoryLog, _ former: FormerPlaces = FormerPlaces()) {
         guard let position else {
             self.init(isRecovered: false, gap: nil, replayAfter: log.newestSeq, missed: 0)
             return
         }
         let oldest = log.oldestSeq
-        if position.epoch != log.epoch {
+        if position.epoch != log.epoch, former.knows(position.epoch) {
+            let unseen = log.entries(after: 0, countMax: .max, byteCountMax: .max)
+                .filter { !former.wasSeen($0.seq, upTo: position) }
+            let first = unseen.first?.seq ?? log.newestSeq + 1
+            self.init(isRecovered: false, gap: .epochChanged, replayAfter: first - 1, missed: unseen.count)
+        } else if position.epoch != log.epoch {
             self.init(behind: .epochChanged, in: log)
         } else if position.seq > log.newestSeq {
             self.init(isRecovered: false, gap: .ahead, replayAfter: log.newestSeq, missed: 0)

@@ -29,6 +29,11 @@ extension Room {
     /// The bodies of all messages that are held, in order.
     package var bodies: [SeenEntry] { entries.map { SeenEntry(seq: $0.seq, body: Array($0.body)) } }
 
+    /// The body of a message; nil when it is not held.
+    package func body(at seq: UInt64) -> [UInt8]? {
+        log.entry(at: seq).map { Array(historyHead.body(of: $0.frame.payload, seq: $0.seq)) }
+    }
+
     /// The newest message whose body fits, with its seq.
     package func findBody(_ fits: ([UInt8]) -> Bool) -> (seq: UInt64, body: [UInt8])? {
         for entry in entries.reversed() {

@@ -5,6 +5,8 @@
 package struct Submissions {
     /// Messages that one commit carries at most, so that the store serves others in between.
     package static let batchMax = 256
+    /// Bytes of bodies after which a commit carries no more; one message may be larger.
+    package static let batchBytesMax = 1024 * 1024
 
     /// Those that got their place are nil. The first one has the number `firstNumber`.
     private var entries: ContiguousArray<Submission?> = []
@@ -111,10 +113,12 @@ package struct Submissions {
     /// The next messages to be committed: such as were kept for the store, or such as were not.
     package mutating func takeUnsent() -> [Submission] {
         var taken: [Submission] = []
-        while hasUnsent, taken.count < Self.batchMax {
+        var bytes = 0
+        while hasUnsent, taken.count < Self.batchMax, bytes < Self.batchBytesMax {
             if let submission = entries[Int(nextToSend - firstNumber)] {
                 if let first = taken.first, first.isProvisional != submission.isProvisional { break }
                 taken.append(submission)
+                bytes += submission.body.count
             }
             nextToSend += 1
         }

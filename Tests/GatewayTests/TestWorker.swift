@@ -49,7 +49,7 @@ final class TestWorker: WorkerMessageReceiver {
 
     /// Ends a turn: what was submitted is sent to the store, and batches are delivered.
     func endTurn() {
-        rooms.commit(isDraining: false)
+        rooms.commit()
         users.commit()
         rooms.flush()
     }

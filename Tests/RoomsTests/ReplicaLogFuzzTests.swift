@@ -115,7 +115,7 @@ struct ReplicaLogFuzzTests {
         }
 
         mutating func step(closes: Bool) {
-            let event = closes && upTo(300) == 0 ? 16 : upTo(15)
+            let event = closes && upTo(300) == 0 ? 18 : upTo(17)
             met["\(stateName) \(event)", default: 0] += 1
             let before = log.state.opening
             perform(event)
@@ -162,8 +162,12 @@ struct ReplicaLogFuzzTests {
             case 11: flush()
             case 12: answered()
             case 13: poll()
-            case 14: _ = log.refused(ReplicaLog.Question.allCases[upTo(6)], for: ticket())
+            case 14:
+                let question = ReplicaLog.Question.allCases[upTo(6)]
+                if case .lost(let numbers) = log.refused(question, for: ticket()) { unplace(numbers) }
             case 15: withdrawOrUse()
+            case 16: log.interrupted()
+            case 17: open(upTo(1) == 0 ? log.epochBegan(epoch()) : log.doubtsPosition())
             default: log.closed()
             }
         }
@@ -195,9 +199,11 @@ struct ReplicaLogFuzzTests {
             if upTo(1) == 0, case .opening(let opening) = log.state, case .range(let place, _) = opening.step {
                 readEpoch = place.epoch
             }
-            switch log.rangeRead(entries, of: readEpoch, for: ticket, seen: { seen }) {
+            let tail = upTo(5) == 0 ? sampleBody("m\(upTo(2))") : nil
+            let range = ReplicaLog.Range(entries, of: readEpoch, tail: tail)
+            switch log.rangeRead(range, for: ticket, held: { _ in sampleBody("m1") }, seen: { seen }) {
             case .stale, .taken: break
-            case .open(let ticket): model.asked(ticket)
+            case .open(let ticket), .fork(let ticket): model.asked(ticket)
             case .opened(let opened):
                 model.epoch = opened.epoch
                 if opened.isNew {
@@ -262,6 +268,7 @@ struct ReplicaLogFuzzTests {
             switch log.polled(at: now) {
             case .nothing, .fenceGivenUp: break
             case .open(let ticket): model.asked(ticket)
+            case .lost(let numbers): unplace(numbers)
             case .look(let ticket):
                 model.asked(ticket)
                 guard upTo(1) == 0 else { return }
@@ -286,9 +293,10 @@ struct ReplicaLogFuzzTests {
                     model.asked(ticket)
                     model.fences = [name, "n:0"]
                 case .read(let ticket, _): model.asked(ticket)
-                case .restore(let ticket, let bodies), .caughtUp(let ticket, let bodies):
+                case .restore(let ticket, let messages):
                     model.asked(ticket)
-                    if bodies.isEmpty, log.former.isAnyMissing { model.faults.append("nothing is restored") }
+                    if messages.isEmpty { model.faults.append("nothing is restored") }
+                case .caughtUp: break
                 }
             }
             model.faults.append("it never ends")
@@ -308,7 +316,7 @@ struct ReplicaLogFuzzTests {
             "away", "opening", "live opening", "catching up", "fenced", "following", "hole", "closed",
         ]
         for state in states {
-            for event in 0...15 { #expect(met["\(state) \(event)"] != nil, "\(event) did not meet \(state)") }
+            for event in 0...17 { #expect(met["\(state) \(event)"] != nil, "\(event) did not meet \(state)") }
         }
     }
 }

@@ -48,13 +48,14 @@ struct ReplicaLogRefusalTests {
         }
     }
 
-    @Test("A question of an opening that is refused is asked again at the next look")
+    @Test("A log whose opening is refused goes on without the store, and asks again at the next look")
     func refusedOpening() throws {
         for question in [ReplicaLog.Question.place, .deletion, .range] {
             var log = ReplicaLog.following(entries: 3)
             let asked = try log.asked()
-            #expect(log.refused(question, for: asked) == .opensLater)
-            #expect(log.standing == .behind)
+            _ = log.submitted(sampleSubmission("a"), held: nil, mayKeep: true)
+            #expect(log.refused(question, for: asked) == .lost([0]))
+            #expect(log.standing == .away)
             guard case .open = log.polled(at: 0) else {
                 Issue.record("\(question): it was not opened again")
                 continue
@@ -70,7 +71,7 @@ struct ReplicaLogRefusalTests {
         guard case .read(let range, _) = log.placeAnswered(more, for: asked) else { return }
         _ = log.rangeRead([sampleEntry(4)], of: "e1", for: range) { [] }
         let ticket = try log.drainToTicket()
-        #expect(log.refused(.range, for: ticket) == .opensLater)
+        #expect(log.refused(.range, for: ticket) == .lost([]))
         guard case .open = log.polled(at: 0) else {
             Issue.record("it was not opened again")
             return
@@ -83,7 +84,7 @@ struct ReplicaLogRefusalTests {
         _ = log.submitted(sampleSubmission("a"), held: nil, mayKeep: true)
         guard case .commit(let ticket, _) = log.flushed(sendsKept: false) else { return }
         _ = log.submitted(sampleSubmission("b"), held: nil, mayKeep: true)
-        #expect(log.refused(.commit, for: ticket) == .opensLater)
+        #expect(log.refused(.commit, for: ticket) == .lost([0, 1]))
         // What is sent meanwhile must not come before it.
         #expect(log.hasUnsent == false)
         guard case .nothing = log.flushed(sendsKept: true), case .open(let asked) = log.polled(at: 0) else {
@@ -107,8 +108,8 @@ struct ReplicaLogRefusalTests {
             case .read(let range, _) = log.deletedAnswered(false, for: question)
         else { return }
         _ = log.rangeRead([], of: "e2", for: range) { [SeenEntry(seq: 1, body: sampleBody("x"))] }
-        guard case .caughtUp(let ticket, let bodies) = log.advanced() else { return }
-        #expect(bodies.count == 1 && log.refused(.restoring, for: ticket) == .opensLater)
+        guard case .caughtUp = log.advanced(), case .restore(let ticket, let lost) = log.advanced() else { return }
+        #expect(lost.count == 1 && log.refused(.restoring, for: ticket) == .lost([]))
         guard case .open(let again) = log.polled(at: 0),
             case .read(let range, _) = log.placeAnswered(other, for: again)
         else {
@@ -116,7 +117,7 @@ struct ReplicaLogRefusalTests {
             return
         }
         _ = log.rangeRead([], of: "e2", for: range) { [] }
-        #expect(log.drain() == ["caught up, restore 1"])
+        #expect(log.drain() == ["caught up", "restore 1"])
     }
 
     @Test("A hole whose range or fence is refused is read again for the next entry that comes too early")
@@ -171,7 +172,7 @@ struct ReplicaLogRefusalTests {
         #expect(log.used(at: 0) == nil && log.refused(.look, for: ticket) == .stale)
         #expect(log.entryHeard(sampleEntry(4), of: "e1").text == "nothing" && log.drain() == [])
         #expect(log.submitted(sampleSubmission("a"), held: nil, mayKeep: true).text == "refused")
-        guard case .nothing = log.polled(at: 0), case .stale = log.looked(nil, for: ticket) else {
+        guard case .nothing = log.polled(at: 0), case .stale = log.looked(nil as Position?, for: ticket) else {
             Issue.record("it goes on")
             return
         }

@@ -27,8 +27,8 @@ extension ReplicaLog.Advanced {
         case .passedUnstored(let seq): "passed \(seq)"
         case .fence(_, let name): "fence \(name)"
         case .read(_, let after): "read \(after)"
-        case .restore(_, let bodies): "restore \(bodies.count)"
-        case .caughtUp(_, let bodies): bodies.isEmpty ? "caught up" : "caught up, restore \(bodies.count)"
+        case .restore(_, let messages): "restore \(messages.count)"
+        case .caughtUp: "caught up"
         }
     }
 }
@@ -80,15 +80,27 @@ extension ReplicaLog {
 
     struct NothingAsked: Error {}
 
+    /// As the other, with what was read in parts.
+    mutating func rangeRead(
+        _ entries: [Entry], of epoch: String?, for ticket: Ticket, seen: () -> [SeenEntry]
+    ) -> RangeRead {
+        rangeRead(Range(entries, of: epoch), for: ticket, seen: seen)
+    }
+
+    /// As the other, with a position.
+    mutating func looked(_ position: Position?, for ticket: Ticket) -> Looked {
+        looked(position.map { Place(epoch: $0.epoch, newestSeq: $0.seq, unstoredFrom: nil) }, for: ticket)
+    }
+
     /// The question for the log's place when the subscription stands.
     mutating func asked() throws -> Ticket {
         guard let ticket = subscribed() else { throw NothingAsked() }
         return ticket
     }
 
-    /// The question for the log's place when the store is back.
+    /// The question for the log's place when the store is back, and the subscription stands.
     mutating func askedOnReturn() throws -> Ticket {
-        guard let ticket = storeReturned() else { throw NothingAsked() }
+        guard let ticket = storeReturned() ?? subscribed() else { throw NothingAsked() }
         return ticket
     }
 
@@ -100,7 +112,7 @@ extension ReplicaLog {
             case .nothing:
                 guard let ticket else { throw NothingAsked() }
                 return ticket
-            case .read(let asked, _), .fence(let asked, _), .restore(let asked, _), .caughtUp(let asked, _):
+            case .read(let asked, _), .fence(let asked, _), .restore(let asked, _):
                 ticket = asked
             default: break
             }

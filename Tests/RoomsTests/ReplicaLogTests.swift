@@ -107,20 +107,22 @@ struct ReplicaLogTests {
             return
         }
         _ = log.rangeRead([], of: "e2", for: range) { seen }
-        guard case .caughtUp(let ticket, let bodies) = log.advanced() else {
+        guard case .caughtUp = log.advanced(), case .restore(let ticket, let lost) = log.advanced() else {
             Issue.record("it did not catch up")
             return
         }
+        let bodies = lost.map(\.body)
         #expect(bodies == seen.map(\.body) && log.standing == .behind && !log.isQuiet)
+        #expect(lost.map(\.was) == [[Position(epoch: "e1", seq: 1)], [Position(epoch: "e1", seq: 2)]])
         guard case .taken = log.answered(of: "e2", isDeleted: false, for: ticket) else {
             Issue.record("the answer was refused")
             return
         }
         #expect(log.entryHeard(sampleEntry(3, "i1"), of: "e2").text == "committed 3 seen")
-        #expect(log.wasSeen(bodies[1], upTo: Position(epoch: "e1", seq: 2)) == true)
-        #expect(log.wasSeen(bodies[1], upTo: Position(epoch: "e1", seq: 1)) == false)
-        // Another node restored it, and its place was passed; a history that is no more has it; it can't be read.
-        log.restoringFound(bodies[1], at: Position(epoch: "e0", seq: 9))
+        // In another history it is still to come; where another node restored it, and its place was passed, it is not.
+        log.restoringFound(bodies[1], at: Position(epoch: "e3", seq: 1))
+        #expect(log.standing == .behind)
+        log.restoringFound(bodies[1], at: Position(epoch: "e2", seq: 3))
         #expect(log.standing == .inStep && log.isQuiet)
     }
 
@@ -288,7 +290,9 @@ struct ReplicaLogTests {
         log.finish(try log.askedOnReturn(), place("e1", 0))
         _ = log.submitted(sampleSubmission("c"), held: nil, mayKeep: true)
         guard case .wantsTurn = log.flushed(sendsKept: false),
-            case .commit(_, let kept) = log.flushed(sendsKept: true),
+            case .commit(let ticket, let kept) = log.flushed(sendsKept: true),
+            case .nothing = log.flushed(sendsKept: false),
+            case .taken = log.answered(of: "e1", isDeleted: false, for: ticket),
             case .commit(_, let live) = log.flushed(sendsKept: false)
         else {
             Issue.record("the order is another")
@@ -351,20 +355,134 @@ struct ReplicaLogTests {
         }
     }
 
-    @Test("The third look opens an opening without an answer again")
-    func silentOpening() {
+    @Test("The third look that finds nobody listening goes on without the store, until the subscription stands")
+    func deafOpening() {
         var log = ReplicaLog(name: "n", limits: limits, isStoreAway: false)
+        _ = log.submitted(sampleSubmission("a"), held: nil, mayKeep: true)
         for _ in 1..<ReplicaLog.looksMax { guard case .nothing = log.polled(at: 0) else { return } }
-        guard case .open = log.polled(at: 0) else {
-            Issue.record("it was not opened")
+        guard case .lost([0]) = log.polled(at: 0), case .nothing = log.polled(at: 0) else {
+            Issue.record("it did not go on")
             return
         }
+        #expect(log.standing == .away)
+        #expect(log.subscribed() != nil && log.standing == .behind)
+    }
+
+    @Test("An opening is asked once: its answer, or its refusal, comes")
+    func slowOpening() throws {
+        var log = ReplicaLog.following(entries: 3)
+        _ = try log.asked()
+        for _ in 1...10 {
+            guard case .nothing = log.polled(at: 0) else {
+                Issue.record("it was asked again")
+                return
+            }
+        }
+    }
+
+    @Test("Without a subscription nothing is committed and nothing claimed; with it again the log is opened")
+    func interruption() throws {
+        var log = ReplicaLog.following(entries: 3)
+        log.interrupted()
+        _ = log.submitted(sampleSubmission("a"), held: nil, mayKeep: true)
+        #expect(log.standing == .behind && !log.hasUnsent)
+        #expect(log.storeLost() == [0] && log.storeReturned() == nil && log.standing == .behind)
+        log.finish(try log.asked(), place("e1", 3))
+        #expect(log.standing == .inStep)
+    }
+
+    // MARK: Positions
+
+    @Test("A position of the present history, or of a former epoch in its lineage, is known; any other is not")
+    func knownPositions() throws {
+        var log = ReplicaLog.following(entries: 3)
+        let lineage = Lineage([Position(epoch: "e0", seq: 2)])
+        log.finish(try log.asked(), .init(epoch: "e1", newestSeq: 3, unstoredFrom: nil, lineage: lineage))
+        for (epoch, seq, isKnown) in [("e1", 3, true), ("e1", 4, false), ("e0", 9, true), ("x", 1, false)] {
+            #expect(log.knows(Position(epoch: epoch, seq: UInt64(seq))) == isKnown, "\(epoch) \(seq)")
+        }
+    }
+
+    @Test("What proves is asked for after the question was raised, and its whole answer is here")
+    func proofs() {
+        var log = ReplicaLog.following(entries: 3)
+        guard case .look(let early) = log.polled(at: 0) else { return }
+        let proof = log.nextProof
+        #expect(log.doubtsPosition() == nil)
+        _ = log.looked(Position(epoch: "e1", seq: 3), for: early)
+        #expect(log.isProven(proof) == false)
+        guard let look = log.doubtsPosition() else {
+            Issue.record("nothing was asked")
+            return
+        }
+        _ = log.looked(Position(epoch: "e1", seq: 4), for: look)
+        #expect(log.isProven(proof) == false)
+        _ = log.entryHeard(sampleEntry(4), of: "e1")
+        #expect(log.isProven(proof) == true)
+    }
+
+    @Test("An opening that began later proves, too")
+    func openingProves() throws {
+        var log = ReplicaLog.following(entries: 3)
+        let proof = log.nextProof
+        log.finish(try log.asked(), place("e1", 3))
+        #expect(log.isProven(proof) == true)
+    }
+
+    @Test("With another entry than the store's at the newest seq the store must begin another epoch")
+    func otherEntry() throws {
+        for (tail, forks) in [(sampleBody("i3"), false), (sampleBody("other"), true), (nil, false)] {
+            var log = ReplicaLog.following(entries: 3)
+            guard case .read(let ticket, _) = log.placeAnswered(place("e1", 4), for: try log.asked()) else { return }
+            let range = ReplicaLog.Range([sampleEntry(4)], of: "e1", tail: tail)
+            switch log.rangeRead(range, for: ticket, held: { sampleBody("i\($0)") }, seen: { [] }) {
+            case .fork(let asked):
+                #expect(forks)
+                guard case .askDeleted = log.placeAnswered(place("e2", 4), for: asked) else {
+                    Issue.record("the new epoch is not followed")
+                    continue
+                }
+            case .opened: #expect(!forks)
+            default: Issue.record("it was refused")
+            }
+        }
+    }
+
+    @Test("Of a lost history only what the store did not trim is restored")
+    func trimmedBeforeTheFork() throws {
+        var log = ReplicaLog.following(entries: 5)
+        let seen = (1...5).map { SeenEntry(seq: $0, body: sampleBody("i\($0)")) }
+        let lineage = Lineage([Position(epoch: "e1", seq: 5)])
+        let forked = ReplicaLog.Place(epoch: "e2", newestSeq: 5, unstoredFrom: nil, lineage: lineage)
+        guard case .askDeleted(let asked) = log.placeAnswered(forked, for: try log.asked()),
+            case .read(let range, _) = log.deletedAnswered(false, for: asked)
+        else { return }
+        _ = log.rangeRead([sampleEntry(3)], of: "e2", for: range) { seen }
+        #expect(log.drain() == ["committed 3 seen", "read 3"])
+    }
+
+    @Test("Commits leave one after the other, and bound their bytes")
+    func groupCommit() {
+        var log = ReplicaLog.following(entries: 0)
+        let large = String(repeating: "x", count: Submissions.batchBytesMax)
+        for id in ["a", "b"] {
+            _ = log.submitted(sampleSubmission(id, content: "\"\(large)\""), held: nil, mayKeep: true)
+        }
+        guard case .commit(let ticket, let first) = log.flushed(sendsKept: false) else { return }
+        #expect(first.count == 1 && !log.hasUnsent)
+        _ = log.answered(of: "e1", isDeleted: false, for: ticket)
+        #expect(log.hasUnsent == true)
     }
 
     @Test("A log that is used is kept after a quarter of its time")
     func use() {
         var log = ReplicaLog.following()
-        #expect(log.used(at: 5) != nil && log.used(at: 10_004) == nil && log.used(at: 10_005) != nil)
+        guard let first = log.used(at: 5) else {
+            Issue.record("it was not kept")
+            return
+        }
+        _ = log.looked(Position(epoch: "e1", seq: 3), for: first)
+        #expect(log.used(at: 10_004) == nil && log.used(at: 10_005) != nil)
         _ = log.storeLost()
         #expect(log.used(at: 100_000) == nil)
     }

@@ -159,9 +159,10 @@ package final class LockKeeper {
 
     /// A waiter's turn may have come: the one that is named, or any while wake-ups could not arrive.
     private func noticed(_ notice: StoreNotice) {
-        let meant =
+        let meant: [LockEntry] =
             switch notice {
             case .live: table.entries
+            case .interrupted: []
             case .message(let owner): table.find(storeOwner: owner).map { [$0] } ?? []
             }
         let now = clock()

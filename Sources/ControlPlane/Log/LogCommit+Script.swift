@@ -1,3 +1,5 @@
+import Foundations
+
 extension LogCommit {
     /// The script `commit.lua`, and the same in Swift.
     package static let script = StoreScript(name: "commit", lua: PackageResources.commit_lua) {
@@ -15,6 +17,7 @@ extension LogCommit {
         private var seq: Int
         /// The first of the newest messages, when they are not stored.
         private var unstored: [UInt8]?
+        private var lineage: [UInt8]
 
         init(
             _ operations: any StoreOperations, _ keys: [[UInt8]], _ arguments: [[UInt8]]
@@ -22,13 +25,15 @@ extension LogCommit {
             self.operations = operations
             self.keys = keys
             self.arguments = arguments
-            let names = ["epoch", "seq", "unstored"].map { Array($0.utf8) }
+            let names = ["epoch", "seq", "unstored", "lineage"].map { Array($0.utf8) }
             guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: names)) else {
                 preconditionFailure("HMGET answers with an array")
             }
             let newest = LogCommit.number(arguments[2])
             seq = if case .bytes(let text) = place[1] { LogCommit.number(text) } else { 0 }
-            if case .bytes(let known) = place[0], known != arguments[1] || newest <= seq {
+            lineage = if case .bytes(let text) = place[3] { text } else { [] }
+            let isForked = newest > seq || arguments[9] == [UInt8(ascii: "1")]
+            if case .bytes(let known) = place[0], known != arguments[1] || !isForked {
                 epoch = known
                 if case .bytes(let first) = place[2] { unstored = first }
                 return
@@ -37,13 +42,22 @@ extension LogCommit {
             if case .bytes(let known) = place[0] {
                 former = known
             } else {
-                former = arguments[1]
+                (former, lineage) = (arguments[1], arguments[8])
                 seq = try Self.lastSeq(operations, keys[1])
             }
             seq = max(seq, newest)
             epoch = arguments[3]
-            try set(["epoch": epoch, "seq": LogCommit.digits(seq), "former": former, "fork": LogCommit.digits(seq)])
+            if !former.isEmpty { lineage = Self.lineage(lineage, former, seq) }
+            try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
             try tellUnstored()
+            guard !former.isEmpty else { return }
+            let payload = [LogCommit.publicationMark, epoch, LogCommit.digits(seq + 1)].joined(separator: [0x0A])
+            _ = try operations.call(.publish(channel: arguments[0], payload: Array(payload)))
+        }
+
+        private static func lineage(_ lineage: [UInt8], _ former: [UInt8], _ seq: Int) -> [UInt8] {
+            let words = (lineage + [0x20] + former + [0x20] + LogCommit.digits(seq)).split(separator: 0x20)
+            return Array(words.suffix(2 * Lineage.countMax).joined(separator: [0x20]))
         }
 
         /// The seq of the newest entry that has no place. A stream without entries goes, as it remembers its last id.
@@ -67,13 +81,16 @@ extension LogCommit {
         }
 
         mutating func run() throws(StoreFault) -> StoreReply {
-            if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0)]) }
+            if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0), .bytes(lineage)]) }
             let next = seq + 1
             var results: [StoreReply] = []
-            var published = [epoch, LogCommit.digits(next)]
+            var published = [LogCommit.publicationMark, epoch, LogCommit.digits(next)]
             for index in keys.indices.dropFirst(2) {
-                let (time, body) = (arguments[2 * index + 4], arguments[2 * index + 5])
-                if case .bytes(let known) = try operations.call(.get(key: keys[index])) {
+                let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
+                let was = arguments[3 * index + 6]
+                if case .bytes(let known) = try operations.call(.get(key: keys[index])),
+                    was.isEmpty || known.prefix(while: { $0 != 0x20 }).elementsEqual(epoch)
+                {
                     results.append(.bytes(known))
                     continue
                 }
@@ -82,9 +99,9 @@ extension LogCommit {
                 let sign = isStored ? [] : [LogCommit.unstoredMark]
                 let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time + (isStored ? [] : [0x20] + sign)
                 _ = try operations.call(.set(key: keys[index], value: value, expiry: LogCommit.number(arguments[4])))
-                if isStored { try append(body) } else { unstored = unstored ?? LogCommit.digits(seq) }
+                if isStored { try append(body, was) } else { unstored = unstored ?? LogCommit.digits(seq) }
                 results.append(.integer(isStored ? seq : -seq))
-                published += [sign + LogCommit.digits(body.count), body]
+                published += [sign + LogCommit.digits(body.count) + (was.isEmpty ? [] : [0x20] + was), body]
             }
             if seq >= next {
                 try set(["seq": LogCommit.digits(seq)])
@@ -97,12 +114,13 @@ extension LogCommit {
                 _ = try operations.call(.expire(key: key, milliseconds: LogCommit.number(arguments[6])))
             }
             let first = unstored.map(LogCommit.number) ?? 0
-            return .array([.bytes(epoch), .integer(seq), .integer(first)] + results)
+            return .array([.bytes(epoch), .integer(seq), .integer(first), .bytes(lineage)] + results)
         }
 
-        private mutating func append(_ body: [UInt8]) throws(StoreFault) {
+        private mutating func append(_ body: [UInt8], _ was: [UInt8]) throws(StoreFault) {
             var pairs = [StorePair(Array("m".utf8), body)]
             if let unstored { pairs.append(StorePair(Array("unstored".utf8), unstored)) }
+            if !was.isEmpty { pairs.append(StorePair(Array("was".utf8), was)) }
             unstored = nil
             _ = try operations.call(.streamAppend(key: keys[1], id: StreamID(UInt64(seq)), pairs: pairs))
         }

@@ -15,10 +15,14 @@ package enum LogCommit {
         package let keptMilliseconds: Int
         /// One of so many messages is stored: those whose seq is a multiple of it. From 1, which means all.
         package let storedOneOf: Int
+        /// The former epochs that the node knows.
+        package let lineage: Lineage
+        /// The node's entries of this epoch differ from those that the store has: another epoch must begin.
+        package let forks: Bool
 
         package init(
             epoch: String, newestSeq: UInt64, newEpoch: String, dedupeMilliseconds: Int, entriesMax: Int,
-            keptMilliseconds: Int, storedOneOf: Int = 1
+            keptMilliseconds: Int, storedOneOf: Int = 1, lineage: Lineage = Lineage(), forks: Bool = false
         ) {
             self.epoch = epoch
             self.newestSeq = newestSeq
@@ -27,6 +31,8 @@ package enum LogCommit {
             self.entriesMax = entriesMax
             self.keptMilliseconds = keptMilliseconds
             self.storedOneOf = max(storedOneOf, 1)
+            self.lineage = lineage
+            self.forks = forks
         }
     }
 
@@ -37,11 +43,14 @@ package enum LogCommit {
         /// Unix milliseconds.
         package let time: Int
         package let body: [UInt8]
+        /// Where it stood in former epochs, when it is committed again.
+        package let was: [Position]
 
-        package init(idKey: [UInt8], time: Int, body: [UInt8]) {
+        package init(idKey: [UInt8], time: Int, body: [UInt8], was: [Position] = []) {
             self.idKey = idKey
             self.time = time
             self.body = body
+            self.was = was
         }
     }
 
@@ -59,6 +68,8 @@ package enum LogCommit {
         package let newestSeq: UInt64
         /// The seq of the first of the newest messages that are not stored; nil when the newest one is stored.
         package let unstoredFrom: UInt64?
+        /// The former epochs.
+        package let lineage: Lineage
         /// For each message, in the order of the request; empty when the history that was meant was deleted.
         package let results: [Result]
     }
@@ -72,16 +83,21 @@ package enum LogCommit {
         /// The seq of the first of the messages directly before it that are not stored; nil when there are none, or it
         /// is not known.
         package let unstoredFrom: UInt64?
+        /// Where it stood in former epochs, when it was committed again.
+        package let was: [Position]
 
-        package init(seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil) {
+        package init(
+            seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil, was: [Position] = []
+        ) {
             self.seq = seq
             self.body = body
             self.isStored = isStored
             self.unstoredFrom = unstoredFrom
+            self.was = was
         }
     }
 
-    /// New entries of one commit, in the order of their seqs.
+    /// New entries of one commit, in the order of their seqs; none when an epoch began, in place of another one.
     package struct Publication: Equatable, Sendable {
         package let epoch: String
         package let entries: [Entry]
@@ -93,25 +109,27 @@ package enum LogCommit {
         var arguments = [
             keys.channel, Array(terms.epoch.utf8), digits(terms.newestSeq), Array(terms.newEpoch.utf8),
             digits(terms.dedupeMilliseconds), digits(terms.entriesMax), digits(terms.keptMilliseconds),
-            digits(terms.storedOneOf),
+            digits(terms.storedOneOf), terms.lineage.text, terms.forks ? [UInt8(ascii: "1")] : [],
         ]
         names.reserveCapacity(2 + messages.count)
-        arguments.reserveCapacity(8 + 2 * messages.count)
+        arguments.reserveCapacity(arguments.count + 3 * messages.count)
         for message in messages {
             names.append(message.idKey)
             arguments.append(digits(message.time))
             arguments.append(message.body)
+            arguments.append(Position.text(of: message.was))
         }
         return .script(script, keys: names, arguments: arguments)
     }
 
     /// Reads the answer; nil when it is none that the script gives.
     package static func answer(_ reply: StoreReply) -> Answer? {
-        guard case .array(let parts) = reply, parts.count >= 3, case .bytes(let epoch) = parts[0],
-            case .integer(let newest) = parts[1], newest >= 0, case .integer(let unstored) = parts[2], unstored >= 0
+        guard case .array(let parts) = reply, parts.count >= 4, case .bytes(let epoch) = parts[0],
+            case .integer(let newest) = parts[1], newest >= 0, case .integer(let unstored) = parts[2], unstored >= 0,
+            case .bytes(let lineage) = parts[3]
         else { return nil }
         var results: [Result] = []
-        for part in parts.dropFirst(3) {
+        for part in parts.dropFirst(4) {
             switch part {
             case .integer(let seq) where seq != 0:
                 results.append(.committed(seq: UInt64(seq.magnitude), isStored: seq > 0))
@@ -123,7 +141,8 @@ package enum LogCommit {
         }
         return Answer(
             epoch: String(decoding: epoch, as: UTF8.self), newestSeq: UInt64(newest),
-            unstoredFrom: (1...max(newest, 1)).contains(unstored) ? UInt64(unstored) : nil, results: results)
+            unstoredFrom: (1...max(newest, 1)).contains(unstored) ? UInt64(unstored) : nil,
+            lineage: Lineage(text: lineage), results: results)
     }
 
     /// "epoch seq time", or "epoch seq time -"
@@ -135,26 +154,33 @@ package enum LogCommit {
         return .known(Position(epoch: parts[0], seq: seq), time: time, isStored: parts.count == 3)
     }
 
-    /// Reads a publication; nil when it is none that the script makes.
+    /// Whether a publication is a log's, in whatever format: one that can't be read says that there is something to
+    /// be read.
+    package static func isPublication(_ payload: [UInt8]) -> Bool { payload.first == publicationMark[0] }
+
+    /// Reads a publication; nil when it is none that this version's script makes.
     package static func publication(_ payload: [UInt8]) -> Publication? {
         var rest = payload[...]
         func line() -> ArraySlice<UInt8>? {
-            guard let end = rest.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-            defer { rest = rest[(end + 1)...] }
+            guard !rest.isEmpty else { return nil }
+            let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+            defer { rest = rest[end...].dropFirst() }
             return rest[..<end]
         }
-        guard let epoch = line(), let first = line().flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }),
-            first <= seqMax
+        guard line().map({ $0.elementsEqual(publicationMark) }) == true, let epoch = line(),
+            let first = line().flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }), first <= seqMax
         else { return nil }
         var entries: [Entry] = []
         while !rest.isEmpty {
             guard let sized = line() else { return nil }
             let isStored = sized.first != unstoredMark
-            guard let length = UInt32(String(decoding: isStored ? sized : sized.dropFirst(), as: UTF8.self)),
+            let words = (isStored ? sized : sized.dropFirst()).split(separator: 0x20, maxSplits: 1)
+            guard let length = words.first.flatMap({ UInt32(String(decoding: $0, as: UTF8.self)) }),
                 Int(length) <= rest.count
             else { return nil }
             let body = Array(rest.prefix(Int(length)))
-            entries.append(Entry(seq: first + UInt64(entries.count), body: body, isStored: isStored))
+            let was = words.count == 2 ? Position.list(words[1]) : []
+            entries.append(Entry(seq: first + UInt64(entries.count), body: body, isStored: isStored, was: was))
             rest = rest.dropFirst(Int(length))
             if !rest.isEmpty {
                 guard rest.first == UInt8(ascii: "\n") else { return nil }
@@ -164,32 +190,36 @@ package enum LogCommit {
         return Publication(epoch: String(decoding: epoch, as: UTF8.self), entries: entries)
     }
 
-    /// Entries above `seq`, in order, at most `limit`.
-    package static func range(_ keys: LogKeys, after seq: UInt64, limit: Int) -> StoreOperation {
-        .streamRange(key: keys.entries, first: StreamID(seq + 1), last: .highest, limit: limit)
-    }
-
-    /// Reads a range; nil when it is none of a log.
+    /// Reads the entries of a reply; nil when these are none of a log.
     package static func entries(_ reply: StoreReply) -> [Entry]? {
         guard case .array(let parts) = reply else { return nil }
         var entries: [Entry] = []
         entries.reserveCapacity(parts.count)
         for part in parts {
             guard case .array(let entry) = part, entry.count == 2, case .bytes(let id) = entry[0],
-                case .array(let fields) = entry[1], fields.count == 2 || fields.count == 4,
-                case .bytes(let body) = fields[1],
+                case .array(let fields) = entry[1], fields.count >= 2, case .bytes(let body) = fields[1],
                 let dash = id.firstIndex(of: UInt8(ascii: "-")),
                 let seq = UInt64(String(decoding: id[..<dash], as: UTF8.self)), seq <= seqMax
             else { return nil }
-            entries.append(Entry(seq: seq, body: body, unstoredFrom: unstoredFrom(fields, before: seq)))
+            let from = value("unstored", of: fields).flatMap { UInt64(String(decoding: $0, as: UTF8.self)) }
+            entries.append(
+                Entry(
+                    seq: seq, body: body, unstoredFrom: from.flatMap { 1 <= $0 && $0 < seq ? $0 : nil },
+                    was: value("was", of: fields).map(Position.list) ?? []))
         }
         return entries
     }
 
-    /// The fourth field of an entry, if it is there and fits.
-    private static func unstoredFrom(_ fields: [StoreReply], before seq: UInt64) -> UInt64? {
-        guard fields.count == 4, case .bytes(let digits) = fields[3] else { return nil }
-        return UInt64(String(decoding: digits, as: UTF8.self)).flatMap { 1 <= $0 && $0 < seq ? $0 : nil }
+    /// The value of a field of an entry behind its body; fields that this version does not know are left alone.
+    private static func value(_ name: String, of fields: [StoreReply]) -> [UInt8]? {
+        for index in stride(from: 2, to: fields.count - 1, by: 2) {
+            if case .bytes(let field) = fields[index], field.elementsEqual(name.utf8),
+                case .bytes(let value) = fields[index + 1]
+            {
+                return value
+            }
+        }
+        return nil
     }
 
     /// What Redis' scripts count exactly goes up to here: 2^53.
@@ -197,6 +227,9 @@ package enum LogCommit {
 
     /// Stands at the time of an id, and before the length of a published body, of a message that is not stored.
     static let unstoredMark = UInt8(ascii: "-")
+
+    /// Begins a publication, and names its format.
+    static let publicationMark = Array("L1".utf8)
 
     /// What decimal digits say; 0 when these are none.
     static func number(_ text: [UInt8]) -> Int { Int(String(decoding: text, as: UTF8.self)) ?? 0 }

@@ -26,6 +26,8 @@ package enum StoreNotice: Equatable, Sendable {
     /// The subscription stands: what is published from now on comes, in order. Said again after an interruption, in
     /// which something may have been missed.
     case live
+    /// Nothing comes any more until the subscription is live again.
+    case interrupted
     case message([UInt8])
 }
 

@@ -6,6 +6,8 @@ import WireProtocol
 protocol ClosingTransport: AnyObject {
     /// Loop milliseconds.
     var now: Int { get }
+    /// Bytes that the peer's kernel has not acknowledged.
+    var unacknowledgedBytes: Int { get }
 
     /// Queues bytes; they leave at the end of the turn.
     func send(_ buffer: FrameBuffer)
@@ -32,8 +34,12 @@ final class ClosingPhase {
     static let milliseconds = 2_000
     /// The same for a peer that was not reading: it may come back to what is left and find the reason.
     static let slowMilliseconds = 30_000
+    /// How long a last answer may make no progress.
+    static let standstillMilliseconds = 30_000
 
     private enum State {
+        /// The last answer of HTTP is taken by the peer: how much was left at which time (loop milliseconds).
+        case answering(unacknowledged: Int, since: Int)
         /// The close frame is queued; input is only searched for the peer's.
         case awaitingPeer
         /// The peer's bytes are thrown away until it ends its side.
@@ -45,9 +51,9 @@ final class ClosingPhase {
     private var state = State.awaitingPeer
 
     /// Whether input is still searched for frames.
-    var readsFrames: Bool { state == .awaitingPeer }
+    var readsFrames: Bool { if case .awaitingPeer = state { true } else { false } }
     /// Whether bytes that are queued are still sent when the peer has ended its side.
-    var outlivesPeerEnd: Bool { state != .awaitingPeer }
+    var outlivesPeerEnd: Bool { !readsFrames }
 
     // MARK: Beginnings
 
@@ -69,7 +75,7 @@ final class ClosingPhase {
 
     /// The last answer was queued.
     func beganBehindAnswer(on transport: some ClosingTransport) {
-        state = .discarding
+        state = .answering(unacknowledged: .max, since: transport.now)
         transport.endAfterFlush()
         transport.schedule(at: transport.now + Self.milliseconds)
     }
@@ -88,5 +94,21 @@ final class ClosingPhase {
         transport.closeAfterFlush()
     }
 
-    func timerFired(on transport: some ClosingTransport) { transport.reset() }
+    func timerFired(on transport: some ClosingTransport) {
+        guard case .answering(let before, let since) = state, mayGoOn(before, since, transport) else {
+            return transport.reset()
+        }
+        transport.schedule(at: transport.now + Self.milliseconds)
+    }
+
+    /// A peer that reads slowly gets the whole answer, and then has the usual time to end its side.
+    private func mayGoOn(_ before: Int, _ since: Int, _ transport: some ClosingTransport) -> Bool {
+        let left = transport.unacknowledgedBytes
+        guard left > 0 || before > 0 else { return false }
+        if left < before {
+            state = .answering(unacknowledged: left, since: transport.now)
+            return true
+        }
+        return transport.now - since < Self.standstillMilliseconds
+    }
 }

@@ -20,7 +20,9 @@ final class ConnectionTable {
     let floodPolicy: RatePolicy
     /// Connections that listen to the node's events.
     private var eventStreams: [Connection] = []
-    private var tierNotices = TierNotices()
+    /// Ticks are a quarter of a second long.
+    private var tierNotices = SpreadNotices<Tier>(overTicks: 8)
+    private var modeNotices = SpreadNotices<NodeMode>(overTicks: 4)
     /// Connections that the drain will close, each at a time of its own, soonest last.
     private var drainPlan: [(due: Int, key: UInt64)] = []
     private(set) var isDraining = false
@@ -179,19 +181,30 @@ final class ConnectionTable {
         }
     }
 
-    // MARK: The tier
+    // MARK: The tier and the mode
 
-    /// The tier has changed: everybody is told in the next seconds.
-    func tierChanged(from former: Tier) {
-        let keys = core.loop.sockets.all.lazy.filter { ($0 as? Connection)?.isChatting == true }.map(\.key)
-        tierNotices.changed(from: former, keys: keys.shuffled(using: &core.random))
+    /// The tier has changed: everybody is notified within two seconds.
+    func tierChanged(from former: Tier) { tierNotices.changed(from: former, keys: chattingKeys()) }
+
+    /// The node's mode has changed: everybody is notified within a second.
+    func modeChanged(from former: NodeMode) { modeNotices.changed(from: former, keys: chattingKeys()) }
+
+    private func chattingKeys() -> [UInt64] {
+        core.loop.sockets.all.lazy.filter { ($0 as? Connection)?.isChatting == true }.map(\.key)
+            .shuffled(using: &core.random)
     }
 
-    /// At each tick: tells the next ones.
-    func announceTier() {
+    /// At each tick: notifies the next ones.
+    func announceChanges() {
         for notice in tierNotices.takeDue() where notice.known != core.load.policy.tier {
             guard let connection = findAny(notice.key), connection.isChatting else { continue }
             connection.announceTier(previous: notice.known)
+        }
+        let mode = core.context.mode
+        for notice in modeNotices.takeDue() where notice.known != mode {
+            guard let connection = findAny(notice.key), connection.isChatting else { continue }
+            core.writer.mode(mode.name, previous: notice.known.name)
+            connection.sendWritten()
         }
     }
 

@@ -195,6 +195,8 @@ package enum ControlOrder: Sendable {
     /// The node drains: each client is closed within so many milliseconds.
     case drain(milliseconds: Int)
     case adopt(TierPolicy, TierChange)
+    /// The node's mode has changed: clients are notified.
+    case modeChanged(from: NodeMode)
     /// An emergency: no more unsent bytes than this may be left.
     case relieve(unsentBytesMax: Int)
     case locks(LockReport)

@@ -35,6 +35,7 @@ final class NodeWatch {
         context.logger.notice(
             "the node's mode has changed", metadata: ["from": "\(mode.name)", "to": "\(now.name)"])
         context.publish(.mode(from: mode, to: now))
+        context.order(.modeChanged(from: mode))
         mode = now
     }
 

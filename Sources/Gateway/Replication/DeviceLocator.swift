@@ -46,6 +46,7 @@ final class DeviceLocator {
                 self?.isSubscribed = true
                 if !isAsked { ask(number) }
                 isAsked = true
+            case .interrupted: break
             case .message(let payload): self?.answered(payload)
             }
         }

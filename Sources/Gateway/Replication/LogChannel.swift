@@ -43,17 +43,22 @@ final class LogChannel {
     private var isAway: Bool { replica.log.isAway || replica.log.isClosed }
 
     private func heard(_ notice: StoreNotice) {
-        guard !isAway else { return }
         switch notice {
         case .live: replica.subscribed()
-        case .message(let payload):
-            if let change = RoomPresence.publication(payload) { return presence.presenceTold(change) }
-            if let notice = ClusterNotice(payload) {
-                return notice.kind == .fence ? replica.fencePassed(notice.boot) : notices.noticed(notice)
-            }
-            guard let publication = LogCommit.publication(payload) else { return }
-            for entry in publication.entries { replica.heard(ReplicaLog.Entry(entry), of: publication.epoch) }
+        case .interrupted: replica.interrupted()
+        case .message(let payload): if !isAway { heard(payload) }
         }
+    }
+
+    private func heard(_ payload: [UInt8]) {
+        if let change = RoomPresence.publication(payload) { return presence.presenceTold(change) }
+        if let notice = ClusterNotice(payload) {
+            return notice.kind == .fence ? replica.fencePassed(notice.boot) : notices.noticed(notice)
+        }
+        guard LogCommit.isPublication(payload) else { return }
+        guard let publication = LogCommit.publication(payload) else { return replica.doubted() }
+        if publication.entries.isEmpty { return replica.epochBegan(publication.epoch) }
+        for entry in publication.entries { replica.heard(ReplicaLog.Entry(entry), of: publication.epoch) }
     }
 
     // MARK: What is not the log's

@@ -26,11 +26,16 @@ struct LogQuestions {
     let commitLatency: BucketHistogram
 
     /// Asks where the log stands, and has the store make it if it is not there, and keep it for another while.
-    func place(_ ticket: ReplicaLog.Ticket, _ answered: @escaping (ReplicaLog.Place?) -> Void) {
-        commit(ticket, [], storedOneOf: 1) { answer in
+    /// - Parameter forks: whether another epoch must begin, should the store have the one that the ticket names.
+    func place(
+        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, forks: Bool = false,
+        _ answered: @escaping (ReplicaLog.Place?) -> Void
+    ) {
+        perform(ticket, [], storedOneOf: 1, lineage: lineage, forks: forks) { answer in
             answered(
                 answer.map {
-                    ReplicaLog.Place(epoch: $0.epoch, newestSeq: $0.newestSeq, unstoredFrom: $0.unstoredFrom)
+                    ReplicaLog.Place(
+                        epoch: $0.epoch, newestSeq: $0.newestSeq, unstoredFrom: $0.unstoredFrom, lineage: $0.lineage)
                 })
         }
     }
@@ -42,24 +47,21 @@ struct LogQuestions {
         }
     }
 
-    /// Reads entries behind `seq`, and the epoch behind them; that is nil when the log is not there.
-    func range(
-        after seq: UInt64, _ answered: @escaping ((entries: [ReplicaLog.Entry], epoch: String?)?) -> Void
-    ) {
-        var entries: [LogCommit.Entry]?
-        store.perform(LogCommit.range(keys, after: seq, limit: ReplicaLog.rangeMax)) { result in
-            entries = (try? result.get()).flatMap(LogCommit.entries)
-        }
-        store.perform(.hashGet(key: keys.place, field: Array("epoch".utf8))) { result in
-            guard let entries, let reply = try? result.get() else { return answered(nil) }
-            answered((entries.map(ReplicaLog.Entry.init), Self.text(reply)))
+    /// Reads entries behind `seq`.
+    func range(after seq: UInt64, _ answered: @escaping (ReplicaLog.Range?) -> Void) {
+        store.perform(LogRange.operation(keys, after: seq)) { result in
+            let answer = (try? result.get()).flatMap(LogRange.answer)
+            answered(
+                answer.map {
+                    ReplicaLog.Range($0.entries.map(ReplicaLog.Entry.init), of: $0.epoch, tail: $0.tail)
+                })
         }
     }
 
     /// Looks where the log stands, without a change; nil: it is not there.
-    func look(_ answered: @escaping (Result<Position?, StoreFault>) -> Void) {
-        let fields = ["epoch", "seq"].map { Array($0.utf8) }
-        store.perform(.hashGetSome(key: keys.place, fields: fields)) { answered($0.map(Self.position)) }
+    func look(_ answered: @escaping (Result<ReplicaLog.Place?, StoreFault>) -> Void) {
+        let fields = ["epoch", "seq", "lineage"].map { Array($0.utf8) }
+        store.perform(.hashGetSome(key: keys.place, fields: fields)) { answered($0.map(Self.place)) }
     }
 
     /// Publishes a fence.
@@ -72,13 +74,14 @@ struct LogQuestions {
     /// Commits own messages. The answer has a result for each, or none when the history that the ticket names was
     /// deleted.
     func commit(
-        _ ticket: ReplicaLog.Ticket, _ batch: [Submission], _ answered: @escaping (LogCommit.Answer?) -> Void
+        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [Submission],
+        _ answered: @escaping (LogCommit.Answer?) -> Void
     ) {
         let messages = batch.map { message($0.user, $0.id, $0.time, $0.body) }
         // What was kept for the store was promised to be kept; no ack follows that could say otherwise.
         let storedOneOf = batch.first?.isProvisional == true ? 1 : terms.storedOneOf()
         let sentAt = Clock.monotonicNanoseconds()
-        commit(ticket, messages, storedOneOf: storedOneOf) { [commitLatency] answer in
+        perform(ticket, messages, storedOneOf: storedOneOf, lineage: lineage) { [commitLatency] answer in
             if answer != nil {
                 commitLatency.observe((Clock.monotonicNanoseconds() - sentAt) / 1000, times: messages.count)
             }
@@ -88,19 +91,21 @@ struct LogQuestions {
 
     /// Commits messages of a lost history again, as `commit` does.
     func restore(
-        _ ticket: ReplicaLog.Ticket, _ batch: [KeptMessage], _ answered: @escaping (LogCommit.Answer?) -> Void
+        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [(message: KeptMessage, was: [Position])],
+        _ answered: @escaping (LogCommit.Answer?) -> Void
     ) {
-        commit(ticket, batch.map { message($0.user, $0.id, $0.time, $0.body) }, storedOneOf: 1, answered)
+        let messages = batch.map { message($0.message.user, $0.message.id, $0.message.time, $0.message.body, $0.was) }
+        perform(ticket, messages, storedOneOf: 1, lineage: lineage, answered)
     }
 
-    private func commit(
-        _ ticket: ReplicaLog.Ticket, _ messages: [LogCommit.Message], storedOneOf: Int,
-        _ answered: @escaping (LogCommit.Answer?) -> Void
+    private func perform(
+        _ ticket: ReplicaLog.Ticket, _ messages: [LogCommit.Message], storedOneOf: Int, lineage: Lineage,
+        forks: Bool = false, _ answered: @escaping (LogCommit.Answer?) -> Void
     ) {
         let terms = LogCommit.Terms(
             epoch: ticket.at.epoch, newestSeq: ticket.at.seq, newEpoch: terms.makeEpoch(),
             dedupeMilliseconds: limits.dedupeMilliseconds, entriesMax: terms.entriesMax(),
-            keptMilliseconds: limits.keptMilliseconds, storedOneOf: storedOneOf)
+            keptMilliseconds: limits.keptMilliseconds, storedOneOf: storedOneOf, lineage: lineage, forks: forks)
         store.perform(LogCommit.operation(keys, terms, messages)) { result in
             let answer = (try? result.get()).flatMap(LogCommit.answer)
             let isReadable = answer.map { !$0.epoch.isEmpty && [0, messages.count].contains($0.results.count) }
@@ -108,15 +113,18 @@ struct LogQuestions {
         }
     }
 
-    private func message(_ user: Identifier, _ id: [UInt8], _ time: Int, _ body: [UInt8]) -> LogCommit.Message {
-        LogCommit.Message(idKey: keys.id(user: user, id: id), time: time, body: body)
+    private func message(
+        _ user: Identifier, _ id: [UInt8], _ time: Int, _ body: [UInt8], _ was: [Position] = []
+    ) -> LogCommit.Message {
+        LogCommit.Message(idKey: keys.id(user: user, id: id), time: time, body: body, was: was)
     }
 
-    private static func position(_ reply: StoreReply) -> Position? {
-        guard case .array(let fields) = reply, fields.count == 2, let epoch = text(fields[0]),
+    private static func place(_ reply: StoreReply) -> ReplicaLog.Place? {
+        guard case .array(let fields) = reply, fields.count == 3, let epoch = text(fields[0]),
             let seq = text(fields[1]).flatMap({ UInt64($0) })
         else { return nil }
-        return Position(epoch: epoch, seq: seq)
+        let lineage = Lineage(text: (text(fields[2]) ?? "").utf8)
+        return ReplicaLog.Place(epoch: epoch, newestSeq: seq, unstoredFrom: nil, lineage: lineage)
     }
 
     private static func text(_ reply: StoreReply) -> String? {
@@ -126,6 +134,8 @@ struct LogQuestions {
 
 extension ReplicaLog.Entry {
     init(_ entry: LogCommit.Entry) {
-        self.init(seq: entry.seq, body: entry.body, isStored: entry.isStored, unstoredFrom: entry.unstoredFrom)
+        self.init(
+            seq: entry.seq, body: entry.body, isStored: entry.isStored, unstoredFrom: entry.unstoredFrom,
+            was: entry.was)
     }
 }

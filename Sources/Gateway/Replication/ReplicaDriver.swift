@@ -35,16 +35,30 @@ final class ReplicaDriver {
         return tell(log.submitted(submission, held: held, mayKeep: mayKeep))
     }
 
-    func storeLost() {
-        for number in log.storeLost() {
-            let held = log.submissions[number].flatMap { observer.held(like: $0.body) }
-            _ = tell(log.unplaced(number, held: held))
-        }
-    }
+    func storeLost() { unplace(log.storeLost()) }
 
     func storeReturned() { if let ticket = log.storeReturned() { askPlace(ticket) } }
 
     func subscribed() { if let ticket = log.subscribed() { askPlace(ticket) } }
+
+    func interrupted() { log.interrupted() }
+
+    /// Something may have been lost, or can't be read: asks the store.
+    func doubted() { if let ticket = log.doubted() { askPlace(ticket) } }
+
+    func epochBegan(_ epoch: String) { if let ticket = log.epochBegan(epoch) { askPlace(ticket) } }
+
+    /// Somebody came with a position that is not known here: asks the store, unless it was asked and did not answer
+    /// yet. The observer is told when the answer is here.
+    func doubtsPosition() { if let ticket = log.doubtsPosition() { look(ticket) } }
+
+    /// The log goes on without the store: what waits is delivered without a place.
+    private func unplace(_ numbers: [UInt64]) {
+        for number in numbers {
+            let held = log.submissions[number].flatMap { observer.held(like: $0.body) }
+            _ = tell(log.unplaced(number, held: held))
+        }
+    }
 
     func heard(_ entry: ReplicaLog.Entry, of epoch: String) {
         switch log.entryHeard(entry, of: epoch) {
@@ -66,16 +80,17 @@ final class ReplicaDriver {
         case .fenceGivenUp: advance()
         case .look(let ticket): look(ticket)
         case .open(let ticket): askPlace(ticket)
+        case .lost(let numbers): wentAway(numbers)
         }
     }
 
     /// Has the store keep the log for another while, when that is due: somebody is here (loop milliseconds).
     func refresh(at now: Int) {
         guard let ticket = log.used(at: now) else { return }
-        questions.place(ticket) { [weak self] place in
+        questions.place(ticket, log.lineage) { [weak self] place in
             guard let self else { return }
             guard let place else { return refused(.look, ticket) }
-            looked(Position(epoch: place.epoch, seq: place.newestSeq), ticket)
+            looked(place, ticket)
         }
     }
 
@@ -102,8 +117,7 @@ final class ReplicaDriver {
     }
 
     private func tell(_ arrival: ReplicaLog.Arrival) {
-        let entry = arrival.entry
-        observer.committed(entry.body, seq: entry.seq, own: arrival.own, isSeen: arrival.isSeen)
+        observer.committed(arrival)
         if let repetition = arrival.repetition { tell(repetition) }
     }
 
@@ -117,9 +131,8 @@ final class ReplicaDriver {
             case .passedUnstored(let seq): observer.passedUnstored(upTo: seq)
             case .fence(let ticket, let name): publishFence(ticket, name)
             case .read(let ticket, let after): read(ticket, after: after)
-            case .restore(let ticket, let bodies): restore(ticket, bodies)
-            case .caughtUp(let ticket, let bodies):
-                restore(ticket, bodies)
+            case .restore(let ticket, let messages): restore(ticket, messages)
+            case .caughtUp:
                 observer.caughtUp()
                 flush()
             }
@@ -128,8 +141,8 @@ final class ReplicaDriver {
 
     // MARK: Questions
 
-    private func askPlace(_ ticket: ReplicaLog.Ticket) {
-        questions.place(ticket) { [weak self] place in
+    private func askPlace(_ ticket: ReplicaLog.Ticket, forks: Bool = false) {
+        questions.place(ticket, log.lineage, forks: forks) { [weak self] place in
             guard let self else { return }
             guard let place else { return refused(.place, ticket) }
             switch log.placeAnswered(place, for: ticket) {
@@ -156,9 +169,12 @@ final class ReplicaDriver {
         questions.range(after: seq) { [weak self] range in
             guard let self else { return }
             guard let range else { return refused(.range, ticket) }
-            switch log.rangeRead(range.entries, of: range.epoch, for: ticket, seen: { observer.seenEntries }) {
+            let read = log.rangeRead(
+                range, for: ticket, held: { observer.body(at: $0) }, seen: { observer.seenEntries })
+            switch read {
             case .stale: return
             case .open(let ticket): return askPlace(ticket)
+            case .fork(let ticket): return askPlace(ticket, forks: true)
             case .taken: break
             case .opened(let opened):
                 observer.opened(epoch: opened.epoch, isNew: opened.isNew, oldestBefore: opened.oldestBefore)
@@ -177,8 +193,12 @@ final class ReplicaDriver {
         }
     }
 
-    private func looked(_ place: Position?, _ ticket: ReplicaLog.Ticket) {
-        if case .open(let ticket) = log.looked(place, for: ticket) { askPlace(ticket) }
+    private func looked(_ place: ReplicaLog.Place?, _ ticket: ReplicaLog.Ticket) {
+        switch log.looked(place, for: ticket) {
+        case .stale: break
+        case .nothing: observer.answered()
+        case .open(let ticket): askPlace(ticket)
+        }
     }
 
     private func publishFence(_ ticket: ReplicaLog.Ticket, _ name: String) {
@@ -187,25 +207,28 @@ final class ReplicaDriver {
         }
     }
 
-    /// The machine has decided when what was refused is asked again: nothing is done now.
+    /// The machine decides when what was refused is asked again.
     private func refused(_ question: ReplicaLog.Question, _ ticket: ReplicaLog.Ticket) {
-        _ = log.refused(question, for: ticket)
+        if case .lost(let numbers) = log.refused(question, for: ticket) { wentAway(numbers) }
+    }
+
+    /// The store is there and does not serve this log.
+    private func wentAway(_ numbers: [UInt64]) {
+        unplace(numbers)
+        observer.wentAway()
     }
 }
 
 // Commits.
 extension ReplicaDriver {
-    /// Sends what was submitted since the last time; to be called at the end of a turn.
+    /// Sends what waits, if no commit is under way; to be called at the end of a turn.
     func flush() {
-        while true {
-            switch log.flushed(sendsKept: pace == nil) {
-            case .nothing: return
-            case .commit(let ticket, let batch): commit(ticket, batch) { _ in }
-            case .wantsTurn:
-                if !isInTurn { pace?.wants(self) }
-                isInTurn = true
-                return
-            }
+        switch log.flushed(sendsKept: pace == nil) {
+        case .nothing: break
+        case .commit(let ticket, let batch): commit(ticket, batch) { _ in }
+        case .wantsTurn:
+            if !isInTurn { pace?.wants(self) }
+            isInTurn = true
         }
     }
 
@@ -227,7 +250,7 @@ extension ReplicaDriver {
     private func commit(
         _ ticket: ReplicaLog.Ticket, _ batch: [Submission], ended: @escaping (ReplicaDriver?) -> Void
     ) {
-        questions.commit(ticket, batch) { [weak self] answer in
+        questions.commit(ticket, log.lineage, batch) { [weak self] answer in
             defer { ended(self) }
             guard let self else { return }
             guard let answer else { return refused(.commit, ticket) }
@@ -237,21 +260,20 @@ extension ReplicaDriver {
         }
     }
 
-    /// Commits bodies of a lost history again, batch by batch. What is no message's body can't be.
-    private func restore(_ ticket: ReplicaLog.Ticket, _ bodies: [[UInt8]]) {
-        let known = bodies.compactMap { body -> KeptMessage? in
-            let kept = KeptMessage(body)
-            if kept == nil { log.restoringFound(body, at: nil) }
-            return kept
+    /// Commits messages of a lost history again. What is no message's body can't be.
+    private func restore(_ ticket: ReplicaLog.Ticket, _ messages: [LostMessage]) {
+        let batch = messages.compactMap { lost -> (message: KeptMessage, was: [Position])? in
+            guard let kept = KeptMessage(lost.body) else {
+                log.restoringFound(lost.body, at: nil)
+                return nil
+            }
+            return (kept, lost.was)
         }
-        for start in stride(from: 0, to: known.count, by: Submissions.batchMax) {
-            let batch = Array(known[start...].prefix(Submissions.batchMax))
-            questions.restore(ticket, batch) { [weak self] answer in
-                guard let self else { return }
-                guard let answer else { return refused(.restoring, ticket) }
-                take(answer, ticket, batch.map(\.body)) { index, known in
-                    log.restoringFound(batch[index].body, at: known.place)
-                }
+        questions.restore(ticket, log.lineage, batch) { [weak self] answer in
+            guard let self else { return }
+            guard let answer else { return refused(.restoring, ticket) }
+            take(answer, ticket, batch.map(\.message.body)) { index, known in
+                log.restoringFound(batch[index].message.body, at: known.place)
             }
         }
     }
@@ -262,7 +284,8 @@ extension ReplicaDriver {
     private func take(
         _ answer: LogCommit.Answer, _ ticket: ReplicaLog.Ticket, _ bodies: [[UInt8]], found: (Int, Known) -> Void
     ) {
-        switch log.answered(of: answer.epoch, isDeleted: answer.results.isEmpty, for: ticket) {
+        let isDeleted = answer.results.isEmpty && !bodies.isEmpty
+        switch log.answered(of: answer.epoch, isDeleted: isDeleted, for: ticket) {
         case .stale: return
         case .open(let ticket): askPlace(ticket)
         case .taken: break
@@ -275,5 +298,7 @@ extension ReplicaDriver {
             }
         }
         advance()
+        observer.answered()
+        if log.hasUnsent { flush() }
     }
 }

@@ -5,6 +5,8 @@ import Rooms
 protocol ReplicaObserver: AnyObject {
     /// What members have seen of the history so far, in its order.
     var seenEntries: [SeenEntry] { get }
+    /// The body of an entry by its seq, if it is held.
+    func body(at seq: UInt64) -> [UInt8]?
     /// Where the history here has a message of the same user and id as a body; must cost the same however long it is.
     func held(like body: [UInt8]) -> ReplicaLog.Held?
     /// The history that was followed was deleted: nothing of it is restored. The observer must close the log.
@@ -14,8 +16,12 @@ protocol ReplicaObserver: AnyObject {
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64)
     /// All that the store had when the log was opened has come.
     func caughtUp()
+    /// An answer of the store was taken: perhaps all that it has is here now, and that is proven.
+    func answered()
+    /// The store can be reached, and does not serve this log: nobody is to wait for it.
+    func wentAway()
     /// An entry has its place: the one behind the last that came.
-    func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool)
+    func committed(_ arrival: ReplicaLog.Arrival)
     /// Entries up to `seq` will not come: the store has them no longer.
     func skipped(to seq: UInt64)
     /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was missed.

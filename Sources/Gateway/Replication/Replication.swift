@@ -49,9 +49,6 @@ final class Replication {
     let whereabouts: DeviceLocator
     /// Where other nodes have until then to say who is in.
     private var toSettle = TimedQueue<ClusterPresence>()
-    private var commitWindow = CommitWindow()
-    /// Begins the turn at whose end the window is over.
-    private var commitTimer: PreciseTimer?
 
     /// In Redis. Begins to connect by `start`.
     convenience init(_ core: WorkerCore, _ options: RedisOptions) throws(SystemError) {
@@ -73,7 +70,6 @@ final class Replication {
             messagesMax: max(configuration.outboxMessagesMax / workers, 1),
             bytesMax: max(configuration.outboxBytesMax / workers, 1))
         pace = try ResyncPace(core.loop)
-        commitTimer = try PreciseTimer(loop: core.loop) {}
         whereabouts = DeviceLocator(boot: core.context.boot, worker: core.index)
     }
 
@@ -83,7 +79,6 @@ final class Replication {
     func stop() {
         link?.stop()
         pace.stop()
-        commitTimer = nil
     }
 
     /// At each tick of the loop.
@@ -105,20 +100,6 @@ final class Replication {
 
     /// One of how many messages of rooms the store is to keep now.
     var storedOneOf: Int { if case .sampled(let count) = core.load.policy.storage { count } else { 1 } }
-
-    /// Whether what rooms submitted is to be sent now; if not, a turn begins when it is.
-    func isCommitDue(isDraining: Bool) -> Bool {
-        guard case .every(let milliseconds) = core.load.policy.storage, milliseconds > 0, !isDraining else {
-            commitWindow.close()
-            return true
-        }
-        switch commitWindow.asked(at: Clock.monotonicNanoseconds(), length: milliseconds * 1_000_000) {
-        case .over: return true
-        case .open(let end):
-            if let end { commitTimer?.schedule(at: end) }
-            return false
-        }
-    }
 
     // MARK: Other nodes
 

@@ -8,6 +8,8 @@ struct Arrivals {
         let position: Position?
         /// Loop milliseconds.
         let since: Int
+        /// `ReplicaLog.nextProof` when it came.
+        let proof: UInt64
     }
 
     private var waiting: [Waiting] = []
@@ -23,10 +25,13 @@ struct Arrivals {
         return true
     }
 
-    /// Takes those out that wait since a time (loop milliseconds) or longer.
-    mutating func take(since latest: Int = .max) -> [Waiting] {
-        let taken = waiting.filter { $0.since <= latest }
-        waiting.removeAll { $0.since <= latest }
+    /// Whether some wait since a time (loop milliseconds) or longer.
+    func contains(since latest: Int) -> Bool { waiting.contains { $0.since <= latest } }
+
+    /// Takes those out that fit.
+    mutating func take(where fits: (Waiting) -> Bool = { _ in true }) -> [Waiting] {
+        let taken = waiting.filter(fits)
+        if !taken.isEmpty { waiting.removeAll(where: fits) }
         return taken
     }
 }

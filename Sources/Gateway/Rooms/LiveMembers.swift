@@ -6,8 +6,8 @@ struct LiveMembers {
     /// A connection that catches up.
     private struct Replay {
         var epoch: String
-        /// What the connection got of a former history, when another one began meanwhile.
-        var seen: Position?
+        /// What the connection got: before it came, and of a former history when another one began meanwhile.
+        var seen: [Position]
     }
 
     /// The narrowest window of the live connections that agreed to compression, since there are such.
@@ -24,31 +24,35 @@ struct LiveMembers {
     }
 
     /// A connection came into the room and has to catch up first.
-    /// - Parameter epoch: the history that it replays.
-    mutating func replayBegan(_ info: ConnectionInfo, epoch: String) {
-        replaying[ObjectIdentifier(info)] = Replay(epoch: epoch)
+    /// - Parameters:
+    ///   - epoch: the history that it replays.
+    ///   - position: what it had.
+    mutating func replayBegan(_ info: ConnectionInfo, epoch: String, from position: Position?) {
+        replaying[ObjectIdentifier(info)] = Replay(epoch: epoch, seen: position.map { [$0] } ?? [])
     }
 
     /// A connection that has caught up to `seq` goes on; whether that was in another history than `epoch`.
     mutating func replayGoesOn(_ info: ConnectionInfo, after seq: UInt64, epoch: String) -> Bool {
         guard let replay = replaying[ObjectIdentifier(info)], replay.epoch != epoch else { return false }
-        replaying[ObjectIdentifier(info)] = Replay(epoch: epoch, seen: Position(epoch: replay.epoch, seq: seq))
+        let seen = (replay.seen + [Position(epoch: replay.epoch, seq: seq)]).suffix(Lineage.countMax)
+        replaying[ObjectIdentifier(info)] = Replay(epoch: epoch, seen: Array(seen))
         return true
     }
 
-    /// Up to where a connection that catches up has seen a former history; nil when there was none.
-    func seenPosition(of info: ConnectionInfo) -> Position? { replaying[ObjectIdentifier(info)]?.seen }
+    /// Up to where a connection that catches up has seen histories.
+    func seenPositions(of info: ConnectionInfo) -> [Position] { replaying[ObjectIdentifier(info)]?.seen ?? [] }
 
     func isReplaying(_ info: ConnectionInfo) -> Bool { replaying[ObjectIdentifier(info)] != nil }
 
-    /// A connection has caught up, or had nothing to catch up with.
-    mutating func wentLive(_ info: ConnectionInfo) {
-        replaying[ObjectIdentifier(info)] = nil
+    /// A connection has caught up, or had nothing to catch up with; whether it came with a position.
+    mutating func wentLive(_ info: ConnectionInfo) -> Bool {
+        let resumes = replaying.removeValue(forKey: ObjectIdentifier(info))?.seen.isEmpty == false
         if !counts.isEmpty { counts[info.worker] += 1 }
-        guard info.windowBits > 0 else { return }
+        guard info.windowBits > 0 else { return resumes }
         let bits = UInt8(info.windowBits)
         narrowestWindowBits = compressedCount == 0 ? bits : min(narrowestWindowBits, bits)
         compressedCount += 1
+        return resumes
     }
 
     /// A connection is no longer in the room.

@@ -1,15 +1,21 @@
 import Foundations
 import Rooms
 
-/// The messages of a room that were delivered without a place and have none yet, and who has not seen them. A value of
-/// its room's sequencer.
+/// The messages of a room that were delivered without a place and have none yet, and who has not seen them on its
+/// present connection: a client that resumes has seen some on a former one. It does not get these again as they are,
+/// and gets the message itself where others get the confirmation. A value of its room's sequencer.
 struct ProvisionalMessages {
+    private struct Device: Hashable {
+        let user: Identifier
+        let device: Identifier
+    }
+
     /// How many there are.
     private(set) var count = 0
-    /// Members that came while messages waited, and the number of the first that they saw.
-    private var lateMembers: [(info: ConnectionInfo, firstSeen: UInt64)] = []
-    /// Members that sent a message again that waits: that counts as having seen it.
-    private var repeaters: [(info: ConnectionInfo, number: UInt64)] = []
+    /// The number of the first message that a device has not seen, for those that went while messages waited.
+    private var unseenFrom: [Device: UInt64] = [:]
+    /// Members that resumed, and the number of the first that they saw on this connection.
+    private var resumed: [(info: ConnectionInfo, firstShown: UInt64)] = []
 
     /// A message was delivered without a place.
     mutating func delivered() { count += 1 }
@@ -18,39 +24,34 @@ struct ProvisionalMessages {
     mutating func ended() {
         count -= 1
         assert(count >= 0, "more messages have ended than were delivered")
-    }
-
-    /// A connection has caught up: it has not seen the messages that wait.
-    /// - Parameter next: the number of the next message.
-    mutating func wentLive(_ info: ConnectionInfo, next: UInt64) {
-        if count > 0 { lateMembers.append((info, next)) }
-    }
-
-    /// A connection sent a message again that waits under this number.
-    mutating func repeated(_ info: ConnectionInfo, _ number: UInt64) { repeaters.append((info, number)) }
-
-    /// A connection is no longer in.
-    mutating func departed(_ info: ConnectionInfo) {
-        if !lateMembers.isEmpty { lateMembers.removeAll { $0.info === info } }
-        if !repeaters.isEmpty { repeaters.removeAll { $0.info === info } }
-    }
-
-    /// Once nothing waits everybody has seen the same.
-    mutating func forgetMembersIfDone() {
         guard count == 0 else { return }
-        lateMembers = []
-        repeaters = []
+        unseenFrom = [:]
+        resumed = []
     }
 
-    /// Whether a member was there when a message was delivered.
-    func wasSeen(_ message: Submission, by info: ConnectionInfo) -> Bool {
+    /// A member that was live is no longer in.
+    /// - Parameter next: the number of the next message.
+    mutating func departed(_ info: ConnectionInfo, next: UInt64) {
+        guard count > 0 else { return }
+        unseenFrom[Device(user: info.user, device: info.device)] = next
+        if !resumed.isEmpty { resumed.removeAll { $0.info === info } }
+    }
+
+    /// The number of the first message that a member must be shown who goes live.
+    mutating func wentLive(_ info: ConnectionInfo, resumes: Bool) -> UInt64 {
+        guard resumes, let first = unseenFrom[Device(user: info.user, device: info.device)] else { return 0 }
+        resumed.append((info, first))
+        return first
+    }
+
+    /// Whether a member was shown a message on its present connection.
+    func wasShown(_ message: Submission, to info: ConnectionInfo) -> Bool {
         guard let number = message.number else { return false }
-        if repeaters.contains(where: { $0.info === info && $0.number == number }) { return true }
-        return !lateMembers.contains { $0.info === info && number < $0.firstSeen }
+        return !resumed.contains { $0.info === info && number < $0.firstShown }
     }
 
-    /// Members that came too late for a message.
+    /// Members that were not shown a message on their present connections.
     func membersWithout(_ message: Submission) -> [ConnectionInfo] {
-        lateMembers.map(\.info).filter { !wasSeen(message, by: $0) }
+        resumed.isEmpty ? [] : resumed.map(\.info).filter { !wasShown(message, to: $0) }
     }
 }

@@ -18,25 +18,31 @@ final class ReplicatedRoom {
     var arrivals = Arrivals()
     /// Questions that wait for the room to be ready.
     private var waiting: [() -> Void] = []
-    /// Those who wait are let in, though the room is not in step.
+    /// One who waited is let in now.
+    private var isAdmitting = false
+    /// It waited in vain.
     private var isImpatient = false
     /// The room can take members: it has caught up with the store, or the store is away.
-    var isReady = false { didSet { users.isAnnouncing = isReady } }
-    /// The seq of the last entry that members were told of, and why the next is not the one behind it, if it is not.
-    var toldSeq: UInt64 = 0
+    var isReady = false
+    /// The store has said once who is in the room elsewhere.
+    private var isPresenceRead = false
+    /// The last position that members were told of, and why the next is not the one behind it, if it is not.
+    var told: Position
     var gapReason: GapReason?
+    /// Where entries stood in former epochs.
+    var former = FormerPlaces()
+    /// Members that came with a position of a former epoch, of which something may still be committed again.
+    private(set) var resumed: [(info: ConnectionInfo, position: Position)] = []
     /// In the table's list of rooms with something to commit.
     private var isListedForCommit = false
     var wasOpened = false
-    /// Members that came while the room had no place yet, because the store was away, and what they had.
-    var unplaced: [(info: ConnectionInfo, position: Position?, at: Int)] = []
-    /// Our own messages among what is read at the first opening, by seq: who is in has seen them without a place.
-    var placed: [UInt64: Submission] = [:]
+    var unplaced = UnplacedMembers()
     var provisionals = ProvisionalMessages()
 
     init(_ home: RoomOwner, _ replication: Replication) {
         self.home = home
         self.replication = replication
+        told = Position(epoch: home.room.log.epoch, seq: home.room.log.newestSeq)
     }
 
     var table: RoomTable { home.table }
@@ -74,40 +80,84 @@ final class ReplicatedRoom {
 
     // MARK: Members
 
-    /// Keeps an arrival until the room is in step with its log; false when it is.
+    /// Keeps an arrival until the room is in step with its log, and can judge its position; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        if isReady, isImpatient || replica?.log.mayLetIn != false { return false }
-        arrivals.append(Arrivals.Waiting(info: info, position: position, since: core.loop.now))
+        guard let replica, !isAdmitting else { return false }
+        let arrival = Arrivals.Waiting(
+            info: info, position: position, since: core.loop.now, proof: replica.log.nextProof)
+        if isReady, mayLetIn(arrival) { return false }
+        arrivals.append(arrival)
+        doubtPositions()
         return true
     }
+
+    /// A node that is behind must not tell somebody who is ahead of it that the room is not so far.
+    private func mayLetIn(_ arrival: Arrivals.Waiting) -> Bool {
+        guard let replica, replica.log.mayLetIn else { return replica == nil }
+        guard let position = arrival.position, !replica.log.isAway else { return true }
+        return replica.log.knows(position) || replica.log.isProven(arrival.proof)
+    }
+
+    /// Has the store say whether positions that are not known here are of its history.
+    private func doubtPositions() { if isReady, replica?.log.standing == .inStep { replica?.doubtsPosition() } }
 
     /// An arrival that was delayed has gone; false when there was none.
     func forgetArrival(_ info: ConnectionInfo) -> Bool { arrivals.remove(info) }
 
-    /// A connection came in.
-    func joined(_ info: ConnectionInfo, from position: Position?) {
-        guard !wasOpened || !unplaced.isEmpty else { return }
-        let log = home.room.log
-        let had = wasOpened ? Position(epoch: log.epoch, seq: log.newestSeq) : position
-        unplaced.append((info, had, core.loop.unixNow))
+    /// Whether this node is behind the room's history.
+    var isPending: Bool { replica?.log.standing != .inStep }
+
+    /// A connection comes in: can this node say what it missed?
+    func admits(_ info: ConnectionInfo, _ position: Position?) -> RoomSequencer.Admission {
+        guard replica != nil else { return .inStep }
+        tellGap()
+        // Who has waited for a proof in vain is not told that the room is not so far.
+        if !isPending, isReady, !isImpatient {
+            if let position { resumed(info, from: position) }
+            return .inStep
+        }
+        let isHere = position.map { $0.epoch == home.room.log.epoch && $0.seq <= home.room.log.newestSeq } ?? true
+        if wasOpened, isHere { return .behind }
+        unplaced.append(UnplacedMembers.Member(info: info, position: position, since: core.loop.unixNow))
+        return .unplaced
     }
 
-    /// A connection has caught up. It has not seen the provisional messages that wait.
-    func wentLive(_ info: ConnectionInfo) {
-        guard let replica else { return }
-        provisionals.wentLive(info, next: replica.log.submissions.nextNumber)
+    /// A member came, or was placed, with a position: of a former epoch something may still be committed again.
+    func resumed(_ info: ConnectionInfo, from position: Position) {
+        if position.epoch != home.room.log.epoch { resumed.append((info, position)) }
     }
 
     /// A connection is no longer in.
     func departed(_ info: ConnectionInfo) {
-        if !unplaced.isEmpty { unplaced.removeAll { $0.info === info } }
-        provisionals.departed(info)
+        unplaced.remove(info)
+        if !resumed.isEmpty { resumed.removeAll { $0.info === info } }
+        if let replica { provisionals.departed(info, next: replica.log.submissions.nextNumber) }
+    }
+
+    /// Messages that this node keeps for the store, in order.
+    var provisionalMessages: [Submission] {
+        guard provisionals.count > 0, let replica else { return [] }
+        return replica.log.submissions.waiting.filter(\.isProvisional)
+    }
+
+    func provisionalFrames(to info: ConnectionInfo, resumes: Bool) -> [FrameSlice] {
+        guard provisionals.count > 0 else { return [] }
+        let first = provisionals.wentLive(info, resumes: resumes)
+        return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(provisionalFrame)
+    }
+
+    func provisionalFrame(_ submission: Submission) -> FrameSlice {
+        submission.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
+        return core.writtenFrame()
     }
 
     /// Lets those in who wait.
     func becameReady() {
         isReady = true
-        letIn(arrivals.take())
+        users.isAnnouncing = true
+        told = Position(epoch: home.room.log.epoch, seq: home.room.log.newestSeq)
+        gapReason = nil
+        letIn()
         let works = waiting
         waiting = []
         for work in works { work() }
@@ -145,7 +195,8 @@ final class ReplicatedRoom {
     func poll(isActive: Bool) {
         letInAtLast()
         if !home.room.isEmpty { replica?.refresh(at: core.loop.now) }
-        if isActive || isWaiting { replica?.poll(at: core.loop.now) }
+        // A log that is not in step has nobody else who sees to it.
+        if isActive || isWaiting || isPending { replica?.poll(at: core.loop.now) }
     }
 
     /// Own messages have no place yet.
@@ -153,18 +204,58 @@ final class ReplicatedRoom {
 
     /// Lets those in who wait for the room to be in step, when it is.
     func letIn() {
-        if isReady, !arrivals.isEmpty, replica?.log.mayLetIn == true { letIn(arrivals.take()) }
+        guard isReady, !arrivals.isEmpty else { return }
+        letIn(arrivals.take(where: mayLetIn))
+        if !arrivals.isEmpty { doubtPositions() }
     }
 
-    /// Lets those in who have waited for a room that does not get in step.
+    /// Lets those in who have waited for a room that does not get in step: they are told so.
     private func letInAtLast() {
-        guard isReady, !arrivals.isEmpty else { return }
-        letIn(arrivals.take(since: core.loop.now - ReplicaDriver.patienceMilliseconds))
+        let latest = core.loop.now - ReplicaDriver.patienceMilliseconds
+        guard arrivals.contains(since: latest) else { return }
+        letIn(arrivals.take { $0.since <= latest })
+        if !unplaced.isEmpty { replica?.doubted() }
+    }
+
+    /// The room goes on without the store, with what is here.
+    private func goOnUnready() {
+        MemberPlacing(replicated: self).place(isInStep: false)
+        becameReady()
+    }
+
+    /// Nobody is told what comes from now on, until each member is led from where it stands.
+    func freeze() {
+        guard isReady else { return }
+        isReady = false
+        let placed = Set(unplaced.all.map { ObjectIdentifier($0.info) })
+        for info in home.room.connections where !placed.contains(ObjectIdentifier(info)) {
+            if !home.live.isReplaying(info) { keepPlace(of: info, at: told) }
+        }
+    }
+
+    /// A connection has caught up to a position; while nobody is told what comes, it waits there for its place.
+    func wentLive(_ info: ConnectionInfo, at position: Position) {
+        if !isReady, !unplaced.contains(info) { keepPlace(of: info, at: position) }
+    }
+
+    private func keepPlace(of info: ConnectionInfo, at position: Position) {
+        unplaced.append(UnplacedMembers.Member(info: info, position: position, since: core.loop.unixNow))
+    }
+
+    /// Members get their places, once the room has all that the store has, and all that they saw of a lost history.
+    func placeMembers() {
+        guard !isReady, isPresenceRead, replica?.log.standing == .inStep else { return }
+        MemberPlacing(replicated: self).place(isInStep: true)
+        becameReady()
     }
 
     private func letIn(_ taken: [Arrivals.Waiting]) {
-        isImpatient = true
-        for arrival in taken { home.join(arrival.info, from: arrival.position) }
+        for arrival in taken {
+            isImpatient = !mayLetIn(arrival)
+            isAdmitting = true
+            home.join(arrival.info, from: arrival.position)
+            isAdmitting = false
+        }
         isImpatient = false
     }
 
@@ -172,15 +263,13 @@ final class ReplicatedRoom {
 
     func storeLost() {
         replica?.storeLost()
-        if isReady { letIn() } else { becameReady() }
+        wentAway()
     }
+
+    /// The store does not serve the room now.
+    func wentAway() { if isReady { letIn() } else { goOnUnready() } }
 
     func storeReturned() { replica?.storeReturned() }
-
-    /// Whether somebody who has seen a former history up to `position` has seen a message there.
-    func wasSeen(_ body: [UInt8], upTo position: Position) -> Bool {
-        replica?.log.wasSeen(body, upTo: position) ?? false
-    }
 
     /// The room was deleted, here or elsewhere: its members go, and what waits for a place in it gets none.
     func deleted() {
@@ -194,7 +283,10 @@ final class ReplicatedRoom {
             home.refuse(submission, "the room was deleted before the message had its place")
         }
         let (table, id) = (table, home.room.id)
+        let questions = self.waiting
+        self.waiting = []
         _ = table.drop(id)
+        for question in questions { question() }
         for arrival in arrivals { table.open(id).join(arrival.info, from: arrival.position) }
     }
 
@@ -230,8 +322,7 @@ extension ReplicatedRoom: PresenceObserver {
 
     func presenceRead(_ entries: [RoomPresence.Change]?) {
         if let entries { users.presence?.wasRead(entries) }
-        guard !isReady else { return }
-        FirstPlacing(replicated: self).placeMembers()
-        becameReady()
+        isPresenceRead = true
+        placeMembers()
     }
 }

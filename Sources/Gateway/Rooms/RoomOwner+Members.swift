@@ -20,17 +20,18 @@ extension RoomOwner {
         sequencer.presenceChanged(info.user)
         flush()
 
-        let plan = ResumePlan(from: position, in: room.log)
+        let admission = sequencer.admits(info, position)
+        let plan = ResumePlan(from: admission.isPlaced ? position : nil, in: room.log, sequencer.former)
         core.writer.joinedRoom(
-            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isRecovered: plan.isRecovered,
-            missed: plan.missed, users: userCount, readMark: room.readMark(of: info.user))
+            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isPending: admission.isPending,
+            isRecovered: plan.isRecovered && !admission.isPending, missed: plan.missed, users: userCount,
+            readMark: room.readMark(of: info.user))
         var frames = [core.writtenFrame()]
         if let gap = plan.gap {
             core.writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
             frames.append(core.writtenFrame())
         }
-        sequencer.joined(info, from: position)
-        live.replayBegan(info, epoch: room.log.epoch)
+        live.replayBegan(info, epoch: room.log.epoch, from: position)
         sendReplay(to: info, after: plan.replayAfter, behind: frames)
     }
 
@@ -44,8 +45,8 @@ extension RoomOwner {
     func describe(to info: ConnectionInfo) {
         flush()
         core.writer.joinedRoom(
-            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isRecovered: false, missed: 0,
-            users: userCount, readMark: room.readMark(of: info.user))
+            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isPending: sequencer.isPending,
+            isRecovered: false, missed: 0, users: userCount, readMark: room.readMark(of: info.user))
         core.send(.described(core.writtenFrame()), to: info)
     }
 
@@ -82,7 +83,7 @@ extension RoomOwner {
             if entry.seq > reached + 1, gap == nil { gap = .notStored }
             reached = entry.seq
             if wasSeen(entry, by: info) {
-                gap = .epochChanged
+                if gap == nil { gap = frames.count > first.count ? .trimmed : .epochChanged }
             } else {
                 appendGap(before: entry.seq)
                 frames.append(entry.frame)
@@ -95,16 +96,18 @@ extension RoomOwner {
         appendGap(before: reached + 1)
         let isLive = reached == log.newestSeq
         if isLive {
-            live.wentLive(info)
-            sequencer.wentLive(info)
+            let resumes = live.wentLive(info)
+            sequencer.wentLive(info, at: Position(epoch: log.epoch, seq: reached))
+            frames += sequencer.provisionalFrames(to: info, resumes: resumes)
         }
         core.send(.joined(id, frames, isLive: isLive, reached: reached), to: info)
     }
 
     /// Whether a connection that catches up got an entry in a former history.
     private func wasSeen(_ entry: LogEntry, by info: ConnectionInfo) -> Bool {
-        guard let seen = live.seenPosition(of: info) else { return false }
-        return sequencer.wasSeen(room.historyHead.body(of: entry.frame.payload, seq: entry.seq), upTo: seen)
+        live.seenPositions(of: info).contains { position in
+            position.epoch != room.log.epoch && sequencer.former.wasSeen(entry.seq, upTo: position)
+        }
     }
 
     // MARK: Leaving

@@ -7,7 +7,8 @@ extension RoomOwner {
     /// Answers a `history` frame.
     func history(_ query: HistoryQuery, requestID: String?, _ info: ConnectionInfo) {
         core.writer.removeAll()
-        core.writer.history(of: id, room, query, requestID: requestID, type: "history")
+        core.writer.history(
+            of: id, room, query, requestID: requestID, type: "history", provisional: sequencer.provisionalMessages)
         answerWritten(info)
     }
 
@@ -33,7 +34,8 @@ extension RoomOwner {
     /// A page of the history for HTTP.
     func historyPage(_ query: HistoryQuery) -> HTTPResponse {
         var writer = JSONWriter()
-        writer.history(of: id, room, query, requestID: nil, type: nil)
+        writer.history(
+            of: id, room, query, requestID: nil, type: nil, provisional: sequencer.provisionalMessages)
         return .json(200, writer.array)
     }
 
@@ -60,12 +62,22 @@ struct HistoryPage {
         self.isComplete = isComplete
     }
 
-    init(_ query: HistoryQuery, of log: MemoryLog) {
+    /// Of the messages that have no place yet, the ones that stand behind the entries.
+    private(set) var provisional: Range<Int> = 0..<0
+
+    /// - Parameter waiting: messages that have no place yet.
+    init(_ query: HistoryQuery, of log: MemoryLog, waiting: Int = 0) {
         switch query.anchor {
         case .after(let seq):
             let found = log.entries(after: seq, countMax: query.limit, byteCountMax: Self.bytesMax)
-            self.init(found[...], isComplete: found.last.map { log.count(after: $0.seq) == 0 } ?? true)
-        case .newest: self.init(before: log.newestSeq + 1, query.limit, log)
+            let isEnd = found.last.map { log.count(after: $0.seq) == 0 } ?? true
+            let fitting = isEnd ? min(waiting, query.limit - found.count) : 0
+            self.init(found[...], isComplete: isEnd && fitting == waiting)
+            provisional = 0..<fitting
+        case .newest:
+            let fitting = min(waiting, query.limit)
+            self.init(before: log.newestSeq + 1, query.limit - fitting, log)
+            provisional = waiting - fitting..<waiting
         case .before(let seq): self.init(before: min(seq, log.newestSeq + 1), query.limit, log)
         }
     }
@@ -81,16 +93,17 @@ struct HistoryPage {
         }
         let page = found[start...]
         self.init(
-            page, isComplete: page.first.map { log.entries(before: $0.seq, countMax: 1).isEmpty } ?? true)
+            page, isComplete: page.first.map { log.entries(before: $0.seq, countMax: 1).isEmpty } ?? (log.count == 0))
     }
 }
 
 extension JSONWriter {
     /// Writes a history: of an unknown room, an empty one.
     mutating func history(
-        of id: Identifier, _ room: Room?, _ query: HistoryQuery, requestID: String?, type: StaticString?
+        of id: Identifier, _ room: Room?, _ query: HistoryQuery, requestID: String?, type: StaticString?,
+        provisional: [Submission] = []
     ) {
-        let page = room.map { HistoryPage(query, of: $0.log) }
+        let page = room.map { HistoryPage(query, of: $0.log, waiting: provisional.count) }
         beginObject()
         if let type {
             member("type", type)
@@ -103,6 +116,11 @@ extension JSONWriter {
         name("messages")
         beginArray()
         for entry in page?.entries ?? [] { raw(entry.frame.payload) }
+        for message in provisional[page?.provisional ?? 0..<0] {
+            var writer = JSONWriter()
+            message.body.withUnsafeBytes { writer.provisionalMessage(in: id, body: $0) }
+            raw(writer.bytes)
+        }
         endArray()
         member("complete", page?.isComplete ?? true)
         endObject()

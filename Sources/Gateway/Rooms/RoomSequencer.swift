@@ -31,21 +31,47 @@ enum RoomSequencer {
         if case .replicated(let room) = self { room.forgetArrival(info) } else { false }
     }
 
-    /// A connection came in.
-    func joined(_ info: ConnectionInfo, from position: Position?) {
-        if case .replicated(let room) = self { room.joined(info, from: position) }
+    /// What a room may say to a connection that comes in.
+    enum Admission {
+        /// All that the room's history has is here.
+        case inStep
+        /// This node is behind, and goes on from the position later.
+        case behind
+        /// This node can't judge the position: the connection is told what it missed once the room is in step.
+        case unplaced
+
+        var isPending: Bool { self != .inStep }
+        var isPlaced: Bool { self != .unplaced }
     }
 
-    /// A connection has caught up.
-    func wentLive(_ info: ConnectionInfo) { if case .replicated(let room) = self { room.wentLive(info) } }
+    /// A connection comes in.
+    func admits(_ info: ConnectionInfo, _ position: Position?) -> Admission {
+        if case .replicated(let room) = self { room.admits(info, position) } else { .inStep }
+    }
+
+    /// A connection has caught up to a position.
+    func wentLive(_ info: ConnectionInfo, at position: Position) {
+        if case .replicated(let room) = self { room.wentLive(info, at: position) }
+    }
+
+    /// Whether this node is behind the room's history.
+    var isPending: Bool { if case .replicated(let room) = self { room.isPending } else { false } }
+
+    /// What is known of former epochs.
+    var former: FormerPlaces { if case .replicated(let room) = self { room.former } else { FormerPlaces() } }
+
+    /// Messages that have no place yet, in order.
+    var provisionalMessages: [Submission] {
+        if case .replicated(let room) = self { room.provisionalMessages } else { [] }
+    }
+
+    /// The messages without a place that a connection has not seen which has caught up.
+    func provisionalFrames(to info: ConnectionInfo, resumes: Bool) -> [FrameSlice] {
+        if case .replicated(let room) = self { room.provisionalFrames(to: info, resumes: resumes) } else { [] }
+    }
 
     /// A connection is no longer in.
     func departed(_ info: ConnectionInfo) { if case .replicated(let room) = self { room.departed(info) } }
-
-    /// Whether somebody who has seen a former history up to `position` has seen this body there.
-    func wasSeen(_ body: @autoclosure () -> UnsafeRawBufferPointer, upTo position: Position) -> Bool {
-        if case .replicated(let room) = self { room.wasSeen(Array(body()), upTo: position) } else { false }
-    }
 
     // MARK: Who is in elsewhere
 

@@ -151,10 +151,8 @@ final class RoomTable {
     /// A room has messages for the store.
     func commitLater(_ room: ReplicatedRoom) { toCommit.append(room) }
 
-    /// At the end of a turn: sends what is to be committed, once what the tier has collected is due.
-    /// - Parameter isDraining: a draining client must receive its acks before its close frame, so nothing is collected.
-    func commit(isDraining: Bool) {
-        guard !toCommit.isEmpty, replication?.isCommitDue(isDraining: isDraining) == true else { return }
+    /// At the end of a turn: sends what was submitted in it.
+    func commit() {
         var position = 0
         while position < toCommit.count {
             toCommit[position].commitSubmitted()

@@ -36,8 +36,15 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         if replica?.log.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
     }
 
-    func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
+    func body(at seq: UInt64) -> [UInt8]? { inbox.body(at: seq) }
+
+    func answered() {}
+
+    func wentAway() { if isReady { goOn() } else { becameReady() } }
+
+    func committed(_ arrival: ReplicaLog.Arrival) {
         defer { if !waiting.isEmpty { goOn() } }
+        let (body, seq, own, isSeen) = (arrival.entry.body, arrival.entry.seq, arrival.own, arrival.isSeen)
         let position = Position(epoch: inbox.log.epoch, seq: seq)
         guard let direct = SharedDirect(body) else { return skippedUnreadable(seq) }
         body.withUnsafeBytes { bytes in

@@ -131,7 +131,8 @@ final class ReplicatedUser {
     func poll(isActive: Bool) {
         session.publish()
         goOn(since: core.loop.now - ReplicaDriver.patienceMilliseconds)
-        if isActive || isWaiting { replica?.poll(at: core.loop.now) }
+        let isBehind = replica?.log.standing != .inStep
+        if isActive || isWaiting || isBehind { replica?.poll(at: core.loop.now) }
         if !user.attendance.isEmpty { replica?.refresh(at: core.loop.now) }
     }
 

@@ -79,6 +79,7 @@ package final class Worker {
         case .adopt(let policy, let change): adopt(policy, change)
         case .relieve(let bytesMax): relieve(unsentBytesMax: bytesMax)
         case .locks(let report): services.locks = report
+        case .modeChanged(let former): connections.modeChanged(from: former)
         case .event(let entry): connections.publish(entry)
         case .nodes(let nodes): replication?.nodesChanged(nodes)
         case .nodeGone(let boot):
@@ -197,14 +198,14 @@ extension Worker: EventLoopDelegate {
             users.poll()
             rooms.poll()
         }
-        connections.announceTier()
+        connections.announceChanges()
         logLoad()
         continueDraining()
     }
 
     package func loopTurnEnding() {
         core.counters.turnedAt.set(core.loop.now)
-        rooms.commit(isDraining: connections.isDraining)
+        rooms.commit()
         users.commit()
         if !core.loop.isCollecting { rooms.flush() }
         connections.closeSlowReaders()

@@ -115,6 +115,6 @@ package final class RedisStore: Store, RedisReceiver {
             received(.message(Array(payload)))
         }
         func subscriptionLive(_ channel: RedisChannel) { received(.live) }
-        func subscriptionInterrupted(_ channel: RedisChannel) {}
+        func subscriptionInterrupted(_ channel: RedisChannel) { received(.interrupted) }
     }
 }

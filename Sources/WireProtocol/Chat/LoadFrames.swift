@@ -23,6 +23,14 @@ extension JSONWriter {
         endObject()
     }
 
+    /// The node's mode has changed.
+    package mutating func mode(_ mode: StaticString, previous: StaticString) {
+        begin("mode")
+        member("mode", mode)
+        member("previous", previous)
+        endObject()
+    }
+
     /// How many users are in a room. It is sent instead of each change.
     package mutating func presenceCount(room: Identifier, users: Int) {
         begin("presence")

@@ -280,11 +280,13 @@ extension JSONWriter {
     }
 
     package mutating func joinedRoom(
-        _ room: Identifier, position: Position, isRecovered: Bool, missed: Int, users: Int, readMark: UInt64?
+        _ room: Identifier, position: Position, isPending: Bool, isRecovered: Bool, missed: Int, users: Int,
+        readMark: UInt64?
     ) {
         begin("joined_room")
         member("room", room)
         self.position(position)
+        if isPending { member("pending", true) }
         member("recovered", isRecovered)
         member("missed", missed)
         member("users", users)

@@ -10,17 +10,18 @@ struct LogCommitTests {
     private let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
 
     private func terms(
-        _ epoch: String = "", _ seq: UInt64 = 0, new: String = "e1", kept: Int = 100, storedOneOf: Int = 1
+        _ epoch: String = "", _ seq: UInt64 = 0, new: String = "e1", kept: Int = 100, storedOneOf: Int = 1,
+        lineage: Lineage = Lineage(), forks: Bool = false
     ) -> LogCommit.Terms {
         LogCommit.Terms(
             epoch: epoch, newestSeq: seq, newEpoch: new, dedupeMilliseconds: 1_000_000, entriesMax: kept,
-            keptMilliseconds: 1_000_000, storedOneOf: storedOneOf)
+            keptMilliseconds: 1_000_000, storedOneOf: storedOneOf, lineage: lineage, forks: forks)
     }
 
-    private func message(_ id: String, time: Int = 5) -> LogCommit.Message {
+    private func message(_ id: String, time: Int = 5, was: [Position] = []) -> LogCommit.Message {
         LogCommit.Message(
             idKey: keys.id(user: Identifier(unchecked: "ann"), id: Array(id.utf8)), time: time,
-            body: Array("body of \(id)\nat \(time)".utf8))
+            body: Array("body of \(id)\nat \(time)".utf8), was: was)
     }
 
     private func commit(_ terms: LogCommit.Terms, _ messages: [LogCommit.Message]) throws -> LogCommit.Answer {
@@ -33,7 +34,9 @@ struct LogCommitTests {
 
     @Test("each message once, in one order; a repetition gets the first place")
     func committing() throws {
-        #expect(try commit(terms(), []) == .init(epoch: "e1", newestSeq: 0, unstoredFrom: nil, results: []))
+        let empty = LogCommit.Answer(
+            epoch: "e1", newestSeq: 0, unstoredFrom: nil, lineage: Lineage(), results: [])
+        #expect(try commit(terms(), []) == empty)
         let first = try commit(terms("e1"), [message("a"), message("b"), message("a", time: 9)])
         let known = LogCommit.Result.known(Position(epoch: "e1", seq: 1), time: 5, isStored: true)
         #expect(first.results == [stored(1), stored(2), known])
@@ -45,8 +48,8 @@ struct LogCommitTests {
 
     private func read(after seq: UInt64 = 0) -> [LogCommit.Entry] {
         var read: [LogCommit.Entry] = []
-        memory.perform(LogCommit.range(keys, after: seq, limit: 100)) { result in
-            if case .success(let reply) = result { read = LogCommit.entries(reply) ?? [] }
+        memory.perform(LogRange.operation(keys, after: seq)) { result in
+            if case .success(let reply) = result { read = LogRange.answer(reply)?.entries ?? [] }
         }
         return read
     }
@@ -104,9 +107,10 @@ struct LogCommitTests {
         }
         let answer = [StoreReply.bytes([0x65]), .integer(5)]
         for (unstored, from) in [(0, nil), (1, 1), (5, 5), (6, nil)] as [(Int, UInt64?)] {
-            #expect(LogCommit.answer(.array(answer + [.integer(unstored)]))?.unstoredFrom == from)
+            #expect(LogCommit.answer(.array(answer + [.integer(unstored), .bytes([])]))?.unstoredFrom == from)
         }
-        #expect(LogCommit.answer(.array(answer)) == nil && LogCommit.answer(.array(answer + [.integer(-1)])) == nil)
+        #expect(LogCommit.answer(.array(answer)) == nil)
+        #expect(LogCommit.answer(.array(answer + [.integer(-1), .bytes([])])) == nil)
     }
 
     @Test("what is new is published, whole and in order")
@@ -124,13 +128,66 @@ struct LogCommitTests {
     func forks() throws {
         _ = try commit(terms(), [message("a")])
         let behind = try commit(terms("e1", 5, new: "e2"), [message("b")])
-        #expect(behind == .init(epoch: "e2", newestSeq: 6, unstoredFrom: nil, results: [stored(6)]))
+        let forked = Lineage([Position(epoch: "e1", seq: 5)])
+        #expect(behind == .init(epoch: "e2", newestSeq: 6, unstoredFrom: nil, lineage: forked, results: [stored(6)]))
         // Who knows less, or another epoch, changes nothing.
         #expect(try commit(terms("e1", 9, new: "e3"), []).epoch == "e2")
         #expect(try commit(terms("e2", 6, new: "e3"), []).newestSeq == 6)
         memory.perform(.delete(keys: [keys.place, keys.entries])) { _ in }
-        let wiped = try commit(terms("e2", 6, new: "e3"), [])
-        #expect(wiped == .init(epoch: "e3", newestSeq: 6, unstoredFrom: nil, results: []))
+        let wiped = try commit(terms("e2", 6, new: "e3", lineage: forked), [])
+        let twice = Lineage([Position(epoch: "e1", seq: 5), Position(epoch: "e2", seq: 6)])
+        #expect(wiped == .init(epoch: "e3", newestSeq: 6, unstoredFrom: nil, lineage: twice, results: []))
+    }
+
+    @Test("whoever has other entries of the same epoch has another one begin, and all who listen hear of it")
+    func otherEntries() throws {
+        var published: [LogCommit.Publication?] = []
+        _ = try commit(terms(), [message("a"), message("b")])
+        memory.subscribe(keys.channel) { notice in
+            if case .message(let payload) = notice { published.append(LogCommit.publication(payload)) }
+        }
+        let forked = try commit(terms("e1", 1, new: "e2", forks: true), [])
+        #expect(forked.epoch == "e2" && forked.newestSeq == 2)
+        #expect(forked.lineage == Lineage([Position(epoch: "e1", seq: 2)]))
+        #expect(published == [LogCommit.Publication(epoch: "e2", entries: [])])
+        #expect(try commit(terms("e1", 1, new: "e3", forks: true), []).epoch == "e2")
+    }
+
+    @Test("what is committed again says where it stood, in the publication and in the log")
+    func formerPlaces() throws {
+        var published: [LogCommit.Publication?] = []
+        memory.subscribe(keys.channel) { notice in
+            if case .message(let payload) = notice { published.append(LogCommit.publication(payload)) }
+        }
+        let was = [Position(epoch: "e0", seq: 7), Position(epoch: "e1", seq: 8)]
+        _ = try commit(terms("e1", 8, new: "e2"), [message("a", was: was), message("b")])
+        #expect(published.last??.entries.map(\.was) == [was, []])
+        #expect(read().map(\.was) == [was, []])
+    }
+
+    @Test("a range has the bytes and entries that its bounds allow, and the entry before it")
+    func ranges() throws {
+        let messages = (1...LogRange.entriesMax + 1).map { message("m\($0)") }
+        _ = try commit(terms(kept: 10_000), messages)
+        #expect(read().map(\.seq) == Array(1...UInt64(LogRange.entriesMax)))
+        var answer: LogRange.Answer?
+        memory.perform(LogRange.operation(keys, after: 2)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
+        #expect(answer?.epoch == "e1" && answer?.tail == message("m2").body && answer?.entries.first?.seq == 3)
+        memory.perform(LogRange.operation(keys, after: 900)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
+        #expect(answer == LogRange.Answer(epoch: "e1", tail: nil, entries: []))
+    }
+
+    @Test("large entries are read in parts")
+    func largeRanges() throws {
+        let size = LogRange.bytesMax / 3
+        for number in 1...9 {
+            let large = LogCommit.Message(
+                idKey: keys.id(user: Identifier(unchecked: "ann"), id: [UInt8(number)]), time: 5,
+                body: Array(repeating: 0x61, count: size))
+            _ = try commit(terms(), [large])
+        }
+        #expect(read().map(\.seq) == [1, 2, 3, 4])
+        #expect(read(after: 8).map(\.seq) == [9])
     }
 
     @Test("only the newest entries are kept")
@@ -147,8 +204,8 @@ struct LogCommitTests {
     @Test("what is no publication is none")
     func malformed() {
         for text in [
-            "", "e", "e\n", "e\nx\n1\na", "e\n1\n5\nabc", "e\n1\n1\nab", "e\n1\n-2\na", "e\n1\n--1\na", "e\n1\n-\na",
-            "e\n99999999999999999\n",
+            "", "L1", "L1\ne", "L1\ne\nx\n1\na", "L1\ne\n1\n5\nabc", "L1\ne\n1\n1\nab", "L1\ne\n1\n-2\na",
+            "L1\ne\n1\n--1\na", "L1\ne\n1\n-\na", "L1\ne\n99999999999999999\n", "L2\ne\n1\n1\na", "e\n1\n1\na",
         ] {
             #expect(LogCommit.publication(Array(text.utf8)) == nil, "\(text)")
         }
@@ -164,12 +221,15 @@ struct LogCommitTests {
             let terms = terms(
                 known, UInt64.random(in: 0...UInt64(step), using: &random), new: "e\(step)",
                 kept: Int.random(in: 0...20, using: &random),
-                storedOneOf: [1, 1, 2, 3, 10].randomElement(using: &random) ?? 1)
+                storedOneOf: [1, 1, 2, 3, 10].randomElement(using: &random) ?? 1,
+                lineage: Lineage(step % 3 == 0 ? [Position(epoch: "e9", seq: 3)] : []), forks: step % 7 == 0)
             let messages = (0..<Int.random(in: 0...6, using: &random)).map { _ in
-                message("m\(Int.random(in: 0..<200, using: &random))", time: step)
+                message(
+                    "m\(Int.random(in: 0..<200, using: &random))", time: step,
+                    was: step % 5 == 0 ? [Position(epoch: "e1", seq: UInt64(step))] : [])
             }
             var operations = [LogCommit.operation(keys, terms, messages), .hashGetAll(key: keys.place)]
-            operations.append(LogCommit.range(keys, after: 0, limit: 100))
+            operations.append(LogRange.operation(keys, after: UInt64.random(in: 0...20, using: &random)))
             if Int.random(in: 0..<60, using: &random) == 0 { operations.append(.delete(keys: [keys.place])) }
             for operation in operations {
                 var ours = StoreResult.failure(.uncertain)

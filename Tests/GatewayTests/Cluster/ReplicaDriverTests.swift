@@ -36,7 +36,15 @@ struct ReplicaDriverTests {
 
         func caughtUp() {}
 
-        func committed(_ body: [UInt8], seq: UInt64, own: Submission?, isSeen: Bool) {
+        func body(at seq: UInt64) -> [UInt8]? { entries.last { $0.seq == seq }?.body }
+
+        func answered() {}
+
+        func wentAway() {}
+
+        func committed(_ arrival: ReplicaLog.Arrival) {
+            let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
+            let isSeen = arrival.isSeen
             if seq != reached + 1 { faults.append("\(seq) follows \(reached) in \(epoch)") }
             reached = seq
             entries.append(SeenEntry(seq: seq, body: body))

@@ -101,7 +101,10 @@ final class SimulatedLink: Store {
 
     /// The subscriber's connection breaks and comes back: what was on its way is lost.
     func interruptSubscriptions() {
-        notices = isConnected ? receivers.keys.map { ($0, .live) } : []
+        guard isConnected else { return }
+        notices = []
+        for receiver in receivers.values { receiver(.interrupted) }
+        notices = receivers.keys.map { ($0, .live) }
     }
 
     /// Both connections break; some of what was asked is run all the same.
@@ -110,6 +113,7 @@ final class SimulatedLink: Store {
         for _ in 0..<count { runNext() }
         isConnected = false
         notices = []
+        for receiver in receivers.values { receiver(.interrupted) }
         let (unsent, unanswered) = (requests, answers)
         requests = []
         answers = []

@@ -6,6 +6,7 @@ import WireProtocol
 /// A connection without a socket, for its closing phase: keeps what it was asked, in order.
 private final class FakeClosing: ClosingTransport {
     var now = 1000
+    var unacknowledgedBytes = 0
     private(set) var timer: Int?
     private(set) var asked: [String] = []
     private(set) var sent: [[UInt8]] = []
@@ -78,6 +79,33 @@ struct ClosingPhaseTests {
         closing.beganBehindAnswer(on: transport)
         #expect(transport.sent.isEmpty && transport.asked == ["end"] && transport.timer == 3000)
         #expect(!closing.readsFrames && closing.outlivesPeerEnd)
+    }
+
+    @Test("A peer that takes the last answer slowly gets all of it; one that takes nothing for 30 seconds does not")
+    func slowAnswer() {
+        transport.unacknowledgedBytes = 50
+        closing.beganBehindAnswer(on: transport)
+        for _ in 0..<50 {
+            transport.now += 2000
+            transport.unacknowledgedBytes -= 1
+            closing.timerFired(on: transport)
+            #expect(transport.timer == transport.now + 2000)
+        }
+        transport.now += 2000
+        closing.timerFired(on: transport)
+        #expect(transport.asked == ["end", "reset"])
+
+        let (stuck, other) = (FakeClosing(), ClosingPhase())
+        stuck.unacknowledgedBytes = 9
+        other.beganBehindAnswer(on: stuck)
+        for _ in 0..<15 {
+            stuck.now += 2000
+            other.timerFired(on: stuck)
+        }
+        #expect(stuck.asked == ["end"])
+        stuck.now += 2000
+        other.timerFired(on: stuck)
+        #expect(stuck.asked == ["end", "reset"])
     }
 
     @Test("Each reason has its code and its word; who is removed or replaced leaves at once")

@@ -117,22 +117,22 @@ struct RoomBatchCompressionTests {
                 socketKey: 1, connectedAt: 0, userNumber: 1, windowBits: windowBits)
         }
         let (plain, wide, narrow) = (member(0), member(13), member(9))
-        for info in [plain, wide, narrow] { live.replayBegan(info, epoch: "e") }
-        live.wentLive(plain)
+        for info in [plain, wide, narrow] { live.replayBegan(info, epoch: "e", from: nil) }
+        _ = live.wentLive(plain)
         #expect(live.windowBits == nil)
-        live.wentLive(wide)
+        _ = live.wentLive(wide)
         #expect(live.windowBits == 13)
-        live.wentLive(narrow)
+        _ = live.wentLive(narrow)
         #expect(live.windowBits == 9)
         live.departed(plain)
         live.departed(wide)
         #expect(live.windowBits == 9)
         live.departed(narrow)
         #expect(live.windowBits == nil)
-        live.wentLive(wide)
+        _ = live.wentLive(wide)
         #expect(live.windowBits == 13)
         // One that goes before it was live never counted.
-        live.replayBegan(narrow, epoch: "e")
+        live.replayBegan(narrow, epoch: "e", from: nil)
         live.departed(narrow)
         #expect(live.windowBits == 13)
     }

@@ -140,10 +140,19 @@ struct ServerFramesTests {
             {"type":"joined_room","room":"room \\"1\\"","epoch":"e1","seq":7,"recovered":true,"missed":2,"users":3,\
             "read_seq":0}
             """
-        ) { $0.joinedRoom(room, position: position, isRecovered: true, missed: 2, users: 3, readMark: 0) }
+        ) {
+            $0.joinedRoom(
+                room, position: position, isPending: false, isRecovered: true, missed: 2, users: 3, readMark: 0)
+        }
         try expect(
-            "{\"type\":\"joined_room\",\"room\":\"room \\\"1\\\"\",\"epoch\":\"e1\",\"seq\":7,\"recovered\":false,\"missed\":0,\"users\":1}"
-        ) { $0.joinedRoom(room, position: position, isRecovered: false, missed: 0, users: 1, readMark: nil) }
+            """
+            {"type":"joined_room","room":"room \\"1\\"","epoch":"e1","seq":7,"pending":true,"recovered":false,\
+            "missed":0,"users":1}
+            """
+        ) {
+            $0.joinedRoom(
+                room, position: position, isPending: true, isRecovered: false, missed: 0, users: 1, readMark: nil)
+        }
         for reason in ["left", "deleted"] as [StaticString] {
             try expect("{\"type\":\"left_room\",\"room\":\"room \\\"1\\\"\",\"reason\":\"\(reason)\"}") {
                 $0.leftRoom(room, reason: reason)

@@ -30,8 +30,7 @@ package struct TierPolicy: Sendable, Equatable {
 
     /// How room messages get into Redis. Direct messages are always sent at once and stored.
     package enum Storage: Sendable, Equatable {
-        /// Every message, collected for so long.
-        case every(batchMilliseconds: Int)
+        case every
         /// Every message gets its place and is delivered; one of so many is stored.
         case sampled(oneOf: Int)
     }
@@ -89,19 +88,19 @@ package struct TierPolicy: Sendable, Equatable {
 
     private static let normal = TierPolicy(
         tier: .normal, typing: .each, presence: .each, readMarks: .each, readsMax: 500,
-        storage: .every(batchMilliseconds: 0), messageRateDivisor: 1, newConnections: .all, messageBytesMax: nil,
+        storage: .every, messageRateDivisor: 1, newConnections: .all, messageBytesMax: nil,
         roundMilliseconds: 0, sendQueueDivisor: 1, heartbeatMillisecondsMin: 0, http: .all, compresses: true)
 
     private static let light = TierPolicy(
         tier: .light, typing: .paced(everyMilliseconds: 3_000, usersMax: 200),
         presence: .counts(everyMilliseconds: 2_000, usersAbove: 50), readMarks: .batched(everyMilliseconds: 2_000),
-        readsMax: 100, storage: .every(batchMilliseconds: 100), messageRateDivisor: 2,
-        newConnections: .share(perThousand: 500), messageBytesMax: nil, roundMilliseconds: 20, sendQueueDivisor: 2,
+        readsMax: 100, storage: .every, messageRateDivisor: 2,
+        newConnections: .share(perThousand: 500), messageBytesMax: nil, roundMilliseconds: 0, sendQueueDivisor: 2,
         heartbeatMillisecondsMin: 0, http: .cachedLists(milliseconds: 5_000), compresses: true)
 
     private static let moderate = TierPolicy(
         tier: .moderate, typing: .off, presence: .counts(everyMilliseconds: 10_000, usersAbove: 0),
-        readMarks: .batched(everyMilliseconds: 10_000), readsMax: 20, storage: .every(batchMilliseconds: 250),
+        readMarks: .batched(everyMilliseconds: 10_000), readsMax: 20, storage: .every,
         messageRateDivisor: 5, newConnections: .share(perThousand: 100), messageBytesMax: 16 * 1024,
         roundMilliseconds: 50, sendQueueDivisor: 4, heartbeatMillisecondsMin: 60_000,
         http: .cachedReads(milliseconds: 5_000), compresses: false)

@@ -74,8 +74,7 @@ package enum TierTable {
 
     private static func storage(_ rule: TierPolicy.Storage) -> String {
         switch rule {
-        case .every(0): "every message at once"
-        case .every(let pause): "every message, in batches of \(pause) ms"
+        case .every: "every message"
         case .sampled(let count): "1 of \(count) is stored; all are ordered and delivered"
         }
     }

@@ -1,10 +1,11 @@
 -- Commits messages to a shared log, each at most once, and publishes those that are new. Without a message it only
 -- says where the log stands, and makes it if it is not there.
 --
--- KEYS  1 the log's place, a hash: epoch, seq, the former epoch with the seq at which this one forked from it, and when
---         the newest messages are not stored, the seq of the first of them
+-- KEYS  1 the log's place, a hash: epoch, seq, lineage ("epoch seq …": the former epochs, oldest first, each with the
+--         seq at which the next one forked from it), and when the newest messages are not stored, the seq of the first
+--         of them
 --       2 its entries, a stream whose ids are the seqs; the first one behind messages that are not stored says the seq
---         of the first of them
+--         of the first of them; one that was restored says where it stood before
 --       3 … for each message the key that remembers its id
 -- ARGV  1 the channel
 --       2 the epoch that the caller knows, '' for none
@@ -14,65 +15,100 @@
 --       6 entries kept
 --       7 how long a silent log is kept, milliseconds
 --       8 one of how many messages is stored: those whose seq is a multiple of it. All get places and are published
---       9 … for each message its time and its body
--- Returns the epoch, the newest seq, and when the newest messages are not stored the seq of the first of them, else 0;
--- then for each message its seq, negative when it is not stored, or "epoch seq time" of its first commit, with " -"
--- behind it when that was not stored. Messages for a history that was deleted are not committed: nothing is returned
--- for them.
-local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'unstored')
+--       9 the lineage that the caller knows
+--      10 '1' when the entries of the epoch that the caller knows differ from those that it has
+--      11 … for each message its time, its body, and its places in former epochs ("epoch seq …", or '')
+-- Returns the epoch, the newest seq, when the newest messages are not stored the seq of the first of them, else 0, and
+-- the lineage; then for each message its seq, negative when it is not stored, or "epoch seq time" of its first commit,
+-- with " -" behind it when that was not stored. Messages for a history that was deleted are not committed: nothing is
+-- returned for them.
+-- Redis does not roll back: a right that is missing halfway would leave ids without their messages.
+for _, command in ipairs({
+  { 'HSET', KEYS[1], 'epoch', '' }, { 'XADD', KEYS[2], '1-0', 'm', '' }, { 'XTRIM', KEYS[2], 'MAXLEN', '1' },
+  { 'PUBLISH', ARGV[1], '' }, { 'PEXPIRE', KEYS[1], '1' }, { 'SET', KEYS[3] or KEYS[1], '' },
+}) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM this user has no right to run ' .. command[1])
+  end
+end
+local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'unstored', 'lineage')
 local epoch = place[1]
 local seq = tonumber(place[2] or '0')
 local unstored = place[3]
+local lineage = place[4] or ''
 local newest = tonumber(ARGV[3])
 local share = tonumber(ARGV[8])
 local text = function(number) return string.format('%.0f', number) end
 
 -- Without a place the log is new, or the store lost it. With less than the caller has seen of the same epoch, the store
--- lost its end. Either way another history begins, above all that anybody saw.
-if not epoch or (epoch == ARGV[2] and newest > seq) then
+-- lost its end; with other entries, it took writes that the caller has not seen and lacks what the caller has. Either
+-- way another history begins, above all that anybody saw.
+if not epoch or (epoch == ARGV[2] and (newest > seq or ARGV[10] == '1')) then
   local former = epoch or ARGV[2]
   if not epoch then
+    lineage = ARGV[9]
     -- The two keys need not go together: entries without a place keep their seqs, and so does what follows them.
     local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
     if last then seq = tonumber(string.match(last[1], '^%d+')) else redis.call('DEL', KEYS[2]) end
   end
   seq = math.max(seq, newest)
   epoch = ARGV[4]
-  redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', text(seq), 'former', former, 'fork', text(seq))
+  if former ~= '' then
+    -- The last eight: whoever comes with an older position is told that nothing is known of it.
+    local words = {}
+    for word in string.gmatch(lineage .. ' ' .. former .. ' ' .. text(seq), '%S+') do words[#words + 1] = word end
+    lineage = table.concat(words, ' ', math.max(#words - 15, 1))
+  end
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', text(seq), 'lineage', lineage)
   -- What lies before the fork was lost, stored or not.
   redis.call('HDEL', KEYS[1], 'unstored')
   unstored = false
+  -- Whoever follows the former epoch hears that it is over.
+  if former ~= '' then redis.call('PUBLISH', ARGV[1], 'L1\n' .. epoch .. '\n' .. text(seq + 1)) end
 end
 
 if ARGV[2] ~= '' and epoch ~= ARGV[2] then
   local deleted = ' ' .. (redis.call('HGET', KEYS[1], 'deleted') or '') .. ' '
-  if string.find(deleted, ' ' .. ARGV[2] .. ' ', 1, true) then return { epoch, seq, 0 } end
+  if string.find(deleted, ' ' .. ARGV[2] .. ' ', 1, true) then return { epoch, seq, 0, lineage } end
 end
 
 local first = seq + 1
 local results = {}
-local published = { epoch, text(first) }
+local published = { 'L1', epoch, text(first) }
 for index = 3, #KEYS do
-  local time = ARGV[2 * index + 3]
-  local body = ARGV[2 * index + 4]
+  local time = ARGV[3 * index + 2]
+  local body = ARGV[3 * index + 3]
+  local was = ARGV[3 * index + 4]
   local place = text(seq + 1)
   local isStored = (seq + 1) % share == 0
   local value = epoch .. ' ' .. place .. ' ' .. time .. (isStored and '' or ' -')
   local known = redis.call('SET', KEYS[index], value, 'PX', ARGV[5], 'NX', 'GET')
+  -- Its id may outlive it: what is committed again is missing, though a former epoch had it.
+  if known and was ~= '' and string.match(known, '^%S+') ~= epoch then
+    redis.call('SET', KEYS[index], value, 'PX', ARGV[5])
+    known = false
+  end
   if known then
     results[#results + 1] = known
   else
     seq = seq + 1
+    local fields = { 'm', body }
     if not isStored then
       unstored = unstored or place
-    elseif unstored then
-      redis.call('XADD', KEYS[2], place .. '-0', 'm', body, 'unstored', unstored)
-      unstored = false
     else
-      redis.call('XADD', KEYS[2], place .. '-0', 'm', body)
+      if unstored then
+        fields[3] = 'unstored'
+        fields[4] = unstored
+        unstored = false
+      end
+      if was ~= '' then
+        fields[#fields + 1] = 'was'
+        fields[#fields + 1] = was
+      end
+      redis.call('XADD', KEYS[2], place .. '-0', unpack(fields))
     end
     results[#results + 1] = isStored and seq or -seq
-    published[#published + 1] = (isStored and '' or '-') .. text(#body)
+    published[#published + 1] = (isStored and '' or '-') .. text(#body) .. (was ~= '' and ' ' .. was or '')
     published[#published + 1] = body
   end
 end
@@ -88,6 +124,7 @@ if seq >= first then
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
+table.insert(results, 1, lineage)
 table.insert(results, 1, tonumber(unstored or '0'))
 table.insert(results, 1, seq)
 table.insert(results, 1, epoch)

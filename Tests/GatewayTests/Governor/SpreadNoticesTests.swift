@@ -3,9 +3,9 @@ import Testing
 
 @testable import Gateway
 
-struct TierNoticesTests {
+struct SpreadNoticesTests {
     @Test func everybodyIsToldWithinEightTicksAndOnce() {
-        var notices = TierNotices()
+        var notices = SpreadNotices<Tier>(overTicks: 8)
         notices.changed(from: .normal, keys: (0..<1_001).map { UInt64($0) })
         var told: [UInt64] = []
         var ticks = 0
@@ -20,7 +20,7 @@ struct TierNoticesTests {
     }
 
     @Test func whoWasNotToldOfTheFormerChangeHearsOfTheLastOneAlone() {
-        var notices = TierNotices()
+        var notices = SpreadNotices<Tier>(overTicks: 8)
         notices.changed(from: .normal, keys: [1, 2, 3, 4, 5, 6, 7, 8, 9].map { UInt64($0) })
         let first = notices.takeDue().map(\.key)
         notices.changed(from: .light, keys: [1, 2, 3, 4, 5, 6, 7, 8, 9].map { UInt64($0) })

@@ -1,0 +1,119 @@
+import Foundations
+import Rooms
+import WireProtocol
+
+/// Where members stand that this node could not tell what they missed: they came while it was away from the store, or
+/// behind it, with a position that it could not judge. They are in the room, and get what is provisional; once the room
+/// is in step each goes on from its own position. A value of its room's sequencer.
+struct UnplacedMembers {
+    struct Member {
+        let info: ConnectionInfo
+        /// nil: it came without one, and wants what is said from then on.
+        let position: Position?
+        /// When it came, Unix milliseconds.
+        let since: Int
+    }
+
+    private(set) var all: [Member] = []
+    /// Own messages that got their places while members waited for theirs, by seq.
+    var placed: [UInt64: Submission] = [:]
+
+    var isEmpty: Bool { all.isEmpty }
+
+    func contains(_ info: ConnectionInfo) -> Bool { all.contains { $0.info === info } }
+
+    mutating func append(_ member: Member) { all.append(member) }
+
+    mutating func remove(_ info: ConnectionInfo) { if !all.isEmpty { all.removeAll { $0.info === info } } }
+
+    /// Takes all out that fit.
+    mutating func take(where fits: (Member) -> Bool) -> [Member] {
+        let taken = all.filter(fits)
+        if !taken.isEmpty { all.removeAll(where: fits) }
+        return taken
+    }
+}
+
+/// Leads members from where they stand to where the room is. Thread: the home worker's.
+struct MemberPlacing {
+    unowned let replicated: ReplicatedRoom
+
+    private var home: RoomOwner { replicated.home }
+    private var core: WorkerCore { replicated.core }
+    private var log: MemoryLog { home.room.log }
+
+    /// Members go on from their positions.
+    /// - Parameter isInStep: whether the room has all that the store had: then a position beyond it is ahead.
+    func place(isInStep: Bool) {
+        let members = replicated.unplaced.take { member in
+            isInStep || member.position.map { $0.epoch == log.epoch && $0.seq <= log.newestSeq } ?? false
+        }
+        for member in members {
+            let replay = replay(for: member)
+            home.flush()
+            if !replay.isEmpty { core.send(.replay(replay), to: member.info) }
+            if let position = member.position { replicated.resumed(member.info, from: position) }
+        }
+        if replicated.unplaced.isEmpty { replicated.unplaced.placed = [:] }
+    }
+
+    private func replay(for member: UnplacedMembers.Member) -> [ReplayedFrame] {
+        guard let position = member.position else {
+            // Of what it was told, and of what was there before it came, nothing leads here.
+            let after = lastSeq(before: member.since)
+            return replay(after: after, gap: .epochChanged, to: member.info) { _ in false }
+        }
+        let former = replicated.former
+        let plan = ResumePlan(from: position, in: log, former)
+        return replay(after: plan.replayAfter, gap: plan.gap, to: member.info) { seq in
+            position.epoch != log.epoch && former.wasSeen(seq, upTo: position)
+        }
+    }
+
+    /// - Parameters:
+    ///   - gap: why the first frame does not follow what the member had; said even when none comes.
+    ///   - wasSeen: whether the member had an entry in a former epoch.
+    private func replay(
+        after seq: UInt64, gap: GapReason?, to info: ConnectionInfo, wasSeen: (UInt64) -> Bool
+    ) -> [ReplayedFrame] {
+        var (replay, gap, reached) = ([ReplayedFrame](), gap, seq)
+        for entry in log.entries(after: seq, countMax: .max, byteCountMax: .max) {
+            if entry.seq > reached + 1, gap == nil { gap = .notStored }
+            reached = entry.seq
+            if wasSeen(entry.seq) {
+                if gap == nil { gap = .trimmed }
+                continue
+            }
+            if let reason = gap { replay.append(gapFrame(before: entry.seq, reason)) }
+            gap = nil
+            replay.append(replayed(entry, to: info))
+        }
+        if log.newestSeq > reached, gap == nil { gap = .notStored }
+        if let gap { replay.append(gapFrame(before: log.newestSeq + 1, gap)) }
+        return replay
+    }
+
+    private func gapFrame(before seq: UInt64, _ reason: GapReason) -> ReplayedFrame {
+        core.writer.gap(room: home.room.id, epoch: log.epoch, nextSeq: seq, reason: reason.rawValue)
+        return .frame(core.writtenFrame())
+    }
+
+    /// An entry as a member gets it: what it has seen without a place is confirmed, and its own message is acked.
+    private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> ReplayedFrame {
+        guard let own = replicated.unplaced.placed[entry.seq] else { return .frame(entry.frame) }
+        if own.isProvisional {
+            guard replicated.provisionals.wasShown(own, to: info) else { return .frame(entry.frame) }
+            return .frame(replicated.confirmFrame(own, epoch: log.epoch, seq: entry.seq))
+        }
+        guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }
+        let body = home.room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
+        replicated.writeAck(own, replicated.placeOf(own, entry.seq, Array(body)))
+        return .ack(core.writtenFrame(), message: entry.frame)
+    }
+
+    /// The newest entry that is older than a moment: who came then without a position has seen nothing behind it.
+    private func lastSeq(before time: Int) -> UInt64 {
+        let last = home.room.findBody { body in body.withUnsafeBytes(MessageBody.time).map { $0 < time } ?? false }
+        return last?.seq ?? log.oldestSeq - 1
+    }
+}

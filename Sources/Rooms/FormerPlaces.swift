@@ -1,0 +1,36 @@
+import Foundations
+
+/// Where the entries of a history stood in former epochs, so that somebody who comes with a former epoch's position is
+/// led over, and gets nothing twice.
+///
+/// Bound: the history's entries; an entry that was trimmed is forgotten.
+package struct FormerPlaces {
+    /// The former epochs. Entries up to a fork stood at the same seqs.
+    package var lineage = Lineage()
+    /// Of entries that were committed again, by their present seqs.
+    private var places: [UInt64: [Position]] = [:]
+
+    package init() {}
+
+    /// An entry came. `oldestSeq` is that of the history now.
+    package mutating func came(_ seq: UInt64, was: [Position], oldestSeq: UInt64) {
+        guard !was.isEmpty else { return }
+        if places.count >= 1024, places.count.isMultiple(of: 1024) {
+            places = places.filter { $0.key >= oldestSeq }
+        }
+        places[seq] = was
+    }
+
+    /// Another history begins: its entries come anew.
+    package mutating func removeAll() { places = [:] }
+
+    /// Whether something is known of an epoch.
+    package func knows(_ epoch: String) -> Bool { lineage.fork(of: epoch) != nil }
+
+    /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
+    package func wasSeen(_ seq: UInt64, upTo position: Position) -> Bool {
+        if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq) { return true }
+        guard !places.isEmpty, let places = places[seq] else { return false }
+        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
+    }
+}
