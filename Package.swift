@@ -61,6 +61,7 @@ let package = Package(
             name: "ControlPlane", dependencies: ["Foundations"],
             resources: [
                 .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
+                .embedInCode("Health/Scripts"),
                 .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"), .embedInCode("Janitor/Scripts"),
             ]
         ),

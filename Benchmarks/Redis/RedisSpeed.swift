@@ -115,7 +115,6 @@ struct RedisSpeed: ParsableCommand {
             let load = ["SCRIPT", "LOAD", RedisSpeed.script].map { Array($0.utf8) }
             connection.send(load, .closure { [unowned self] _ in loop.stop() })
         }
-        func faultSeen(_ connection: RedisConnection, code: String) { fail(code) }
         func lost(_ connection: RedisConnection, _ loss: RedisLoss) { fail(loss.description) }
 
         func loopWoken() {}

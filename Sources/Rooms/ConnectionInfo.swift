@@ -11,7 +11,8 @@ package final class ConnectionInfo: Sendable {
     private let type: DeviceType?
     /// The connection's key among its worker's sockets.
     package let socketKey: UInt64
-    /// Unix milliseconds above, and in the lowest 16 bits the worker (12) and the window (4).
+    /// Unix milliseconds above, and in the lowest 17 bits the worker (12), the window (4), and whether the device was
+    /// named.
     private let connectedAtAndWorker: UInt64
     /// What the user's home numbers the user with, should this be the user's first connection.
     package let userNumber: UInt32
@@ -28,16 +29,18 @@ package final class ConnectionInfo: Sendable {
     ///   - deviceType: at most 32 bytes.
     ///   - worker: below 4096.
     ///   - windowBits: at most 15.
+    ///   - isDeviceNamed: whether the client gave the device its name.
     package init(
         user: Identifier, device: Identifier, deviceType: String?, worker: Int, socketKey: UInt64, connectedAt: Int,
-        userNumber: UInt32, windowBits: Int = 0
+        userNumber: UInt32, windowBits: Int = 0, isDeviceNamed: Bool = false
     ) {
         self.user = user
         self.device = device
         type = deviceType.map(DeviceType.init)
         self.socketKey = socketKey
         precondition(worker >> 12 == 0 && windowBits >> 4 == 0, "more workers or a larger window than there can be")
-        connectedAtAndWorker = UInt64(connectedAt) << 16 | UInt64(windowBits << 12 | worker)
+        connectedAtAndWorker =
+            UInt64(connectedAt) << 17 | UInt64((isDeviceNamed ? 1 : 0) << 16 | windowBits << 12 | worker)
         self.userNumber = userNumber
     }
 
@@ -45,7 +48,11 @@ package final class ConnectionInfo: Sendable {
     /// The worker that the connection belongs to.
     package var worker: Int { Int(connectedAtAndWorker & 0xFFF) }
     /// Unix milliseconds.
-    package var connectedAt: Int { Int(connectedAtAndWorker >> 16) }
+    package var connectedAt: Int { Int(connectedAtAndWorker >> 17) }
+    /// The client gave the device its name, so that it can come again; else the server made one for this connection.
+    package var isDeviceNamed: Bool { connectedAtAndWorker >> 16 & 1 == 1 }
+    /// The device, if it can come again.
+    package var namedDevice: Identifier? { isDeviceNamed ? device : nil }
     /// The window that was agreed for compressed messages to this connection, as a base-2 logarithm; 0: none may be
     /// sent.
     package var windowBits: Int { Int(connectedAtAndWorker >> 12 & 0xF) }

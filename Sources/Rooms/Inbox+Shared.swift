@@ -42,22 +42,7 @@ extension Inbox {
 
     /// Goes on with a history whose entries up to `seq` are not held here.
     package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
-        let held = bodies
-        for cursor in acknowledged {
-            guard let last = held.last(where: { $0.seq <= cursor.seq })?.body else { continue }
-            processed.removeAll { $0.device == cursor.device }
-            processed.append((cursor.device, last))
-        }
+        if epoch != log.epoch { former.removeAll() }
         replaceLog(with: MemoryLog(epoch: epoch, capacity: log.capacity, forkedAt: seq))
-    }
-
-    /// An entry came: devices that had processed it in a former history, as the last one there, have processed all up
-    /// to it. Returns these devices.
-    package func carryCursors(to body: [UInt8], seq: UInt64) -> [Identifier] {
-        guard !processed.isEmpty else { return [] }
-        let devices = processed.filter { MessageKey.areSame($0.body, body) }.map(\.device)
-        processed.removeAll { devices.contains($0.device) }
-        for device in devices { acknowledged(Position(epoch: log.epoch, seq: seq), device: device) }
-        return devices
     }
 }

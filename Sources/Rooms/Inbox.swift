@@ -1,7 +1,8 @@
 import Foundations
 import WireProtocol
 
-/// What was sent to a user and by the user's own devices, and how far each device has processed it.
+/// The messages to a user and by the user's own devices, how far each device has processed them, and how far each
+/// connection was led through them.
 ///
 /// Thread: the home worker's of the user.
 package final class Inbox {
@@ -13,11 +14,13 @@ package final class Inbox {
     private let dedupe = DedupeTable()
     /// Of an inbox that nodes share.
     var index = HistoryIndex()
-    private var cursors: [(device: Identifier, seq: UInt64)] = []
-    /// Of a history that is no more: the last body that each device had processed, as long as it has not come again.
-    var processed: [(device: Identifier, body: [UInt8])] = []
-    /// Connections that still replay: what is committed meanwhile reaches them by that.
-    private var replaying: Set<ObjectIdentifier> = []
+    /// Where entries stood in former histories of an inbox that nodes share.
+    package var former = FormerPlaces()
+    private var cursors: [(device: Identifier, cursor: InboxCursor)] = []
+    /// Up to where any device has acked.
+    package private(set) var acked = InboxCursor()
+    /// The user's connections here.
+    package var readers: [InboxReader] = []
     /// In its home's list of inboxes with something to expire.
     package var isListedForExpiry = false
 
@@ -31,10 +34,6 @@ package final class Inbox {
         index = HistoryIndex()
     }
 
-    package func replayBegan(_ info: ConnectionInfo) { replaying.insert(ObjectIdentifier(info)) }
-    package func replayEnded(_ info: ConnectionInfo) { replaying.remove(ObjectIdentifier(info)) }
-    package func isReplaying(_ info: ConnectionInfo) -> Bool { replaying.contains(ObjectIdentifier(info)) }
-
     /// The first commit of a message that was sent before, or nil for a new one.
     package func known(_ sender: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe.find(sender, id) }
 
@@ -43,40 +42,65 @@ package final class Inbox {
         dedupe.insert(sender, id, committed)
     }
 
-    /// Where a device goes on: behind its own ack, or behind the highest of any device, or at the oldest entry kept.
-    package func cursor(of device: Identifier) -> UInt64 {
-        let own = cursors.first { $0.device == device }?.seq
-        return own ?? cursors.map(\.seq).max() ?? log.oldestSeq - 1
+    // MARK: Cursors
+
+    /// Where a device goes on; nil when it has no cursor.
+    package func cursor(of device: Identifier) -> InboxCursor? { cursors.first { $0.device == device }?.cursor }
+
+    /// Where a device begins that has no cursor: where any device has acked, else before the oldest entry.
+    package var beginning: InboxCursor {
+        acked.positions.isEmpty ? InboxCursor([Position(epoch: log.epoch, seq: log.oldestSeq - 1)]) : acked
     }
 
-    /// A device has processed the inbox up to a position. Another epoch's is ignored, one beyond the newest clamped.
-    package func acknowledged(_ position: Position, device: Identifier) {
-        guard position.epoch == log.epoch else { return }
-        raiseCursor(of: device, to: min(position.seq, log.newestSeq))
+    /// A device has come: it gets a cursor if it has none, and is one of the most recent ones.
+    package func came(_ device: Identifier) { merge(cursor(of: device) == nil ? beginning : InboxCursor(), of: device) }
+
+    /// Takes what is known elsewhere of a device.
+    package func merge(_ other: InboxCursor, of device: Identifier) {
+        var cursor = InboxCursor()
+        if let index = cursors.firstIndex(where: { $0.device == device }) { cursor = cursors.remove(at: index).cursor }
+        cursor.merge(other)
+        cursors.append((device, cursor))
+        if cursors.count > Self.cursorsMax { cursors.removeFirst() }
     }
 
-    /// A device is known to have processed the inbox up to `seq`, which need not be here yet.
-    package func raiseCursor(of device: Identifier, to seq: UInt64) {
-        if let index = cursors.firstIndex(where: { $0.device == device }) {
-            let old = cursors.remove(at: index)
-            cursors.append((device, max(old.seq, seq)))
-        } else {
-            cursors.append((device, seq))
-            if cursors.count > Self.cursorsMax { cursors.removeFirst() }
+    /// Takes what is known elsewhere of what any device has acked.
+    package func mergeAcked(_ other: InboxCursor) { acked.merge(other) }
+
+    /// A device has processed the inbox up to a position, one beyond the newest entry means that. False when the
+    /// position is of a history that is not known here, and nothing changes.
+    /// - Parameter device: nil: one that is not remembered.
+    @discardableResult
+    package func acknowledged(_ position: Position, device: Identifier?) -> Bool {
+        let isPresent = position.epoch == log.epoch
+        guard isPresent || former.knows(position.epoch) else { return false }
+        let seq = isPresent ? min(position.seq, log.newestSeq) : position.seq
+        let processed = Position(epoch: position.epoch, seq: seq)
+        acked.merge(processed)
+        if let device { merge(InboxCursor([processed]), of: device) }
+        return true
+    }
+
+    /// All cursors that are known.
+    package var allCursors: [(device: Identifier, cursor: InboxCursor)] { cursors }
+
+    /// Forgets all devices.
+    package func forgetCursors() { cursors = [] }
+
+    /// Whether an entry is one that was processed.
+    package func isProcessed(_ seq: UInt64, by cursor: InboxCursor) -> Bool {
+        cursor.positions.contains { position in
+            position.epoch == log.epoch ? seq <= position.seq : former.wasSeen(seq, upTo: position)
         }
     }
-
-    /// What is known of all devices.
-    package var acknowledged: [(device: Identifier, seq: UInt64)] { cursors }
 
     /// Entries that no device has acked, the user's own copies not counted.
     package var pendingCount: Int { pending.count }
 
     /// These entries, in order.
     package var pending: [LogEntry] {
-        let acked = cursors.map(\.seq).max() ?? 0
-        return log.entries(after: acked, countMax: .max, byteCountMax: .max)
-            .filter { $0.audience?.isOwnCopy != true }
+        log.entries(after: acked.seq(in: log.epoch) ?? 0, countMax: .max, byteCountMax: .max)
+            .filter { $0.audience?.isOwnCopy != true && !isProcessed($0.seq, by: acked) }
     }
 
     /// Forgets what is too old (Unix milliseconds).

@@ -194,6 +194,13 @@ package struct ReplicaLog: ~Copyable {
         }
     }
 
+    /// Messages wait for a log whose place was asked for when none did.
+    /// - Returns: the question, to be asked ahead of those of other logs; nil when it is not asked for now.
+    package mutating func hurried() -> Ticket? {
+        guard case .opening(let opening) = state, opening.step.asksPlace else { return nil }
+        return reopen(isLive: opening.isLive)
+    }
+
     /// The log is followed no longer. Messages that wait can still be withdrawn.
     package mutating func closed() { state = .closed }
 

@@ -19,6 +19,9 @@ package final class User {
     private var formerActiveAt = 0
     package private(set) var attendance = Attendance.none
     private var inbox: Inbox?
+    /// Devices with a name that were here while there was no inbox: they have processed nothing of it. At most
+    /// `Inbox.cursorsMax`, the most recent ones.
+    private var formerDevices: [Identifier] = []
 
     package init(_ id: Identifier, number: UInt32) {
         self.id = id
@@ -81,6 +84,10 @@ package final class User {
     private func closed(_ info: ConnectionInfo, at time: Int) {
         formerCommits &+= UInt32(info.commitCount)
         formerActiveAt = max(time, formerActiveAt)
+        inbox?[info] = nil
+        guard inbox == nil, info.isDeviceNamed, !formerDevices.contains(info.device) else { return }
+        formerDevices.append(info.device)
+        if formerDevices.count > Inbox.cursorsMax { formerDevices.removeFirst() }
     }
 
     // MARK: Connections
@@ -145,20 +152,32 @@ package final class User {
     /// The inbox if something was ever sent to or by the user.
     package var openedInbox: Inbox? { inbox }
 
-    /// The inbox, made at the first use.
+    /// The inbox, made at the first use. Whoever is connected then, or was before, has all of it to come.
     package func openInbox(of id: Identifier, epoch prefix: String, size: Int) -> Inbox {
         if let inbox { return inbox }
         let opened = Inbox(user: id, log: MemoryLog(epoch: inboxEpoch(prefix), capacity: size))
         inbox = opened
+        for device in formerDevices { opened.came(device) }
+        formerDevices = []
+        for info in attendance.living {
+            if info.isDeviceNamed { opened.came(info.device) }
+            var reader = InboxReader(info)
+            reader.placed(at: opened.beginning, in: opened.log)
+            opened.readers.append(reader)
+        }
         return opened
     }
 
-    /// Connections that are told what is committed now.
-    package var live: [ConnectionInfo] {
-        guard let inbox else { return attendance.living }
-        return attendance.living.filter { !inbox.isReplaying($0) }
+    /// Devices are remembered, though nobody is connected.
+    package var remembersDevices: Bool { !formerDevices.isEmpty || inbox?.allCursors.isEmpty == false }
+
+    /// Forgets the places of all devices, if the user is away.
+    package func forgetDevices() {
+        guard attendance.isEmpty else { return }
+        formerDevices = []
+        inbox?.forgetCursors()
     }
 
-    /// Whether nothing would be lost if the user were forgotten.
+    /// Whether no message would be lost if the user were forgotten, and no id.
     package var isForgettable: Bool { attendance.isEmpty && (inbox?.isEmpty ?? true) }
 }

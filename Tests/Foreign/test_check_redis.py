@@ -9,7 +9,7 @@ from fault_proxy import FaultProxy
 from node import Node
 from redis import Redis
 
-STEPS = ["resolve", "connect", "TLS", "auth", "ping", "scripts", "pub/sub"]
+STEPS = ["resolve", "connect", "TLS", "auth", "ping", "role", "memory", "write", "scripts", "pub/sub"]
 
 
 def check(url, bound=30.0, **settings):
@@ -32,7 +32,8 @@ def test_all_is_well(redis):
     code, lines, log = check(f"redis://localhost:{redis.port}/3")
     assert code == 0, log
     assert [line[0] for line in lines] == STEPS
-    assert [line[1] for line in lines] == ["ok", "ok", "skipped", "skipped", "ok", "ok", "ok"], log
+    assert [line[1] for line in lines] == ["ok", "ok", "skipped", "skipped"] + 6 * ["ok"], log
+    assert lines[5][2].startswith("master") and lines[6][2].startswith("noeviction"), log
     assert "127.0.0.1" in lines[0][2] and f"127.0.0.1:{redis.port}" in lines[1][2] and "Redis " in lines[4][2]
     # It leaves nothing behind.
     assert redis.command("DBSIZE") == 0 and redis.command("PUBSUB", "CHANNELS") == []
@@ -55,10 +56,61 @@ def test_password(user):
 
 def test_rights():
     """What a user may not do shows at its step."""
-    for rights, step in ((["-eval"], "scripts"), (["-subscribe"], "pub/sub"), (["-publish"], "pub/sub")):
+    cases = [
+        (["-eval"], "scripts"),
+        (["-subscribe"], "pub/sub"),
+        (["-publish"], "pub/sub"),
+        (["-xadd"], "write"),
+        (["resetkeys", "~other:*"], "write"),
+        (["resetchannels", "&other"], "pub/sub"),
+    ]
+    for rights, step in cases:
         with Redis("--user", "ann", "on", ">pw", "~*", "&*", "+@all", *rights) as redis:
             code, lines, log = check(f"redis://ann:pw@127.0.0.1:{redis.port}")
             assert code == 69 and lines[-1][:2] == [step, "FAILED"] and "NOPERM" in log, log
+
+
+def test_all_rights_that_are_missing_are_named():
+    with Redis("--user", "ann", "on", ">pw", "~*", "&*", "+@all", "-zadd", "-scan", "-hget") as redis:
+        code, lines, log = check(f"redis://ann:pw@127.0.0.1:{redis.port}")
+        assert code == 69 and lines[-1][:2] == ["write", "FAILED"], log
+        assert "+hget +zadd +scan" in log and "~sluice:*" in log, log
+        # Who may not ask is not stopped by that.
+        redis.command("ACL", "SETUSER", "ann", "+@all", "-info")
+        code, lines, log = check(f"redis://ann:pw@127.0.0.1:{redis.port}")
+        assert [line[1] for line in lines[5:8]] == ["skipped", "skipped", "FAILED"] and "+info" in log, log
+
+
+def test_a_replica_is_no_place_to_write():
+    with Redis() as master, Redis("--replicaof", "127.0.0.1", str(master.port)) as replica:
+        code, lines, log = check(replica.url)
+        assert code == 69 and lines[-1][:2] == ["role", "FAILED"], log
+        assert f"read-only replica of 127.0.0.1:{master.port}" in log and "lead REDIS_URL to the master" in log
+        assert check(master.url)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "setting,words",
+    [
+        (("maxmemory", 1), "out of memory"),
+        (("min-replicas-to-write", 1), "not enough replicas"),
+    ],
+)
+def test_writes_that_are_refused(setting, words):
+    with Redis() as redis:
+        redis.command("CONFIG", "SET", *setting)
+        code, lines, log = check(redis.url)
+        assert code == 69 and lines[-1][:2] == ["write", "FAILED"] and words in log, log
+        redis.command("CONFIG", "SET", setting[0], 0)
+        assert check(redis.url)[0] == 0
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_a_policy_that_takes_keys_away_is_a_warning(policy):
+    with Redis("--maxmemory-policy", policy, "--maxmemory", "100mb") as redis:
+        code, lines, log = check(redis.url)
+        assert code == 0 and lines[6][:2] == ["memory", "warning"], log
+        assert policy in log and "set maxmemory-policy noeviction" in log
 
 
 def test_database_that_is_not_there(redis):

@@ -45,12 +45,10 @@ final class LinkDriver: EventLoopDelegate {
 final class ConnectionRecord: RedisConnectionDelegate {
     private(set) var connects = 0
     private(set) var readies = 0
-    private(set) var faults: [String] = []
     private(set) var losses: [RedisLoss] = []
 
     func connected(_ connection: RedisConnection) { connects += 1 }
     func ready(_ connection: RedisConnection) { readies += 1 }
-    func faultSeen(_ connection: RedisConnection, code: String) { faults.append(code) }
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) { losses.append(loss) }
 }
 

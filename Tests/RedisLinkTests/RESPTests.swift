@@ -83,9 +83,10 @@ struct RESPTests {
             }
         }
         #expect(counts == [elementsMax])
-        // The head alone is enough to refuse.
-        #expect(read([bytes("*\(elementsMax + 1)\r\n")[...]]).fault != nil)
-        #expect(read([bytes("*2147483647\r\n")[...]]).fault != nil)
+        // One more is read past, and what follows is there.
+        let more = bytes("*\(elementsMax + 1)\r\n" + String(repeating: ":1\r\n", count: elementsMax + 1) + "+OK\r\n")
+        let (replies, fault) = read([more[...]], replyBytesMax: 1 << 23)
+        #expect(replies.map(code) == [StoreFault.tooLargeCode, nil] && fault == nil)
     }
 
     @Test("a reply is as large as allowed, and no larger; replies together may be")
@@ -95,7 +96,27 @@ struct RESPTests {
         #expect(read(many, replyBytesMax: text.count).replies.count == 1000)
         let halves = [text[..<60], text[60...]]
         #expect(read(halves, replyBytesMax: 60).replies.count == 1)
-        #expect(read(halves, replyBytesMax: 59).fault == "a reply of more than 59 bytes")
+        #expect(read(halves, replyBytesMax: 59).replies.map(code) == [StoreFault.tooLargeCode])
+        // The one byte that says what it is does not count.
+        #expect(read(halves, replyBytesMax: 58).fault == "a value of more than 58 bytes")
+    }
+
+    private func code(_ reply: StoreReply) -> String? {
+        if case .error(let code, _) = reply { code } else { nil }
+    }
+
+    @Test("of a reply that is too large the rest is read past, wherever that begins; what follows is there")
+    func past() {
+        let element = "*2\r\n$6\r\nabcdef\r\n*3\r\n:12\r\n$-1\r\n-E f\r\n"
+        let large = "*40\r\n" + String(repeating: element, count: 40)
+        let stream = bytes(":1\r\n" + large + ":2\r\n" + large + ":3\r\n")
+        for size in 1...200 {
+            let pieces = stride(from: 0, to: stream.count, by: size).map { stream[$0..<min($0 + size, stream.count)] }
+            let (replies, fault) = read(pieces, replyBytesMax: 300)
+            let codes = replies.map(code)
+            #expect(codes == [nil, StoreFault.tooLargeCode, nil, StoreFault.tooLargeCode, nil], "\(size)")
+            #expect(replies[2] == .integer(2) && replies[4] == .integer(3) && fault == nil, "\(size)")
+        }
     }
 
     @Test("a reader whose owner has enough drops the rest")

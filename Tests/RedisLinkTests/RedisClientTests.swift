@@ -11,7 +11,6 @@ struct RedisClientTests {
     private final class Record: RedisClientDelegate {
         var runs: [String?] = []
         var losses: [RedisLoss] = []
-        var faults: [String] = []
         var oldestMax = 0
         var subscriberConnects = 0
         var subscriberLosses: [RedisLoss] = []
@@ -19,7 +18,6 @@ struct RedisClientTests {
 
         func redisConnected(runID: String?) { runs.append(runID) }
         func redisLost(_ loss: RedisLoss) { losses.append(loss) }
-        func redisFaultSeen(code: String) { faults.append(code) }
         func redisTicked(oldestOutstanding: Int?) { oldestMax = max(oldestMax, oldestOutstanding ?? 0) }
         func redisSubscriberConnected() { subscriberConnects += 1 }
         func redisSubscriberLost(_ loss: RedisLoss) { subscriberLosses.append(loss) }

@@ -10,7 +10,6 @@ struct RedisLineTests {
         var readies = 0
         var losses: [RedisLoss] = []
         func ready(_ line: RedisLine, _ connection: RedisConnection) { readies += 1 }
-        func faultSeen(_ line: RedisLine, code: String) {}
         func lost(_ line: RedisLine, _ loss: RedisLoss) { losses.append(loss) }
     }
 

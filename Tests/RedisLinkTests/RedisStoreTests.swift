@@ -107,19 +107,112 @@ struct RedisStoreTests {
         #expect(fixture.results == [.failure(.refused(code: "NOSCRIPT", message: "of its own"))])
     }
 
-    @Test("what is refused at a bound waits for what was called before it")
-    func refusedInOrder() throws {
+    @Test("what a bound has no room for waits, and nothing of it is lost; lanes do not wait for each other")
+    func bounds() throws {
         var limits = RedisLimits()
-        limits.outstandingMax = 2
+        limits.outstandingMax = 16
+        limits.backgroundMax = 4
         let fixture = try Fixture(limits: limits)
-        for _ in 0..<4 { fixture.perform(.listAppend(key: key, values: [[1]])) }
-        #expect(fixture.results.isEmpty)
+        for _ in 0..<500 { fixture.perform(.listAppend(key: key, values: [[1]])) }
+        #expect(fixture.client.outstanding == 2 && fixture.store.waiting(in: .background) == 498)
+        var commits: [StoreResult] = []
+        var before: Int?
+        for _ in 0..<20 {
+            fixture.store.perform(.listAppend(key: [1], values: [[1]]), in: .commits) { result in
+                commits.append(result)
+                before = before ?? fixture.results.count
+            }
+        }
+        #expect(fixture.client.outstanding == 13 && fixture.store.waiting(in: .commits) == 9)
         fixture.settle()
-        #expect(fixture.order == [0, 1, 2, 3])
+        fixture.driver.run(until: { commits.count == 20 })
+        #expect(fixture.order == Array(0..<500) && commits == (1...20).map { .success(.integer($0)) })
+        #expect(fixture.results == (1...500).map { .success(.integer($0)) })
+        #expect(before ?? .max <= 3, "a commit had \(before ?? -1) others before it")
+    }
+
+    @Test("reads go before the background, whatever waits there")
+    func reads() throws {
+        var limits = RedisLimits()
+        limits.backgroundMax = 8
+        let fixture = try Fixture(limits: limits)
+        var done: [Int] = []
+        for _ in 0..<100 { fixture.store.perform(.listAppend(key: key, values: [[1]])) { _ in done.append(0) } }
+        for _ in 0..<20 { fixture.store.perform(.listLength(key: key), in: .reads) { _ in done.append(1) } }
+        fixture.driver.run(until: { done.count == 120 })
+        #expect(done.lastIndex(of: 1) ?? 120 < 60, "\(done)")
+    }
+
+    @Test("bytes bound the background, too; one larger operation passes alone")
+    func backgroundBytes() throws {
+        var limits = RedisLimits()
+        limits.backgroundBytesMax = 1000
+        let fixture = try Fixture(limits: limits)
+        let value = [UInt8](repeating: 1, count: 400)
+        for _ in 0..<10 { fixture.perform(.set(key: key, value: value)) }
+        #expect(fixture.client.outstanding == 3)
+        fixture.perform(.set(key: key, value: [UInt8](repeating: 1, count: 5000)))
+        fixture.settle()
+        #expect(fixture.results.allSatisfy { $0 == .success(.status("OK")) })
+    }
+
+    @Test("without a connection nothing waits: what was not sent is unavailable, in order")
+    func waitingLost() throws {
+        var limits = RedisLimits()
+        limits.backgroundMax = 4
+        let fixture = try Fixture(limits: limits)
+        fixture.server.freeze()
+        for _ in 0..<5 { fixture.perform(.listAppend(key: key, values: [[1]])) }
+        fixture.driver.run(until: { true })
+        fixture.server.kill()
+        fixture.driver.run(until: { !fixture.client.isReady })
+        fixture.perform(.get(key: key))
+        #expect(fixture.order == Array(0..<6))
         #expect(
-            fixture.results == [
-                .success(.integer(1)), .success(.integer(2)), .failure(.unavailable), .failure(.unavailable),
-            ])
+            fixture.results == [.failure(.uncertain), .failure(.uncertain)]
+                + Array(repeating: .failure(.unavailable), count: 4))
+    }
+
+    @Test("a script that is not known any more is sent by its text also when many calls wait")
+    func waitingScripts() throws {
+        var limits = RedisLimits()
+        limits.backgroundMax = 4
+        let fixture = try Fixture(limits: limits)
+        let outcomes = OutcomeRecord()
+        for number in 1...30 {
+            fixture.add(number)
+            if number % 10 == 0 { fixture.client.send(words("SCRIPT", "FLUSH"), outcomes.completion) }
+        }
+        fixture.settle()
+        #expect(fixture.order == Array(0..<30))
+        #expect(fixture.results.allSatisfy { (try? $0.get()) != nil })
+        fixture.perform(.get(key: Array("sum".utf8)))
+        fixture.settle()
+        #expect(fixture.results.last == .success(.bytes(Array("465".utf8))))
+    }
+
+    @Test("what says that Redis can't serve is away, with its lane; what blames the command is refused")
+    func refusals() throws {
+        let fixture = try Fixture()
+        var seen: [String] = []
+        fixture.store.refused = { refusal, lane in seen.append("\(refusal.code) \(lane)") }
+        fixture.perform(.hashGet(key: key, field: [1]))
+        let outcomes = OutcomeRecord()
+        fixture.client.send(words("CONFIG", "SET", "maxmemory", "1"), outcomes.completion)
+        fixture.perform(.set(key: key, value: [1]))
+        fixture.client.send(words("CONFIG", "SET", "maxmemory", "0"), outcomes.completion)
+        fixture.client.send(words("REPLICAOF", "127.0.0.1", "1"), outcomes.completion)
+        fixture.store.perform(.set(key: key, value: [1]), in: .commits) { fixture.results.append($0) }
+        fixture.driver.run(until: { fixture.results.count == 3 })
+        #expect(seen == ["OOM background", "READONLY commits"])
+        #expect(fixture.results[0] == .success(.null))
+        guard case .failure(.away(let memory)) = fixture.results[1],
+            case .failure(.away(let replica)) = fixture.results[2]
+        else {
+            Issue.record("\(fixture.results)")
+            return
+        }
+        #expect(memory.kind == .outOfMemory && replica.kind == .readOnly)
     }
 
     @Test("the end of the connection ends every call, in order; a call from a completion is one more")

@@ -3,11 +3,12 @@ import Rooms
 
 /// A connection with a number of its own as socket key.
 func sampleConnection(
-    _ user: String, device: String = "phone", type: String? = nil, at time: Int = 1000
+    _ user: String, device: String = "phone", type: String? = nil, at time: Int = 1000,
+    isNamed: Bool = false
 ) -> ConnectionInfo {
     ConnectionInfo(
         user: Identifier(unchecked: user), device: Identifier(unchecked: device), deviceType: type, worker: 0,
-        socketKey: 1, connectedAt: time, userNumber: 1)
+        socketKey: 1, connectedAt: time, userNumber: 1, isDeviceNamed: isNamed)
 }
 
 /// Calls `body` with the bytes of a text.

@@ -78,24 +78,43 @@ struct UserTests {
         #expect(user.isForgettable)
     }
 
-    @Test("the inbox is made once, keeps the user, and its replaying connections are not told live")
+    @Test("the inbox is made once, keeps the user, and who is connected has all of it to come")
     func inbox() {
         let user = User(Identifier(unchecked: "a"), number: 35)
         #expect(user.openedInbox == nil && user.inboxPosition(of: "w") == Position(epoch: "w-z", seq: 0))
         let (phone, desk) = (sampleConnection("a"), sampleConnection("a", device: "desk"))
         _ = user.connected(phone)
         _ = user.connected(desk)
-        #expect(user.live.count == 2)
         let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5)
         #expect(user.openInbox(of: phone.user, epoch: "w", size: 5) === inbox && user.openedInbox === inbox)
-        inbox.replayBegan(phone)
-        #expect(inbox.isReplaying(phone) && user.live.count == 1 && user.live.first === desk)
-        inbox.replayEnded(phone)
-        #expect(user.live.count == 2)
+        #expect(inbox.readers.count == 2 && inbox.readers.allSatisfy(\.isLive))
         inbox.log.appendText(at: 100)
         #expect(user.inboxPosition(of: "w") == Position(epoch: inbox.log.epoch, seq: 1))
         #expect(user.left(phone, at: 1) && user.left(desk, at: 1) && !user.isForgettable)
+        #expect(inbox.readers.isEmpty)
         inbox.expire(idsBefore: 0, entriesBefore: 101)
         #expect(user.isForgettable)
+    }
+
+    @Test("a named device that went before the inbox was made has all of it to come, one without a name nothing")
+    func formerDevices() {
+        let user = User(Identifier(unchecked: "a"), number: 35)
+        let (phone, guest) = (
+            sampleConnection("a", isNamed: true), sampleConnection("a", device: "made", isNamed: false)
+        )
+        for info in [phone, guest] {
+            _ = user.connected(info)
+            #expect(user.left(info, at: 1))
+        }
+        #expect(user.remembersDevices)
+        let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5)
+        inbox.log.appendText(at: 100)
+        inbox.acknowledged(Position(epoch: inbox.log.epoch, seq: 1), device: Identifier(unchecked: "desk"))
+        inbox.came(phone.device)
+        inbox.came(guest.device)
+        #expect(inbox.cursor(of: phone.device)?.isAtStart == true)
+        #expect(inbox.cursor(of: guest.device)?.seq(in: inbox.log.epoch) == 1)
+        user.forgetDevices()
+        #expect(!user.remembersDevices)
     }
 }

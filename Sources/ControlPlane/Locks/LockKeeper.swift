@@ -299,7 +299,10 @@ package final class LockKeeper {
     }
 
     private func error(in result: StoreResult) -> LockError {
-        if case .failure(.refused(let code, let message)) = result { return .refused(code: code, message: message) }
-        return .storeAway
+        switch result {
+        case .failure(.refused(let code, let message)): .refused(code: code, message: message)
+        case .failure(.away(let refusal)): .refused(code: refusal.code, message: refusal.message)
+        case .success, .failure: .storeAway
+        }
     }
 }

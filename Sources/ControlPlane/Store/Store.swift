@@ -1,13 +1,3 @@
-/// Why a store gave no reply.
-package enum StoreFault: Error, Equatable, Sendable {
-    /// Not sent: nothing happened.
-    case unavailable
-    /// Sent, and no answer came: it may have happened.
-    case uncertain
-    /// The store answered with an error. `code` is its first word (WRONGTYPE, NOSCRIPT, OOM …), `message` the rest.
-    case refused(code: String, message: String)
-}
-
 /// What a store answers: the five kinds of RESP 2, and null.
 package enum StoreReply: Equatable, Sendable {
     case null
@@ -18,7 +8,7 @@ package enum StoreReply: Equatable, Sendable {
     case error(code: String, message: String)
 }
 
-/// The end of one operation. An error inside an array stays in the reply; at top level it is `.refused`.
+/// The end of one operation. An error inside an array stays in the reply; at top level it is a fault.
 package typealias StoreResult = Result<StoreReply, StoreFault>
 
 /// What a subscriber is told.
@@ -26,7 +16,7 @@ package enum StoreNotice: Equatable, Sendable {
     /// The subscription stands: what is published from now on comes, in order. Said again after an interruption, in
     /// which something may have been missed.
     case live
-    /// Nothing comes any more until the subscription is live again.
+    /// The subscription that was live is none now: what is published meanwhile is missed. `live` follows by itself.
     case interrupted
     case message([UInt8])
 }
@@ -35,13 +25,34 @@ package enum StoreNotice: Equatable, Sendable {
 ///
 /// Belongs to one loop: every call and every completion is on its thread.
 package protocol Store: AnyObject {
-    /// Runs `operation`. Completions come in the order of the calls, on the owner's thread; exactly once each. One may
-    /// come before this call returns.
-    func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void)
+    /// Runs `operation`. Completions of a lane come in the order of its calls, on the owner's thread; exactly once
+    /// each. One may come before this call returns.
+    ///
+    /// While the store can be reached a bound delays and never refuses: what does not fit into its lane waits here. So
+    /// each caller bounds how much it has under way: a log or a user a handful of operations at a time.
+    func perform(_ operation: StoreOperation, in lane: StoreLane, _ completion: @escaping (StoreResult) -> Void)
 
     /// Calls `received` with what happens on `channel`; one receiver per channel.
     func subscribe(_ channel: [UInt8], _ received: @escaping (StoreNotice) -> Void)
 
     /// Ends what `subscribe` began; without a subscription, nothing.
     func unsubscribe(_ channel: [UInt8])
+}
+
+extension Store {
+    /// Runs `operation` in the background lane.
+    package func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void) {
+        perform(operation, in: .background, completion)
+    }
+}
+
+/// Operations of one lane wait for each other, and never for all of another lane. Between lanes there is no order.
+package enum StoreLane: Int, CaseIterable, Sendable {
+    /// Commits of messages, and signs of life: sent at once, as far as the link takes it.
+    case commits
+    /// Questions with which a log that is being opened goes on, or for which somebody waits: some hundred at a time,
+    /// before the background, so that logs are opened one after the other instead of all at once in the end.
+    case reads
+    /// All else: some hundred operations at a time, so that a commit never has more than these before it.
+    case background
 }

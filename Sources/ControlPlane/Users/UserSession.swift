@@ -1,6 +1,6 @@
 import Foundations
 
-/// A user's session over all nodes, as the store has it, and how far the user's devices have processed the inbox.
+/// A user's session over all nodes, as the store has it.
 package struct UserSession: Equatable, Sendable {
     /// A session whose nodes say nothing for so long is over, whatever they said before.
     private static let keptMilliseconds = 30 * 86_400_000
@@ -12,7 +12,6 @@ package struct UserSession: Equatable, Sendable {
     package let messageCount: Int
     /// The last sign of the user before, in Unix milliseconds; nil when the session begins.
     package let lastActiveAt: Int?
-    package let cursors: [InboxCursor]
 
     /// What a node has to say of a session.
     package struct News: Sendable {
@@ -36,7 +35,7 @@ package struct UserSession: Equatable, Sendable {
     ///   - ttl: how long a session is kept after the last connection went, in milliseconds.
     package static func operation(_ keys: LogKeys, _ news: News, at now: Int, ttl: Int) -> StoreOperation {
         .script(
-            script, keys: [keys.session, keys.members, keys.cursors],
+            script, keys: [keys.session, keys.members],
             arguments: [
                 LogCommit.digits(now), LogCommit.digits(ttl), Array(news.newID.utf8), LogCommit.digits(news.messages),
                 LogCommit.digits(news.lastActiveAt), LogCommit.digits(keptMilliseconds),
@@ -45,7 +44,7 @@ package struct UserSession: Equatable, Sendable {
 
     /// Reads the store's answer; nil when it is none that the script gives.
     package init?(_ reply: StoreReply) {
-        guard case .array(let parts) = reply, parts.count >= 4, parts.count.isMultiple(of: 2),
+        guard case .array(let parts) = reply, parts.count == 4,
             case .bytes(let id) = parts[0], case .integer(let goesOn) = parts[1],
             case .integer(let count) = parts[2], case .integer(let last) = parts[3]
         else { return nil }
@@ -53,7 +52,6 @@ package struct UserSession: Equatable, Sendable {
         isResumed = goesOn == 1
         messageCount = count
         lastActiveAt = last > 0 ? last : nil
-        cursors = InboxCursor.cursors(.array(Array(parts[4...]))) ?? []
     }
 
     /// The script `session.lua`, and the same in Swift.
@@ -77,10 +75,7 @@ package struct UserSession: Equatable, Sendable {
             .hashSet(key: keys[0], pairs: zip(fields, pairs).map { StorePair($0, $1) }))
         _ = try operations.call(
             .expire(key: keys[0], milliseconds: connected.isEmpty ? ttl : LogCommit.number(arguments[5])))
-        guard case .array(let cursors) = try operations.call(.hashGetAll(key: keys[2])) else {
-            preconditionFailure("HGETALL answers with an array")
-        }
-        return .array([.bytes(id), .integer(goesOn ? 1 : 0), .integer(count), .integer(goesOn ? last : 0)] + cursors)
+        return .array([.bytes(id), .integer(goesOn ? 1 : 0), .integer(count), .integer(goesOn ? last : 0)])
     }
 
     private static func number(_ reply: StoreReply) -> Int {

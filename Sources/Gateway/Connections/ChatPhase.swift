@@ -49,7 +49,11 @@ struct ChatPhase<Transport: ChatTransport> {
         case .typing(let isTyping): ask(frame, .typing(info, isTyping: isTyping))
         case .read(let seq): ask(frame, .read(info, upTo: seq))
         case .history(let query):
-            let allowed = HistoryQuery(anchor: query.anchor, limit: readLimit(query.limit, .history))
+            let limit = readLimit(query.limit, .history)
+            let allowed = HistoryQuery(anchor: query.anchor, limit: limit, isOfInbox: query.isOfInbox)
+            guard !query.isOfInbox else {
+                return core.send(.inboxHistory(info, allowed, requestID: frame.id?.text), of: info.user)
+            }
             ask(frame, .history(info, allowed, requestID: frame.id?.text))
         case .users:
             let limit = readLimit(RoomOwner.usersPerFrameMax, .users)

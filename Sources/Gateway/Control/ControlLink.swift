@@ -24,8 +24,9 @@ final class ControlLink {
         logger[metadataKey: "worker"] = "control"
         let seed = Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         let link = StoreSupervisor(
-            options, scripts: [Beat.script, Sweep.script] + LockScripts.all, loop: loop, logger: logger, seed: seed,
-            counters: context.controlStore, owner: nil)
+            options, name: "\(context.boot):control", scripts: [Beat.script, Sweep.script] + LockScripts.all,
+            loop: loop,
+            logger: logger, seed: seed, counters: context.controlStore)
         locks = NodeLocks(link.store, context: context)
         let registry = NodeRegistry(link.store, context: context, loop: loop)
         let janitor = Janitor(link.store, keeper: locks.keeper, context: context, loop: loop) { [unowned registry] in

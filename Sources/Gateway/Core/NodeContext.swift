@@ -47,7 +47,7 @@ package final class NodeContext: MailSender, Sendable {
         self.startedAt = startedAt
         var report = GovernorReport(since: startedAt)
         report.isDryRun = configuration.governor.isDryRun
-        governor = Guarded(report)
+        governor = .init(report)
         boot = String(Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }, radix: 36)
         events = EventFeed(EventHistory(node: nodeID, boot: boot))
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }

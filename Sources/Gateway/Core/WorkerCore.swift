@@ -75,7 +75,8 @@ package final class WorkerCore: MailSender {
         ConnectionInfo(
             user: arrival.user, device: arrival.device ?? Identifier(unchecked: makeID(after: "d-")),
             deviceType: arrival.deviceType, worker: arrival.worker, socketKey: arrival.socketKey,
-            connectedAt: unixTime, userNumber: makeNumber(), windowBits: arrival.windowBits)
+            connectedAt: unixTime, userNumber: makeNumber(), windowBits: arrival.windowBits,
+            isDeviceNamed: arrival.device != nil)
     }
 
     /// How long somebody should wait whose request the tier suspends: no tier is left sooner.

@@ -1,5 +1,6 @@
 import ControlPlane
 import Foundations
+import NetworkIO
 
 /// What one loop counts of its way to Redis. The loop writes, anybody reads, as with `WorkerCounters`.
 package final class StoreCounters: Sendable {
@@ -24,6 +25,15 @@ package final class StoreCounters: Sendable {
     let resyncedAt = Counter()
     let resyncMessages = Counter()
     let resyncMilliseconds = Counter()
+
+    /// Why the store was lost the last time, as it was known last.
+    struct Loss: Sendable {
+        let reason: StoreHealth.Reason
+        /// Unix milliseconds.
+        let at: Int
+    }
+    /// nil: it never was.
+    let lastLoss = Guarded<Loss?>(nil)
 
     package init() { state = .connecting }
 

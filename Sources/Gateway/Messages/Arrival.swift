@@ -10,4 +10,13 @@ package struct Arrival: Sendable {
     let socketKey: UInt64
     /// What was agreed on compression; see `ConnectionInfo`.
     let windowBits: Int
+    /// Where the device goes on in the inbox, once the user's home has asked the store.
+    var start: InboxStart?
+}
+
+/// Where a device goes on in a shared inbox.
+struct InboxStart: Sendable {
+    let cursor: InboxCursor
+    /// `ReplicaLog.nextProof` when the store said so.
+    let proof: UInt64
 }

@@ -88,6 +88,8 @@ package enum UserRequest: Sendable {
     case keepOwnCopy(Direct, id: [UInt8], at: Int)
     /// A direct message on its way to the store, to its sender's home. No answer.
     case submitOwnCopy(Submission)
+    /// Answered by a `history` frame.
+    case inboxHistory(ConnectionInfo, HistoryQuery, requestID: String?)
     /// A device has processed the inbox up to here. No answer.
     case acknowledgeInbox(Position, ConnectionInfo)
     /// Of the HTTP API. Answered through the responder.

@@ -10,6 +10,7 @@ final class NodeWatch {
 
     private let context: NodeContext
     private let loop: EventLoop
+    private let store: StoreWatch
     private var mode: NodeMode
     private var board: AlertBoard
     private var alertsDue = 0
@@ -17,6 +18,7 @@ final class NodeWatch {
     init(context: NodeContext, loop: EventLoop) {
         self.context = context
         self.loop = loop
+        store = StoreWatch(context: context, loop: loop)
         mode = context.mode
         board = AlertBoard(at: loop.unixNow)
     }
@@ -24,6 +26,7 @@ final class NodeWatch {
     /// At each tick of the loop.
     func ticked() {
         watchMode()
+        store.ticked()
         guard loop.now >= alertsDue else { return }
         alertsDue = loop.now + Self.alertMilliseconds
         watchAlerts()

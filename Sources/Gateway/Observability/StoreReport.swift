@@ -24,6 +24,14 @@ struct StoreReport {
         return StoreCounters.states.last { states.contains($0) } ?? .connecting
     }
 
+    /// Why the node goes on without it: the reason of the loop that lost it first. While it serves, of the last loss;
+    /// nil when it was never lost.
+    var loss: StoreCounters.Loss? {
+        let loops = workers + [control]
+        let present = loops.filter { $0.state == .degraded }.compactMap(\.lastLoss.current)
+        return present.min { $0.at < $1.at } ?? loops.compactMap(\.lastLoss.current).max { $0.at < $1.at }
+    }
+
     private func sum(_ counter: (StoreCounters) -> Int) -> Int { workers.reduce(0) { $0 + counter($1) } }
 
     var outboxMessages: Int { sum { $0.outboxMessages.value } }
@@ -37,6 +45,7 @@ struct StoreReport {
         writer.name("state")
         if let address, let state {
             writer.string(state.rawValue)
+            if let loss { writer.member("reason", loss.reason.text) }
             writer.member("address", address)
         } else {
             writer.string("off" as StaticString)

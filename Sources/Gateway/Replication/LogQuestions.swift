@@ -25,13 +25,34 @@ struct LogQuestions {
     /// How long the store took to commit, once per message.
     let commitLatency: BucketHistogram
 
-    /// Asks where the log stands, and has the store make it if it is not there, and keep it for another while.
-    /// - Parameter forks: whether another epoch must begin, should the store have the one that the ticket names.
+    /// Asks where the log stands, and has the store make it if it is not there.
+    /// - Parameters:
+    ///   - isAwaited: whether messages wait for it.
+    ///   - forks: whether another epoch must begin, should the store have the one that the ticket names.
     func place(
-        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, forks: Bool = false,
+        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, isAwaited: Bool, forks: Bool,
         _ answered: @escaping (ReplicaLog.Place?) -> Void
     ) {
-        perform(ticket, [], storedOneOf: 1, lineage: lineage, forks: forks) { answer in
+        let lane: StoreLane = isAwaited ? .reads : .background
+        guard !forks, !ticket.at.epoch.isEmpty else {
+            return keep(ticket, lineage, forks: forks, in: lane, answered)
+        }
+        // Mostly it is where it was, which costs the store a tenth of the script.
+        store.perform(Self.placeQuestion(keys), in: lane) { result in
+            guard case .success(let reply) = result else { return answered(nil) }
+            guard let place = Self.place(reply), place.epoch == ticket.at.epoch, place.newestSeq >= ticket.at.seq else {
+                return keep(ticket, lineage, in: .reads, answered)
+            }
+            answered(place)
+        }
+    }
+
+    /// As `place`, and has the store keep the log for another while.
+    func keep(
+        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, forks: Bool = false, in lane: StoreLane = .background,
+        _ answered: @escaping (ReplicaLog.Place?) -> Void
+    ) {
+        perform(ticket, [], storedOneOf: 1, lineage: lineage, forks: forks, in: lane) { answer in
             answered(
                 answer.map {
                     ReplicaLog.Place(
@@ -42,14 +63,14 @@ struct LogQuestions {
 
     /// Asks whether the history that the ticket names was deleted.
     func deletion(_ ticket: ReplicaLog.Ticket, _ answered: @escaping (Bool?) -> Void) {
-        store.perform(DeletedHistories.question(keys)) { result in
+        store.perform(DeletedHistories.question(keys), in: .reads) { result in
             answered((try? result.get()).map { DeletedHistories.names(ticket.at.epoch, in: $0) })
         }
     }
 
     /// Reads entries behind `seq`.
     func range(after seq: UInt64, _ answered: @escaping (ReplicaLog.Range?) -> Void) {
-        store.perform(LogRange.operation(keys, after: seq)) { result in
+        store.perform(LogRange.operation(keys, after: seq), in: .reads) { result in
             let answer = (try? result.get()).flatMap(LogRange.answer)
             answered(
                 answer.map {
@@ -60,13 +81,16 @@ struct LogQuestions {
 
     /// Looks where the log stands, without a change; nil: it is not there.
     func look(_ answered: @escaping (Result<ReplicaLog.Place?, StoreFault>) -> Void) {
-        let fields = ["epoch", "seq", "lineage"].map { Array($0.utf8) }
-        store.perform(.hashGetSome(key: keys.place, fields: fields)) { answered($0.map(Self.place)) }
+        store.perform(Self.placeQuestion(keys), in: .background) { answered($0.map(Self.place)) }
+    }
+
+    private static func placeQuestion(_ keys: LogKeys) -> StoreOperation {
+        .hashGetSome(key: keys.place, fields: ["epoch", "seq", "unstored", "lineage"].map { Array($0.utf8) })
     }
 
     /// Publishes a fence.
     func fence(_ name: String, _ answered: @escaping (Bool) -> Void) {
-        store.perform(ClusterNotice.operation(keys, ClusterNotice(.fence, boot: name))) { result in
+        store.perform(ClusterNotice.operation(keys, ClusterNotice(.fence, boot: name)), in: .reads) { result in
             answered((try? result.get()) != nil)
         }
     }
@@ -89,7 +113,7 @@ struct LogQuestions {
         }
     }
 
-    /// Commits messages of a lost history again, as `commit` does.
+    /// Commits messages of a lost history again, as `commit` does, and before those that wait here.
     func restore(
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [(message: KeptMessage, was: [Position])],
         _ answered: @escaping (LogCommit.Answer?) -> Void
@@ -100,13 +124,13 @@ struct LogQuestions {
 
     private func perform(
         _ ticket: ReplicaLog.Ticket, _ messages: [LogCommit.Message], storedOneOf: Int, lineage: Lineage,
-        forks: Bool = false, _ answered: @escaping (LogCommit.Answer?) -> Void
+        forks: Bool = false, in lane: StoreLane = .commits, _ answered: @escaping (LogCommit.Answer?) -> Void
     ) {
         let terms = LogCommit.Terms(
             epoch: ticket.at.epoch, newestSeq: ticket.at.seq, newEpoch: terms.makeEpoch(),
             dedupeMilliseconds: limits.dedupeMilliseconds, entriesMax: terms.entriesMax(),
             keptMilliseconds: limits.keptMilliseconds, storedOneOf: storedOneOf, lineage: lineage, forks: forks)
-        store.perform(LogCommit.operation(keys, terms, messages)) { result in
+        store.perform(LogCommit.operation(keys, terms, messages), in: lane) { result in
             let answer = (try? result.get()).flatMap(LogCommit.answer)
             let isReadable = answer.map { !$0.epoch.isEmpty && [0, messages.count].contains($0.results.count) }
             answered(isReadable == true ? answer : nil)
@@ -120,11 +144,12 @@ struct LogQuestions {
     }
 
     private static func place(_ reply: StoreReply) -> ReplicaLog.Place? {
-        guard case .array(let fields) = reply, fields.count == 3, let epoch = text(fields[0]),
+        guard case .array(let fields) = reply, fields.count == 4, let epoch = text(fields[0]),
             let seq = text(fields[1]).flatMap({ UInt64($0) })
         else { return nil }
-        let lineage = Lineage(text: (text(fields[2]) ?? "").utf8)
-        return ReplicaLog.Place(epoch: epoch, newestSeq: seq, unstoredFrom: nil, lineage: lineage)
+        return ReplicaLog.Place(
+            epoch: epoch, newestSeq: seq, unstoredFrom: text(fields[2]).flatMap { UInt64($0) },
+            lineage: Lineage(text: (text(fields[3]) ?? "").utf8))
     }
 
     private static func text(_ reply: StoreReply) -> String? {

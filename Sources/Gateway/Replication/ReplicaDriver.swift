@@ -16,6 +16,8 @@ final class ReplicaDriver {
     private unowned let observer: any ReplicaObserver
     /// It waits for its turn at sending what was kept, or has sent a part of that.
     private var isInTurn = false
+    /// The question for the log's place waits among those of all logs.
+    private var isPlaceDelayed = false
 
     /// - Parameter pace: when messages that were kept are sent; nil: at once.
     init(
@@ -32,7 +34,10 @@ final class ReplicaDriver {
     /// Takes a message; false when the store is away and `mayKeep` is false, unless it repeats one.
     func submit(_ submission: Submission, mayKeep: Bool) -> Bool {
         let held = log.wantsHeld ? observer.held(like: submission.body) : nil
-        return tell(log.submitted(submission, held: held, mayKeep: mayKeep))
+        let isTaken = tell(log.submitted(submission, held: held, mayKeep: mayKeep))
+        // A log in which something is said goes before those that are only followed.
+        if isPlaceDelayed, log.submissions.count > 0, let ticket = log.hurried() { askPlace(ticket) }
+        return isTaken
     }
 
     func storeLost() { unplace(log.storeLost()) }
@@ -87,7 +92,7 @@ final class ReplicaDriver {
     /// Has the store keep the log for another while, when that is due: somebody is here (loop milliseconds).
     func refresh(at now: Int) {
         guard let ticket = log.used(at: now) else { return }
-        questions.place(ticket, log.lineage) { [weak self] place in
+        questions.keep(ticket, log.lineage) { [weak self] place in
             guard let self else { return }
             guard let place else { return refused(.look, ticket) }
             looked(place, ticket)
@@ -142,8 +147,10 @@ final class ReplicaDriver {
     // MARK: Questions
 
     private func askPlace(_ ticket: ReplicaLog.Ticket, forks: Bool = false) {
-        questions.place(ticket, log.lineage, forks: forks) { [weak self] place in
+        isPlaceDelayed = log.submissions.count == 0
+        questions.place(ticket, log.lineage, isAwaited: !isPlaceDelayed, forks: forks) { [weak self] place in
             guard let self else { return }
+            isPlaceDelayed = false
             guard let place else { return refused(.place, ticket) }
             switch log.placeAnswered(place, for: ticket) {
             case .stale: break

@@ -26,7 +26,7 @@ final class Replication {
     /// The scripts of rooms and users.
     private static let scripts = [
         LogCommit.script, RoomPresence.script, RoomFacts.script, RoomFacts.settingsScript, RoomInfo.script,
-        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursor.script, PushClaim.script,
+        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursors.script, PushClaim.script,
     ]
 
     private let core: WorkerCore
@@ -55,8 +55,8 @@ final class Replication {
         var logger = core.logger
         logger[metadataKey: "worker"] = "\(core.index)"
         let link = StoreSupervisor(
-            options, scripts: Self.scripts, loop: core.loop, logger: logger, seed: core.random.next(),
-            counters: core.counters.store, owner: nil)
+            options, name: "\(core.context.boot):\(core.index)", scripts: Self.scripts, loop: core.loop, logger: logger,
+            seed: core.random.next(), counters: core.counters.store)
         try self.init(core, link.store, link)
         link.owner = self
     }

@@ -18,13 +18,8 @@ struct ReplicatedPushes {
     /// node counts as connected for its grace.
     private var isAway: Bool { user.attendance.livingCount == 0 && replicated.devices.all.isEmpty }
 
-    /// A message of this node was committed, or is kept until it can be.
-    func messageKept(_ body: [UInt8]) {
-        guard table.pushes.isWanted, isAway, let direct = SharedDirect(body),
-            direct.sender != user.id
-        else { return }
-        claimPush()
-    }
+    /// Another user's message was committed by this node, or is kept until it can be.
+    func messageKept() { if table.pushes.isWanted, isAway { claimPush() } }
 
     /// A message of another node was committed: that takes a device for connected which this node knows to be lost.
     func messageHeard(_ direct: SharedDirect) {
@@ -47,7 +42,7 @@ struct ReplicatedPushes {
     /// The push is due: it is sent if the user is still away, and something is there that no device has acked, on
     /// whatever node.
     func sendIfWanted() {
-        replicated.readCursors { [weak replicated] in
+        replicated.cursors.read { [weak replicated] in
             replicated?.whenReady { [weak replicated] in replicated?.pushes.sendNow() }
         }
     }
@@ -69,7 +64,6 @@ struct ReplicatedPushes {
 
     /// The bodies of others' messages that this node keeps for the store, in order.
     private var keptDirects: [[UInt8]] {
-        guard let replica = replicated.replica, replica.log.submissions.count > 0 else { return [] }
-        return replica.log.submissions.waiting.filter { $0.isProvisional && $0.user != user.id }.map(\.body)
+        replicated.provisionalMessages.filter { $0.user != user.id }.map(\.body)
     }
 }

@@ -91,7 +91,6 @@ final class ReplicatedSession {
         id = answer.id
         messageCount = answer.messageCount
         lastActiveAt = answer.lastActiveAt
-        replicated.remember(answer.cursors)
     }
 
     func storeLost() {

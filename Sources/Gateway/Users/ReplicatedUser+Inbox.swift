@@ -8,106 +8,61 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
     var seenEntries: [SeenEntry] { inbox.bodies }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
-        guard isNew else { return }
-        let isUsed = inbox.log.newestSeq > 0
-        inbox.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
-        if wasOpened {
-            // In an inbox without an entry nothing was lost.
-            if isUsed { gapReason = .epochChanged }
-        } else {
-            // What is read now is history; who comes meanwhile waits for it.
+        let isLost = isNew && wasOpened
+        if !wasOpened {
+            // Whoever comes meanwhile waits for what is read now.
             isReady = false
             wasOpened = true
         }
+        if isNew { inbox.replaceHistory(epoch: epoch, forkedAt: oldestBefore) }
+        noteLineage()
+        // Before the messages that are committed again: whoever gets these must be known to have had them.
+        if isLost { cursors.writeAll() }
     }
+
+    private func noteLineage() { if let replica { inbox.former.lineage = replica.log.lineage } }
 
     func caughtUp() {
         presence?.read()
-        let position = Position(epoch: inbox.log.epoch, seq: inbox.log.newestSeq)
-        for cursor in inbox.acknowledged {
-            tellCursor(Position(epoch: position.epoch, seq: cursor.seq), of: cursor.device)
-        }
-        tellGapIfQuiet()
+        cursors.write()
+        // Another history may have begun in which nothing follows.
+        owner.leadReaders()
         goOn()
-    }
-
-    /// Says that another history has begun, when nothing is to come by itself that would say so in its place.
-    private func tellGapIfQuiet() {
-        if replica?.log.isQuiet == true { tellGap(before: inbox.log.newestSeq + 1) }
     }
 
     func body(at seq: UInt64) -> [UInt8]? { inbox.body(at: seq) }
 
-    func answered() {}
+    func answered() {
+        noteLineage()
+        owner.leadReaders()
+        goOn()
+    }
 
     func wentAway() { if isReady { goOn() } else { becameReady() } }
 
     func committed(_ arrival: ReplicaLog.Arrival) {
-        defer { if !waiting.isEmpty { goOn() } }
-        let (body, seq, own, isSeen) = (arrival.entry.body, arrival.entry.seq, arrival.own, arrival.isSeen)
+        defer { goOn() }
+        let (body, seq) = (arrival.entry.body, arrival.entry.seq)
+        // A body that this version can't read keeps its place.
+        guard let direct = SharedDirect(body) else { return inbox.log.passUnstored(upTo: seq) }
         let position = Position(epoch: inbox.log.epoch, seq: seq)
-        guard let direct = SharedDirect(body) else { return skippedUnreadable(seq) }
         body.withUnsafeBytes { bytes in
             core.writer.direct(at: position, body: DirectBody(bytes)?.frame ?? bytes)
         }
-        let audience = direct.audience(of: user.id)
-        let frame = inbox.appendShared(core.writer.bytes, audience: audience, at: direct.time)
+        _ = inbox.appendShared(core.writer.bytes, audience: direct.audience(of: user.id), at: direct.time)
+        inbox.former.came(seq, was: arrival.was, oldestSeq: inbox.log.oldestSeq)
         table.listForExpiry(inbox)
-        for device in inbox.carryCursors(to: body, seq: seq) { tellCursor(position, of: device) }
-        // What was there before anybody came is history.
-        guard isReady else {
-            if let own { placed.append((own, body, position)) }
-            return
-        }
-        deliver(frame, to: audience, own, position, isSeen: isSeen)
-        if let own { tell(own, body, position) } else { pushes.messageHeard(direct) }
-    }
-
-    /// What is not a message that this version can read keeps its place.
-    private func skippedUnreadable(_ seq: UInt64) {
-        inbox.replaceHistory(epoch: inbox.log.epoch, forkedAt: seq)
-    }
-
-    private func deliver(
-        _ frame: FrameSlice, to audience: Audience, _ own: Submission?, _ position: Position, isSeen: Bool
-    ) {
-        let sawIt = own?.number.flatMap { seen.removeValue(forKey: $0) } ?? []
-        if isSeen, own == nil {
-            if gapReason == nil { gapReason = .epochChanged }
-            tellGapIfQuiet()
-            return
-        }
-        tellGap(before: position.seq)
-        for info in user.live where audience.includes(device: info.device, type: info.deviceType) {
-            if let own, sawIt.contains(ObjectIdentifier(info)) {
-                confirm(own, position, to: info)
-            } else if !isSeen {
-                core.send(.frames([frame]), to: info)
-            }
-        }
-    }
-
-    /// A device that saw a message without a place is told the place.
-    private func confirm(_ own: Submission, _ position: Position, to info: ConnectionInfo) {
-        own.rawID.withUnsafeBytes { id in
-            core.writer.confirm(room: nil, epoch: position.epoch, user: own.user, id: id, seq: position.seq)
-        }
-        core.answerWritten(info)
-    }
-
-    /// Says that what lies between the last entry that the devices were told of and `seq` does not come.
-    private func tellGap(before seq: UInt64) {
-        guard let reason = gapReason else { return }
-        gapReason = nil
-        for info in user.live {
-            core.writer.gap(room: nil, epoch: inbox.log.epoch, nextSeq: seq, reason: reason.rawValue)
-            core.answerWritten(info)
+        owner.leadReaders()
+        if let own = arrival.own {
+            tell(own, body, position)
+        } else if isReady {
+            pushes.messageHeard(direct)
         }
     }
 
     func skipped(to seq: UInt64) {
         inbox.replaceHistory(epoch: inbox.log.epoch, forkedAt: seq)
-        if isReady, gapReason == nil { gapReason = .trimmed }
+        owner.leadReaders()
     }
 
     /// Inboxes are stored whole, so what a log that says otherwise lacks was lost.
@@ -120,7 +75,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         let isFirst = own.body == body
         if isFirst { core.counters.committed.add(1) }
         guard !own.isProvisional else { return replication.outbox.removed(own) }
-        if isFirst { pushes.messageKept(body) }
+        if isFirst { messageKept(body) }
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
         tell(own, position, time: time, isRepetition: !isFirst)
     }
@@ -151,27 +106,22 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
 
     func provisional(_ submission: Submission) {
         replication.outbox.added(submission)
-        if let direct = SharedDirect(submission.body), let number = submission.number {
-            let audience = direct.audience(of: user.id)
-            var sawIt: Set<ObjectIdentifier> = []
-            for info in user.live where audience.includes(device: info.device, type: info.deviceType) {
-                submission.body.withUnsafeBytes { bytes in
-                    core.writer.provisionalDirect(body: DirectBody(bytes)?.frame ?? bytes)
-                }
-                core.answerWritten(info)
-                sawIt.insert(ObjectIdentifier(info))
-            }
-            seen[number] = sawIt
-        }
-        pushes.messageKept(submission.body)
+        owner.deliverProvisional(submission)
+        messageKept(submission.body)
         tell(submission, nil, time: submission.time, isRepetition: false)
     }
 
     func repeated(_ submission: Submission, first: Position, time: Int) {
-        if let number = submission.number { seen[number] = nil }
         // One that was acked already, as kept here, is told no second time.
-        guard !submission.isProvisional else { return replication.outbox.removed(submission) }
-        tell(submission, first, time: time, isRepetition: true)
+        guard submission.isProvisional else { return tell(submission, first, time: time, isRepetition: true) }
+        replication.outbox.removed(submission)
+        owner.confirmRepetition(submission, at: first)
+    }
+
+    /// A message of this node was committed, or is kept until it can be.
+    private func messageKept(_ body: [UInt8]) {
+        guard let direct = SharedDirect(body), direct.sender != user.id else { return }
+        if isReady { pushes.messageKept() } else { mayNeedPush = true }
     }
 
     // MARK: Presence
@@ -180,14 +130,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
 
     func presenceRead(_ entries: [RoomPresence.Change]?) {
         if let entries { presence?.wasRead(entries) }
-        guard !isReady else { return }
-        becameReady()
-        let told = placed
-        placed = []
-        for (own, body, position) in told {
-            if let number = own.number { seen[number] = nil }
-            tell(own, body, position)
-        }
+        if !isReady { becameReady() }
     }
 }
 

@@ -18,17 +18,22 @@ final class ReplicatedUser {
     let inbox: Inbox
     /// The inbox has caught up with the store, or the store is away.
     var isReady = false
-    /// What waits for that.
-    var waiting: [(work: () -> Void, since: Int)] = []
+    /// Work that waits for that.
+    private struct Waiting {
+        let work: () -> Void
+        /// It is done then at the latest, loop milliseconds.
+        let until: Int
+        /// Where the device goes on that waits for its inbox, if it is known.
+        let start: InboxStart?
+    }
+    private var waiting: [Waiting] = []
     var wasOpened = false
-    /// Our own messages that had their place before the first opening was done, and the bodies that are there.
-    var placed: [(own: Submission, body: [UInt8], position: Position)] = []
-    /// Why the next entry does not follow the one that the devices were told of last.
-    var gapReason: GapReason?
-    /// Who has seen the messages that were delivered without a place and have none yet, by their numbers.
-    var seen: [UInt64: Set<ObjectIdentifier>] = [:]
+    /// A message was committed here before it was known whether the user is away from all nodes.
+    var mayNeedPush = false
     private var isListedForCommit = false
     private(set) lazy var session = ReplicatedSession(of: self)
+    private(set) lazy var cursors = DeviceCursors(of: self)
+    private(set) lazy var placing = InboxPlacing(of: self)
     /// When it was last needed, loop milliseconds.
     private(set) var usedAt: Int
 
@@ -76,32 +81,97 @@ final class ReplicatedUser {
     /// The user was needed now: it is followed for another while.
     func use() { usedAt = core.loop.now }
 
-    /// Does something once the inbox is as the store has it; at once when it is.
-    func whenReady(_ work: @escaping () -> Void) {
+    // MARK: Waiting
+
+    /// A connection wants to be one of the user's. It gets its session and its cursor from the store, and its inbox
+    /// behind these. One that has gone while it waited would replace a later connection of its device, so it is asked
+    /// whether it is still there.
+    func attach(_ arrival: Arrival) {
+        let (time, core) = (core.loop.unixNow, core)
+        var (start, session): (InboxStart?, WelcomeFrame.SessionState?) = (nil, nil)
+        var missing = 2
+        let goOn = { [weak self] in
+            missing -= 1
+            guard missing == 0, let session else { return }
+            let confirm = {
+                var arrival = arrival
+                arrival.start = start
+                core.send(.opening(arrival.socketKey, .confirm(arrival, at: time, session)), to: arrival.worker)
+            }
+            if let self { whenReady(from: start, confirm) } else { confirm() }
+        }
+        cursors.begin(arrival.device) {
+            start = $0
+            goOn()
+        }
+        self.session.ask {
+            session = $0
+            goOn()
+        }
+    }
+
+    /// Does something once the inbox is as the store has it, or can't be; at once when it is.
+    /// - Parameter start: what must be known of the inbox then.
+    func whenReady(from start: InboxStart? = nil, _ work: @escaping () -> Void) {
         usedAt = core.loop.now
-        if isReady, replica?.log.mayLetIn != false { work() } else { waiting.append((work, usedAt)) }
+        guard !mayServe(start) else { return work() }
+        let until = usedAt + ReplicaDriver.patienceMilliseconds
+        waiting.append(Waiting(work: work, until: until, start: start))
+        table.awaitInbox(of: owner.id, until: until)
+        doubtStarts()
+    }
+
+    private func mayServe(_ start: InboxStart?) -> Bool {
+        guard isReady, let replica, replica.log.mayLetIn else { return false }
+        return replica.log.isAway || start.map(placing.canJudge) ?? true
+    }
+
+    /// Has the store say whether cursors that are not known here are of its history.
+    private func doubtStarts() {
+        guard isReady, replica?.log.standing == .inStep, waiting.contains(where: { $0.start != nil }) else { return }
+        replica?.doubtsPosition()
     }
 
     func becameReady() {
         isReady = true
-        goOn(since: .max)
+        if mayNeedPush { pushes.messageKept() }
+        mayNeedPush = false
+        goOn()
     }
 
-    /// Does what waits for the inbox to be in step with its log, when it is.
+    /// Does what waits for the inbox to be in step with its log, as far as it is.
     func goOn() {
-        if replica?.log.mayLetIn == true { goOn(since: .max) }
+        placing.goOn()
+        goOn { mayServe($0.start) }
+        doubtStarts()
     }
 
-    /// Does what has waited since a time (loop milliseconds) or longer.
-    private func goOn(since latest: Int) {
-        guard isReady, !waiting.isEmpty else { return }
-        let taken = waiting.filter { $0.since <= latest }
-        waiting.removeAll { $0.since <= latest }
+    /// Ends waits whose time is up (loop milliseconds).
+    func waitsEnd(at time: Int) { goOn { $0.until <= time } }
+
+    private func goOn(where fits: (Waiting) -> Bool) {
+        guard !waiting.isEmpty else { return }
+        let taken = waiting.filter(fits)
+        waiting.removeAll(where: fits)
         for entry in taken { entry.work() }
     }
 
     /// Whether it can be dropped: nobody is connected here and nothing waits.
-    var isIdle: Bool { user.attendance.isEmpty && waiting.isEmpty && !session.isAsking && !isWaiting }
+    var isIdle: Bool {
+        user.attendance.isEmpty && waiting.isEmpty && !session.isAsking && cursors.isIdle && !isWaiting
+    }
+
+    /// Messages that this node keeps for the store, in order.
+    var provisionalMessages: [Submission] {
+        guard isWaiting, let replica else { return [] }
+        return replica.log.submissions.waiting.filter(\.isProvisional)
+    }
+
+    /// Nothing comes by itself.
+    var isQuiet: Bool {
+        guard let replica else { return true }
+        return replica.log.isQuiet && replica.log.standing == .inStep
+    }
 
     /// Own messages have no place yet.
     private var isWaiting: Bool { (replica?.log.submissions.count ?? 0) > 0 }
@@ -127,54 +197,29 @@ final class ReplicatedUser {
         replica?.flush()
     }
 
-    /// Every two seconds: tells what was committed in the session, and looks after a lost last publication.
+    /// Every two seconds: tells what was committed in the session and what the store does not know of cursors, and looks
+    /// after a lost last publication.
     func poll(isActive: Bool) {
         session.publish()
-        goOn(since: core.loop.now - ReplicaDriver.patienceMilliseconds)
+        cursors.poll(at: core.loop.now)
+        placing.goOn()
         let isBehind = replica?.log.standing != .inStep
         if isActive || isWaiting || isBehind { replica?.poll(at: core.loop.now) }
         if !user.attendance.isEmpty { replica?.refresh(at: core.loop.now) }
-    }
-
-    // MARK: The inbox
-
-    /// A device has processed the inbox up to a position.
-    func acknowledged(_ position: Position, by device: Identifier) {
-        inbox.acknowledged(position, device: device)
-        tellCursor(position, of: device)
-    }
-
-    func tellCursor(_ position: Position, of device: Identifier) {
-        guard !replication.isStoreAway else { return }
-        let operation = InboxCursor.operation(
-            keys, position, device: device, devicesMax: Inbox.cursorsMax,
-            kept: core.configuration.inboxTTLMilliseconds)
-        replication.store.perform(operation) { _ in }
-    }
-
-    /// Reads how far devices on all nodes have processed the inbox; at once when the store is away.
-    func readCursors(_ completion: @escaping () -> Void) {
-        guard !replication.isStoreAway else { return completion() }
-        replication.store.perform(InboxCursor.all(keys)) { [weak self] result in
-            if let self, let cursors = (try? result.get()).flatMap(InboxCursor.cursors) { remember(cursors) }
-            completion()
-        }
-    }
-
-    func remember(_ cursors: [InboxCursor]) {
-        for cursor in cursors { inbox.raiseCursor(of: cursor.device, to: cursor.seq) }
     }
 
     // MARK: The store
 
     func storeLost() {
         replica?.storeLost()
-        if isReady { goOn() } else { becameReady() }
+        wentAway()
+        cursors.storeLost()
         session.storeLost()
     }
 
     func storeReturned() {
         replica?.storeReturned()
         session.storeReturned()
+        cursors.write()
     }
 }

@@ -58,11 +58,9 @@ extension UserOwner {
         let type = isOwnCopy && !toOneself ? nil : direct.deviceType
         let audience = Audience(
             deviceType: type, sender: isOwnCopy ? direct.sender?.device : nil, isOwnCopy: isOwnCopy)
-        let frame = inbox.log.append(core.writer.bytes, audience: audience, at: time)
+        _ = inbox.log.append(core.writer.bytes, audience: audience, at: time)
         table.listForExpiry(inbox)
-        for info in user.live where audience.includes(device: info.device, type: info.deviceType) {
-            core.send(.frames([frame]), to: info)
-        }
+        leadReaders()
         table.listIfIdle(self)
         return position
     }

@@ -29,11 +29,6 @@ final class UserOwner: Identifiable {
     var id: Identifier { user.id }
     var core: WorkerCore { table.core }
 
-    /// The inbox, made at the first use.
-    func openInbox() -> Inbox {
-        user.openInbox(of: id, epoch: core.ids.prefix, size: core.configuration.inboxSize)
-    }
-
     // MARK: Connections
 
     /// A connection wants to be one of the user's.
@@ -45,15 +40,7 @@ final class UserOwner: Identifiable {
                     notBefore: core.loop.unixNow - core.configuration.sessionTTLMilliseconds)
                 return WelcomeFrame.SessionState(session)
             }
-        case .replicated(let shared):
-            // It gets its session from the store, and its inbox behind that. One that has gone while it waited would
-            // replace a later connection of its device, so it is asked whether it is still there.
-            let (time, core) = (core.loop.unixNow, core)
-            shared.session.ask { session in
-                shared.whenReady {
-                    core.send(.opening(arrival.socketKey, .confirm(arrival, at: time, session)), to: arrival.worker)
-                }
-            }
+        case .replicated(let shared): shared.attach(arrival)
         }
     }
 
@@ -77,14 +64,9 @@ final class UserOwner: Identifiable {
         connected(info, isAnnounced: !isElsewhere)
         sequencer.devicesChanged()
         if let inbox = user.openedInbox { table.expire(inbox) }
-        let inbox = WelcomeFrame.InboxState(position: inboxPosition, pending: user.openedInbox?.pendingCount ?? 0)
-        core.send(
-            .opening(info.socketKey, .attached(info, session, inbox, beginInboxReplay(to: info))), to: info.worker)
-    }
-
-    private var inboxPosition: Position {
-        guard let log = user.openedInbox?.log else { return user.inboxPosition(of: core.ids.prefix) }
-        return Position(epoch: log.epoch, seq: log.newestSeq)
+        let inbox = WelcomeFrame.InboxState(position: inboxPosition, pending: inboxPending)
+        let replay = beginInboxReplay(to: info, from: arrival.start)
+        core.send(.opening(info.socketKey, .attached(info, session, inbox, replay)), to: info.worker)
     }
 
     /// Counts a connection; the one of the same device is replaced, the other devices hear of a new one.
@@ -99,7 +81,7 @@ final class UserOwner: Identifiable {
 
     /// A connection ended: at once for others, or with the grace.
     func detach(_ info: ConnectionInfo, atOnce: Bool) {
-        user.openedInbox?.replayEnded(info)
+        user.openedInbox?[info] = nil
         if atOnce {
             if user.left(info, at: core.loop.unixNow) { wentOffline([info]) }
         } else {
@@ -141,46 +123,6 @@ final class UserOwner: Identifiable {
         switch sequencer {
         case .local: closeConnections()
         case .replicated(let shared): shared.removeAll()
-        }
-    }
-
-    // MARK: Inbox
-
-    private func beginInboxReplay(to info: ConnectionInfo) -> InboxReplay {
-        guard let inbox = user.openedInbox else { return InboxReplay(frames: [], nextAfter: nil) }
-        inbox.replayBegan(info)
-        return replay(inbox, to: info, after: inbox.cursor(of: info.device))
-    }
-
-    private func replay(_ inbox: Inbox, to info: ConnectionInfo, after seq: UInt64) -> InboxReplay {
-        let log = inbox.log
-        var frames: [FrameSlice] = []
-        if log.oldestSeq > seq + 1 {
-            core.writer.gap(room: nil, epoch: log.epoch, nextSeq: log.oldestSeq, reason: GapReason.trimmed.rawValue)
-            frames.append(core.writtenFrame())
-        }
-        let entries = log.entries(after: seq, countMax: .max, byteCountMax: core.replayBytesMax)
-        for entry in entries {
-            if entry.audience?.includes(device: info.device, type: info.deviceType) == false { continue }
-            frames.append(entry.frame)
-        }
-        if let last = entries.last?.seq, last < log.newestSeq {
-            return InboxReplay(frames: frames, nextAfter: last)
-        }
-        inbox.replayEnded(info)
-        return InboxReplay(frames: frames, nextAfter: nil)
-    }
-
-    /// A connection has taken what was sent of its inbox and wants the rest.
-    func continueInboxReplay(_ info: ConnectionInfo, after seq: UInt64) {
-        guard let inbox = user.openedInbox, inbox.isReplaying(info) else { return }
-        core.send(.inboxReplayed(replay(inbox, to: info, after: seq)), to: info)
-    }
-
-    func acknowledgeInbox(_ position: Position, by device: Identifier) {
-        switch sequencer {
-        case .local: user.openedInbox?.acknowledged(position, device: device)
-        case .replicated(let shared): shared.acknowledged(position, by: device)
         }
     }
 }

@@ -35,8 +35,16 @@ enum UserSequencer {
     /// As `whenReady`, once the cursors of all nodes' devices are known as well.
     func whenCursorsRead(_ work: @escaping () -> Void) {
         guard case .replicated(let user) = self else { return work() }
-        user.readCursors { user.whenReady(work) }
+        user.cursors.read { user.whenReady(work) }
     }
+
+    /// Messages to and by the user that have no place yet, in order.
+    var provisionalMessages: [Submission] {
+        if case .replicated(let user) = self { user.provisionalMessages } else { [] }
+    }
+
+    /// Nothing comes into the inbox by itself.
+    var isInboxQuiet: Bool { if case .replicated(let user) = self { user.isQuiet } else { true } }
 
     /// The user's devices on other nodes by their nodes' runs.
     func told(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {

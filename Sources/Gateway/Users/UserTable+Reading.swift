@@ -1,3 +1,4 @@
+import ControlPlane
 import Foundations
 import Rooms
 import WireProtocol
@@ -24,31 +25,42 @@ extension UserTable {
     /// Closes a user's connections on all nodes; `completion` gets how many these are, once, perhaps before this
     /// returns.
     func removeConnections(of id: Identifier, _ completion: @escaping (Int) -> Void) {
-        guard let owner = findOrFollow(id) else { return completion(0) }
-        owner.sequencer.whenReady { completion(owner.removeConnections()) }
+        findOrFollow(id) { owner in
+            guard let owner else { return completion(0) }
+            owner.sequencer.whenReady { completion(owner.removeConnections()) }
+        }
     }
 
     /// Describes a user: devices on all nodes with their rooms, and the messages that no device has acked.
     private func describe(_ id: Identifier, _ completion: @escaping (UserDescription) -> Void) {
-        guard let owner = findOrFollow(id) else {
-            return completion(UserDescription(user: id, node: core.context.nodeID))
-        }
-        owner.sequencer.whenCursorsRead { [surveys] in
-            let infos = owner.user.attendance.entries.map(\.info)
-            surveys.findRooms(of: infos) { here in
-                owner.sequencer.askWhereabouts { there in
-                    completion(
-                        UserDescription(
-                            user: id, node: owner.core.context.nodeID, infos: infos, rooms: here,
-                            devicesElsewhere: owner.sequencer.told(of: id), roomsElsewhere: there,
-                            pending: owner.user.openedInbox?.pendingCount ?? 0))
+        findOrFollow(id) { [surveys, core] owner in
+            guard let owner else { return completion(UserDescription(user: id, node: core.context.nodeID)) }
+            owner.sequencer.whenCursorsRead {
+                let infos = owner.user.attendance.entries.map(\.info)
+                surveys.findRooms(of: infos) { here in
+                    owner.sequencer.askWhereabouts { there in
+                        completion(
+                            UserDescription(
+                                user: id, node: core.context.nodeID, infos: infos, rooms: here,
+                                devicesElsewhere: owner.sequencer.told(of: id), roomsElsewhere: there,
+                                pending: owner.inboxPending))
+                    }
                 }
             }
         }
     }
 
-    /// The user, if known here; in a cluster any user is followed from now on, for a while.
-    private func findOrFollow(_ id: Identifier) -> UserOwner? { replication == nil ? find(id) : open(id) }
+    /// Finds the user, if known here; in a cluster one of whom the store knows something is followed from now on, for a
+    /// while. Of one who is known nowhere nothing is made, neither here nor in the store.
+    private func findOrFollow(_ id: Identifier, _ found: @escaping (UserOwner?) -> Void) {
+        if let owner = find(id) { return found(owner) }
+        guard let replication, !replication.isStoreAway else { return found(nil) }
+        let keys = LogKeys(user: id)
+        replication.store.perform(.exists(keys: [keys.place, keys.entries, keys.members])) { [weak self] result in
+            guard let self else { return }
+            if case .success(.integer(1...)) = result { found(open(id)) } else { found(find(id)) }
+        }
+    }
 }
 
 /// A user as the HTTP API shows it.

@@ -30,6 +30,8 @@ final class UserTable {
     private var usedInboxes: ContiguousArray<Inbox> = []
     /// Users with a lost connection that may come back.
     private var graces = TimedQueue<Identifier>()
+    /// Users for whose inbox somebody waits, with the time when that must end.
+    private var inboxWaits = TimedQueue<Identifier>()
     private var toCommit: ContiguousArray<ReplicatedUser> = []
 
     init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications, _ surveys: Surveys) {
@@ -64,12 +66,14 @@ final class UserTable {
             guard let owner = find(id) else { return open(id).attach(arrival) }
             owner.admit(arrival, at: time) { session }
         case .detach(let info, let atOnce): find(id)?.detach(info, atOnce: atOnce)
-        case .continueInboxReplay(let info, let seq): find(id)?.continueInboxReplay(info, after: seq)
+        case .continueInboxReplay(let info, _): find(id)?.continueInboxReplay(info)
         case .direct(let direct, let info): open(id).publish(direct, author: .connection(info))
         case .keepOwnCopy(let direct, let messageID, let time):
             open(id).keepOwnCopy(of: direct, id: messageID, at: time)
         case .submitOwnCopy(let submission): open(id).submitOwnCopy(submission)
-        case .acknowledgeInbox(let position, let info): find(id)?.acknowledgeInbox(position, by: info.device)
+        case .acknowledgeInbox(let position, let info): find(id)?.acknowledgeInbox(position, by: info)
+        case .inboxHistory(let info, let query, let requestID):
+            open(id).history(query, requestID: requestID, info)
         case .asked(let question, let responder): answer(question, of: id, responder)
         }
     }
@@ -102,8 +106,16 @@ final class UserTable {
     /// A user's connection was lost; it counts until `due` (loop milliseconds).
     func awaitReturn(of id: Identifier, until due: Int) { graces.append(id, at: due) }
 
-    /// At each tick: gives up those whose grace is over, and sends pushes that are due.
+    /// Somebody waits for a user's inbox, until `due` (loop milliseconds) at the latest.
+    func awaitInbox(of id: Identifier, until due: Int) { inboxWaits.append(id, at: due) }
+
+    /// At each tick: gives up those whose grace is over, ends waits, and sends pushes that are due.
     func ticked() {
+        while let first = inboxWaits.first, first.time <= core.loop.now {
+            inboxWaits.removeFirst()
+            guard case .replicated(let user)? = find(first.element)?.sequencer else { continue }
+            user.waitsEnd(at: first.time)
+        }
         while let first = graces.first, first.time <= core.loop.now {
             graces.removeFirst()
             find(first.element)?.graceEnded()
@@ -161,8 +173,14 @@ final class UserTable {
         switch owner.sequencer {
         case .local:
             if let inbox = owner.user.openedInbox { expire(inbox) }
-            let isRecent = owner.user.lastActiveAt > before
-            guard isPressed || !isRecent && owner.user.isForgettable else { return false }
+            let activeAt = owner.user.lastActiveAt
+            // Inboxes with something in them are kept before the places of devices in empty ones.
+            let isCrowded = idle.count >= Self.absentUsersMax / 2
+            if isCrowded || activeAt <= core.loop.unixNow - core.configuration.inboxTTLMilliseconds {
+                if owner.user.isForgettable { owner.user.forgetDevices() }
+            }
+            let isIdle = activeAt <= before && owner.user.isForgettable && !owner.user.remembersDevices
+            guard isPressed || isIdle else { return false }
         case .replicated(let shared):
             guard shared.isIdle, core.loop.now - shared.usedAt >= Self.lingerMilliseconds else { return false }
             shared.end()

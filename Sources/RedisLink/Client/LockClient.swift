@@ -64,7 +64,6 @@ package final class LockClient: RedisClientDelegate {
         keeper.storeLost()
     }
 
-    package func redisFaultSeen(code: String) {}
     package func redisTicked(oldestOutstanding: Int?) {}
     package func redisSubscriberConnected() {}
     package func redisSubscriberLost(_ loss: RedisLoss) {}

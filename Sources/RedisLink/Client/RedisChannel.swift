@@ -18,6 +18,8 @@ package final class RedisChannel {
 
     /// A subscription each.
     var receivers: ContiguousArray<any RedisChannelReceiver> = []
+    /// Asked for behind all others on a new connection.
+    var isLast = false
     /// Whether the last request on the present connection was to subscribe.
     var isAsked = false
     /// Requests without an answer on the present connection.

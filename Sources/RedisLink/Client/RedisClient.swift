@@ -3,13 +3,11 @@ import NetworkIO
 
 /// What a client tells its owner, on the loop's thread: what a `StoreHealth` and a log want to know.
 package protocol RedisClientDelegate: AnyObject {
-    /// Commands are taken. `runID` names the run of the server; nil when Redis does not let us ask.
+    /// Commands are taken. The run of the server has a name; nil when Redis does not let us ask.
     func redisConnected(runID: String?)
     /// There is no connection for commands: it was lost, or one more attempt has failed. Told before the commands are
     /// that were under way.
     func redisLost(_ loss: RedisLoss)
-    /// Redis answered a command with an error that says that it can't serve; see `RedisConnection.serverFaults`.
-    func redisFaultSeen(code: String)
     /// At each tick, for how long the oldest reply has been due on either connection, in milliseconds; nil when none
     /// is.
     func redisTicked(oldestOutstanding: Int?)
@@ -29,12 +27,15 @@ package final class RedisClient: RedisLineDelegate {
     /// Who listens on which channel.
     package let subscriptions: RedisSubscriptions
 
+    /// The bounds of its connections.
+    let limits: RedisLimits
     private let commandLine: RedisLine
     private let subscriberLine: RedisLine
 
     /// Begins with `start`.
     /// - Parameter seed: for the waits between attempts: a random number, so that nodes do not come back together.
     package init(_ options: RedisOptions, loop: EventLoop, seed: UInt64) {
+        limits = options.limits
         commandLine = RedisLine(options: options, loop: loop, seed: seed) {
             (address, delegate) throws(SystemError) in
             try RedisConnection(to: address, options: options, loop: loop, delegate: delegate)
@@ -84,6 +85,15 @@ package final class RedisClient: RedisLineDelegate {
         subscriberLine.probe()
     }
 
+    /// Gives both connections up, looks the name up and connects anew: this server is not the one that is meant.
+    package func renew() {
+        renewSubscriber()
+        commandLine.renew()
+    }
+
+    /// Gives the subscriber's connection up and gets another one.
+    package func renewSubscriber() { subscriberLine.renew() }
+
     // MARK: Commands
 
     /// Whether commands are taken.
@@ -92,6 +102,8 @@ package final class RedisClient: RedisLineDelegate {
     package var latencyMicroseconds: Int? { commandLine.connection?.latencyMicroseconds }
     /// The same, if it was measured since the last call: each measurement is told once.
     package func takeLatency() -> Int? { commandLine.connection?.takeLatency() }
+    /// Whether the next command is taken.
+    package var hasRoom: Bool { commandLine.connection?.hasRoom ?? false }
     /// Commands without a reply.
     package var outstanding: Int { commandLine.connection?.outstanding ?? 0 }
 
@@ -119,8 +131,6 @@ package final class RedisClient: RedisLineDelegate {
             subscriptions.ready(connection)
         }
     }
-
-    func faultSeen(_ line: RedisLine, code: String) { delegate?.redisFaultSeen(code: code) }
 
     func lost(_ line: RedisLine, _ loss: RedisLoss) {
         if line === commandLine {

@@ -5,7 +5,6 @@ import NetworkIO
 /// What a line tells its owner, on the loop's thread.
 protocol RedisLineDelegate: AnyObject {
     func ready(_ line: RedisLine, _ connection: RedisConnection)
-    func faultSeen(_ line: RedisLine, code: String)
     /// The connection is over, or an attempt to get one has failed; the line tries again by itself.
     func lost(_ line: RedisLine, _ loss: RedisLoss)
 }
@@ -33,6 +32,8 @@ final class RedisLine: RedisConnectionDelegate {
     private unowned let loop: EventLoop
     private var state = State.stopped
     private var backoff = Backoff()
+    /// When the connection became ready, loop milliseconds.
+    private var readyAt = 0
     private var random: FastRandom
 
     /// - Parameters:
@@ -89,6 +90,14 @@ final class RedisLine: RedisConnectionDelegate {
         }
     }
 
+    /// Gives up the connection that there is, and gets another one: the name may lead elsewhere by now.
+    func renew() {
+        switch state {
+        case .dialing(let connection, _), .ready(let connection): connection.drop(.renewed)
+        case .stopped, .waiting, .resolving: break
+        }
+    }
+
     // MARK: Attempts
 
     private func attempt() {
@@ -142,16 +151,19 @@ final class RedisLine: RedisConnectionDelegate {
     func ready(_ connection: RedisConnection) {
         guard case .dialing(connection, _) = state else { return }
         state = .ready(connection)
-        backoff.succeeded()
+        readyAt = loop.now
         delegate?.ready(self, connection)
     }
-
-    func faultSeen(_ connection: RedisConnection, code: String) { delegate?.faultSeen(self, code: code) }
 
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) {
         switch state {
         case .dialing(connection, let others) where loss.isOfAddress && !others.isEmpty: dial(others)
-        case .dialing(connection, _), .ready(connection): failed(loss)
+        case .dialing(connection, _): failed(loss)
+        case .ready(connection):
+            // One that was of no use is a failed attempt: a server that takes connections and ends them is not asked in
+            // a circle.
+            if loop.now - readyAt >= Backoff.lastMilliseconds { backoff.succeeded() }
+            failed(loss)
         // A stop, of which the owner knows.
         case .stopped, .waiting, .resolving, .dialing, .ready: break
         }

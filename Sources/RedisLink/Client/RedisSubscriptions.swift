@@ -33,8 +33,12 @@ package final class RedisSubscriptions {
 
     /// Has `receiver` told of `name` from now on. Each call is a subscription of its own. When the channel is live
     /// already, the receiver learns it before this returns.
-    package func subscribe(_ name: UnsafeRawBufferPointer, _ receiver: any RedisChannelReceiver) {
+    /// - Parameter isLast: whether the channel comes last on a new connection: once it is live, all others are.
+    package func subscribe(
+        _ name: UnsafeRawBufferPointer, _ receiver: any RedisChannelReceiver, isLast: Bool = false
+    ) {
         let channel = channels[RedisChannel.Key(bytes: name)] ?? make(name)
+        if isLast { channel.isLast = true }
         channel.receivers.append(receiver)
         if channel.isLive { receiver.subscriptionLive(channel) } else { list(channel) }
         ask()
@@ -57,7 +61,9 @@ package final class RedisSubscriptions {
 
     func ready(_ connection: RedisConnection) {
         self.connection = connection
-        for channel in channels.values { list(channel) }
+        // The last that is listed is asked for first.
+        for channel in channels.values where channel.isLast { list(channel) }
+        for channel in channels.values where !channel.isLast { list(channel) }
         ask()
     }
 

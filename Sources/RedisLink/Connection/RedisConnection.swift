@@ -9,9 +9,6 @@ package protocol RedisConnectionDelegate: AnyObject {
     func connected(_ connection: RedisConnection)
     /// AUTH, SELECT and PING are through: commands may be sent.
     func ready(_ connection: RedisConnection)
-    /// A reply was an error that says something about the server; `code` is its first word. See
-    /// `RedisConnection.serverFaults`.
-    func faultSeen(_ connection: RedisConnection, code: String)
     /// The connection is over, or never came about. Told once, before the pending commands are told.
     func lost(_ connection: RedisConnection, _ loss: RedisLoss)
 }
@@ -39,8 +36,6 @@ package struct RedisOptions: Sendable {
 /// command), else `.uncertain`.
 /// Thread: the loop's.
 package class RedisConnection: Socket {
-    /// The error codes that say that Redis can't serve, as opposed to what was wrong with one command.
-    package static let serverFaults: [StaticString] = ["LOADING", "READONLY", "MISCONF", "OOM"]
     /// How long nothing may be heard before a PING is sent.
     private static let silenceMilliseconds = 1000
 
@@ -90,6 +85,11 @@ package class RedisConnection: Socket {
 
     /// Whether commands can be sent.
     package var isReady: Bool { phase == .ready }
+    /// Whether the next command is taken: the connection is ready, and below the bounds of `RedisLimits`.
+    package var hasRoom: Bool {
+        phase == .ready && pending.count < options.limits.outstandingMax
+            && queuedBytes < options.limits.queuedBytesMax
+    }
     /// Commands without a reply.
     package var outstanding: Int { pending.count }
     /// For how long the oldest reply has been due, in milliseconds; nil when none is.
@@ -108,9 +108,7 @@ package class RedisConnection: Socket {
     package func send(
         wordCount: Int, payloadBytes: Int, _ completion: RedisCompletion, _ fill: (inout RESPWriter) -> Void
     ) {
-        guard phase == .ready, hasRoom(for: payloadBytes) else {
-            return completion.tell(.fault(.unavailable))
-        }
+        guard hasRoom else { return completion.tell(.fault(.unavailable)) }
         queue(wordCount: wordCount, payloadBytes: payloadBytes, completion, fill)
     }
 
@@ -161,7 +159,7 @@ package class RedisConnection: Socket {
             if error.code == "NOPERM", step == .info || step == .ping {
                 return step == .ping ? opened() : ()
             }
-            // Once open, an error to a PING is told as a fault of the server, if it is one.
+            // Once open, an error is an answer, too: this is a sign of life, and health is judged by more.
             if phase != .ready, step != .info { drop(.refused(step, code: error.code, message: error.message)) }
             return
         }
@@ -181,11 +179,6 @@ package class RedisConnection: Socket {
     }
 
     // MARK: Sending
-
-    private func hasRoom(for payloadBytes: Int) -> Bool {
-        pending.count < options.limits.outstandingMax
-            && (queuedBytes == 0 || queuedBytes + payloadBytes <= options.limits.queuedBytesMax)
-    }
 
     private func queue(_ words: [[UInt8]], _ completion: RedisCompletion) {
         queue(wordCount: words.count, payloadBytes: words.reduce(0) { $0 + $1.count }, completion) { writer in
@@ -238,7 +231,6 @@ package class RedisConnection: Socket {
             newLatency = latencyMicroseconds
             self.measured = nil
         }
-        if reply.kind == .error { noteFault(reply) }
         if case .step(let step) = entry.completion {
             stepEnded(step, reply)
         } else {
@@ -250,11 +242,6 @@ package class RedisConnection: Socket {
     package func takeLatency() -> Int? {
         defer { newLatency = nil }
         return newLatency
-    }
-
-    private func noteFault(_ reply: RedisReply) {
-        guard phase == .ready, let code = reply.error?.code else { return }
-        if Self.serverFaults.contains(where: { "\($0)" == code }) { delegate?.faultSeen(self, code: code) }
     }
 
     // MARK: The end

@@ -14,7 +14,9 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     case violation(String)
     /// Redis ended the connection, or it broke; the text says which.
     case closed(String)
-    /// We ended it.
+    /// We ended it, to look the name up and connect anew.
+    case renewed
+    /// We ended it for good.
     case stopped
 
     /// One line without secrets.
@@ -24,6 +26,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
         case .refused(let step, let code, let message): "\(step.rawValue) was refused: \(code) \(message)"
         case .timedOut(let step): "\(step.rawValue): no answer in time"
         case .violation(let text): "not what Redis answers: \(text)"
+        case .renewed: "given up for a new one"
         case .stopped: "stopped"
         }
     }
@@ -33,7 +36,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .unreachable, .closed: true
         case .timedOut(let step): step == .connect
-        case .unresolved, .refused, .violation, .stopped: false
+        case .unresolved, .refused, .violation, .renewed, .stopped: false
         }
     }
 }

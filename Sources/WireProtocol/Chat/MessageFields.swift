@@ -32,7 +32,7 @@ package struct MessageFields {
     }
 }
 
-/// Which part of a room's history is asked for.
+/// Which part of a history is asked for, a room's or that of the asking user's inbox.
 package struct HistoryQuery: Sendable {
     package enum Anchor: Sendable {
         case newest
@@ -44,10 +44,12 @@ package struct HistoryQuery: Sendable {
     package let anchor: Anchor
     /// 1…500.
     package let limit: Int
+    package let isOfInbox: Bool
 
-    package init(anchor: Anchor, limit: Int) {
+    package init(anchor: Anchor, limit: Int, isOfInbox: Bool = false) {
         self.anchor = anchor
         self.limit = limit
+        self.isOfInbox = isOfInbox
     }
 
     init(_ table: borrowing FieldTable) throws(FieldFault) {
@@ -60,6 +62,7 @@ package struct HistoryQuery: Sendable {
         default: throw .badField("\"after\" and \"before\" exclude each other")
         }
         limit = try table.limit()
+        isOfInbox = try table.bool(.inbox) ?? false
     }
 }
 

@@ -9,7 +9,8 @@ struct CheckRedis: ParsableCommand {
         commandName: "check-redis",
         abstract: "Try out the Redis of REDIS_URL, step by step.",
         discussion: """
-            One line for each step: resolve, connect, TLS, auth, ping, scripts, pub/sub. Each may take REDIS_TIMEOUT.
+            One line for each step: resolve, connect, TLS, auth, ping, role, memory, write, scripts, pub/sub. Each may \
+            take REDIS_TIMEOUT. What is written is taken away again.
 
             Exit status: 0 when all of it works, 69 when a step fails, 78 when the configuration is wrong or \
             REDIS_URL is not set.

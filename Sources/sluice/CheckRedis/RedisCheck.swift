@@ -10,12 +10,14 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
     enum Step: String, CaseIterable {
         case resolve, connect
         case encryption = "TLS"
-        case auth, ping, scripts
+        case auth, ping, role, memory, write, scripts
         case pubSub = "pub/sub"
     }
 
     enum Outcome: Equatable {
         case passed(String)
+        /// It works, and an operator should change it.
+        case warned(String)
         case skipped(String)
         case failed(String)
     }
@@ -30,6 +32,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
             let (word, text) =
                 switch outcome {
                 case .passed(let text): ("ok", text)
+                case .warned(let text): ("warning", text)
                 case .skipped(let text): ("skipped", text)
                 case .failed(let text): ("FAILED", text)
                 }
@@ -46,23 +49,26 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
         }
     }
 
+    /// How long keys stay that could not be taken away again.
+    static let keptMilliseconds = 10_000
+
     private let options: RedisOptions
     private let report: (Line) -> Void
     private let loop: EventLoop
     private var step = Step.resolve
     /// When the step began, in nanoseconds.
     private var begunAt = Clock.monotonicNanoseconds()
-    private var isOver = false
+    private(set) var isOver = false
     private var hasPassed = false
 
     private var resolver: NameResolver?
     /// The address that is tried, and those that follow.
     private var address: SocketAddress?
     private var others: ArraySlice<SocketAddress> = []
-    private var connection: RedisConnection?
+    private(set) var connection: RedisConnection?
     private var subscriber: RedisSubscriber?
-    /// No other check's.
-    private let channel = Array("sluice:check:".utf8) + Digest.sha1Digits(Digest.random(count: 16))
+    /// Begins all keys, and is the channel: no other check's.
+    let key = Array("sluice:{check:".utf8) + Digest.sha1Digits(Digest.random(count: 16)) + Array("}:".utf8)
 
     /// - Parameter report: called for each step when it is over.
     init(_ options: RedisOptions, report: @escaping (Line) -> Void) throws(SystemError) {
@@ -84,8 +90,9 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
 
     // MARK: Steps
 
-    private func passed(_ text: String) { next(.passed(text)) }
-    private func skipped(_ text: String) { next(.skipped(text)) }
+    func passed(_ text: String) { next(.passed(text)) }
+    func warned(_ text: String) { next(.warned(text)) }
+    func skipped(_ text: String) { next(.skipped(text)) }
 
     private func next(_ outcome: Outcome) {
         report(Line(step: step, outcome: outcome))
@@ -97,7 +104,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
         step = Step.allCases[index + 1]
     }
 
-    private func failed(_ text: String) {
+    func failed(_ text: String) {
         guard !isOver else { return }
         report(Line(step: step, outcome: .failed(text)))
         end()
@@ -109,7 +116,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
     }
 
     /// How long the step has taken: "0.25 ms".
-    private var elapsed: String {
+    var elapsed: String {
         "\(Double((Clock.monotonicNanoseconds() - begunAt) / 10_000) / 100) ms"
     }
 
@@ -164,7 +171,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
             expect { [unowned self, unowned connection] reply in
                 guard reply.says("PONG") else { return false }
                 passed("\(elapsed), Redis \(connection.version ?? "of an unknown version")")
-                evaluate()
+                askRole()
                 return true
             })
     }
@@ -174,11 +181,11 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
         passed(options.url.user.map { "as user \(String(decoding: $0, as: UTF8.self))" } ?? "by password")
     }
 
-    private func evaluate() {
+    func evaluate() {
         let script = "redis.call('TIME') return {KEYS[1], ARGV[1]}"
-        let arguments = ["1", "sluice:check", "argument"].map { Array($0.utf8) }
-        let isEcho = { (reply: RedisReply) in
-            reply.element(0)?.says("sluice:check") == true && reply.element(1)?.says("argument") == true
+        let arguments = [Array("1".utf8), key, Array("argument".utf8)]
+        let isEcho = { [key] (reply: RedisReply) in
+            reply.element(0)?.bytes.elementsEqual(key) == true && reply.element(1)?.says("argument") == true
         }
         connection?.send(words("EVAL", script) + arguments, expect { isEcho($0) })
         let digest = Digest.sha1Digits(Array(script.utf8))
@@ -197,7 +204,7 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
         do throws(SystemError) {
             subscriber = try RedisSubscriber(to: address, options: options, loop: loop, delegate: self) {
                 [unowned self] channel, payload in
-                guard channel.elementsEqual(self.channel), payload.elementsEqual(self.channel.reversed()) else {
+                guard channel.elementsEqual(key), payload.elementsEqual(key.reversed()) else {
                     return failed("a publication that is not ours")
                 }
                 passed(elapsed)
@@ -209,10 +216,10 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
 
     private func subscribe() {
         subscriber?.send(
-            words("SUBSCRIBE") + [channel],
+            words("SUBSCRIBE") + [key],
             expect { [unowned self] reply in
                 guard reply.element(0)?.says("subscribe") == true else { return false }
-                connection?.send(words("PUBLISH") + [channel, channel.reversed()], expect { $0.integer != nil })
+                connection?.send(words("PUBLISH") + [key, key.reversed()], expect { $0.integer != nil })
                 return true
             })
     }
@@ -223,12 +230,16 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
     private func expect(_ right: @escaping (RedisReply) -> Bool) -> RedisCompletion {
         .closure { [unowned self] outcome in
             guard case .reply(let reply) = outcome, !isOver else { return }
-            if let error = reply.error { return failed("\(error.code) \(error.message)") }
+            if let error = reply.error { return failed(Self.text(error)) }
             if !right(reply) { failed("an unexpected reply") }
         }
     }
 
-    func faultSeen(_ connection: RedisConnection, code: String) {}
+    /// An error in words, and the next thing to do.
+    private static func text(_ error: (code: String, message: String)) -> String {
+        let refusal = StoreRefusal(code: error.code, message: error.message)
+        return refusal.kind == .other ? "\(error.code) \(error.message)" : "\(refusal.text); \(refusal.advice)"
+    }
 
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) {
         guard !isOver else { return }
@@ -237,7 +248,8 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
         if step == .auth, let lostStep = loss.step, lostStep == .info || lostStep == .ping, !loss.isForbidden {
             authenticated()
         }
-        failed(step == .connect ? "\(address?.text ?? ""): \(loss)" : loss.description)
+        let advice = loss.refusal.map { "; \($0.advice)" } ?? ""
+        failed((step == .connect ? "\(address?.text ?? ""): \(loss)" : loss.description) + advice)
     }
 
     // MARK: The loop
@@ -259,8 +271,15 @@ extension RedisLoss {
     fileprivate var step: RedisStep? {
         switch self {
         case .refused(let step, _, _), .timedOut(let step): step
-        case .unresolved, .unreachable, .violation, .closed, .stopped: nil
+        case .unresolved, .unreachable, .violation, .closed, .renewed, .stopped: nil
         }
+    }
+
+    /// The answer of Redis, when it is one that has words.
+    fileprivate var refusal: StoreRefusal? {
+        guard case .refused(_, let code, let message) = self else { return nil }
+        let refusal = StoreRefusal(code: code, message: message)
+        return refusal.kind == .other ? nil : refusal
     }
 
     /// Whether Redis wants a password that REDIS_URL does not hold.

@@ -18,7 +18,9 @@ final class LockKeeperTests {
 
         init(_ store: MemoryStore) { self.store = store }
 
-        func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void) {
+        func perform(
+            _ operation: StoreOperation, in lane: StoreLane, _ completion: @escaping (StoreResult) -> Void
+        ) {
             if let fault { return completion(.failure(fault)) }
             store.perform(operation) { [self] in if !isSilent { completion($0) } }
         }

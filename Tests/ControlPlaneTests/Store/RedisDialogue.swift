@@ -40,7 +40,7 @@ final class RedisDialogue {
             sent += count
         }
         guard let reply = readReply() else { return nil }
-        if case .error(let code, let message) = reply { return .failure(.refused(code: code, message: message)) }
+        if case .error(let code, let message) = reply { return .failure(StoreFault(code: code, message: message)) }
         return .success(reply)
     }
 

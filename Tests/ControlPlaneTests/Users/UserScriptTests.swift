@@ -10,6 +10,8 @@ struct UserScriptTests {
     private let ann = Identifier(unchecked: "ann")
     private let phone = Identifier(unchecked: "phone")
 
+    private func emptyStore() -> MemoryStore { MemoryStore(runID: "0") { 0 } }
+
     private func run(_ store: MemoryStore, _ operation: StoreOperation) -> StoreReply {
         var reply = StoreReply.null
         store.perform(operation) { reply = (try? $0.get()) ?? .null }
@@ -23,7 +25,7 @@ struct UserScriptTests {
 
     @Test("a session goes on while somebody is connected, and for its time after that")
     func sessions() {
-        let store = MemoryStore(runID: "0") { 0 }
+        let store = emptyStore()
         let first = session(store, "s1", at: 100)
         #expect(first == UserSession(.array([.bytes(Array("s1".utf8)), .integer(0), .integer(0), .integer(0)])))
         let second = session(store, "s2", messages: 3, at: 1100)
@@ -35,29 +37,63 @@ struct UserScriptTests {
         #expect(later?.id == "s3" && later?.messageCount == 1 && later?.lastActiveAt == 2101)
     }
 
-    @Test("a cursor only rises, not above the newest entry, and not in another epoch")
-    func cursors() {
-        let store = MemoryStore(runID: "0") { 0 }
+    private func commit(_ text: String, to epoch: String, after seq: UInt64, forks: Bool = false) -> StoreOperation {
         let terms = LogCommit.Terms(
-            epoch: "", newestSeq: 0, newEpoch: "e", dedupeMilliseconds: 1, entriesMax: 9, keptMilliseconds: 60_000)
-        for text in ["a", "b", "c"] {
-            let message = LogCommit.Message(
-                idKey: keys.id(user: ann, id: Array(text.utf8)), time: 1, body: Array(text.utf8))
-            _ = run(store, LogCommit.operation(keys, terms, [message]))
-        }
-        func acknowledge(_ seq: UInt64, _ epoch: String = "e", by device: String = "phone") -> StoreReply {
-            run(
-                store,
-                InboxCursor.operation(
-                    keys, Position(epoch: epoch, seq: seq), device: Identifier(unchecked: device), devicesMax: 2,
-                    kept: 60_000))
-        }
-        #expect(acknowledge(2) == .integer(1) && acknowledge(2) == .integer(0) && acknowledge(1) == .integer(0))
-        #expect(acknowledge(3, "other") == .integer(0) && acknowledge(9) == .integer(1))
-        #expect(acknowledge(1, by: "tv") == .integer(1) && acknowledge(2, by: "web") == .integer(1))
-        let known = InboxCursor.cursors(run(store, InboxCursor.all(keys))) ?? []
-        #expect(Dictionary(uniqueKeysWithValues: known.map { ($0.device.text, $0.seq) }) == ["phone": 3, "web": 2])
-        #expect(session(store, "s", at: 1)?.cursors.count == 2)
+            epoch: epoch, newestSeq: seq, newEpoch: forks ? "e2" : "e", dedupeMilliseconds: 1_000_000, entriesMax: 9,
+            keptMilliseconds: 1_000_000, forks: forks)
+        let message = LogCommit.Message(
+            idKey: keys.id(user: ann, id: Array(text.utf8)), time: 1, body: Array(text.utf8))
+        return LogCommit.operation(keys, terms, [message])
+    }
+
+    private func note(
+        _ positions: [(String, UInt64)], by device: String?, beginning: String? = nil, devicesMax: Int = 2
+    ) -> StoreOperation {
+        let cursor = InboxCursor(positions.map { Position(epoch: $0.0, seq: $0.1) })
+        return InboxCursors.operation(
+            keys, positions.isEmpty ? [] : [(device.map { Identifier(unchecked: $0) }, cursor)],
+            beginning: beginning.map { Identifier(unchecked: $0) }, devicesMax: devicesMax, kept: 1_000_000)
+    }
+
+    private func cursors(_ store: MemoryStore, _ operation: StoreOperation) -> [String: String] {
+        guard let known = InboxCursors(run(store, operation)) else { return [:] }
+        let all = known.devices.map { ($0.device.text, $0.cursor) } + [("", known.acked)]
+        return Dictionary(uniqueKeysWithValues: all.map { ($0, String(decoding: $1.text, as: UTF8.self)) })
+    }
+
+    @Test("a cursor only rises, not above the newest entry, and not in a history that the inbox never had")
+    func cursors() {
+        let store = emptyStore()
+        for text in ["a", "b", "c"] { _ = run(store, commit(text, to: "", after: 0)) }
+        #expect(cursors(store, note([("e", 2)], by: "phone")) == ["": "e 2", "phone": "e 2"])
+        #expect(cursors(store, note([("e", 1)], by: "phone")) == ["": "e 2", "phone": "e 2"])
+        #expect(cursors(store, note([("other", 3)], by: "phone")) == ["": "e 2", "phone": "e 2"])
+        #expect(cursors(store, note([("e", 9)], by: "phone")) == ["": "e 3", "phone": "e 3"])
+        #expect(cursors(store, note([("e", 1)], by: "tv")) == ["": "e 3", "phone": "e 3", "tv": "e 1"])
+        // The one that is furthest behind makes room; one that is not remembered takes none.
+        #expect(cursors(store, note([("e", 2)], by: nil)) == ["": "e 3", "phone": "e 3", "tv": "e 1"])
+        #expect(cursors(store, note([("e", 2)], by: "web")) == ["": "e 3", "phone": "e 3", "web": "e 2"])
+    }
+
+    @Test("a new device begins where any device has acked, else before the oldest entry, and keeps that")
+    func beginnings() {
+        let store = emptyStore()
+        #expect(cursors(store, note([], by: nil, beginning: "early")) == ["": "", "early": ""])
+        for number in 0..<12 { _ = run(store, commit("\(number)", to: "", after: 0)) }
+        #expect(cursors(store, note([], by: nil, beginning: "phone"))["phone"] == "e 3")
+        #expect(cursors(store, note([("e", 7)], by: "early"))["phone"] == "e 3")
+        let last = cursors(store, note([], by: nil, beginning: "tv", devicesMax: 9))
+        #expect(last == ["": "e 7", "early": "e 7", "phone": "e 3", "tv": "e 7"])
+    }
+
+    @Test("a cursor is kept over a fork, and adds what is processed of the new history")
+    func forks() {
+        let store = emptyStore()
+        for text in ["a", "b"] { _ = run(store, commit(text, to: "", after: 0)) }
+        _ = run(store, note([("e", 1)], by: "phone"))
+        _ = run(store, commit("c", to: "e", after: 2, forks: true))
+        #expect(cursors(store, note([("e2", 3)], by: "phone"))["phone"] == "e 1 e2 3")
+        #expect(cursors(store, note([("e", 2)], by: "phone"))["phone"] == "e 2 e2 3")
     }
 
     @Test("a burst is one node's, until none came for its time, or it was ended")
@@ -81,9 +117,6 @@ struct UserScriptTests {
         let redis = try #require(RedisDialogue(path: server.path))
         let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
         var random = SplitMix64(seed: seed)
-        let terms = LogCommit.Terms(
-            epoch: "", newestSeq: 0, newEpoch: "e", dedupeMilliseconds: 1_000_000, entriesMax: 9,
-            keptMilliseconds: 1_000_000)
         for step in 0..<300 {
             let operation: StoreOperation
             switch Int.random(in: 0..<8, using: &random) {
@@ -98,15 +131,15 @@ struct UserScriptTests {
             case 4:
                 operation = step.isMultiple(of: 3) ? PushClaim.end(keys) : PushClaim.operation(keys, boot: "b\(step)")
             case 3:
-                let message = LogCommit.Message(
-                    idKey: keys.id(user: ann, id: Array("\(step)".utf8)), time: 1, body: [1])
-                operation = LogCommit.operation(keys, terms, [message])
+                let isFork = step.isMultiple(of: 50)
+                operation = commit("\(step)", to: isFork ? "e" : "", after: 0, forks: isFork)
             default:
-                let device = Identifier(unchecked: "d\(Int.random(in: 0..<6, using: &random))")
-                let epoch = step % 9 == 0 ? "other" : "e"
-                operation = InboxCursor.operation(
-                    keys, Position(epoch: epoch, seq: UInt64.random(in: 0..<60, using: &random)), device: device,
-                    devicesMax: 3, kept: 1_000_000)
+                let device = "d\(Int.random(in: 0..<6, using: &random))"
+                let positions = ["e", "e2", "other"].filter { _ in Bool.random(using: &random) }
+                    .map { ($0, UInt64.random(in: 0..<60, using: &random)) }
+                operation = note(
+                    positions, by: step.isMultiple(of: 7) ? nil : device,
+                    beginning: Bool.random(using: &random) ? device : nil, devicesMax: 3)
             }
             var ours = StoreResult.failure(.uncertain)
             memory.perform(operation) { ours = $0 }
@@ -117,8 +150,9 @@ struct UserScriptTests {
 
     /// Cursors come in no order.
     private func readable(_ result: StoreResult) -> String {
-        guard case .success(.array(let parts)) = result, parts.count > 4 else { return "\(result)" }
-        let cursors = stride(from: 4, to: parts.count - 1, by: 2).map { "\(parts[$0]) \(parts[$0 + 1])" }
-        return "\(parts.prefix(4)) \(cursors.sorted())"
+        guard case .success(let reply) = result, case .array(let parts) = reply, let known = InboxCursors(reply),
+            parts.count == known.devices.count * 2 || parts.count == known.devices.count * 2 + 2
+        else { return "\(result)" }
+        return "\(known.acked) \(known.devices.map { "\($0)" }.sorted())"
     }
 }

@@ -77,24 +77,6 @@ struct SharedInboxTests {
         #expect(!MessageKey.areSame(bodies[0], body("1", from: ann, to: ann)))
     }
 
-    @Test("cursors follow what their devices processed last into another history")
-    func cursors() {
-        let bodies = (1...4).map { body("\($0)", from: ann, to: bob, device: nil) }
-        let inbox = inbox(of: bob, bodies)
-        inbox.acknowledged(Position(epoch: inbox.log.epoch, seq: 2), device: phone)
-        inbox.acknowledged(Position(epoch: inbox.log.epoch, seq: 4), device: desk)
-        inbox.replaceHistory(epoch: "e2", forkedAt: 4)
-        #expect(inbox.cursor(of: phone) == 2 && inbox.cursor(of: desk) == 4)
-        var carried: [[Identifier]] = []
-        for body in bodies {
-            append(body, to: inbox, of: bob)
-            carried.append(inbox.carryCursors(to: body, seq: inbox.log.newestSeq))
-        }
-        #expect(carried == [[], [phone], [], [desk]])
-        #expect(inbox.cursor(of: phone) == 6 && inbox.cursor(of: desk) == 8)
-        #expect(inbox.log.epoch == "e2" && inbox.pendingCount == 0)
-    }
-
     @Test("a node's answer on where a user is means the same when it is read")
     func whereabouts() {
         let rooms = ["a b", "c"].map { Identifier(unchecked: $0) }

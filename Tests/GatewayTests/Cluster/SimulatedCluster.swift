@@ -50,7 +50,9 @@ final class SimulatedLink: Store {
 
     init(_ cluster: SimulatedCluster) { self.cluster = cluster }
 
-    func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void) {
+    func perform(
+        _ operation: StoreOperation, in lane: StoreLane, _ completion: @escaping (StoreResult) -> Void
+    ) {
         guard isConnected else { return completion(.failure(.unavailable)) }
         requests.append((operation, completion))
     }
@@ -82,7 +84,7 @@ final class SimulatedLink: Store {
         guard !requests.isEmpty else { return }
         let request = requests.removeFirst()
         if isRun { cluster.memory.perform(request.operation) { _ in } }
-        answers.append((.failure(.refused(code: code, message: "")), request.completion))
+        answers.append((.failure(StoreFault(code: code, message: "")), request.completion))
     }
 
     /// The node takes the oldest answer.

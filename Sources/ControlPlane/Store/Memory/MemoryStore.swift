@@ -21,7 +21,9 @@ package final class MemoryStore: Store {
     /// How many keys are held; expired ones count until they are asked for, or swept.
     package var keyCount: Int { keyspace.keyCount }
 
-    package func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void) {
+    package func perform(
+        _ operation: StoreOperation, in lane: StoreLane, _ completion: @escaping (StoreResult) -> Void
+    ) {
         completion(run(operation))
         deliver()
     }
@@ -47,7 +49,9 @@ package final class MemoryStore: Store {
             } else {
                 reply = try keyspace.call(operation)
             }
-            if case .error(let code, let message) = reply { return .failure(.refused(code: code, message: message)) }
+            if case .error(let code, let message) = reply {
+                return .failure(StoreFault(code: code, message: message))
+            }
             return .success(reply)
         } catch {
             return .failure(error)

@@ -1,27 +1,92 @@
--- Notes how far a device has processed a user's inbox. A cursor only rises.
+-- Merges how far devices have processed a user's inbox into what is known of that, and has a new device begin.
 --
--- KEYS  1 the inbox's place, a hash: epoch, seq
---       2 the devices' cursors, a hash
--- ARGV  1 the epoch that the device means
---       2 the device
---       3 the seq
---       4 devices that are remembered at most; beyond, the one that is furthest behind goes
---       5 how long cursors are kept, milliseconds
--- Returns 1, or 0 when nothing changed.
-local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
-if place[1] ~= ARGV[1] then return 0 end
-local seq = math.min(tonumber(ARGV[3]), tonumber(place[2]))
-local known = redis.call('HGET', KEYS[2], ARGV[2])
-if known and tonumber(known) >= seq then return 0 end
-if not known and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[4]) then
-  local cursors = redis.call('HGETALL', KEYS[2])
-  local lowest
-  for index = 1, #cursors, 2 do
-    local entry = { tonumber(cursors[index + 1]), cursors[index] }
-    if not lowest or entry[1] < lowest[1] or (entry[1] == lowest[1] and entry[2] < lowest[2]) then lowest = entry end
-  end
-  redis.call('HDEL', KEYS[2], lowest[2])
+-- KEYS  1 the inbox's place, a hash: epoch, seq, lineage
+--       2 its entries, a stream whose ids are the seqs
+--       3 the cursors, a hash: of each device "epoch seq …", one seq for each history; of '' what any device acked
+-- ARGV  1 devices that are remembered at most; beyond, the one that is furthest behind goes
+--       2 how long cursors are kept, milliseconds
+--       3 a device that begins if it is new: at what any device acked, else before the oldest entry; '' for none
+--       4 … pairs: a device, '' for one that is not remembered, and what it has processed, "epoch seq …"
+-- Returns each device with its cursor. Histories that the inbox never had are ignored.
+local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'lineage')
+local epoch, newest, lineage = place[1], tonumber(place[2] or '0'), ' ' .. (place[3] or '')
+local devicesMax = tonumber(ARGV[1])
+local text = function(number) return string.format('%.0f', number) end
+
+local read = function(words)
+  local cursor = {}
+  for name, seq in string.gmatch(words, '(%S+) (%d+)') do cursor[#cursor + 1] = { name, tonumber(seq) } end
+  return cursor
 end
-redis.call('HSET', KEYS[2], ARGV[2], string.format('%.0f', seq))
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return 1
+local write = function(cursor)
+  local words = {}
+  for _, position in ipairs(cursor) do words[#words + 1] = position[1] .. ' ' .. text(position[2]) end
+  return table.concat(words, ' ')
+end
+local merge = function(cursor, other)
+  for _, position in ipairs(other) do
+    local found
+    for _, known in ipairs(cursor) do
+      if known[1] == position[1] then
+        found = true
+        known[2] = math.max(known[2], position[2])
+      end
+    end
+    if not found then cursor[#cursor + 1] = { position[1], position[2] } end
+    if #cursor > 9 then table.remove(cursor, 1) end
+  end
+  return cursor
+end
+
+local cursors = {}
+local count = 0
+local stored = redis.call('HGETALL', KEYS[3])
+for index = 1, #stored, 2 do
+  cursors[stored[index]] = read(stored[index + 1])
+  if stored[index] ~= '' then count = count + 1 end
+end
+
+local makeRoom = function()
+  local lowest
+  for device, cursor in pairs(cursors) do
+    if device ~= '' then
+      local entry = { #cursor > 0 and cursor[#cursor][2] or 0, device }
+      if not lowest or entry[1] < lowest[1] or (entry[1] == lowest[1] and entry[2] < lowest[2]) then lowest = entry end
+    end
+  end
+  redis.call('HDEL', KEYS[3], lowest[2])
+  cursors[lowest[2]] = nil
+end
+local note = function(device, cursor)
+  if not cursors[device] and device ~= '' then
+    if count >= devicesMax then makeRoom() else count = count + 1 end
+  end
+  cursors[device] = merge(cursors[device] or {}, cursor)
+  redis.call('HSET', KEYS[3], device, write(cursors[device]))
+end
+
+for index = 4, #ARGV, 2 do
+  local processed = {}
+  for _, position in ipairs(read(ARGV[index + 1])) do
+    if position[1] == epoch then
+      processed[#processed + 1] = { epoch, math.min(position[2], newest) }
+    elseif not epoch or string.find(lineage, ' ' .. position[1] .. ' ', 1, true) then
+      processed[#processed + 1] = position
+    end
+  end
+  if #processed > 0 then
+    note('', processed)
+    if ARGV[index] ~= '' then note(ARGV[index], processed) end
+  end
+end
+
+if ARGV[3] ~= '' and not cursors[ARGV[3]] then
+  local beginning = cursors[''] or {}
+  if #beginning == 0 and epoch then
+    local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+    beginning = { { epoch, oldest and tonumber(string.match(oldest[1], '^%d+')) - 1 or newest } }
+  end
+  note(ARGV[3], beginning)
+end
+redis.call('PEXPIRE', KEYS[3], ARGV[2])
+return redis.call('HGETALL', KEYS[3])

@@ -136,7 +136,6 @@ final class RedisPause: Strain, RedisConnectionDelegate {
 
     func connected(_ connection: RedisConnection) {}
     func ready(_ connection: RedisConnection) { isReady = true }
-    func faultSeen(_ connection: RedisConnection, code: String) {}
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) {
         guard loss != .stopped else { return }
         fault = fault ?? loss.description

@@ -32,7 +32,9 @@ final class SimulatedLink: Store {
         self.deliver = deliver
     }
 
-    func perform(_ operation: StoreOperation, _ completion: @escaping (StoreResult) -> Void) {
+    func perform(
+        _ operation: StoreOperation, in lane: StoreLane, _ completion: @escaping (StoreResult) -> Void
+    ) {
         guard isConnected else { return completion(.failure(.unavailable)) }
         number += 1
         pending.append(Pending(number: number, completion: completion))

@@ -1,0 +1,294 @@
+import ControlPlane
+import Foundations
+import Rooms
+import Testing
+import WireProtocol
+
+@testable import Gateway
+
+/// Nodes of a cluster whose store goes and comes.
+private final class Nodes {
+    let cluster: SimulatedCluster
+    private(set) var workers: [TestWorker]
+    private var lastKey: UInt64 = 0
+
+    init(_ count: Int, isStoreThere: Bool = true) throws {
+        let cluster = SimulatedCluster(nodes: count)
+        self.cluster = cluster
+        workers = try cluster.links.map { try TestWorker(store: $0) }
+        for worker in workers where !isStoreThere { worker.replication?.storeLost() }
+        if !isStoreThere { for link in cluster.links { link.disconnect(running: 0) } }
+    }
+
+    /// Lets all that is on its way arrive.
+    func settle() {
+        for _ in 0..<100 {
+            for worker in workers { worker.endTurn() }
+            var isIdle = true
+            for link in cluster.links where !link.isIdle {
+                isIdle = false
+                link.runNext()
+                link.answerNext()
+                link.noticeNext()
+            }
+            let kept = workers.filter { $0.replication?.isStoreAway == false && $0.replication?.outbox.messages != 0 }
+            for worker in kept { worker.core.loop.runTurn() }
+            if isIdle, kept.isEmpty { return }
+        }
+    }
+
+    func loseStore(of nodes: [Int]? = nil) {
+        for node in nodes ?? Array(workers.indices) {
+            cluster.links[node].disconnect(running: 0)
+            workers[node].replication?.storeLost()
+        }
+    }
+
+    func returnStore() {
+        for (link, worker) in zip(cluster.links, workers) {
+            link.reconnect()
+            worker.replication?.storeReturned()
+        }
+        settle()
+    }
+
+    /// A connection that was taken in: its facts, and its inbox as the welcome had it.
+    func attach(
+        _ user: String, _ device: String?, on node: Int
+    ) throws -> (info: ConnectionInfo, inbox: WelcomeFrame.InboxState) {
+        let worker = workers[node]
+        lastKey += 1
+        let key = lastKey
+        let arrival = Arrival(
+            user: Identifier(unchecked: user), device: device.map { Identifier(unchecked: $0) }, deviceType: nil,
+            worker: 0, socketKey: key, windowBits: 0)
+        worker.users.received(.attach(arrival), of: arrival.user)
+        settle()
+        for case (key, .opening(_, .attached(let info, _, let inbox, _))) in worker.sent { return (info, inbox) }
+        throw Fault.isNotIn
+    }
+
+    enum Fault: Error { case isNotIn }
+
+    func detach(_ info: ConnectionInfo, on node: Int) {
+        workers[node].users.received(.detach(info, atOnce: true), of: info.user)
+        settle()
+    }
+
+    func send(_ id: String, from info: ConnectionInfo, to user: String, on node: Int) {
+        let fields = TestWorker.withFields("hello", id: id) { OwnedMessageFields($0) }
+        let to = Identifier(unchecked: user)
+        let direct = Direct(from: info.user, to: to, sender: info, deviceType: nil, fields: fields)
+        workers[node].users.received(.direct(direct, from: info), of: to)
+        settle()
+    }
+
+    func acknowledge(_ seq: UInt64, _ info: ConnectionInfo, on node: Int) {
+        guard let epoch = workers[node].users.find(info.user)?.user.openedInbox?.log.epoch else { return }
+        workers[node].users.received(.acknowledgeInbox(Position(epoch: epoch, seq: seq), info), of: info.user)
+    }
+
+    /// The frames that came to a connection, in short: ids of messages, "id?" of those without a place, "id!" of those that were
+    /// confirmed, and the reasons of gaps.
+    func came(_ info: ConnectionInfo, on node: Int) -> [String] {
+        workers[node].takeTexts(info.socketKey).compactMap { text in
+            let id = Self.value("id", in: text) ?? ""
+            if text.contains(#""type":"direct""#) { return text.contains(#""provisional":true"#) ? id + "?" : id }
+            if text.contains(#""type":"confirm""#) { return id + "!" }
+            if text.contains(#""type":"gap""#) { return Self.value("reason", in: text) }
+            return nil
+        }
+    }
+
+    private static func value(_ name: String, in text: String) -> String? {
+        guard let start = text.range(of: "\"\(name)\":\"") else { return nil }
+        return text[start.upperBound...].split(separator: "\"", omittingEmptySubsequences: false).first.map(String.init)
+    }
+
+    func keys(containing text: String) -> [String] {
+        var found: [String] = []
+        cluster.memory.perform(.scan(cursor: Array("0".utf8), prefix: [], suffix: [], count: 1000)) { result in
+            guard case .success(.array(let parts)) = result, case .array(let keys)? = parts.last else { return }
+            for case .bytes(let key) in keys { found.append(String(decoding: key, as: UTF8.self)) }
+        }
+        return found.filter { $0.contains(text) }
+    }
+}
+
+@Suite("A user of a cluster whose store goes and comes")
+struct SharedUserTests {
+    @Test("who connects while the store is away gets all that was missed once it is back, in order and once")
+    func unplaced() throws {
+        let nodes = try Nodes(2)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let eve = try nodes.attach("eve", "phone", on: 1).info
+        nodes.send("z0", from: ann, to: "zoe", on: 0)
+        nodes.loseStore()
+        nodes.send("p0", from: eve, to: "zoe", on: 1)
+        let zoe = try nodes.attach("zoe", "phone", on: 1).info
+        #expect(nodes.came(zoe, on: 1) == ["p0?"])
+        nodes.send("z1", from: ann, to: "zoe", on: 0)
+        nodes.send("p1", from: eve, to: "zoe", on: 1)
+        #expect(nodes.came(zoe, on: 1) == ["p1?"])
+        nodes.returnStore()
+        nodes.send("z2", from: ann, to: "zoe", on: 0)
+        let came = nodes.came(zoe, on: 1)
+        #expect(came.sorted() == ["p0!", "p1!", "z0", "z1", "z2"] && came.first == "z0" && came.last == "z2")
+    }
+
+    @Test("nodes that start without a store: a receiver gets what another node kept")
+    func started() throws {
+        let nodes = try Nodes(2, isStoreThere: false)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let zoe = try nodes.attach("zoe", "phone", on: 1).info
+        let other = try nodes.attach("ann", "desk", on: 0).info
+        nodes.send("z0", from: ann, to: "zoe", on: 0)
+        // The sender's other device sees it at once; a retry is a repetition.
+        #expect(nodes.came(other, on: 0) == ["z0?"] && nodes.came(zoe, on: 1) == [])
+        nodes.send("z0", from: ann, to: "zoe", on: 0)
+        let acks = nodes.workers[0].takeTexts(ann.socketKey).filter { $0.contains(#""type":"ack""#) }
+        #expect(acks.count == 2 && acks[1].contains(#""duplicate":true"#))
+        nodes.returnStore()
+        #expect(nodes.came(zoe, on: 1) == ["z0"])
+        #expect(nodes.came(other, on: 0) == ["z0!"] && nodes.came(ann, on: 0) == ["z0!"])
+    }
+
+    @Test("a device's place is its own from its first connection on", arguments: [true, false])
+    func ownCursor(isShared: Bool) throws {
+        let nodes = try Nodes(2)
+        if !isShared { return try ownCursorAlone() }
+        let bob = try nodes.attach("bob", "phone", on: 0).info
+        let first = try nodes.attach("ann", "A", on: 0).info
+        let second = try nodes.attach("ann", "B", on: 1).info
+        nodes.detach(first, on: 0)
+        nodes.send("d", from: bob, to: "ann", on: 0)
+        #expect(nodes.came(second, on: 1) == ["d"])
+        nodes.acknowledge(1, second, on: 1)
+        nodes.settle()
+        let back = try nodes.attach("ann", "A", on: 0)
+        #expect(nodes.came(back.info, on: 0) == ["d"] && back.inbox.pending == 0)
+        let new = try nodes.attach("ann", "C", on: 0).info
+        #expect(nodes.came(new, on: 0) == [])
+    }
+
+    private func ownCursorAlone() throws {
+        let worker = try TestWorker(["PRESENCE_GRACE_SECONDS": "0"])
+        let ann = Identifier(unchecked: "ann")
+        func attach(_ device: String, _ key: UInt64) -> ConnectionInfo? {
+            let arrival = Arrival(
+                user: ann, device: Identifier(unchecked: device), deviceType: nil, worker: 0, socketKey: key,
+                windowBits: 0)
+            worker.users.received(.attach(arrival), of: ann)
+            for case (key, .opening(_, .attached(let info, _, _, _))) in worker.sent { return info }
+            return nil
+        }
+        let (first, second) = (try #require(attach("A", 1)), try #require(attach("B", 2)))
+        worker.users.received(.detach(first, atOnce: true), of: ann)
+        let fields = TestWorker.withFields("hello", id: "d") { OwnedMessageFields($0) }
+        let direct = Direct(
+            from: Identifier(unchecked: "bob"), to: ann, sender: nil, deviceType: nil, fields: fields)
+        worker.users.find(ann)?.publish(direct, author: .nobody)
+        let position = try #require(worker.users.find(ann)?.inboxPosition)
+        worker.users.received(.acknowledgeInbox(position, second), of: ann)
+        _ = attach("A", 3)
+        #expect(worker.takeTexts(3).count { $0.contains(#""type":"direct""#) } == 1)
+        _ = attach("C", 4)
+        #expect(worker.takeTexts(4).count { $0.contains(#""type":"direct""#) } == 0)
+    }
+
+    @Test("an ack that comes while the store is away is said again when it is back")
+    func ackedAway() throws {
+        let nodes = try Nodes(3)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let bob = try nodes.attach("bob", "phone", on: 1).info
+        for number in 1...4 { nodes.send("\(number)", from: ann, to: "bob", on: 0) }
+        #expect(nodes.came(bob, on: 1) == ["1", "2", "3", "4"])
+        nodes.loseStore()
+        nodes.acknowledge(3, bob, on: 1)
+        // It moves to a node that knows nothing of it: that must not begin before the store says where.
+        nodes.detach(bob, on: 1)
+        let away = try nodes.attach("bob", "phone", on: 2).info
+        #expect(nodes.came(away, on: 2) == [])
+        nodes.returnStore()
+        #expect(nodes.came(away, on: 2) == ["4"])
+    }
+
+    @Test("a wiped store: what a device has processed does not come again, on whatever node")
+    func wiped() throws {
+        let nodes = try Nodes(3)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let bob = try nodes.attach("bob", "phone", on: 1).info
+        for number in 1...4 { nodes.send("\(number)", from: ann, to: "bob", on: 0) }
+        #expect(nodes.came(bob, on: 1) == ["1", "2", "3", "4"])
+        nodes.acknowledge(2, bob, on: 1)
+        nodes.settle()
+        nodes.loseStore()
+        nodes.cluster.restartEmpty()
+        nodes.returnStore()
+        #expect(nodes.came(bob, on: 1) == ["epoch_changed"])
+        nodes.send("5", from: ann, to: "bob", on: 0)
+        #expect(nodes.came(bob, on: 1) == ["5"])
+        nodes.detach(bob, on: 1)
+        let back = try nodes.attach("bob", "phone", on: 2).info
+        #expect(nodes.came(back, on: 2) == ["epoch_changed", "3", "4", "5"])
+    }
+
+    @Test("all nodes restart: who has acked gets nothing again, whenever the store answers", arguments: [true, false])
+    func restarted(isStoreThere: Bool) throws {
+        let nodes = try Nodes(4)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let bob = try nodes.attach("bob", "phone", on: 1).info
+        for number in 1...4 { nodes.send("\(number)", from: ann, to: "bob", on: 0) }
+        nodes.acknowledge(3, bob, on: 1)
+        nodes.settle()
+        nodes.loseStore(of: isStoreThere ? [0, 1] : nil)
+        let back = try nodes.attach("bob", "phone", on: 2).info
+        if !isStoreThere {
+            #expect(nodes.came(back, on: 2) == [])
+            nodes.returnStore()
+        }
+        #expect(nodes.came(back, on: 2) == ["4"])
+    }
+
+    @Test("what in the store is of a wrong type lets nobody wait", arguments: ["place", "log", "cursors", "session"])
+    func wrongType(key: String) throws {
+        let nodes = try Nodes(1)
+        let name = Array("sluice:{user:bob}:\(key)".utf8)
+        nodes.cluster.memory.perform(.listAppend(key: name, values: [[1]])) { _ in }
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let bob = try nodes.attach("bob", "phone", on: 0).info
+        nodes.send("1", from: ann, to: "bob", on: 0)
+        let isServed = key == "cursors" || key == "session"
+        #expect(nodes.came(bob, on: 0) == (isServed ? ["1"] : ["1?"]))
+    }
+
+    @Test("reading a user of whom nothing is known makes nothing")
+    func reading() throws {
+        let nodes = try Nodes(2)
+        var count: Int?
+        nodes.workers[0].users.removeConnections(of: Identifier(unchecked: "nobody")) { count = $0 }
+        nodes.settle()
+        #expect(count == 0 && nodes.keys(containing: "nobody").isEmpty)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        nodes.workers[1].users.removeConnections(of: ann.user) { count = $0 }
+        nodes.settle()
+        #expect(count == 1 && !nodes.keys(containing: "{user:ann}").isEmpty)
+    }
+
+    @Test("the inbox can be read, and behind it what this node keeps")
+    func history() throws {
+        let nodes = try Nodes(1)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let bob = try nodes.attach("bob", "phone", on: 0).info
+        nodes.send("1", from: ann, to: "bob", on: 0)
+        nodes.loseStore()
+        nodes.send("2", from: ann, to: "bob", on: 0)
+        _ = nodes.came(bob, on: 0)
+        let query = HistoryQuery(anchor: .newest, limit: 10, isOfInbox: true)
+        nodes.workers[0].users.received(.inboxHistory(bob, query, requestID: "r"), of: bob.user)
+        let text = nodes.workers[0].takeTexts(bob.socketKey).joined()
+        #expect(text.hasPrefix(#"{"type":"history","id":"r","inbox":true,"epoch":""#))
+        #expect(text.contains(#""seq":1,"id":"1""#) && text.contains(#""provisional":true,"id":"2""#))
+        #expect(text.hasSuffix(#""complete":true}"#))
+    }
+}
