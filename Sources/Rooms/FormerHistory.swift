@@ -1,6 +1,6 @@
 import Foundations
 
-/// What members have seen of a message: where it stood, and its body.
+/// A message that members have seen: where it stood, and its body.
 package struct SeenEntry: Sendable {
     package let seq: UInt64
     package let body: [UInt8]
@@ -17,7 +17,8 @@ package struct LostMessage: Sendable {
     package let was: [Position]
 }
 
-/// What members saw in histories that the store lost: what of it must be committed again, and where it first stood.
+/// Messages that members saw in histories that the store lost: which of them must be committed again, and where each
+/// first stood.
 ///
 /// Lookups cost the same however much is remembered. Bound: what a room or inbox holds, once per lost history; the
 /// places are forgotten a dedupe window after the last loss.
@@ -28,6 +29,8 @@ package struct FormerHistory {
     private var missing: Set<[UInt8]> = []
     /// By key: the places in lost histories, the first one first.
     private var places: [[UInt8]: [Position]] = [:]
+    /// Those that must be committed again next, in their order.
+    private var queue: ArraySlice<LostMessage> = []
     /// When `expire` first saw what the last loss left, loop milliseconds; nil before that.
     private var lostAt: Int?
 
@@ -57,10 +60,24 @@ package struct FormerHistory {
         !missing.isEmpty && missing.remove(MessageKey.bytes(of: body)) != nil
     }
 
-    /// What must be committed again, in its order.
-    package mutating func takeMissing() -> [LostMessage] {
+    /// Queues all that is missing to be committed again.
+    package mutating func queueMissing() {
         bodies = missing.isEmpty ? [] : bodies.filter { isMissing($0) }
-        return bodies.map { LostMessage(body: $0, was: places(of: $0)) }
+        queue = bodies.map { LostMessage(body: $0, was: places(of: $0)) }[...]
+    }
+
+    package var isAnyQueued: Bool { !queue.isEmpty }
+
+    /// Takes the messages of the next commit from the queue, of those that are still missing; none at its end.
+    package mutating func takeQueued() -> [LostMessage] {
+        var (taken, bytes) = ([LostMessage](), 0)
+        while let next = queue.first, taken.count < Submissions.batchMax, bytes < Submissions.batchBytesMax {
+            queue.removeFirst()
+            guard isMissing(next.body) else { continue }
+            taken.append(next)
+            bytes += next.body.count
+        }
+        return taken
     }
 
     /// Where a message stood in lost histories, the first place first.

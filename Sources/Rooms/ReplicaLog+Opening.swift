@@ -1,6 +1,6 @@
 import Foundations
 
-// How a replica finds its place in the log, and what comes of questions without an answer.
+// How a replica finds its place in the log, and how questions without an answer end.
 extension ReplicaLog {
     package enum PlaceAnswered: Sendable {
         case stale
@@ -13,12 +13,9 @@ extension ReplicaLog {
     /// The store said where the log stands, and made it if it was not there.
     package mutating func placeAnswered(_ place: Place, for ticket: Ticket) -> PlaceAnswered {
         guard !isStale(ticket), case .opening(let opening) = state, opening.step.asksPlace else { return .stale }
-        let newest = min(place.newestSeq, Self.seqMax)
-        let place = Place(
-            epoch: place.epoch, newestSeq: newest, unstoredFrom: place.unstoredFrom.map { min($0, newest) },
-            lineage: place.lineage)
+        let place = place.clamped
         guard epoch.isEmpty || place.epoch == epoch else {
-            step(opening, .deletion(place))
+            state = .opening(opening.at(.deletion(place)))
             return .askDeleted(self.ticket)
         }
         return readFirst(opening, place)
@@ -45,15 +42,8 @@ extension ReplicaLog {
     /// Finds the oldest entry, for a log that was not followed before, or the first that is missing.
     private mutating func readFirst(_ opening: Opening, _ place: Place) -> PlaceAnswered {
         let after = place.epoch == epoch ? newestSeq : 0
-        step(opening, .range(place, after: after))
+        state = .opening(opening.at(.range(place, after: after)))
         return .read(ticket, after: after)
-    }
-
-    private mutating func step(_ opening: Opening, _ step: Opening.Step) {
-        var opening = opening
-        opening.step = step
-        opening.looks = 0
-        state = .opening(opening)
     }
 
     package enum RangeRead: Sendable {
@@ -78,12 +68,18 @@ extension ReplicaLog {
         package let skippedTo: UInt64?
     }
 
-    /// What one read of the log brought.
+    /// The answer to one read of the log.
     package struct Range: Sendable {
         let entries: [Entry]
         let epoch: String?
         /// The beginning of the entry behind which it was read, when the store has it.
         let tail: [UInt8]?
+
+        /// Whether the entry behind which it was read, and which is held here, can be the store's.
+        func follows(_ held: [UInt8]?) -> Bool {
+            guard let tail, let held else { return true }
+            return held.starts(with: tail) || MessageKey.areSame(held, tail)
+        }
 
         package init(_ entries: [Entry], of epoch: String?, tail: [UInt8]? = nil) {
             self.entries = entries
@@ -106,65 +102,40 @@ extension ReplicaLog {
         case .opening(let opening):
             guard case .range(let place, let after) = opening.step else { return .stale }
             guard readEpoch == place.epoch else { return .open(reopen(isLive: opening.isLive)) }
-            if place.epoch == epoch, after > 0, let tail = range.tail, let held = held(after), !Self.isSame(held, tail)
-            {
-                step(opening, .fork)
+            if place.epoch == epoch, after > 0, range.tail != nil, !range.follows(held(after)) {
+                state = .opening(opening.at(.fork))
                 return .fork(self.ticket)
             }
             let opened = opened(place, after: after, first: batch.rest.first, seen)
             state = .catchingUp(
                 CatchUp(number: opening.number, place: place, proof: opening.proof, reading: .taking(batch)))
             return .opened(opened)
-        case .catchingUp(var catchUp):
-            guard case .asked = catchUp.reading else { return .stale }
+        case .catchingUp, .following:
+            guard state.isReading else { return .stale }
             guard readEpoch == epoch else { return .open(reopen(isLive: true)) }
-            catchUp.reading = .taking(batch)
-            state = .catchingUp(catchUp)
-            return .taken
-        case .following(var following):
-            guard case .asked = following.hole else { return .stale }
-            guard readEpoch == epoch else { return .open(reopen(isLive: true)) }
-            following.hole = .taking(batch)
-            state = .following(following)
+            state.wasRead(batch)
             return .taken
         case .away, .closed: return .stale
         }
     }
 
-    /// Whether an entry that is held here is the one of which the store has this beginning.
-    private static func isSame(_ held: [UInt8], _ tail: [UInt8]) -> Bool {
-        held.starts(with: tail) || MessageKey.areSame(held, tail)
-    }
-
     /// The history has a beginning now. All own messages that wait must be sent (again).
-    private mutating func opened(
-        _ place: Place, after: UInt64, first: Entry?, _ seen: () -> [SeenEntry]
-    ) -> Opened {
+    private mutating func opened(_ place: Place, after: UInt64, first: Entry?, _ seen: () -> [SeenEntry]) -> Opened {
+        let former = epoch
         let stored = first.map { min($0.unstoredFrom ?? $0.seq, $0.seq) }
-        let oldest = stored ?? place.unstoredFrom ?? max(place.newestSeq, after) + 1
-        let oldestBefore = max(oldest, 1) - 1
-        submissions.unsend()
-        early.forget(allBut: place.epoch)
-        lineage = place.lineage
-        guard place.epoch != epoch else {
-            let isSkipped = skip(to: oldestBefore)
-            return Opened(
-                epoch: epoch, isNew: false, oldestBefore: oldestBefore, skippedTo: isSkipped ? newestSeq : nil)
-        }
-        if !epoch.isEmpty {
+        messages.unsend()
+        let opened = progress.opened(place, after: after, stored: stored)
+        if opened.isNew, !former.isEmpty {
             // With entries from before the fork the store has kept what it was to keep: older ones were trimmed there.
-            let isKept = stored.map { $0 <= lineage.fork(of: epoch) ?? 0 } ?? false
-            let entries = (seen() + unheld.removeAll()).sorted { $0.seq < $1.seq }
-            former.lost(epoch, isKept ? entries.filter { $0.seq > oldestBefore } : entries)
+            let isKept = stored.map { $0 <= lineage.fork(of: former) ?? 0 } ?? false
+            messages.historyLost(former, seen: seen(), kept: isKept ? opened.oldestBefore : nil)
         }
-        epoch = place.epoch
-        newestSeq = oldestBefore
-        return Opened(epoch: epoch, isNew: true, oldestBefore: oldestBefore, skippedTo: nil)
+        return opened
     }
 
     // MARK: Without an answer
 
-    /// What was asked of the store.
+    /// The kinds of questions to the store.
     package enum Question: CaseIterable, Sendable {
         case place, deletion, range, fence, commit, restoring, look
     }
@@ -187,17 +158,9 @@ extension ReplicaLog {
         case (.opening, .place), (.opening, .deletion), (.opening, .range), (.catchingUp, .range),
             (.following, .commit), (.following, .restoring):
             return .lost(wentAway(isRefused: true))
-        case (.following(var following), .look):
-            following.look = nil
-            state = .following(following)
+        default:
+            state.dropped(question)
             return .dropped
-        // The next entry that comes too early has the hole read again, or a look.
-        case (.following(var following), .range), (.following(var following), .fence):
-            following.hole = nil
-            state = .following(following)
-            return .dropped
-        // A fence that is not answered is given up by the second look.
-        default: return .dropped
         }
     }
 }

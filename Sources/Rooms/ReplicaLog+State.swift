@@ -42,6 +42,13 @@ extension ReplicaLog {
             self.unstoredFrom = unstoredFrom
             self.lineage = lineage
         }
+
+        /// The same without seqs that no script counts.
+        var clamped: Place {
+            let newest = min(newestSeq, ReplicaLog.seqMax)
+            return Place(
+                epoch: epoch, newestSeq: newest, unstoredFrom: unstoredFrom.map { min($0, newest) }, lineage: lineage)
+        }
     }
 
     /// A message at its place.
@@ -100,6 +107,9 @@ extension ReplicaLog {
         let proof: UInt64
         /// Looks that found nobody listening.
         var looks = 0
+
+        /// The same opening at another step.
+        func at(_ step: Step) -> Opening { Opening(number: number, step: step, isLive: isLive, proof: proof) }
     }
 
     package struct CatchUp: Sendable {
@@ -116,25 +126,10 @@ extension ReplicaLog {
         let number: UInt64
         /// Entries before one that came too early are read; nil when none are.
         var hole: Reading?
-        /// Repetitions of messages whose place is known and has not come here yet, so that it does not run ahead of the
-        /// log's order. Bounded by the commits that are under way.
-        var repetitions: [Repetition] = []
-        /// What the last look found.
-        var missedSeq: UInt64 = 0
-        /// The number of the look that is under way.
-        var look: UInt64?
-        /// What the last look found, until it is here.
-        var unproven: Unproven?
+        var looks = Looks()
         /// A commit is under way. The next one leaves when it was answered, so that batches form by themselves and none
         /// overtakes another.
         var isCommitting = false
-        /// Messages of lost histories that must be committed again, before what waits.
-        var lost: ArraySlice<LostMessage> = []
-    }
-
-    struct Unproven: Sendable {
-        let number: UInt64
-        let seq: UInt64
     }
 
     /// One read of the log.
@@ -159,7 +154,8 @@ extension ReplicaLog {
         }
     }
 
-    /// What a question bears, and its answer must show: the opening in which it was asked, and where this node stood.
+    /// The mark that a question bears, and its answer must show: the opening in which it was asked, and where this node
+    /// stood.
     package struct Ticket: Equatable, Sendable {
         let opening: UInt64
         package let at: Position
@@ -180,9 +176,107 @@ extension ReplicaLog {
         package let own: Submission?
         /// Members saw it in a lost history, and must not get it again.
         package let isSeen: Bool
-        /// Its author repeated what members saw in a lost history: told behind the entry.
+        /// Its author repeated what members saw in a lost history: answered behind the entry.
         package let repetition: Repetition?
         /// Where it stood in former epochs, as far as that is known.
         package let was: [Position]
+    }
+}
+
+// Events that concern the state alone.
+extension ReplicaLog.State {
+    /// Nobody listens any more: answers to former questions mean nothing.
+    mutating func awaitSubscription() {
+        guard let opening else { return }
+        var isLive = true
+        if case .opening(let opening) = self { isLive = opening.isLive }
+        if case .away = self { return }
+        self = .opening(ReplicaLog.Opening(number: opening + 1, step: .subscription, isLive: isLive, proof: 0))
+    }
+
+    /// Entries up to `seq` are here: the number of the look that has its whole answer by that.
+    mutating func reached(_ seq: UInt64) -> UInt64? {
+        guard case .following(var following) = self, let number = following.looks.reached(seq) else { return nil }
+        self = .following(following)
+        return number
+    }
+
+    /// The store can't be asked now.
+    var lacksStore: Bool {
+        switch self {
+        case .away: true
+        case .opening(let opening): !opening.isLive
+        case .catchingUp, .following, .closed: false
+        }
+    }
+
+    /// Whether a range was asked for behind the opening.
+    var isReading: Bool {
+        switch self {
+        case .catchingUp(let catchUp): if case .asked = catchUp.reading { true } else { false }
+        case .following(let following): if case .asked = following.hole { true } else { false }
+        case .away, .opening, .closed: false
+        }
+    }
+
+    /// The range was read that `isReading` is about.
+    mutating func wasRead(_ batch: ReplicaLog.Batch) {
+        switch self {
+        case .catchingUp(var catchUp):
+            catchUp.reading = .taking(batch)
+            self = .catchingUp(catchUp)
+        case .following(var following):
+            following.hole = .taking(batch)
+            self = .following(following)
+        case .away, .opening, .closed: break
+        }
+    }
+
+    /// A fence was heard; whether it was waited for.
+    mutating func fencePassed(_ passed: String) -> Bool {
+        switch self {
+        case .catchingUp(var catchUp):
+            guard case .fenced(passed, var batch) = catchUp.reading else { return false }
+            batch.isFenced = true
+            catchUp.reading = .taking(batch)
+            catchUp.looks = 0
+            self = .catchingUp(catchUp)
+        case .following(var following):
+            guard case .fenced(passed, var batch) = following.hole else { return false }
+            batch.isFenced = true
+            following.hole = .taking(batch)
+            self = .following(following)
+        case .away, .opening, .closed: return false
+        }
+        return true
+    }
+
+    /// A look while the log is opened; whether nobody has listened for too long.
+    mutating func lookedForSubscription() -> Bool {
+        guard case .opening(var opening) = self, case .subscription = opening.step else { return false }
+        opening.looks += 1
+        self = .opening(opening)
+        return opening.looks >= ReplicaLog.looksMax
+    }
+
+    /// A look while the log catches up; whether a fence was given up.
+    mutating func lookedForFence() -> Bool {
+        guard case .catchingUp(var catchUp) = self, case .fenced(let name, _) = catchUp.reading else { return false }
+        catchUp.looks += 1
+        self = .catchingUp(catchUp)
+        return catchUp.looks >= ReplicaLog.fenceLooksMax && fencePassed(name)
+    }
+
+    /// A question was refused that the log can do without.
+    mutating func dropped(_ question: ReplicaLog.Question) {
+        // A fence that is not answered while the log catches up is given up by the second look.
+        guard case .following(var following) = self else { return }
+        switch question {
+        case .look: following.looks.refused()
+        // The next entry that comes too early has the hole read again, or a look.
+        case .range, .fence: following.hole = nil
+        case .place, .deletion, .commit, .restoring: return
+        }
+        self = .following(following)
     }
 }

@@ -3,7 +3,7 @@ import Foundations
 /// How this node follows a log that all nodes share, a room's or an inbox's: how far it has come, which of its own
 /// messages have no place yet, and what it must ask the store for next.
 ///
-/// The store is the truth. Whatever tells of an entry (the answer to an own commit, a publication, a range that was
+/// The store is the truth. Whatever brings an entry (the answer to an own commit, a publication, a range that was
 /// read) comes to `entryHeard`, in any order and any number of times; the machine gives each entry out once, in order.
 /// Pure: time, names and limits come in, effects are results. One method per event; its result says what the driver
 /// must do. After a result that gives something out, the driver calls `advanced` until nothing is left, so that the
@@ -30,24 +30,15 @@ package struct ReplicaLog: ~Copyable {
     package static let seqMax: UInt64 = 1 << 53
 
     package internal(set) var state: State
-    /// The newest entry that this node has; the epoch is empty before the log was opened for the first time.
-    package internal(set) var epoch = ""
-    package internal(set) var newestSeq: UInt64 = 0
-    /// The former epochs, as the store last said.
-    package internal(set) var lineage = Lineage()
-    package internal(set) var submissions = Submissions()
-    var early = EarlyEntries()
-    var former = FormerHistory()
-    var unheld = UnheldMessages()
+    package internal(set) var progress = LogProgress()
+    package internal(set) var messages = ReplicaMessages()
+    var proofs = Proofs()
     let limits: Limits
     /// Fences are named after it; nothing else in the cluster has this name.
     let name: String
     var fences = 0
     /// Publications come.
     private var isSubscribed = false
-    /// The number of the last question of where the log stands, and of the last one whose whole answer is here.
-    private var asked: UInt64 = 0
-    private(set) var proven: UInt64 = 0
     /// When the store was last asked to keep the log, loop milliseconds.
     private var keptAt: Int?
 
@@ -60,6 +51,12 @@ package struct ReplicaLog: ~Copyable {
             ? .away(Away(number: 0, isRefused: false))
             : .opening(Opening(number: 0, step: .subscription, isLive: false, proof: 0))
     }
+
+    package var epoch: String { progress.epoch }
+    package var newestSeq: UInt64 { progress.newestSeq }
+    package var lineage: Lineage { progress.lineage }
+    package var submissions: Submissions { messages.submissions }
+    var former: FormerHistory { messages.former }
 
     // MARK: What this node may claim
 
@@ -92,19 +89,17 @@ package struct ReplicaLog: ~Copyable {
 
     /// Whether a position is one of what is here, or of a former epoch that leads to it. Of any other this node must
     /// not say that it is ahead, or of no history, before `isProven`.
-    package func knows(_ position: Position) -> Bool {
-        position.epoch == epoch ? position.seq <= newestSeq : lineage.fork(of: position.epoch) != nil
-    }
+    package func knows(_ position: Position) -> Bool { progress.knows(position) }
 
-    /// What proves that this node has all that the store had at this moment, once it `isProven`.
-    package var nextProof: UInt64 { asked + 1 }
+    /// The number that proves that this node has all that the store had at this moment, once it `isProven`.
+    package var nextProof: UInt64 { proofs.next }
 
-    package func isProven(_ proof: UInt64) -> Bool { proven >= proof && standing == .inStep }
+    package func isProven(_ proof: UInt64) -> Bool { proofs.isProven(proof) && standing == .inStep }
 
     // MARK: Questions
 
     /// The ticket of a question that is asked now. Its opening is the present one.
-    var ticket: Ticket { Ticket(opening: state.opening ?? 0, at: Position(epoch: epoch, seq: newestSeq)) }
+    var ticket: Ticket { Ticket(opening: state.opening ?? 0, at: progress.position) }
 
     /// The one place in which answers to what former openings asked are refused.
     func isStale(_ ticket: Ticket) -> Bool { state.opening != ticket.opening }
@@ -112,26 +107,8 @@ package struct ReplicaLog: ~Copyable {
     /// Asks for the log's place anew; answers to what was asked before mean nothing any more.
     /// - Parameter isLive: whether entries that come next meanwhile are taken.
     mutating func reopen(isLive: Bool) -> Ticket {
-        state = .opening(Opening(number: (state.opening ?? 0) + 1, step: .place, isLive: isLive, proof: nextQuestion()))
+        state = .opening(Opening(number: (state.opening ?? 0) + 1, step: .place, isLive: isLive, proof: proofs.ask()))
         return ticket
-    }
-
-    private mutating func nextQuestion() -> UInt64 {
-        asked += 1
-        return asked
-    }
-
-    /// All that was there when a question was asked is here.
-    mutating func prove(_ number: UInt64) { proven = max(proven, number) }
-
-    /// Entries up to `seq` are here: is that all that the last look found?
-    mutating func prove(upTo seq: UInt64) {
-        guard case .following(var following) = state, let unproven = following.unproven, unproven.seq <= seq else {
-            return
-        }
-        following.unproven = nil
-        state = .following(following)
-        prove(unproven.number)
     }
 
     // MARK: The store comes and goes
@@ -148,7 +125,7 @@ package struct ReplicaLog: ~Copyable {
         return wasAway ? [] : submissions.waiting.filter { !$0.isProvisional }.compactMap(\.number)
     }
 
-    /// The store can be reached again, or was out of reach so shortly that nobody was told.
+    /// The store can be reached again, or was out of reach so shortly that nobody noticed.
     /// - Returns: the question for the log's place; nil once closed, and while nobody listens.
     package mutating func storeReturned() -> Ticket? {
         guard let number = state.opening else { return nil }
@@ -172,19 +149,10 @@ package struct ReplicaLog: ~Copyable {
     /// Publications come no more. Until they do again nothing is committed, and nothing is claimed.
     package mutating func interrupted() {
         isSubscribed = false
-        switch state {
-        case .away, .closed: break
-        case .opening(let opening): awaitSubscription(opening.number, isLive: opening.isLive)
-        case .catchingUp(let catchUp): awaitSubscription(catchUp.number, isLive: true)
-        case .following(let following): awaitSubscription(following.number, isLive: true)
-        }
+        state.awaitSubscription()
     }
 
-    private mutating func awaitSubscription(_ number: UInt64, isLive: Bool) {
-        state = .opening(Opening(number: number + 1, step: .subscription, isLive: isLive, proof: 0))
-    }
-
-    /// What the store has may be another history by now: it was forgotten there, or something came that can't be read.
+    /// The store may have another history by now: this one was forgotten there, or something came that can't be read.
     /// - Returns: the question for the log's place; nil where it is not the time to ask.
     package mutating func doubted() -> Ticket? {
         guard isSubscribed else { return nil }
@@ -221,23 +189,14 @@ package struct ReplicaLog: ~Copyable {
     /// Some time has passed, a second or two since the last look (loop milliseconds). The last publication of all may
     /// have been lost: what a look finds must be here by the next one.
     package mutating func polled(at now: Int) -> Polled {
-        former.expire(at: now, after: limits.dedupeMilliseconds)
+        messages.former.expire(at: now, after: limits.dedupeMilliseconds)
         switch state {
         case .away(let away): return away.isRefused && isSubscribed ? .open(reopen(isLive: false)) : .nothing
         case .closed: return .nothing
-        case .opening(var opening):
-            guard case .subscription = opening.step else { return .nothing }
-            opening.looks += 1
-            state = .opening(opening)
-            return opening.looks >= Self.looksMax ? .lost(wentAway(isRefused: true)) : .nothing
-        case .catchingUp(var catchUp):
-            guard case .fenced(let name, _) = catchUp.reading else { return .nothing }
-            catchUp.looks += 1
-            state = .catchingUp(catchUp)
-            guard catchUp.looks >= Self.fenceLooksMax else { return .nothing }
-            return fencePassed(name) ? .fenceGivenUp : .nothing
+        case .opening: return state.lookedForSubscription() ? .lost(wentAway(isRefused: true)) : .nothing
+        case .catchingUp: return state.lookedForFence() ? .fenceGivenUp : .nothing
         case .following(let following):
-            if following.missedSeq > newestSeq { return .open(reopen(isLive: true)) }
+            if following.looks.foundSeq > newestSeq { return .open(reopen(isLive: true)) }
             return look().map { .look($0) } ?? .nothing
         }
     }
@@ -247,8 +206,8 @@ package struct ReplicaLog: ~Copyable {
     package mutating func doubtsPosition() -> Ticket? { look() }
 
     private mutating func look() -> Ticket? {
-        guard case .following(var following) = state, following.look == nil else { return nil }
-        following.look = nextQuestion()
+        guard case .following(var following) = state, !following.looks.isUnderWay else { return nil }
+        following.looks.began(proofs.ask())
         state = .following(following)
         return ticket
     }
@@ -266,13 +225,10 @@ package struct ReplicaLog: ~Copyable {
         guard let place, place.epoch == epoch, place.newestSeq >= ticket.at.seq else {
             return .open(reopen(isLive: true))
         }
-        lineage = place.lineage
-        let seq = min(place.newestSeq, Self.seqMax)
-        if let number = following.look { following.unproven = Unproven(number: number, seq: seq) }
-        following.look = nil
-        following.missedSeq = seq
+        progress.lineage = place.lineage
+        following.looks.found(min(place.newestSeq, Self.seqMax))
         state = .following(following)
-        prove(upTo: newestSeq)
+        if let number = state.reached(newestSeq) { proofs.prove(number) }
         return .nothing
     }
 

@@ -150,7 +150,7 @@ def test_what_is_said_while_a_node_comes_to_its_rooms_reaches_who_is_in(cluster,
         last += 1
         say(here, last)
         elapse(0.03)
-    next_seq, contents = None, []
+    next_seq, contents = position["seq"] + 1, []
     while last not in contents:
         frame = there.next(10)
         if frame["type"] == "gap":

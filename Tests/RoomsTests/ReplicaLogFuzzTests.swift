@@ -138,7 +138,8 @@ struct ReplicaLogFuzzTests {
                 case .away, .closed: false
                 }
             if log.mayLetIn == isBehind { model.faults.append("it claims what it has not") }
-            if log.early.count > EarlyEntries.countMax || log.unheld.count > UnheldMessages.countMax {
+            let (early, unheld) = (log.progress.early, log.messages.unheld)
+            if early.count > EarlyEntries.countMax || unheld.count > UnheldMessages.countMax {
                 model.faults.append("a bound was passed")
             }
         }

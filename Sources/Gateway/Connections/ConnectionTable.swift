@@ -189,22 +189,31 @@ final class ConnectionTable {
     /// The node's mode has changed: everybody is notified within a second.
     func modeChanged(from former: NodeMode) { modeNotices.changed(from: former, keys: chattingKeys()) }
 
+    /// Those that were welcomed with what held until now; later ones are welcomed with what holds.
     private func chattingKeys() -> [UInt64] {
-        core.loop.sockets.all.lazy.filter { ($0 as? Connection)?.isChatting == true }.map(\.key)
-            .shuffled(using: &core.random)
+        core.loop.sockets.all.lazy.filter { ($0 as? Connection).map { $0.isChatting && $0.info != nil } ?? false }
+            .map(\.key).shuffled(using: &core.random)
     }
 
     /// At each tick: notifies the next ones.
     func announceChanges() {
         for notice in tierNotices.takeDue() where notice.known != core.load.policy.tier {
-            guard let connection = findAny(notice.key), connection.isChatting else { continue }
-            connection.announceTier(previous: notice.known)
+            switch findAny(notice.key)?.phase {
+            case .chat: findAny(notice.key)?.announceTier(previous: notice.known)
+            case .opening: tierNotices.putBack(notice)
+            default: break
+            }
         }
         let mode = core.context.mode
         for notice in modeNotices.takeDue() where notice.known != mode {
-            guard let connection = findAny(notice.key), connection.isChatting else { continue }
-            core.writer.mode(mode.name, previous: notice.known.name)
-            connection.sendWritten()
+            switch findAny(notice.key)?.phase {
+            case .chat:
+                core.writer.mode(mode.name, previous: notice.known.name)
+                findAny(notice.key)?.sendWritten()
+            // Its room comes first.
+            case .opening: modeNotices.putBack(notice)
+            default: break
+            }
         }
     }
 

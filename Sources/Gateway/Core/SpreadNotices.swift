@@ -25,4 +25,7 @@ struct SpreadNotices<Known> {
         waiting.removeLast(due.count)
         return due[...]
     }
+
+    /// One can't be notified yet: it comes again at a later tick.
+    mutating func putBack(_ notice: (key: UInt64, known: Known)) { waiting.insert(notice, at: 0) }
 }

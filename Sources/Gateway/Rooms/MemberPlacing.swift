@@ -2,7 +2,7 @@ import Foundations
 import Rooms
 import WireProtocol
 
-/// Where members stand that this node could not tell what they missed: they came while it was away from the store, or
+/// Where members stand of whom this node did not know what they missed: they came while it was away from the store, or
 /// behind it, with a position that it could not judge. They are in the room, and get what is provisional; once the room
 /// is in step each goes on from its own position. A value of its room's sequencer.
 struct UnplacedMembers {
@@ -22,7 +22,9 @@ struct UnplacedMembers {
 
     func contains(_ info: ConnectionInfo) -> Bool { all.contains { $0.info === info } }
 
-    mutating func append(_ member: Member) { all.append(member) }
+    mutating func append(_ info: ConnectionInfo, at position: Position?, since: Int) {
+        all.append(Member(info: info, position: position, since: since))
+    }
 
     mutating func remove(_ info: ConnectionInfo) { if !all.isEmpty { all.removeAll { $0.info === info } } }
 
@@ -57,9 +59,19 @@ struct MemberPlacing {
         if replicated.unplaced.isEmpty { replicated.unplaced.placed = [:] }
     }
 
+    /// Members hear nothing of what comes from now on, until each is led from where it stands.
+    func freeze() {
+        replicated.isReady = false
+        let placed = Set(replicated.unplaced.all.map { ObjectIdentifier($0.info) })
+        for info in home.room.connections where !placed.contains(ObjectIdentifier(info)) {
+            guard !home.live.isReplaying(info) else { continue }
+            replicated.unplaced.append(info, at: replicated.announced.position, since: core.loop.unixNow)
+        }
+    }
+
     private func replay(for member: UnplacedMembers.Member) -> [ReplayedFrame] {
         guard let position = member.position else {
-            // Of what it was told, and of what was there before it came, nothing leads here.
+            // Of what it heard, and of what was there before it came, nothing leads here.
             let after = lastSeq(before: member.since)
             return replay(after: after, gap: .epochChanged, to: member.info) { _ in false }
         }
@@ -94,8 +106,7 @@ struct MemberPlacing {
     }
 
     private func gapFrame(before seq: UInt64, _ reason: GapReason) -> ReplayedFrame {
-        core.writer.gap(room: home.room.id, epoch: log.epoch, nextSeq: seq, reason: reason.rawValue)
-        return .frame(core.writtenFrame())
+        .frame(replicated.replies.gapFrame(before: seq, reason))
     }
 
     /// An entry as a member gets it: what it has seen without a place is confirmed, and its own message is acked.
@@ -103,11 +114,12 @@ struct MemberPlacing {
         guard let own = replicated.unplaced.placed[entry.seq] else { return .frame(entry.frame) }
         if own.isProvisional {
             guard replicated.provisionals.wasShown(own, to: info) else { return .frame(entry.frame) }
-            return .frame(replicated.confirmFrame(own, epoch: log.epoch, seq: entry.seq))
+            return .frame(replicated.replies.confirmFrame(own, at: Position(epoch: log.epoch, seq: entry.seq)))
         }
         guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }
         let body = home.room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
-        replicated.writeAck(own, replicated.placeOf(own, entry.seq, Array(body)))
+        let replies = replicated.replies
+        replies.writeAck(own, replies.place(of: own, entry.seq, Array(body)))
         return .ack(core.writtenFrame(), message: entry.frame)
     }
 

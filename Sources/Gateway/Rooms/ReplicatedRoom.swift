@@ -14,21 +14,15 @@ final class ReplicatedRoom {
     private(set) var channel: LogChannel?
     private(set) lazy var users = RoomPresenceView(home)
     private(set) lazy var facts = ReplicatedFacts(of: self)
-    /// Connections that came before the room had its place, or was in step with it.
-    var arrivals = Arrivals()
+    /// Connections that come before the room has its place, or is in step with it.
+    private(set) lazy var gate = ArrivalGate(of: self)
     /// Questions that wait for the room to be ready.
     private var waiting: [() -> Void] = []
-    /// One who waited is let in now.
-    private var isAdmitting = false
-    /// It waited in vain.
-    private var isImpatient = false
     /// The room can take members: it has caught up with the store, or the store is away.
     var isReady = false
     /// The store has said once who is in the room elsewhere.
     private var isPresenceRead = false
-    /// The last position that members were told of, and why the next is not the one behind it, if it is not.
-    var told: Position
-    var gapReason: GapReason?
+    var announced: AnnouncedPosition
     /// Where entries stood in former epochs.
     var former = FormerPlaces()
     /// Members that came with a position of a former epoch, of which something may still be committed again.
@@ -42,11 +36,12 @@ final class ReplicatedRoom {
     init(_ home: RoomOwner, _ replication: Replication) {
         self.home = home
         self.replication = replication
-        told = Position(epoch: home.room.log.epoch, seq: home.room.log.newestSeq)
+        announced = AnnouncedPosition(Position(epoch: home.room.log.epoch, seq: home.room.log.newestSeq))
     }
 
     var table: RoomTable { home.table }
     var core: WorkerCore { home.core }
+    var replies: SubmissionReplies { SubmissionReplies(home: home) }
 
     /// Begins to follow the log; to be called once the room is in its table.
     func begin() {
@@ -80,45 +75,21 @@ final class ReplicatedRoom {
 
     // MARK: Members
 
-    /// Keeps an arrival until the room is in step with its log, and can judge its position; false when it is.
-    func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        guard let replica, !isAdmitting else { return false }
-        let arrival = Arrivals.Waiting(
-            info: info, position: position, since: core.loop.now, proof: replica.log.nextProof)
-        if isReady, mayLetIn(arrival) { return false }
-        arrivals.append(arrival)
-        doubtPositions()
-        return true
-    }
-
-    /// A node that is behind must not tell somebody who is ahead of it that the room is not so far.
-    private func mayLetIn(_ arrival: Arrivals.Waiting) -> Bool {
-        guard let replica, replica.log.mayLetIn else { return replica == nil }
-        guard let position = arrival.position, !replica.log.isAway else { return true }
-        return replica.log.knows(position) || replica.log.isProven(arrival.proof)
-    }
-
-    /// Has the store say whether positions that are not known here are of its history.
-    private func doubtPositions() { if isReady, replica?.log.standing == .inStep { replica?.doubtsPosition() } }
-
-    /// An arrival that was delayed has gone; false when there was none.
-    func forgetArrival(_ info: ConnectionInfo) -> Bool { arrivals.remove(info) }
-
     /// Whether this node is behind the room's history.
     var isPending: Bool { replica?.log.standing != .inStep }
 
     /// A connection comes in: can this node say what it missed?
     func admits(_ info: ConnectionInfo, _ position: Position?) -> RoomSequencer.Admission {
         guard replica != nil else { return .inStep }
-        tellGap()
-        // Who has waited for a proof in vain is not told that the room is not so far.
-        if !isPending, isReady, !isImpatient {
+        announceGap()
+        // Who has waited for a proof in vain does not hear that the room is not so far.
+        if !isPending, isReady, !gate.admitsUnproven {
             if let position { resumed(info, from: position) }
             return .inStep
         }
         let isHere = position.map { $0.epoch == home.room.log.epoch && $0.seq <= home.room.log.newestSeq } ?? true
         if wasOpened, isHere { return .behind }
-        unplaced.append(UnplacedMembers.Member(info: info, position: position, since: core.loop.unixNow))
+        unplaced.append(info, at: position, since: core.loop.unixNow)
         return .unplaced
     }
 
@@ -143,21 +114,15 @@ final class ReplicatedRoom {
     func provisionalFrames(to info: ConnectionInfo, resumes: Bool) -> [FrameSlice] {
         guard provisionals.count > 0 else { return [] }
         let first = provisionals.wentLive(info, resumes: resumes)
-        return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(provisionalFrame)
-    }
-
-    func provisionalFrame(_ submission: Submission) -> FrameSlice {
-        submission.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
-        return core.writtenFrame()
+        return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(replies.provisionalFrame)
     }
 
     /// Lets those in who wait.
     func becameReady() {
         isReady = true
         users.isAnnouncing = true
-        told = Position(epoch: home.room.log.epoch, seq: home.room.log.newestSeq)
-        gapReason = nil
-        letIn()
+        announced = AnnouncedPosition(Position(epoch: home.room.log.epoch, seq: home.room.log.newestSeq))
+        gate.letIn()
         let works = waiting
         waiting = []
         for work in works { work() }
@@ -169,7 +134,7 @@ final class ReplicatedRoom {
     }
 
     /// Whether the room can be dropped: nobody waits for anything here.
-    var isIdle: Bool { arrivals.isEmpty && waiting.isEmpty && !isWaiting }
+    var isIdle: Bool { gate.isEmpty && waiting.isEmpty && !isWaiting }
 
     // MARK: Messages
 
@@ -193,7 +158,8 @@ final class ReplicatedRoom {
     /// Every two seconds: sees to it that the store does not forget a room that somebody is in, and looks after a lost
     /// last publication.
     func poll(isActive: Bool) {
-        letInAtLast()
+        let latest = core.loop.now - ReplicaDriver.patienceMilliseconds
+        if gate.letIn(since: latest), !unplaced.isEmpty { replica?.doubted() }
         if !home.room.isEmpty { replica?.refresh(at: core.loop.now) }
         // A log that is not in step has nobody else who sees to it.
         if isActive || isWaiting || isPending { replica?.poll(at: core.loop.now) }
@@ -202,44 +168,15 @@ final class ReplicatedRoom {
     /// Own messages have no place yet.
     var isWaiting: Bool { (replica?.log.submissions.count ?? 0) > 0 }
 
-    /// Lets those in who wait for the room to be in step, when it is.
-    func letIn() {
-        guard isReady, !arrivals.isEmpty else { return }
-        letIn(arrivals.take(where: mayLetIn))
-        if !arrivals.isEmpty { doubtPositions() }
-    }
-
-    /// Lets those in who have waited for a room that does not get in step: they are told so.
-    private func letInAtLast() {
-        let latest = core.loop.now - ReplicaDriver.patienceMilliseconds
-        guard arrivals.contains(since: latest) else { return }
-        letIn(arrivals.take { $0.since <= latest })
-        if !unplaced.isEmpty { replica?.doubted() }
-    }
-
     /// The room goes on without the store, with what is here.
     private func goOnUnready() {
         MemberPlacing(replicated: self).place(isInStep: false)
         becameReady()
     }
 
-    /// Nobody is told what comes from now on, until each member is led from where it stands.
-    func freeze() {
-        guard isReady else { return }
-        isReady = false
-        let placed = Set(unplaced.all.map { ObjectIdentifier($0.info) })
-        for info in home.room.connections where !placed.contains(ObjectIdentifier(info)) {
-            if !home.live.isReplaying(info) { keepPlace(of: info, at: told) }
-        }
-    }
-
-    /// A connection has caught up to a position; while nobody is told what comes, it waits there for its place.
+    /// A connection has caught up to a position; while members hear nothing of what comes, it waits there.
     func wentLive(_ info: ConnectionInfo, at position: Position) {
-        if !isReady, !unplaced.contains(info) { keepPlace(of: info, at: position) }
-    }
-
-    private func keepPlace(of info: ConnectionInfo, at position: Position) {
-        unplaced.append(UnplacedMembers.Member(info: info, position: position, since: core.loop.unixNow))
+        if !isReady, !unplaced.contains(info) { unplaced.append(info, at: position, since: core.loop.unixNow) }
     }
 
     /// Members get their places, once the room has all that the store has, and all that they saw of a lost history.
@@ -247,16 +184,6 @@ final class ReplicatedRoom {
         guard !isReady, isPresenceRead, replica?.log.standing == .inStep else { return }
         MemberPlacing(replicated: self).place(isInStep: true)
         becameReady()
-    }
-
-    private func letIn(_ taken: [Arrivals.Waiting]) {
-        for arrival in taken {
-            isImpatient = !mayLetIn(arrival)
-            isAdmitting = true
-            home.join(arrival.info, from: arrival.position)
-            isAdmitting = false
-        }
-        isImpatient = false
     }
 
     // MARK: The store
@@ -267,7 +194,7 @@ final class ReplicatedRoom {
     }
 
     /// The store does not serve the room now.
-    func wentAway() { if isReady { letIn() } else { goOnUnready() } }
+    func wentAway() { if isReady { gate.letIn() } else { goOnUnready() } }
 
     func storeReturned() { replica?.storeReturned() }
 
@@ -277,7 +204,7 @@ final class ReplicatedRoom {
         let home = home
         guard table.find(home.room.id) === home else { return }
         let waiting = replica?.withdrawAll() ?? []
-        let arrivals = arrivals.take()
+        let arrivals = gate.takeAll()
         for submission in waiting {
             if submission.isProvisional { replication.outbox.removed(submission) }
             home.refuse(submission, "the room was deleted before the message had its place")
@@ -288,32 +215,6 @@ final class ReplicatedRoom {
         _ = table.drop(id)
         for question in questions { question() }
         for arrival in arrivals { table.open(id).join(arrival.info, from: arrival.position) }
-    }
-
-    // MARK: Authors
-
-    /// What is known of a message's place.
-    struct Place {
-        /// nil while it has none.
-        let position: Position?
-        let time: Int
-        var isRepetition = false
-    }
-
-    func writeAck(_ submission: Submission, _ place: Place) {
-        submission.rawID.withUnsafeBytes { id in
-            core.writer.ack(
-                .room(home.room.id), id: id, position: place.position, time: place.time,
-                isDuplicate: place.isRepetition, durable: place.position == nil ? .local : .redis,
-                isStored: submission.isStored)
-        }
-    }
-
-    /// Tells an author of a message's place. `length` is that of the message's own frame, the last in the batch.
-    func tell(_ author: Submission.Author, _ submission: Submission, _ place: Place, length: Int = 0) {
-        writeAck(submission, place)
-        let status = place.isRepetition ? 200 : place.position == nil ? 202 : 201
-        home.notify(author, status: status, length: length)
     }
 }
 

@@ -93,7 +93,7 @@ struct HistoryPage {
         }
         let page = found[start...]
         self.init(
-            page, isComplete: page.first.map { log.entries(before: $0.seq, countMax: 1).isEmpty } ?? (log.count == 0))
+            page, isComplete: log.entries(before: page.first?.seq ?? seq, countMax: 1).isEmpty)
     }
 }
 

@@ -23,15 +23,15 @@ enum RoomSequencer {
 
     /// Keeps an arrival until the room is in step with its log; false when it is.
     func delays(_ info: ConnectionInfo, _ position: Position?) -> Bool {
-        if case .replicated(let room) = self { room.delays(info, position) } else { false }
+        if case .replicated(let room) = self { room.gate.delays(info, position) } else { false }
     }
 
     /// An arrival that was delayed has gone; false when there was none.
     func forgetArrival(_ info: ConnectionInfo) -> Bool {
-        if case .replicated(let room) = self { room.forgetArrival(info) } else { false }
+        if case .replicated(let room) = self { room.gate.forget(info) } else { false }
     }
 
-    /// What a room may say to a connection that comes in.
+    /// The answer that a room may give to a connection that comes in.
     enum Admission {
         /// All that the room's history has is here.
         case inStep
@@ -57,7 +57,7 @@ enum RoomSequencer {
     /// Whether this node is behind the room's history.
     var isPending: Bool { if case .replicated(let room) = self { room.isPending } else { false } }
 
-    /// What is known of former epochs.
+    /// Where entries stood in former epochs.
     var former: FormerPlaces { if case .replicated(let room) = self { room.former } else { FormerPlaces() } }
 
     /// Messages that have no place yet, in order.

@@ -10,7 +10,8 @@ final class DeviceCursors {
     typealias Completion = (InboxStart?) -> Void
 
     private unowned let replicated: ReplicatedUser
-    /// Progress that the store is not known to know. At most `Inbox.cursorsMax` devices, and those that are not remembered.
+    /// Progress that the store is not known to know. At most `Inbox.cursorsMax` devices, and those that are not
+    /// remembered.
     private var unwritten: [InboxCursors.Processed] = []
     /// Who waits for a device's cursor.
     private var waiting: [Int: Completion] = [:]

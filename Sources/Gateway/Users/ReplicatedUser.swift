@@ -197,8 +197,8 @@ final class ReplicatedUser {
         replica?.flush()
     }
 
-    /// Every two seconds: tells what was committed in the session and what the store does not know of cursors, and looks
-    /// after a lost last publication.
+    /// Every two seconds: says what was committed in the session and what the store does not know of cursors, and
+    /// looks after a lost last publication.
     func poll(isActive: Bool) {
         session.publish()
         cursors.poll(at: core.loop.now)

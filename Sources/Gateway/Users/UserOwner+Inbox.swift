@@ -95,10 +95,12 @@ extension UserOwner {
 
     // MARK: What has no place
 
-    /// A message waits for the store: connections get it without a place, its sender's own will be told the place.
+    /// A message waits for the store: connections get it without a place, and the one that sent it will get its place.
     func deliverProvisional(_ submission: Submission) {
         guard let inbox = user.openedInbox else { return }
+        let sender = SharedDirect(submission.body)?.audience(of: id).sender
         for reader in inbox.readers where reader.takesProvisional {
+            if reader.info.device == sender { _ = inbox[reader.info]?.saw(submission) }
             if let frame = provisionalFrame(submission, to: reader.info, in: inbox) {
                 core.send(.frames([frame]), to: reader.info)
             }
@@ -113,10 +115,9 @@ extension UserOwner {
 
     private func provisionalFrame(_ submission: Submission, to info: ConnectionInfo, in inbox: Inbox) -> FrameSlice? {
         guard let audience = SharedDirect(submission.body)?.audience(of: id) else { return nil }
-        let isSender = audience.sender == info.device
-        guard isSender || audience.includes(device: info.device, type: info.deviceType),
-            inbox[info]?.saw(submission) == true, !isSender
-        else { return nil }
+        guard audience.includes(device: info.device, type: info.deviceType), inbox[info]?.saw(submission) == true else {
+            return nil
+        }
         submission.body.withUnsafeBytes { bytes in
             core.writer.provisionalDirect(body: DirectBody(bytes)?.frame ?? bytes)
         }

@@ -67,6 +67,8 @@ final class UserOwner: Identifiable {
         let inbox = WelcomeFrame.InboxState(position: inboxPosition, pending: inboxPending)
         let replay = beginInboxReplay(to: info, from: arrival.start)
         core.send(.opening(info.socketKey, .attached(info, session, inbox, replay)), to: info.worker)
+        // It may need only to ask for the cursor once more.
+        sequencer.placeConnections()
     }
 
     /// Counts a connection; the one of the same device is replaced, the other devices hear of a new one.

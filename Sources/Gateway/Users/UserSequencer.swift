@@ -38,6 +38,9 @@ enum UserSequencer {
         user.cursors.read { user.whenReady(work) }
     }
 
+    /// Connections go on whose places in the inbox are clear now.
+    func placeConnections() { if case .replicated(let user) = self { user.placing.goOn() } }
+
     /// Messages to and by the user that have no place yet, in order.
     var provisionalMessages: [Submission] {
         if case .replicated(let user) = self { user.provisionalMessages } else { [] }

@@ -29,6 +29,11 @@ final class RedisLine: RedisConnectionDelegate {
     weak var delegate: (any RedisLineDelegate)?
     private let options: RedisOptions
     private let connect: Connect
+    /// A connection that was ready for so long was of use: its loss is a first failure again.
+    private static let usefulMilliseconds = 100
+    /// The longest wait after the loss of a connection that was ready: the server serves, and may do so again at once.
+    private static let readyWaitMilliseconds = 500
+
     private unowned let loop: EventLoop
     private var state = State.stopped
     private var backoff = Backoff()
@@ -139,8 +144,8 @@ final class RedisLine: RedisConnectionDelegate {
         failed(refusal)
     }
 
-    private func failed(_ loss: RedisLoss) {
-        state = .waiting(until: loop.now + backoff.failed(random: random.next()))
+    private func failed(_ loss: RedisLoss, waitMax: Int = Backoff.lastMilliseconds) {
+        state = .waiting(until: loop.now + min(backoff.failed(random: random.next()), waitMax))
         delegate?.lost(self, loss)
     }
 
@@ -162,8 +167,8 @@ final class RedisLine: RedisConnectionDelegate {
         case .ready(connection):
             // One that was of no use is a failed attempt: a server that takes connections and ends them is not asked in
             // a circle.
-            if loop.now - readyAt >= Backoff.lastMilliseconds { backoff.succeeded() }
-            failed(loss)
+            if loop.now - readyAt >= Self.usefulMilliseconds { backoff.succeeded() }
+            failed(loss, waitMax: Self.readyWaitMilliseconds)
         // A stop, of which the owner knows.
         case .stopped, .waiting, .resolving, .dialing, .ready: break
         }

@@ -1,6 +1,7 @@
 import ControlPlane
 import Foundations
 import Rooms
+import TestSupport
 import Testing
 import WireProtocol
 
@@ -22,7 +23,8 @@ private final class Nodes {
 
     /// Lets all that is on its way arrive.
     func settle() {
-        for _ in 0..<100 {
+        var idleTurns = 0
+        for _ in 0..<1000 {
             for worker in workers { worker.endTurn() }
             var isIdle = true
             for link in cluster.links where !link.isIdle {
@@ -31,9 +33,12 @@ private final class Nodes {
                 link.answerNext()
                 link.noticeNext()
             }
+            idleTurns = isIdle ? idleTurns + 1 : 0
+            guard isIdle else { continue }
+            // What was kept for the store is sent by the loop's timer; what the store does not take stays.
             let kept = workers.filter { $0.replication?.isStoreAway == false && $0.replication?.outbox.messages != 0 }
+            if kept.isEmpty || idleTurns > 3 { return }
             for worker in kept { worker.core.loop.runTurn() }
-            if isIdle, kept.isEmpty { return }
         }
     }
 
@@ -56,13 +61,7 @@ private final class Nodes {
     func attach(
         _ user: String, _ device: String?, on node: Int
     ) throws -> (info: ConnectionInfo, inbox: WelcomeFrame.InboxState) {
-        let worker = workers[node]
-        lastKey += 1
-        let key = lastKey
-        let arrival = Arrival(
-            user: Identifier(unchecked: user), device: device.map { Identifier(unchecked: $0) }, deviceType: nil,
-            worker: 0, socketKey: key, windowBits: 0)
-        worker.users.received(.attach(arrival), of: arrival.user)
+        let (worker, key) = (workers[node], begin(user, device, on: node))
         settle()
         for case (key, .opening(_, .attached(let info, _, let inbox, _))) in worker.sent { return (info, inbox) }
         throw Fault.isNotIn
@@ -88,8 +87,30 @@ private final class Nodes {
         workers[node].users.received(.acknowledgeInbox(Position(epoch: epoch, seq: seq), info), of: info.user)
     }
 
-    /// The frames that came to a connection, in short: ids of messages, "id?" of those without a place, "id!" of those that were
-    /// confirmed, and the reasons of gaps.
+    /// Lets a part of what is on its way to and from a node arrive.
+    func work(_ node: Int) {
+        workers[node].endTurn()
+        cluster.links[node].runNext()
+        cluster.links[node].answerNext()
+        cluster.links[node].noticeNext()
+    }
+
+    func begin(_ user: String, _ device: String?, on node: Int) -> UInt64 {
+        lastKey += 1
+        let arrival = Arrival(
+            user: Identifier(unchecked: user), device: device.map { Identifier(unchecked: $0) }, deviceType: nil,
+            worker: 0, socketKey: lastKey, windowBits: 0)
+        workers[node].users.received(.attach(arrival), of: arrival.user)
+        return lastKey
+    }
+
+    func info(_ key: UInt64, on node: Int) -> ConnectionInfo? {
+        for case (key, .opening(_, .attached(let info, _, _, _))) in workers[node].sent { return info }
+        return nil
+    }
+
+    /// The frames that came to a connection, in short: ids of messages, "id?" of those without a place, "id!" of those
+    /// that were confirmed, and the reasons of gaps.
     func came(_ info: ConnectionInfo, on node: Int) -> [String] {
         workers[node].takeTexts(info.socketKey).compactMap { text in
             let id = Self.value("id", in: text) ?? ""
@@ -290,5 +311,138 @@ struct SharedUserTests {
         #expect(text.hasPrefix(#"{"type":"history","id":"r","inbox":true,"epoch":""#))
         #expect(text.contains(#""seq":1,"id":"1""#) && text.contains(#""provisional":true,"id":"2""#))
         #expect(text.hasSuffix(#""complete":true}"#))
+    }
+}
+
+/// A device that comes and goes, and what it was given: each message once, in order, and nothing that it has acked.
+private final class ModelDevice {
+    struct Connection {
+        let key: UInt64
+        let node: Int
+        var info: ConnectionInfo?
+        var provisional: Set<String> = []
+        var placed: Set<String> = []
+        var last: Position?
+    }
+
+    let name: String
+    var connection: Connection?
+    var all: Set<String> = []
+    /// Up to where it acked, and the messages that this covered.
+    var acked: Set<String> = []
+    var faults: [String] = []
+
+    init(_ name: String) { self.name = name }
+
+    func took(_ text: String) {
+        guard var connection else { return }
+        defer { self.connection = connection }
+        let id = SharedUserFuzzTests.value("id", in: text) ?? ""
+        let position = SharedUserFuzzTests.value("epoch", in: text).flatMap { epoch in
+            SharedUserFuzzTests.number("seq", in: text).map { Position(epoch: epoch, seq: $0) }
+        }
+        let isConfirm = text.contains(#""type":"confirm""#)
+        guard isConfirm || text.contains(#""type":"direct""#) else { return }
+        guard let position else {
+            if !connection.provisional.insert(id).inserted || connection.placed.contains(id) {
+                faults.append("\(name): \(id) without a place, again")
+            }
+            return
+        }
+        if isConfirm != connection.provisional.contains(id) { faults.append("\(name): \(text)") }
+        if !connection.placed.insert(id).inserted { faults.append("\(name): \(id) twice on a connection") }
+        if let last = connection.last, last.epoch == position.epoch, last.seq >= position.seq {
+            faults.append("\(name): \(id) at \(position) behind \(last)")
+        }
+        if acked.contains(id) { faults.append("\(name): \(id), which it has acked") }
+        connection.last = position
+        all.insert(id)
+    }
+}
+
+@Suite("A user of a cluster, driven by random events")
+struct SharedUserFuzzTests {
+    static func value(_ name: String, in text: String) -> String? {
+        guard let start = text.range(of: "\"\(name)\":\"") else { return nil }
+        return text[start.upperBound...].split(separator: "\"", omittingEmptySubsequences: false).first.map(String.init)
+    }
+
+    static func number(_ name: String, in text: String) -> UInt64? {
+        guard let start = text.range(of: "\"\(name)\":") else { return nil }
+        return UInt64(text[start.upperBound...].prefix { $0.isNumber })
+    }
+
+    @Test("Each device gets each message once, in order, and nothing that it acked", arguments: 0..<40)
+    func random(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let nodes = try Nodes(3)
+        let senders = try (0..<3).map { try nodes.attach("ann", "a\($0)", on: $0).info }
+        let devices = [ModelDevice("phone"), ModelDevice("desk")]
+        for device in devices {
+            let key = nodes.begin("bob", device.name, on: 0)
+            nodes.settle()
+            device.connection = ModelDevice.Connection(key: key, node: 0, info: nodes.info(key, on: 0))
+        }
+        var sent = 0
+        func read(_ device: ModelDevice) {
+            guard let connection = device.connection else { return }
+            if connection.info == nil { device.connection?.info = nodes.info(connection.key, on: connection.node) }
+            for text in nodes.workers[connection.node].takeTexts(connection.key) { device.took(text) }
+        }
+        for _ in 0..<150 {
+            let node = Int.random(in: 0..<3, using: &random)
+            let device = devices[Int.random(in: 0..<2, using: &random)]
+            read(device)
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0, 1, 2:
+                let fields = TestWorker.withFields("hello", id: "m\(sent)") { OwnedMessageFields($0) }
+                let bob = Identifier(unchecked: "bob")
+                let direct = Direct(
+                    from: senders[node].user, to: bob, sender: senders[node], deviceType: nil, fields: fields)
+                nodes.workers[node].users.received(.direct(direct, from: senders[node]), of: bob)
+                sent += 1
+            case 3:
+                if let connection = device.connection, let info = connection.info {
+                    nodes.workers[connection.node].users.received(.detach(info, atOnce: true), of: info.user)
+                    device.connection = nil
+                }
+            case 4, 5:
+                if device.connection == nil {
+                    device.connection = ModelDevice.Connection(
+                        key: nodes.begin("bob", device.name, on: node), node: node)
+                }
+            case 6, 7:
+                if let connection = device.connection, let info = connection.info, let last = connection.last {
+                    nodes.workers[connection.node].users.received(.acknowledgeInbox(last, info), of: info.user)
+                    // With the store away its word comes later, and may come behind the device's next connection.
+                    guard nodes.workers[connection.node].replication?.isStoreAway == false else { break }
+                    nodes.settle()
+                    read(device)
+                    device.acked.formUnion(connection.placed)
+                }
+            case 8: if nodes.workers[node].replication?.isStoreAway == false { nodes.loseStore(of: [node]) }
+            case 9: nodes.returnStore()
+            case 10: nodes.cluster.links[node].interruptSubscriptions()
+            default: for _ in 0..<3 { nodes.work(node) }
+            }
+        }
+        nodes.returnStore()
+        for device in devices {
+            read(device)
+            if device.connection == nil {
+                let key = nodes.begin("bob", device.name, on: 0)
+                device.connection = ModelDevice.Connection(key: key, node: 0)
+                nodes.settle()
+            }
+        }
+        for _ in 0..<4 {
+            for worker in nodes.workers { worker.users.poll() }
+            nodes.settle()
+        }
+        for device in devices {
+            read(device)
+            #expect(device.faults.isEmpty, "seed \(seed)")
+            #expect(device.all == Set((0..<sent).map { "m\($0)" }), "seed \(seed), \(device.name)")
+        }
     }
 }
