@@ -20,7 +20,7 @@ enum RoomBenchmarks {
                 withUnsafeBytes(of: (0x6469_2d65_6761_7373, number)) { id in
                     guard table.find(user, id) == nil else { return }
                     let position = Position(epoch: epoch, seq: UInt64(number))
-                    table.insert(user, id, Committed(position: position, time: number))
+                    table.insert(user, id, Committed(position: position, time: number), at: number)
                 }
                 table.expire(before: number - 10_000)
             }

@@ -33,7 +33,7 @@ final class WorkerThread {
         port = listener.port
         let context = NodeContext(
             configuration: configuration, nodeID: "n", port: port,
-            logger: Logger(label: "bench", level: .error, format: .text), connectionsMax: 100_000,
+            logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }, connectionsMax: 100_000,
             openFilesMax: ProcessLimits.raiseOpenFiles(), startedAt: 1_700_000_000_000)
         self.context = context
         thread = try NetworkIO.Thread(name: "measured") {

@@ -24,16 +24,16 @@ package final class CommandProcess {
     /// Starts it; returns when it runs.
     /// - Parameters:
     ///   - words: the command, looked for on PATH, and its arguments.
-    ///   - variable: is set for it, in the environment of this process.
+    ///   - variables: are set for it, in the environment of this process.
     ///   - terminal: is the command's while it runs, if it is ours now.
     ///   - deadline: of the guard, as of `extend`.
     /// - Throws: `SystemError` with the command's name; `isNotFound` when there is none of that name.
     package init(
-        _ words: [String], variable: (name: String, value: String), terminal: Terminal?, deadline: Int
+        _ words: [String], variables: [(name: String, value: String)], terminal: Terminal?, deadline: Int
     ) throws(SystemError) {
         self.terminal = terminal
         let lent = terminal.flatMap { $0.isOurs ? $0 : nil }
-        let (arguments, environment) = (CStrings(words), CStrings(environmentWith: variable.name, variable.value))
+        let (arguments, environment) = (CStrings(words), CStrings(environmentWith: variables))
         group = withExtendedLifetime((arguments, environment)) {
             sluice_start_command(arguments.base, environment.base, lent?.descriptor ?? -1)
         }
@@ -106,13 +106,14 @@ private final class CStrings {
         self.init(owning: words.map { strdup($0) })
     }
 
-    /// This process' environment, byte for byte, but for one variable.
-    convenience init(environmentWith name: String, _ value: String) {
-        let prefix = name + "="
-        var strings: [UnsafeMutablePointer<CChar>?] = [strdup(prefix + value)]
+    /// This process' environment, byte for byte, but for some variables.
+    convenience init(environmentWith variables: [(name: String, value: String)]) {
+        var strings: [UnsafeMutablePointer<CChar>?] = variables.map { strdup($0.name + "=" + $0.value) }
+        let prefixes = variables.map { $0.name + "=" }
         var place = sluice_environment()
         while let current = place, let variable = current.pointee {
-            if strncmp(variable, prefix, prefix.utf8.count) != 0 { strings.append(strdup(variable)) }
+            let isSet = prefixes.contains { strncmp(variable, $0, $0.utf8.count) == 0 }
+            if !isSet { strings.append(strdup(variable)) }
             place = current + 1
         }
         self.init(owning: strings)

@@ -43,12 +43,25 @@ public final class EventLoop {
     @exclusivity(unchecked) private unowned(unsafe) var heldOwner: AnyObject?
     /// The node's monotonic clock in milliseconds, read once per turn.
     package private(set) var now: Int
-    /// Milliseconds since the Unix epoch, read once per turn.
+    /// Milliseconds since the Unix epoch, read once per turn: a stamp for people. Nothing is timed by it, as it may be
+    /// set.
     package private(set) var unixNow: Int
+    /// Where `unixNow` comes from; tests set it.
+    package var wallClock: () -> Int = Clock.unixMilliseconds
+    /// Both clocks, as of this turn.
+    package var moment: Moment { Moment(now: now, unix: unixNow) }
+    /// By this deadlines of others are judged. It is `now`, but for a second after a stall of this thread the time
+    /// before it: what they did meanwhile has not all been read yet.
+    package var fairNow: Int { now < ticks.stallEnd + Self.hearingMilliseconds ? now - ticks.stallLength : now }
+
+    /// A tick that is late by so much makes a stall.
+    private static let stallMilliseconds = 500
+    /// After a stall others have so long to be heard.
+    private static let hearingMilliseconds = 1_000
+
     /// When this turn's input began to be taken, on `Clock.monotonicNanoseconds()`.
     package private(set) var turnNanoseconds = 0
-    /// The largest delay of a tick since `takeLag()`, in milliseconds.
-    private var lagMax: Int = 0
+    private var ticks = Ticks()
 
     let loop: UnsafeMutablePointer<uv_loop_t>
     private let poll: UnsafeMutablePointer<uv_poll_t>
@@ -78,7 +91,6 @@ public final class EventLoop {
     /// When the last round began, on `Clock.monotonicNanoseconds()`; 0: there was none yet.
     private var roundAt = 0
     private var readAgain: ContiguousArray<Socket> = []
-    private var lastTick: Int = 0
     private var busyMeter = BusyMeter(at: Clock.monotonicNanoseconds())
     /// The thread that calls `run()`; nil before.
     private var thread: pthread_t?
@@ -102,7 +114,7 @@ public final class EventLoop {
         readBuffer = .allocate(byteCount: Self.readBufferBytes, alignment: 64)
         try SystemError.check("uv_loop_init", uv_loop_init(loop))
         now = Int(uv_now(loop))
-        unixNow = Clock.unixMilliseconds()
+        unixNow = wallClock()
         wheel = TimerWheel(start: now, tickMilliseconds: Self.tickMilliseconds)
         try SystemError.check("uv_poll_init", uv_poll_init(loop, poll, epoll))
         try SystemError.check("uv_poll_init", uv_poll_init(loop, urgentPoll, urgentEpoll))
@@ -155,7 +167,7 @@ public final class EventLoop {
     /// Serves until `stop()`.
     package func run() {
         thread = pthread_self()
-        lastTick = Int(uv_now(loop))
+        ticks.last = Int(uv_now(loop))
         uv_run(loop, UV_RUN_DEFAULT)
     }
 
@@ -182,8 +194,8 @@ public final class EventLoop {
     /// The largest delay of a tick since the last call, in milliseconds: how long the thread was busy elsewhere.
     package func takeLag() -> Int {
         assertIsOnThread()
-        defer { lagMax = 0 }
-        return lagMax
+        defer { ticks.lagMax = 0 }
+        return ticks.lagMax
     }
 
     // MARK: Load
@@ -307,10 +319,22 @@ public final class EventLoop {
     fileprivate func ticked() {
         updateClock()
         // In rounds one of them may stand before the tick: that is meant so.
-        lagMax = max(lagMax, now - lastTick - Self.tickMilliseconds - roundMilliseconds)
-        lastTick = now
+        let lag = now - ticks.last - Self.tickMilliseconds - roundMilliseconds
+        ticks.lagMax = max(ticks.lagMax, lag)
+        ticks.last = now
+        if lag >= Self.stallMilliseconds { readWhatCameInStall(of: lag) }
         while let slot = wheel.popDue(at: now) { sockets.at(slot)?.timerFired() }
         delegate?.loopTicked()
+    }
+
+    /// This thread stood still, or the whole process: what came meanwhile is read before anybody is judged by the time
+    /// that has passed. Each socket is read once; those that become ready meanwhile wait.
+    private func readWhatCameInStall(of length: Int) {
+        (ticks.stallEnd, ticks.stallLength) = (now, length)
+        while fetch(urgentEpoll) == Self.eventsPerFetch {}
+        var left = sockets.count / Self.eventsPerFetch + 1
+        while left > 0, fetch(epoll) == Self.eventsPerFetch { left -= 1 }
+        readRest()
     }
 
     /// Nothing is left to do until something happens.
@@ -346,8 +370,19 @@ public final class EventLoop {
         turnNanoseconds = Clock.monotonicNanoseconds()
         busyMeter.waitEnded(at: turnNanoseconds)
         now = Int(uv_now(loop))
-        unixNow = Clock.unixMilliseconds()
+        unixNow = wallClock()
     }
+}
+
+/// How late the ticks of a loop were, in milliseconds.
+private struct Ticks {
+    /// When the last one was.
+    var last = 0
+    /// The largest delay since `takeLag()`.
+    var lagMax = 0
+    /// The last time that the thread stood still for long: when that was over, and how long it was.
+    var stallEnd = Int.min / 2
+    var stallLength = 0
 }
 
 /// Lets other threads wake a loop.

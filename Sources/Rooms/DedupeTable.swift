@@ -45,8 +45,8 @@ package final class DedupeTable {
     }
 
     @exclusivity(unchecked) private var known: [Key: Committed] = [:]
-    /// The keys of `known`, in the order of their commits.
-    @exclusivity(unchecked) private var order = FIFO<Key>()
+    /// The keys of `known`, in the order of their commits, and when these were (loop milliseconds).
+    @exclusivity(unchecked) private var order = FIFO<(key: Key, at: Int)>()
 
     package init() {}
 
@@ -57,17 +57,17 @@ package final class DedupeTable {
         known.isEmpty ? nil : known[Key(user, id)]
     }
 
-    /// Remembers a commit.
-    package func insert(_ user: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed) {
+    /// Remembers a commit of now (loop milliseconds, which never fall).
+    package func insert(_ user: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed, at now: Int) {
         let key = Key(user, id)
-        if known.updateValue(committed, forKey: key) == nil { order.append(key) }
+        if known.updateValue(committed, forKey: key) == nil { order.append((key, now)) }
         if order.count > Self.countMax { forgetOldest() }
     }
 
-    /// Forgets ids that were committed before `time` (Unix milliseconds).
+    /// Forgets ids that were committed before `time` (loop milliseconds).
     package func expire(before time: Int) {
-        while let oldest = order.first, let committed = known[oldest], committed.time < time { forgetOldest() }
+        while let oldest = order.first, oldest.at < time { forgetOldest() }
     }
 
-    private func forgetOldest() { known[order.removeFirst()] = nil }
+    private func forgetOldest() { known[order.removeFirst().key] = nil }
 }

@@ -38,8 +38,8 @@ package final class Inbox {
     package func known(_ sender: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe.find(sender, id) }
 
     /// Remembers a message id of `sender` that was committed.
-    package func remember(_ sender: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed) {
-        dedupe.insert(sender, id, committed)
+    package func remember(_ sender: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed, at now: Int) {
+        dedupe.insert(sender, id, committed, at: now)
     }
 
     // MARK: Cursors
@@ -103,7 +103,7 @@ package final class Inbox {
             .filter { $0.audience?.isOwnCopy != true && !isProcessed($0.seq, by: acked) }
     }
 
-    /// Forgets what is too old (Unix milliseconds).
+    /// Forgets what is too old (loop milliseconds).
     package func expire(idsBefore: Int, entriesBefore: Int) {
         dedupe.expire(before: idsBefore)
         log.expire(before: entriesBefore)

@@ -48,7 +48,7 @@ package final class MemoryLog {
     /// - Parameters:
     ///   - payload: the text of the frame that members get, with that seq in it. Copied.
     ///   - audience: which devices an inbox entry is for; nil means all.
-    ///   - time: Unix milliseconds, for the expiry.
+    ///   - time: loop milliseconds, for the expiry.
     /// - Returns: the whole frame, ready to be sent.
     package func append(_ payload: UnsafeRawBufferPointer, audience: Audience?, at time: Int) -> FrameSlice {
         newestSeq += 1
@@ -112,7 +112,7 @@ package final class MemoryLog {
         return low
     }
 
-    /// Forgets entries that are older than `time` (Unix milliseconds).
+    /// Forgets entries that are older than `time` (loop milliseconds).
     package func expire(before time: Int) {
         var expired = 0
         while expired < count, entries[head + expired].time < time { expired += 1 }

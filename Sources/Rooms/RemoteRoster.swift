@@ -23,30 +23,42 @@ package struct RemoteAttendance: Equatable, Sendable {
         self.devices = devices
     }
 
-    /// As nodes tell it to each other: the node, and three lines for each device. None of the parts has a line break.
+    /// The first line of a record.
+    private static let format = "1"
+    /// A later time of a connection is none: 2^53.
+    private static let timeMax = 1 << 53
+
+    /// As nodes tell it to each other: the format, the node, and three lines for each device. None of the parts has a
+    /// line break.
     package var record: [UInt8] {
-        var lines = [node]
+        var lines = [Self.format, node]
         for device in devices {
             lines += [device.device.text, device.deviceType ?? "", String(device.connectedAt)]
         }
         return Array(lines.joined(separator: "\n").utf8)
     }
 
-    /// Reads a record; nil when it is none.
+    /// Reads a record; nil when it is empty: nobody is there. One that can't be read, of another format, says that
+    /// somebody is there, with devices that are not known; so does a part of one.
     package init?(record: [UInt8]) {
+        guard !record.isEmpty else { return nil }
         let lines = String(decoding: record, as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        guard lines.count % 3 == 1, !lines[0].isEmpty else { return nil }
+        guard lines.count >= 2, lines[0] == Self.format else {
+            self.init(node: "", devices: [])
+            return
+        }
         var devices: [Device] = []
-        for start in stride(from: 1, to: lines.count, by: 3) {
-            guard let device = Identifier(validating: lines[start]), let time = Int(lines[start + 2]) else {
-                return nil
-            }
+        for start in stride(from: 2, to: lines.count - 2, by: 3) {
+            guard let device = Identifier(validating: lines[start]) else { continue }
+            let (type, time) = (lines[start + 1], Int(lines[start + 2]) ?? 0)
+            let isType = Array(type.utf8).withUnsafeBytes { TypeName.isValid($0) }
             devices.append(
                 Device(
-                    device: device, deviceType: lines[start + 1].isEmpty ? nil : lines[start + 1], connectedAt: time))
+                    device: device, deviceType: isType ? type : nil,
+                    connectedAt: (0...Self.timeMax).contains(time) ? time : 0))
         }
-        self.init(node: lines[0], devices: devices)
+        self.init(node: lines[1], devices: devices)
     }
 }
 
@@ -67,7 +79,7 @@ package struct RemoteRoster: Sendable {
     /// Devices of all users on all nodes.
     package var deviceCount: Int { users.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.devices.count } } }
 
-    /// What a node said of a user; nil: that the user is not in on it.
+    /// A user's devices on a node, as that said; nil: that the user is not in on it.
     package func attendance(of user: Identifier, by boot: String) -> RemoteAttendance? { users[user]?[boot] }
 
     /// A node said what a user is in with; nil: with nothing any more.

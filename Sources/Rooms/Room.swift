@@ -31,7 +31,7 @@ package final class Room {
     package private(set) var createdAt: Int
     @exclusivity(unchecked) package private(set) var log: MemoryLog
     package private(set) var connectionCount = 0
-    /// The last join, leave or message, in Unix milliseconds.
+    /// The last join, leave or message, in loop milliseconds.
     package var lastActiveAt: Int
     /// There once a message had an id.
     @exclusivity(unchecked) private var dedupe: DedupeTable?
@@ -42,12 +42,17 @@ package final class Room {
     /// There since the first message.
     private var head: HistoryHead?
 
-    package init(id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, at time: Int) {
+    /// - Parameters:
+    ///   - createdAt: Unix milliseconds.
+    ///   - now: loop milliseconds, as in all that follows.
+    package init(
+        id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, createdAt: Int, at now: Int
+    ) {
         self.id = id
         self.settings = settings
         self.isConfigured = isConfigured
-        createdAt = time
-        lastActiveAt = time
+        self.createdAt = createdAt
+        lastActiveAt = now
         log = MemoryLog(epoch: epoch, capacity: settings.historySize)
     }
 
@@ -57,16 +62,18 @@ package final class Room {
     package func known(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe?.find(user, id) }
 
     /// Commits a message under `log.newestSeq + 1`, which `payload` contains.
-    /// - Parameter id: the client's id; nil when the server made it, for then nobody can repeat it.
+    /// - Parameters:
+    ///   - id: the client's id; nil when the server made it, for then nobody can repeat it.
+    ///   - time: what the message says of it: Unix milliseconds.
     package func commit(
-        _ payload: UnsafeRawBufferPointer, from user: Identifier, id: UnsafeRawBufferPointer?, at time: Int
+        _ payload: UnsafeRawBufferPointer, from user: Identifier, id: UnsafeRawBufferPointer?, time: Int, at now: Int
     ) -> FrameSlice {
-        let frame = log.append(payload, audience: nil, at: time)
-        lastActiveAt = time
+        let frame = log.append(payload, audience: nil, at: now)
+        lastActiveAt = now
         if let id {
             let position = Position(epoch: log.epoch, seq: log.newestSeq)
             let table = dedupe ?? DedupeTable()
-            table.insert(user, id, Committed(position: position, time: time))
+            table.insert(user, id, Committed(position: position, time: time), at: now)
             dedupe = table
         }
         return frame
@@ -82,7 +89,7 @@ package final class Room {
 
     package var hasKnownIDs: Bool { dedupe != nil }
 
-    /// Forgets ids that were committed before `time` (Unix milliseconds).
+    /// Forgets ids that were committed before `time` (loop milliseconds).
     package func expireIDs(before time: Int) {
         dedupe?.expire(before: time)
         if dedupe?.count == 0 { dedupe = nil }

@@ -17,6 +17,8 @@ package final class User {
     private var formerCommits: UInt32 = 0
     /// The last connect, disconnect or commit of connections that are gone, in Unix milliseconds.
     private var formerActiveAt = 0
+    /// When the last connection that is gone went, in loop milliseconds; nil before the first.
+    package private(set) var leftAt: Int?
     package private(set) var attendance = Attendance.none
     private var inbox: Inbox?
     /// Devices with a name that were here while there was no inbox: they have processed nothing of it. At most
@@ -50,9 +52,9 @@ package final class User {
     }
 
     /// The session that a connection which comes now belongs to; a new one when the former is older than `oldest`
-    /// (Unix milliseconds). Call it before `connected`.
+    /// (loop milliseconds). Call it before `connected`.
     package func openSession(notBefore oldest: Int) -> Session {
-        let isAlive = attendance.livingCount > 0 || (lastActiveAt > 0 && lastActiveAt >= oldest)
+        let isAlive = attendance.livingCount > 0 || leftAt.map { $0 >= oldest } ?? false
         if !isAlive {
             sessionNumber &+= 1
             formerCommits = 0
@@ -81,9 +83,10 @@ package final class User {
     /// Messages committed by all connections so far.
     package var commitCount: Int { attendance.living.reduce(Int(formerCommits)) { $0 + $1.commitCount } }
 
-    private func closed(_ info: ConnectionInfo, at time: Int) {
+    private func closed(_ info: ConnectionInfo, at moment: Moment) {
         formerCommits &+= UInt32(info.commitCount)
-        formerActiveAt = max(time, formerActiveAt)
+        formerActiveAt = max(moment.unix, formerActiveAt)
+        leftAt = moment.now
         inbox?[info] = nil
         guard inbox == nil, info.isDeviceNamed, !formerDevices.contains(info.device) else { return }
         formerDevices.append(info.device)
@@ -101,29 +104,30 @@ package final class User {
         package let isNewDevice: Bool
     }
 
-    package func connected(_ info: ConnectionInfo) -> Arrival {
+    /// - Parameter now: loop milliseconds.
+    package func connected(_ info: ConnectionInfo, at now: Int) -> Arrival {
         let replaced = attendance.living.first { $0.device == info.device }
         if let replaced {
-            closed(replaced, at: info.connectedAt)
+            closed(replaced, at: Moment(now: now, unix: info.connectedAt))
             attendance.left(replaced)
         }
         let isNew = attendance.joined(info)
         return Arrival(replaced: replaced, isNewDevice: isNew && replaced == nil)
     }
 
-    /// A connection was lost at `time`; its device counts as online until `graceEnd` (loop milliseconds). False when
+    /// A connection was lost; its device counts as online until `graceEnd` (loop milliseconds). False when
     /// it was replaced before.
-    package func lost(_ info: ConnectionInfo, graceEnd: Int, at time: Int) -> Bool {
+    package func lost(_ info: ConnectionInfo, graceEnd: Int, at moment: Moment) -> Bool {
         guard attendance.isLiving(info) else { return false }
-        closed(info, at: time)
+        closed(info, at: moment)
         attendance.lost(info, graceEnd: graceEnd)
         return true
     }
 
     /// A connection was ended by an operator. False when it was replaced before.
-    package func left(_ info: ConnectionInfo, at time: Int) -> Bool {
+    package func left(_ info: ConnectionInfo, at moment: Moment) -> Bool {
         guard attendance.isLiving(info) else { return false }
-        closed(info, at: time)
+        closed(info, at: moment)
         attendance.left(info)
         return true
     }

@@ -18,12 +18,28 @@ struct Serve: ParsableCommand {
     private static let unavailable: Int32 = 69
     private static let systemFault: Int32 = 71
 
+    private static let label = "sluice"
+    /// How long the end waits for somebody who reads the log.
+    private static let flushMilliseconds = 1_000
+
+    private func log(_ configuration: Configuration) throws -> LineOutput {
+        do throws(SystemError) {
+            return try .log(label: Self.label, format: configuration.logFormat)
+        } catch {
+            Output.errorLine("sluice: can't start: \(error)")
+            throw ExitCode(Self.systemFault)
+        }
+    }
+
     func run() throws {
         let configuration = try Configuration.ofProcess()
-        let logger = Logger(label: "sluice", level: configuration.logLevel, format: configuration.logFormat)
+        let log = try log(configuration)
+        let logger = Logger(
+            label: Self.label, level: configuration.logLevel, format: configuration.logFormat, output: log)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         let node = try node(configuration, logger)
         let status = node.run()
+        log.flush(withinMilliseconds: Self.flushMilliseconds)
         // Cut short, its workers still run: they must not see the node, or what exit(3) takes down, go.
         withExtendedLifetime(node) { if status != 0 { ProcessEnd.now(status) } }
         throw ExitCode(status)

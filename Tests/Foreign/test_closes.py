@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import socket
 import struct
 import threading
@@ -10,7 +11,7 @@ import time
 
 import pytest
 from client import Client, Closed, closed_with, path
-from node import seconds, until
+from node import elapse, seconds, until
 
 
 def handshake(node, target, bound=10.0, receive_buffer=None, headers=""):
@@ -307,6 +308,30 @@ def test_silence_closes_4201(make_node, room):
         # The other one's library answers pings.
         alive.send("message", content="still here")
         alive.seek("ack")
+
+
+def test_a_stall_of_the_node_closes_nobody_who_talks(make_node, room):
+    """What has come meanwhile is read before anybody is judged by the time that has passed."""
+    node = make_node(HEARTBEAT_INTERVAL_SECONDS=2, HEARTBEAT_TIMEOUT_SECONDS=5, WORKERS=1, PRESENCE_GRACE_SECONDS=1)
+    clients = [Client(node, room, f"u{number}") for number in range(200)]
+    for client in clients:
+        client.fence()
+    node.process.send_signal(signal.SIGSTOP)
+    try:
+        end = time.monotonic() + 6.5
+        while time.monotonic() < end:
+            for client in clients:
+                client.send("ping", t="meanwhile")
+            elapse(0.25)
+    finally:
+        node.process.send_signal(signal.SIGCONT)
+    elapse(2)
+    for client in clients:
+        client.send("ping", t="after")
+        client.seek("pong", t="after", bound=10)
+    assert "4201" not in node.log
+    for client in clients:
+        client.close()
 
 
 def test_connections_per_user(make_node, room):

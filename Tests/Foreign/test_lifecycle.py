@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import threading
@@ -222,6 +223,29 @@ def cpu(node):
     """Seconds of processor time that the process has used."""
     fields = open(f"/proc/{node.process.pid}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def test_a_log_that_nobody_reads_stops_nothing(make_node, room):
+    """Standard error is a pipe that is full from the start: clients are served, and SIGTERM ends the node."""
+    node = make_node(start=False)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    node.launch(stderr=writer)
+    os.close(writer)
+    until(node.is_ready, 20, "readiness of the node")
+    with Client(node, room, "ann") as ann:
+        for number in range(10):
+            assert node.put("/api/system/tier", {"tier": ["moderate", "auto"][number % 2]}).status == 200
+            assert node.get("/health").json["status"] == "ok"
+            ann.send("ping", t=number)
+            ann.seek("pong", t=number, bound=10)
+    node.process.send_signal(signal.SIGTERM)
+    assert node.wait() == 0
+    os.close(reader)
 
 
 def test_log_format_json(make_node):

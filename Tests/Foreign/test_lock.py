@@ -1,6 +1,7 @@
 """Contract, section 8: `sluice lock` with a real Redis: exit codes, who is next, signals."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import time
 
 import pytest
 from lock_command import WORKER, LockCommand, is_alive, own, processes, run, shared, skip_quarantine, started
-from node import BINARY, elapse, until
+from node import BINARY, elapse, seconds, until
 from redis import Redis
 
 # Exit codes
@@ -46,13 +47,14 @@ def test_streams_and_environment(shared, name):
 
 def test_environment_is_handed_on_byte_for_byte(shared, name):
     environment = {b"PATH": os.environb[b"PATH"], b"REDIS_URL": shared.url.encode(), b"ODD": b"\xff\xfe"}
-    environment[b"SLUICE_LOCK_TOKEN"] = b"of somebody else"
+    environment[b"SLUICE_LOCK_TOKEN"] = environment[b"SLUICE_LOCK_OWNER"] = b"of somebody else"
     command = [BINARY, "lock", name("lock"), "--", "env", "-0"]
     output = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
     lines = output.split(b"\0")[:-1]
     variables = dict(line.split(b"=", 1) for line in lines)
     assert int(variables[b"SLUICE_LOCK_TOKEN"]) > 0 and len(lines) == len(environment)
-    assert variables == environment | {b"SLUICE_LOCK_TOKEN": variables[b"SLUICE_LOCK_TOKEN"]}
+    ours = {name: variables[name] for name in (b"SLUICE_LOCK_TOKEN", b"SLUICE_LOCK_OWNER")}
+    assert variables == environment | ours and ours[b"SLUICE_LOCK_OWNER"].startswith(b"of somebody else ")
 
 
 def test_taken(shared, name, started):
@@ -108,12 +110,43 @@ def test_redis_goes_while_one_waits(own, started):
 
 
 def test_quarantine():
-    """A new Redis grants nothing for as long as the longest ttl; who does not wait is told how long."""
+    """A new Redis grants nothing until the longest ttl is over, and each learns how long that is."""
     with Redis() as redis:
         code, _, errors = run(redis.url, "lock", ["true"], wait=0)
-        assert code == 75 and " 30 s" in errors
+        left = int(re.search(r"for another (\d+) s", errors).group(1))
+        assert code == 75 and 20 <= left <= 30
         code, output, errors = run(redis.url, "lock", "echo ran")
-        assert (code, output) == (0, "ran\n") and "waiting for the lock" in errors
+        assert (code, output) == (0, "ran\n")
+        notes = [line for line in errors.splitlines() if "waiting for the lock" in line]
+        assert len(notes) == 1 and 1 <= int(re.search(r"none for (\d+) s still", notes[0]).group(1)) <= 29
+
+
+def uptime(redis):
+    return int(re.search(rb"uptime_in_seconds:(\d+)", redis.command("INFO", "server")).group(1))
+
+
+def test_a_quarantine_counts_from_the_start_of_redis_where_nothing_can_have_been_lost():
+    """Leases of a former run have ended after that time, and to this one nothing was ever written."""
+    with Redis() as redis:
+        until(lambda: uptime(redis) >= 12, 40, "the age of Redis")
+        _, _, errors = run(redis.url, "lock", ["true"], wait=0)
+        assert int(re.search(r"for another (\d+) s", errors).group(1)) <= 19
+        # What was written may have been a lock, that was deleted.
+        redis.command("FLUSHALL")
+        _, _, errors = run(redis.url, "lock", ["true"], wait=0)
+        assert int(re.search(r"for another (\d+) s", errors).group(1)) >= 29
+
+
+@pytest.mark.parametrize("policy", ["volatile-lru", "allkeys-random"])
+def test_a_redis_that_evicts_keys_grants_no_lock(policy):
+    with Redis() as redis:
+        skip_quarantine(redis)
+        redis.command("CONFIG", "SET", "maxmemory-policy", policy)
+        code, output, errors = run(redis.url, "lock", "echo ran")
+        assert (code, output) == (69, "") and len(errors.splitlines()) == 1
+        assert f"maxmemory-policy {policy}" in errors and "noeviction" in errors
+        redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert run(redis.url, "lock", "echo ran")[:2] == (0, "ran\n")
 
 
 # Who is next
@@ -137,12 +170,53 @@ def test_waiters_in_order(shared, name, started):
         assert numbers == sorted(numbers) and len(set(numbers)) == 5
 
 
-def test_no_re_entry(shared, name):
-    """Each `sluice lock` is an owner of its own, also within another one."""
+def test_the_same_lock_is_entered_again_at_once_with_the_same_token(shared, name):
+    lock, other = name("lock"), name("other")
+    inner = f"{BINARY} lock {lock} --wait 0 -- sh -c 'echo inside $SLUICE_LOCK_TOKEN; exit 7'"
+    between = f"{BINARY} lock {other} --wait 0 -- sh -c \"{inner}\""
+    for nested in (inner, between):
+        script = f"echo outside $SLUICE_LOCK_TOKEN; {nested}; echo code $?; {BINARY} lock {lock} --wait 0 -- echo again"
+        code, output, _ = run(shared.url, lock, script, REDIS_URL=shared.url)
+        outside, inside, status, again = output.splitlines()
+        assert code == 0 and outside.split()[1] == inside.split()[1] and (status, again) == ("code 7", "again")
+    # It is given back once, by the one that got it.
+    assert run(shared.url, lock, "echo ran", wait=0)[:2] == (0, "ran\n")
+
+
+def test_nobody_else_enters_and_no_owner_of_before(shared, name, started):
     lock = name("lock")
-    nested = f"{BINARY} lock {lock} --wait 0 -- echo inside"
-    code, output, errors = run(shared.url, lock, nested, REDIS_URL=shared.url)
-    assert code == 75 and output == "" and lock in errors
+    owner = run(shared.url, lock, "echo $SLUICE_LOCK_OWNER")[1]
+    started(shared.url, lock, WORKER)
+    for words in ("nobody", owner.strip()):
+        assert run(shared.url, lock, "echo ran", wait=0, SLUICE_LOCK_OWNER=words)[:2] == (75, "")
+
+
+def test_what_runs_inside_ends_with_the_lock(own, started):
+    script = f"{BINARY} lock lock -- sh -c 'echo $$ $SLUICE_LOCK_TOKEN; trap \"\" TERM; while :; do sleep 0.05; done'"
+    command, (pid, _) = started(own.url, "lock", script, ttl=3, REDIS_URL=own.url)
+    own.freeze()
+    assert command.end()[0] == 70
+    until(lambda: not is_alive(pid), 10, "the end of what ran inside")
+
+
+def test_a_wait_says_for_whom_and_how_long(shared, name, started):
+    lock = name("lock")
+    holder, _ = started(shared.url, lock, WORKER, ttl=30)
+    code, _, errors = run(shared.url, lock, ["true"], wait=5)
+    lines = errors.splitlines()
+    assert code == 75 and len(lines) == 2
+    assert 1 <= int(re.search(r"another has it, for (\d+) s still", lines[0]).group(1)) <= 30
+    holder.signal(signal.SIGTERM)
+    holder.end()
+
+
+def test_standard_error_that_nobody_reads_costs_no_lock(shared, name):
+    """The command has filled it; what `sluice lock` says does not wait behind that."""
+    lock = name("lock")
+    script = "yes >&2 & sleep 4; kill $!; echo done"
+    with LockCommand(shared.url, lock, script, ttl=3) as command:
+        command.process.wait(seconds(20))
+        assert command.process.returncode == 0 and command.process.stdout.read() == "done\n"
 
 
 def test_renewal(shared, name, started):

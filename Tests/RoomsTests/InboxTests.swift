@@ -100,7 +100,7 @@ struct InboxTests {
         inbox.log.appendText(at: 100)
         let committed = Committed(position: position(inbox, 1), time: 100)
         withText("id") { id in
-            inbox.remember(phone, id, committed)
+            inbox.remember(phone, id, committed, at: 100)
             #expect(inbox.known(phone, id)?.position == committed.position && inbox.known(desk, id) == nil)
             inbox.expire(idsBefore: 100, entriesBefore: 101)
             #expect(!inbox.isEmpty && inbox.known(phone, id) != nil)

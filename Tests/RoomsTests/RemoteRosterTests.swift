@@ -13,13 +13,19 @@ struct RemoteRosterTests {
             })
     }
 
-    @Test("a record says the same when it is read; what is none is refused")
+    @Test("a record says the same when it is read; of one that can't be read the user is there all the same")
     func records() {
         for value in [attendance("n"), attendance("n", "a"), attendance("n", "tv", "ä b")] {
             #expect(RemoteAttendance(record: value.record) == value)
         }
-        for text in ["", "\n", "n\na", "n\na\n\nx", "n\n\n\n1", "n\na/b\n\n1"] {
-            #expect(RemoteAttendance(record: Array(text.utf8)) == nil, "\(text)")
+        #expect(RemoteAttendance(record: []) == nil)
+        for text in ["\n", "1", "n\na", "2\nn\na\n\n1", "{\"format\":3}", "1\nn\na\n", "1\nn\na/b\n\n1"] {
+            #expect(RemoteAttendance(record: Array(text.utf8))?.devices == [], "\(text)")
+        }
+        #expect(RemoteAttendance(record: [0xFF, 0x00])?.devices == [])
+        for time in ["x", "-1", "\(Int.max)", "99999999999999999999"] {
+            let read = RemoteAttendance(record: Array("1\nn\na\n\n\(time)".utf8))
+            #expect(read?.devices.map(\.connectedAt) == [0], "\(time)")
         }
     }
 

@@ -8,7 +8,7 @@ struct RoomTests {
     private func room(usersMax: Int? = nil, historySize: Int = 100) -> Room {
         Room(
             id: Identifier(unchecked: "room"), settings: RoomSettings(usersMax: usersMax, historySize: historySize),
-            isConfigured: false, epoch: "e", at: 1000)
+            isConfigured: false, epoch: "e", createdAt: 1_700_000_000_000, at: 1000)
     }
 
     @Test("full at n + 1; a second device of a user takes no place, and a user who left makes one")
@@ -63,7 +63,7 @@ struct RoomTests {
         let room = room()
         let user = Identifier(unchecked: "a")
         #expect(room.read(user, upTo: 1) == nil && room.readMark(of: user) == nil)
-        for _ in 0..<3 { _ = withText("m") { room.commit($0, from: user, id: nil, at: 1001) } }
+        for _ in 0..<3 { _ = withText("m") { room.commit($0, from: user, id: nil, time: 1_700_000_000_000, at: 1001) } }
         #expect(room.read(user, upTo: 0) == nil)
         #expect(room.read(user, upTo: 2) == 2)
         #expect(room.read(user, upTo: 2) == nil && room.read(user, upTo: 1) == nil)
@@ -75,7 +75,11 @@ struct RoomTests {
     @Test("read marks at n and n + 1: the one furthest behind goes")
     func readMarksMax() {
         let room = room()
-        for _ in 0..<3 { _ = withText("m") { room.commit($0, from: Identifier(unchecked: "a"), id: nil, at: 1) } }
+        for _ in 0..<3 {
+            _ = withText("m") {
+                room.commit($0, from: Identifier(unchecked: "a"), id: nil, time: 1_700_000_000_000, at: 1)
+            }
+        }
         for number in 0..<Room.readMarksMax {
             _ = room.read(Identifier(unchecked: "\(number)"), upTo: number == 77 ? 1 : 2)
         }
@@ -94,11 +98,11 @@ struct RoomTests {
         let user = Identifier(unchecked: "a")
         #expect(!room.hasKnownIDs)
         withText("id") { id in
-            _ = withText("m") { room.commit($0, from: user, id: id, at: 2000) }
+            _ = withText("m") { room.commit($0, from: user, id: id, time: 1_700_000_000_000, at: 2000) }
             #expect(room.hasKnownIDs && room.lastActiveAt == 2000)
             #expect(room.known(user, id)?.position == Position(epoch: "e", seq: 1))
             room.expireIDs(before: 2000)
-            #expect(room.known(user, id)?.time == 2000)
+            #expect(room.known(user, id)?.time == 1_700_000_000_000)
             room.expireIDs(before: 2001)
             #expect(room.known(user, id) == nil)
         }

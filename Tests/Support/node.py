@@ -164,8 +164,8 @@ class Node(Endpoint):
 
     # Life
 
-    def launch(self):
-        """Starts the process and returns at once."""
+    def launch(self, stderr=None):
+        """Starts the process and returns at once. Without a `stderr` that goes into the log."""
 
         def limit():
             if self.open_files:
@@ -178,7 +178,7 @@ class Node(Endpoint):
                 cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
-                stderr=log,
+                stderr=log if stderr is None else stderr,
                 preexec_fn=limit,
             )
         return self

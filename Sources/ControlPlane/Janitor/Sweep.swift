@@ -13,8 +13,10 @@ package enum Sweep {
 
     package struct Answer: Equatable, Sendable {
         package let removed: Int
-        /// Runs of nodes that are neither gone nor known to live.
+        /// Runs of nodes that are neither gone nor known to live; of very many, some.
         package let unknown: [String]
+        /// Where the next part of the key begins; nil at the end.
+        package let next: [UInt8]?
     }
 
     /// Asks for the keys to be swept, a part at a time.
@@ -30,43 +32,64 @@ package enum Sweep {
         guard case .array(let parts) = reply, parts.count == 2, case .bytes(let cursor) = parts[0],
             case .array(let keys) = parts[1]
         else { return nil }
+        // Ids and names of others may end as these keys do.
         let found = keys.compactMap { key -> [UInt8]? in
-            if case .bytes(let bytes) = key { bytes } else { nil }
+            if case .bytes(let bytes) = key, LogKeys.tag(ofMembers: bytes) != nil { bytes } else { nil }
         }
         return (found, cursor == start ? nil : cursor)
     }
 
-    /// Sweeps one of these keys.
-    /// - Parameters:
-    ///   - now: Unix milliseconds.
-    ///   - sessionTTL: how long a session is kept after the last connection went, in milliseconds.
-    package static func operation(_ key: [UInt8], _ nodes: Nodes, at now: Int, sessionTTL: Int) -> StoreOperation {
+    /// How long things are kept, in milliseconds.
+    package struct Spans: Sendable {
+        /// A session, after the last connection went.
+        let sessionTTL: Int
+        /// A node that does not beat.
+        let nodeExpiry: Int
+
+        package init(sessionTTL: Int, nodeExpiry: Int) {
+            self.sessionTTL = sessionTTL
+            self.nodeExpiry = nodeExpiry
+        }
+    }
+
+    /// Sweeps a part of one of these keys.
+    /// - Parameter cursor: `start`, or what the last answer gave.
+    package static func operation(
+        _ key: [UInt8], from cursor: [UInt8] = start, _ nodes: Nodes, _ spans: Spans
+    ) -> StoreOperation {
         let tag = Array(key.dropLast(suffix.count))
         return .script(
-            script, keys: [key, tag + Array(":session".utf8)],
+            script, keys: [key, tag + Array(":session".utf8), Beat.nodesKey],
             arguments: [
-                tag, LogCommit.digits(now), LogCommit.digits(sessionTTL), LogCommit.digits(nodes.gone.count),
+                tag, cursor, LogCommit.digits(spans.sessionTTL), LogCommit.digits(spans.nodeExpiry),
+                LogCommit.digits(nodes.gone.count),
             ] + (nodes.gone + nodes.living).map { Array($0.utf8) })
     }
 
     /// Reads the store's answer; nil when it is none that the script gives.
     package static func answer(_ reply: StoreReply) -> Answer? {
-        guard case .array(let parts) = reply, case .integer(let removed)? = parts.first else { return nil }
-        let unknown = parts.dropFirst().compactMap { part -> String? in
-            if case .bytes(let boot) = part { String(decoding: boot, as: UTF8.self) } else { nil }
-        }
-        return Answer(removed: removed, unknown: unknown)
+        guard case .array(let parts) = reply, parts.count >= 2, case .bytes(let cursor) = parts[0],
+            let removed = Stored.number(parts[1])
+        else { return nil }
+        return Answer(
+            removed: removed, unknown: parts.dropFirst(2).compactMap(Stored.text),
+            next: cursor == start ? nil : cursor)
     }
 
     private static let prefix = Array("sluice:{".utf8)
-    private static let suffix = Array(":members".utf8)
+    private static let suffix = LogKeys.membersSuffix
 
     /// The script `sweep.lua`, and the same in Swift.
     package static let script = StoreScript(name: "sweep", lua: PackageResources.sweep_lua) {
         operations, keys, arguments throws(StoreFault) in
-        let goneCount = LogCommit.number(arguments[3])
-        let gone = Set(arguments.dropFirst(4).prefix(goneCount))
-        let living = Set(arguments.dropFirst(4 + goneCount))
+        let (now, expiry) = (try Beat.time(operations), LogCommit.number(arguments[3]))
+        var (gone, living): (Set<[UInt8]>, Set<[UInt8]>) = ([], [])
+        for (index, boot) in arguments.dropFirst(5).enumerated() {
+            let beat = try operations.call(.hashGet(key: keys[2], field: boot))
+            let isAlive =
+                if case .bytes(let value) = beat { Beat.isAlive(value, at: now, expiry: expiry) } else { false }
+            if index < LogCommit.number(arguments[4]), !isAlive { gone.insert(boot) } else { living.insert(boot) }
+        }
         guard case .array(let parts) = try operations.call(.hashGetAll(key: keys[0])) else {
             preconditionFailure("HGETALL answers with an array")
         }
@@ -78,7 +101,7 @@ package enum Sweep {
             if gone.contains(boot) {
                 _ = try operations.call(.hashDelete(key: keys[0], fields: [field]))
                 _ = try operations.call(
-                    .publish(channel: arguments[0], payload: Array("@".utf8) + field + Array("\n".utf8)))
+                    .publish(channel: arguments[0], payload: RoomPresence.mark + field + [0x0A]))
                 removed += 1
             } else if !living.contains(boot) {
                 unknown.insert(String(decoding: boot, as: UTF8.self))
@@ -87,9 +110,10 @@ package enum Sweep {
         let isEmpty = try operations.call(.exists(keys: [keys[0]])) == .integer(0)
         let hasSession = try operations.call(.exists(keys: [keys[1]])) == .integer(1)
         if removed > 0, isEmpty, hasSession {
-            _ = try operations.call(.hashSet(key: keys[1], pairs: [StorePair(Array("last".utf8), arguments[1])]))
+            let last = StorePair(Array("last".utf8), LogCommit.digits(now))
+            _ = try operations.call(.hashSet(key: keys[1], pairs: [last]))
             _ = try operations.call(.expire(key: keys[1], milliseconds: LogCommit.number(arguments[2])))
         }
-        return .array([.integer(removed)] + unknown.sorted().map { .bytes(Array($0.utf8)) })
+        return .array([.bytes(start), .integer(removed)] + unknown.sorted().map { .bytes(Array($0.utf8)) })
     }
 }

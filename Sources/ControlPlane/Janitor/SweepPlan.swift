@@ -29,6 +29,9 @@ package struct SweepPlan: Sendable {
         dueAt = now
     }
 
+    /// A node that was gone lives: what it publishes from now on stays.
+    package mutating func nodeReturned(_ boot: String) { gone.removeAll { $0 == boot } }
+
     /// This node takes over the sweeping.
     package mutating func began(at now: Int) { dueAt = now }
 
@@ -37,7 +40,7 @@ package struct SweepPlan: Sendable {
     /// What a sweep that begins now goes by.
     package func nodes(living: [String], at now: Int) -> Sweep.Nodes {
         let forgotten = unknown.filter { now - $0.value >= patience && !living.contains($0.key) }.map(\.key)
-        return Sweep.Nodes(gone: gone + forgotten.sorted(), living: living)
+        return Sweep.Nodes(gone: gone.filter { !living.contains($0) } + forgotten.sorted(), living: living)
     }
 
     /// A sweep is over; these nodes are neither dead nor known to live.

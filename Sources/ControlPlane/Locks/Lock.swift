@@ -38,6 +38,7 @@ package struct Lock: Sendable {
         /// As `waiting`, for all: `span` milliseconds from now.
         case quarantined(span: Int)
         case full
+        case evicting(policy: String)
     }
 
     package enum RenewResult: Equatable, Sendable {
@@ -132,6 +133,9 @@ package struct Lock: Sendable {
         case .full:
             state = .ended
             return .full
+        case .evicting(let policy):
+            state = .ended
+            return .evicting(policy: policy)
         case .renewed, .changed, .lost:
             state = .waiting(askAt: now + LockLimits.pollMilliseconds)
             return .waiting
@@ -155,7 +159,7 @@ package struct Lock: Sendable {
             self.request = Request(sentAt: now, isReclaim: true)
             return .reclaim(lease)
         case .lost: return .lost(end(request.isReclaim ? .generationChanged : .notOwner))
-        case .granted, .waiting, .quarantine, .full: return .nothing
+        case .granted, .waiting, .quarantine, .full, .evicting: return .nothing
         }
     }
 

@@ -8,6 +8,8 @@ package enum LockAnswer: Equatable, Sendable {
     case quarantine(span: Int, isFirst: Bool)
     /// There are too many waiters.
     case full
+    /// The store may evict the lock: its `maxmemory-policy`.
+    case evicting(policy: String)
     case renewed
     /// The store's data is of another generation than the lock.
     case changed
@@ -17,7 +19,12 @@ package enum LockAnswer: Equatable, Sendable {
     /// nil for what no script on a lock answers.
     package init?(_ reply: StoreReply) {
         guard case .array(let parts) = reply, case .bytes(let word)? = parts.first else { return nil }
-        let numbers = parts.dropFirst().compactMap { if case .integer(let number) = $0 { number } else { nil } }
+        // A lock without an expiry, as Redis has it, is −1.
+        if parts.count == 2, word == Array("evicting".utf8), let policy = Stored.text(parts[1]) {
+            self = .evicting(policy: policy)
+            return
+        }
+        let numbers = parts.dropFirst().compactMap { Stored.number($0, in: -1...Stored.numberMax) }
         switch (String(decoding: word, as: UTF8.self), numbers.count) {
         case ("granted", 2): self = .granted(token: numbers[0], generation: numbers[1])
         case ("waiting", 2): self = .waiting(span: numbers[0], isFirst: numbers[1] == 1)
@@ -37,6 +44,8 @@ package enum LockError: Error, Equatable, Sendable {
     case storeAway
     /// The store answered with an error.
     case refused(code: String, message: String)
+    /// The store evicts keys when its memory is full, by this `maxmemory-policy`: a lock could vanish while it is held.
+    case evicting(policy: String)
     /// Another has it, and the asker did not want to wait.
     case taken
     /// As `taken`, because the store lost what it knew: ask again after `milliseconds`.
@@ -47,6 +56,14 @@ package enum LockError: Error, Equatable, Sendable {
     case full
     /// The keeper was closed.
     case closed
+}
+
+/// Why somebody waits for a lock, as the store last said. Times are milliseconds of CLOCK_BOOTTIME.
+package enum LockWait: Equatable, Sendable {
+    /// Another has it: until then, unless it is renewed or given back.
+    case taken(until: Int)
+    /// The store may have lost locks: nobody is granted any until then.
+    case quarantine(until: Int)
 }
 
 /// Why a lock that was held is not any more.

@@ -100,6 +100,27 @@ package final class LockKeeper {
         act(on: entry, at: now)
     }
 
+    /// Why an owner waits for a lock; nil when it does not, or the store has not answered yet.
+    package func wait(for name: Identifier, owner: String) -> LockWait? {
+        table.find(LockKey(name: name, owner: owner)).flatMap { $0.lock.isHeld ? nil : $0.wait }
+    }
+
+    /// Asks for the token under which one of `holders`, by their names in the store, has a lock; nil when none has it.
+    package func token(
+        of name: Identifier, heldBy holders: [String], _ completion: @escaping (Result<Int?, LockError>) -> Void
+    ) {
+        guard isStoreHere else { return completion(.failure(.storeAway)) }
+        let owners = Array(holders.joined(separator: " ").utf8)
+        perform(LockScripts.held, keys: LockKeys.all(name.text), owner: owners, []) { [weak self] result in
+            guard let self else { return }
+            switch answer(in: result) {
+            case .granted(let token, _): completion(.success(token))
+            case .lost: completion(.success(nil))
+            default: completion(.failure(error(in: result)))
+            }
+        }
+    }
+
     /// Gives one hold back; the last one of an owner gives the lock back. Nothing when it was lost or released before.
     package func release(_ handle: LockHandle) {
         guard let entry = handle.entry else { return }
@@ -128,7 +149,7 @@ package final class LockKeeper {
     package func storeConnected() {
         isStoreHere = true
         perform(LockScripts.enter, keys: LockKeys.all(""), owner: [], []) { [weak self] result in
-            if case .success(.array(let parts)) = result, case .integer(let token)? = parts.last {
+            if case .success(.array(let parts)) = result, let token = parts.last.flatMap({ Stored.number($0) }) {
                 self?.seen(token)
             }
         }
@@ -187,7 +208,7 @@ package final class LockKeeper {
 
     private func ask(_ entry: LockEntry) {
         let patience = entry.isPatient ? LockLimits.patienceMilliseconds : 0
-        let numbers = [entry.ttl, patience, LockLimits.waitersMax]
+        let numbers = [entry.ttl, patience, LockLimits.waitersMax, entry.toleratesEviction ? 0 : 1]
         perform(LockScripts.acquire, keys: entry.keys, owner: entry.storeOwner, numbers) { [weak self] in
             self?.asked(entry, $0)
         }
@@ -199,6 +220,11 @@ package final class LockKeeper {
         guard let answer = answer(in: result) else {
             entry.lock.unanswered(at: now)
             return fail(entry, error(in: result)) { _ in true }
+        }
+        switch answer {
+        case .waiting(let span, _): entry.wait = .taken(until: now + max(span, 0))
+        case .quarantine(let span, _): entry.wait = .quarantine(until: now + max(span, 0))
+        default: entry.wait = nil
         }
         switch entry.lock.askAnswered(answer, at: now) {
         case .granted(let lease):
@@ -212,6 +238,7 @@ package final class LockKeeper {
         case .waiting: fail(entry, .taken) { $0.request.wait <= 0 }
         case .quarantined(let span): fail(entry, .quarantined(milliseconds: span)) { $0.request.wait <= 0 }
         case .full: fail(entry, .full) { _ in true }
+        case .evicting(let policy): fail(entry, .evicting(policy: policy)) { _ in true }
         }
     }
 

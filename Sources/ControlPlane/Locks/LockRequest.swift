@@ -10,19 +10,22 @@ package struct LockRequest {
     package let ttl: Int
     /// How long to wait for the lock, in milliseconds; 0: not at all.
     package let wait: Int
+    /// Whether a store will do that evicts keys: when two holders at once do no harm.
+    package let toleratesEviction: Bool
     /// Whether what the lock protects is alive. Asked before each renewal, on the keeper's thread.
     package let isAlive: () -> Bool
     /// Called once if the lock is lost, before the ttl ends: nothing more may be done under it. Not after a release.
     package let onLost: (LockLoss) -> Void
 
     package init(
-        name: Identifier, owner: String, ttl: Int, wait: Int, isAlive: @escaping () -> Bool = { true },
-        onLost: @escaping (LockLoss) -> Void
+        name: Identifier, owner: String, ttl: Int, wait: Int, toleratesEviction: Bool = false,
+        isAlive: @escaping () -> Bool = { true }, onLost: @escaping (LockLoss) -> Void
     ) {
         self.name = name
         self.owner = owner
         self.ttl = ttl
         self.wait = wait
+        self.toleratesEviction = toleratesEviction
         self.isAlive = isAlive
         self.onLost = onLost
     }
@@ -46,6 +49,9 @@ package final class LockHandle {
         self.request = request
         self.entry = entry
     }
+
+    /// The holder's name in the store, by which others recognise it.
+    package var holder: String { entry.map { String(decoding: $0.storeOwner, as: UTF8.self) } ?? "" }
 
     /// Whether the lock still is the holder's: to be asked right before each guarded act.
     /// - Parameter now: milliseconds of CLOCK_BOOTTIME, read for this call.
@@ -73,6 +79,9 @@ final class LockEntry {
     let key: LockKey
     let keys: [[UInt8]]
     let ttl: Int
+    let toleratesEviction: Bool
+    /// Why it waits, as the store last said.
+    var wait: LockWait?
     var lock: Lock
     /// Who waits, and until when.
     var waiters: [LockWaiter] = []
@@ -85,6 +94,7 @@ final class LockEntry {
         key = LockKey(name: request.name, owner: request.owner)
         keys = LockKeys.all(request.name.text)
         ttl = request.ttl
+        toleratesEviction = request.toleratesEviction
         lock = Lock(ttl: request.ttl, at: now)
     }
 

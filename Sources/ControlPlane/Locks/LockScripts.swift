@@ -4,10 +4,11 @@ package enum LockScripts {
     package static let acquire = script("lock_acquire", PackageResources.lock_acquire_lua) { $0.acquire }
     package static let renew = script("lock_renew", PackageResources.lock_renew_lua) { $0.renew }
     package static let reclaim = script("lock_reclaim", PackageResources.lock_reclaim_lua) { $0.reclaim }
+    package static let held = script("lock_held", PackageResources.lock_held_lua) { $0.held }
     package static let release = script("lock_release", PackageResources.lock_release_lua) { $0.release }
 
     /// All of them, to be loaded when a connection stands.
-    package static let all = [enter, acquire, renew, reclaim, release]
+    package static let all = [enter, acquire, renew, reclaim, held, release]
 
     private static func script(
         _ name: String, _ body: [UInt8],

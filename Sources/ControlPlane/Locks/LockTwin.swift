@@ -65,6 +65,15 @@ struct LockTwin {
         return answer("granted", token, entered.generation)
     }
 
+    func held() throws(StoreFault) -> StoreReply {
+        let entered = try entering()
+        let held = try hash(keys[1], "owner", "token")
+        guard let holder = held[0], let token = held[1].flatMap({ Stored.number($0) }),
+            owner.split(separator: 0x20).contains(holder[...])
+        else { return answer("lost") }
+        return answer("granted", token, entered.generation)
+    }
+
     func release() throws(StoreFault) -> StoreReply {
         let isHolder = try hash(keys[1], "owner")[0] == owner
         if isHolder { _ = try operations.call(.delete(keys: [keys[1]])) }
@@ -78,11 +87,14 @@ struct LockTwin {
     }
 
     private func entering() throws(StoreFault) -> Entered {
-        let (micros, run) = (try micros(), try runID())
+        let (micros, run) = (try micros(), try serverRun())
         let known = try hash(keys[0], "run", "generation", "until", "token")
         let stored = Self.number(known[3])
         let token = max(stored, number(1))
-        if known[0] != run {
+        guard known[0] == run, let generation = known[1].flatMap({ Stored.number($0) }),
+            let until = known[2].flatMap({ Stored.number($0) })
+        else {
+            // A memory store does not begin anew: its quarantine is never shortened.
             let (next, ends) = (max(token + 1, micros), micros / 1000 + number(2))
             try set(
                 keys[0], ("run", run), ("generation", decimal(next)), ("until", decimal(ends)),
@@ -90,8 +102,7 @@ struct LockTwin {
             return Entered(generation: next, ends: ends, token: next, micros: micros)
         }
         if token > stored { try set(keys[0], ("token", decimal(token))) }
-        return Entered(
-            generation: Self.number(known[1]), ends: Self.number(known[2]), token: token, micros: micros)
+        return Entered(generation: generation, ends: until, token: token, micros: micros)
     }
 
     private func queue(_ word: String, _ span: Int, _ head: [UInt8]?, _ now: Int) throws(StoreFault) -> StoreReply {
@@ -135,7 +146,7 @@ struct LockTwin {
         return Self.number(seconds) * 1_000_000 + Self.number(micros)
     }
 
-    private func runID() throws(StoreFault) -> [UInt8] {
+    private func serverRun() throws(StoreFault) -> [UInt8] {
         guard case .bytes(let text) = try operations.call(.serverInfo) else { return [] }
         let lines = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline)
         return lines.first { $0.hasPrefix("run_id:") }.map { Array($0.dropFirst("run_id:".count).utf8) } ?? []
@@ -159,11 +170,11 @@ struct LockTwin {
     }
 
     private func number(_ place: Int) -> Int {
-        Self.number(arguments[place])
+        Int(String(decoding: arguments[place], as: UTF8.self)) ?? 0
     }
 
     private static func number(_ bytes: [UInt8]?) -> Int {
-        bytes.flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
+        bytes.flatMap { Stored.number($0) } ?? 0
     }
 
     private func answer(_ word: String, _ numbers: Int...) -> StoreReply {

@@ -17,8 +17,8 @@ package struct ClusterNotice: Equatable, Sendable {
         case fence
     }
 
-    /// The first byte of a publication; neither an epoch nor a presence begins with it.
-    private static let mark = UInt8(ascii: "~")
+    /// Begins a publication; the digit is its format.
+    private static let mark = Array("~1\n".utf8)
 
     package let kind: Kind
     /// The run of the node that says it.
@@ -38,13 +38,13 @@ package struct ClusterNotice: Equatable, Sendable {
     }
 
     package var payload: [UInt8] {
-        [Self.mark] + Array(([kind.rawValue, boot] + values).joined(separator: "\n").utf8)
+        Self.mark + Array(([kind.rawValue, boot] + values).joined(separator: "\n").utf8)
     }
 
-    /// Reads a publication; nil when it is none of these.
+    /// Reads a publication; nil when it is none of these, or of another format.
     package init?(_ payload: [UInt8]) {
-        guard payload.first == Self.mark else { return nil }
-        let lines = String(decoding: payload.dropFirst(), as: UTF8.self)
+        guard payload.starts(with: Self.mark) else { return nil }
+        let lines = String(decoding: payload.dropFirst(Self.mark.count), as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         guard lines.count >= 2, let kind = Kind(rawValue: lines[0]) else { return nil }
         self.init(kind, boot: lines[1], Array(lines.dropFirst(2)))

@@ -30,16 +30,17 @@ extension LogCommit {
                 preconditionFailure("HMGET answers with an array")
             }
             let newest = LogCommit.number(arguments[2])
-            seq = if case .bytes(let text) = place[1] { LogCommit.number(text) } else { 0 }
+            let stored = place[1] == .null ? 0 : Stored.number(place[1])
+            seq = stored ?? 0
             lineage = if case .bytes(let text) = place[3] { text } else { [] }
             let isForked = newest > seq || arguments[9] == [UInt8(ascii: "1")]
-            if case .bytes(let known) = place[0], known != arguments[1] || !isForked {
+            if case .bytes(let known) = place[0], stored != nil, known != arguments[1] || !isForked {
                 epoch = known
                 if case .bytes(let first) = place[2] { unstored = first }
                 return
             }
             let former: [UInt8]
-            if case .bytes(let known) = place[0] {
+            if case .bytes(let known) = place[0], stored != nil {
                 former = known
             } else {
                 (former, lineage) = (arguments[1], arguments[8])
@@ -51,7 +52,7 @@ extension LogCommit {
             try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
             try tellUnstored()
             guard !former.isEmpty else { return }
-            let payload = [LogCommit.publicationMark, epoch, LogCommit.digits(seq + 1)].joined(separator: [0x0A])
+            let payload = [LogCommit.mark + epoch, LogCommit.digits(seq + 1)].joined(separator: [0x0A])
             _ = try operations.call(.publish(channel: arguments[0], payload: Array(payload)))
         }
 
@@ -84,7 +85,7 @@ extension LogCommit {
             if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0), .bytes(lineage)]) }
             let next = seq + 1
             var results: [StoreReply] = []
-            var published = [LogCommit.publicationMark, epoch, LogCommit.digits(next)]
+            var published = [LogCommit.mark + epoch, LogCommit.digits(next)]
             for index in keys.indices.dropFirst(2) {
                 let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
                 let was = arguments[3 * index + 6]

@@ -125,13 +125,13 @@ package enum LogCommit {
     /// Reads the answer; nil when it is none that the script gives.
     package static func answer(_ reply: StoreReply) -> Answer? {
         guard case .array(let parts) = reply, parts.count >= 4, case .bytes(let epoch) = parts[0],
-            case .integer(let newest) = parts[1], newest >= 0, case .integer(let unstored) = parts[2], unstored >= 0,
+            let newest = Stored.number(parts[1]), let unstored = Stored.number(parts[2]),
             case .bytes(let lineage) = parts[3]
         else { return nil }
         var results: [Result] = []
         for part in parts.dropFirst(4) {
             switch part {
-            case .integer(let seq) where seq != 0:
+            case .integer(let seq) where seq != 0 && seq.magnitude <= Stored.numberMax:
                 results.append(.committed(seq: UInt64(seq.magnitude), isStored: seq > 0))
             case .bytes(let text):
                 guard let known = known(text) else { return nil }
@@ -148,28 +148,27 @@ package enum LogCommit {
     /// "epoch seq time", or "epoch seq time -"
     private static func known(_ text: [UInt8]) -> Result? {
         let parts = text.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
-        guard parts.count == 3 || parts.count == 4, let seq = UInt64(parts[1]), let time = Int(parts[2]) else {
-            return nil
-        }
+        guard parts.count == 3 || parts.count == 4, let seq = Stored.seq(parts[1].utf8),
+            let time = Stored.number(parts[2].utf8)
+        else { return nil }
         return .known(Position(epoch: parts[0], seq: seq), time: time, isStored: parts.count == 3)
     }
 
     /// Whether a publication is a log's, in whatever format: one that can't be read says that there is something to
     /// be read.
-    package static func isPublication(_ payload: [UInt8]) -> Bool { payload.first == publicationMark[0] }
+    package static func isPublication(_ payload: [UInt8]) -> Bool { payload.first == mark[0] }
 
     /// Reads a publication; nil when it is none that this version's script makes.
     package static func publication(_ payload: [UInt8]) -> Publication? {
-        var rest = payload[...]
+        guard payload.starts(with: mark) else { return nil }
+        var rest = payload.dropFirst(mark.count)
         func line() -> ArraySlice<UInt8>? {
             guard !rest.isEmpty else { return nil }
             let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
             defer { rest = rest[end...].dropFirst() }
             return rest[..<end]
         }
-        guard line().map({ $0.elementsEqual(publicationMark) }) == true, let epoch = line(),
-            let first = line().flatMap({ UInt64(String(decoding: $0, as: UTF8.self)) }), first <= seqMax
-        else { return nil }
+        guard let epoch = line(), let first = line().flatMap({ Stored.seq($0) }) else { return nil }
         var entries: [Entry] = []
         while !rest.isEmpty {
             guard let sized = line() else { return nil }
@@ -199,9 +198,9 @@ package enum LogCommit {
             guard case .array(let entry) = part, entry.count == 2, case .bytes(let id) = entry[0],
                 case .array(let fields) = entry[1], fields.count >= 2, case .bytes(let body) = fields[1],
                 let dash = id.firstIndex(of: UInt8(ascii: "-")),
-                let seq = UInt64(String(decoding: id[..<dash], as: UTF8.self)), seq <= seqMax
+                let seq = Stored.seq(id[..<dash])
             else { return nil }
-            let from = value("unstored", of: fields).flatMap { UInt64(String(decoding: $0, as: UTF8.self)) }
+            let from = value("unstored", of: fields).flatMap { Stored.seq($0) }
             entries.append(
                 Entry(
                     seq: seq, body: body, unstoredFrom: from.flatMap { 1 <= $0 && $0 < seq ? $0 : nil },
@@ -222,17 +221,14 @@ package enum LogCommit {
         return nil
     }
 
-    /// What Redis' scripts count exactly goes up to here: 2^53.
-    private static let seqMax: UInt64 = 1 << 53
+    /// Begins a publication; the digit is its format.
+    static let mark = Array("=1\n".utf8)
 
     /// Stands at the time of an id, and before the length of a published body, of a message that is not stored.
     static let unstoredMark = UInt8(ascii: "-")
 
-    /// Begins a publication, and names its format.
-    static let publicationMark = Array("L1".utf8)
-
-    /// What decimal digits say; 0 when these are none.
-    static func number(_ text: [UInt8]) -> Int { Int(String(decoding: text, as: UTF8.self)) ?? 0 }
+    /// The number in decimal digits; 0 when these are none, or beyond what is counted exactly.
+    static func number(_ text: [UInt8]) -> Int { Stored.number(text, in: -Stored.numberMax...Stored.numberMax) ?? 0 }
 
     static func digits(_ number: some BinaryInteger) -> [UInt8] { Array(String(number).utf8) }
 }

@@ -20,12 +20,32 @@ package struct LogKeys: Sendable {
     package init(user: Identifier) { self.init("user", user) }
 
     private init(_ kind: String, _ name: Identifier) {
-        let tag = "sluice:{\(kind):\(name.text)}"
-        self.tag = Array(tag.utf8)
-        place = Array("\(tag):place".utf8)
-        entries = Array("\(tag):log".utf8)
-        members = Array("\(tag):members".utf8)
-        channel = Array(tag.utf8)
+        tag = Array("sluice:{\(kind):".utf8) + Self.escaped(name) + Array("}".utf8)
+        place = tag + Array(":place".utf8)
+        entries = tag + Array(":log".utf8)
+        members = tag + Self.membersSuffix
+        channel = tag
+    }
+
+    /// The end of `members`; of other keys too, that have the same bytes in a name or an id behind the tag.
+    static let membersSuffix = Array(":members".utf8)
+
+    /// The tag, and channel, of the room or user whose `members` this key is; nil when it is another key.
+    static func tag(ofMembers key: [UInt8]) -> [UInt8]? {
+        let tag = key.dropLast(membersSuffix.count)
+        return key.suffix(membersSuffix.count) == membersSuffix[...]
+            && tag.firstIndex(of: UInt8(ascii: "}")) == tag.endIndex - 1 ? Array(tag) : nil
+    }
+
+    /// A name that does not end the hash tag: a brace is written as in URLs, and so is what begins that.
+    private static func escaped(_ name: Identifier) -> [UInt8] {
+        name.text.utf8.flatMap { byte -> [UInt8] in
+            switch byte {
+            case UInt8(ascii: "}"): Array("%7D".utf8)
+            case UInt8(ascii: "%"): Array("%25".utf8)
+            default: [byte]
+            }
+        }
     }
 
     /// A hash: what an operator set of a room.

@@ -50,7 +50,8 @@ package enum LogRange {
                 case .array(let entries) = try operations.call(
                     .streamRange(key: keys[1], first: StreamID(after + 1), last: .highest, limit: limit))
             else { preconditionFailure("XRANGE answers with an array") }
-            for (reply, entry) in zip(entries, LogCommit.entries(.array(entries)) ?? []) where bytes > 0 {
+            guard let read = LogCommit.entries(.array(entries)) else { break }
+            for (reply, entry) in zip(entries, read) where bytes > 0 {
                 found.append(reply)
                 bytes -= entry.body.count
                 count -= 1

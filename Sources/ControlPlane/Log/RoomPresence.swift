@@ -4,8 +4,10 @@ import Foundations
 package enum RoomPresence {
     /// A room in which nothing changes for so long is empty, or its nodes are gone.
     private static let keptMilliseconds = 30 * 86_400_000
-    /// The first byte of a publication; no epoch begins with it.
-    private static let mark = UInt8(ascii: "@")
+    /// Begins a publication; the digit is its format.
+    static let mark = Array("@1\n".utf8)
+    /// Entries that one question brings, about: Redis and the reader are done with them in a millisecond.
+    private static let pageCount = 500
 
     /// A change, as it is published.
     package struct Change: Equatable, Sendable {
@@ -22,6 +24,13 @@ package enum RoomPresence {
         }
     }
 
+    /// A part of what is known.
+    package struct Page: Equatable, Sendable {
+        package let entries: [Change]
+        /// Where the next part begins; nil at the end.
+        package let next: [UInt8]?
+    }
+
     /// Says what a node's user is in a room with; an empty record takes the user out.
     package static func operation(_ keys: LogKeys, boot: String, user: Identifier, record: [UInt8]) -> StoreOperation {
         .script(
@@ -29,22 +38,34 @@ package enum RoomPresence {
             arguments: [keys.channel, LogCommit.digits(keptMilliseconds), field(boot, user), record])
     }
 
-    /// Asks for all that is known.
-    package static func all(_ keys: LogKeys) -> StoreOperation { .hashGetAll(key: keys.members) }
+    // MARK: Reading
 
-    /// Reads what `all` brought; nil when it is something else.
-    package static func entries(_ reply: StoreReply) -> [Change]? {
-        guard case .array(let parts) = reply, parts.count.isMultiple(of: 2) else { return nil }
-        return stride(from: 0, to: parts.count, by: 2).compactMap { index in
-            guard case .bytes(let field) = parts[index], case .bytes(let record) = parts[index + 1] else { return nil }
-            return change(field[...], record)
-        }
+    /// Where the first part begins.
+    package static let start = Array("0".utf8)
+
+    /// Asks for a part of what is known. Who is in all the time while the parts are read is in one of them at least.
+    /// - Parameter cursor: `start`, or what the last part gave.
+    package static func page(_ keys: LogKeys, from cursor: [UInt8]) -> StoreOperation {
+        .script(pageScript, keys: [keys.members], arguments: [cursor, LogCommit.digits(pageCount)])
     }
 
-    /// Reads a publication; nil when it is none of presence.
+    /// Reads what `page` brought; nil when it is something else. What can't be read in it is passed over.
+    package static func page(_ reply: StoreReply) -> Page? {
+        guard case .array(let parts) = reply, parts.count == 2, case .bytes(let cursor) = parts[0],
+            case .array(let pairs) = parts[1]
+        else { return nil }
+        let entries = stride(from: 0, to: pairs.count - 1, by: 2).compactMap { index -> Change? in
+            guard case .bytes(let field) = pairs[index], case .bytes(let record) = pairs[index + 1], !record.isEmpty
+            else { return nil }
+            return change(field[...], record)
+        }
+        return Page(entries: entries, next: cursor == start ? nil : cursor)
+    }
+
+    /// Reads a publication; nil when it is none of presence, or of another format.
     package static func publication(_ payload: [UInt8]) -> Change? {
-        guard payload.first == mark else { return nil }
-        let text = payload.dropFirst()
+        guard payload.starts(with: mark) else { return nil }
+        let text = payload.dropFirst(mark.count)
         guard let first = text.firstIndex(of: 0x0A), let second = text[(first + 1)...].firstIndex(of: 0x0A) else {
             return nil
         }
@@ -62,6 +83,8 @@ package enum RoomPresence {
         return Change(boot: String(decoding: field[..<end], as: UTF8.self), user: user, record: record)
     }
 
+    // MARK: Scripts
+
     /// The script `presence.lua`, and the same in Swift.
     package static let script = StoreScript(name: "presence", lua: PackageResources.presence_lua) {
         operations, keys, arguments throws(StoreFault) in
@@ -71,11 +94,16 @@ package enum RoomPresence {
             if removed == .integer(0) { return .integer(0) }
         } else {
             _ = try operations.call(.hashSet(key: keys[0], pairs: [StorePair(field, record)]))
-            let kept = Int(String(decoding: arguments[1], as: UTF8.self)) ?? 0
-            _ = try operations.call(.expire(key: keys[0], milliseconds: kept))
+            _ = try operations.call(.expire(key: keys[0], milliseconds: LogCommit.number(arguments[1])))
         }
-        let payload = [mark] + field + [0x0A] + record
+        let payload = mark + field + [0x0A] + record
         _ = try operations.call(.publish(channel: arguments[0], payload: payload))
         return .integer(1)
+    }
+
+    /// The script `presence_page.lua`; its twin gives all at once.
+    package static let pageScript = StoreScript(name: "presence_page", lua: PackageResources.presence_page_lua) {
+        operations, keys, _ throws(StoreFault) in
+        .array([.bytes(start), try operations.call(.hashGetAll(key: keys[0]))])
     }
 }

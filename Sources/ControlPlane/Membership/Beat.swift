@@ -18,14 +18,15 @@ package enum Beat {
     package struct Answer: Equatable, Sendable {
         /// Unix milliseconds by the store's clock.
         package let time: Int
-        /// The store had a former beat of this node.
-        package let wasKnown: Bool
+        /// Since when the store has known this node without a break, by its clock. Another time than before: meanwhile
+        /// the node counted as gone, and what it had published may have been cleared away.
+        package let knownSince: Int
         /// All other nodes, in no order.
         package let others: [Sighting]
 
-        package init(time: Int, wasKnown: Bool, others: [Sighting]) {
+        package init(time: Int, knownSince: Int, others: [Sighting]) {
             self.time = time
-            self.wasKnown = wasKnown
+            self.knownSince = knownSince
             self.others = others
         }
     }
@@ -43,26 +44,23 @@ package enum Beat {
         return .script(script, keys: [nodesKey], arguments: arguments)
     }
 
-    /// Reads the answer; nil when it is none that the script gives. A record that can't be read, of a version to come,
-    /// is passed over.
+    /// Reads the answer; nil when it is none that the script gives. A node whose record can't be read is there all the
+    /// same.
     package static func answer(_ reply: StoreReply) -> Answer? {
         guard case .array(let parts) = reply, parts.count >= 2, parts.count % 2 == 0,
-            case .integer(let time) = parts[0], case .integer(let wasKnown) = parts[1]
+            let time = Stored.number(parts[0]), let since = Stored.number(parts[1])
         else { return nil }
         var others: [Sighting] = []
         for index in stride(from: 2, to: parts.count, by: 2) {
             guard case .bytes(let boot) = parts[index], case .bytes(let value) = parts[index + 1] else { return nil }
             if let sighting = sighting(String(decoding: boot, as: UTF8.self), value) { others.append(sighting) }
         }
-        return Answer(time: time, wasKnown: wasKnown == 1, others: others)
+        return Answer(time: time, knownSince: since, others: others)
     }
 
     private static func sighting(_ boot: String, _ value: [UInt8]) -> Sighting? {
-        guard let blank = value.firstIndex(of: UInt8(ascii: " ")),
-            let time = Int(String(decoding: value[..<blank], as: UTF8.self))
-        else { return nil }
-        let text = value[(blank + 1)...]
-        guard !text.isEmpty else { return Sighting(boot: boot, time: time, record: nil) }
-        return NodeRecord(text, boot: boot).map { Sighting(boot: boot, time: time, record: $0) }
+        guard let times = times(value) else { return nil }
+        let record = times.record.isEmpty ? nil : NodeRecord(times.record, boot: boot)
+        return Sighting(boot: boot, time: times.beat, record: record)
     }
 }

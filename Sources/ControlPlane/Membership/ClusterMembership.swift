@@ -5,8 +5,9 @@
 /// lives, and from a namesake, by its boot.
 ///
 /// Nobody is declared gone for what the store did. Silence is counted on this node's clock, from when a beat was new
-/// here, and only while the store answers; and it takes two answers, as the first one after a stall may have overtaken
-/// the beats that waited with it.
+/// here, and only while the store answers; it takes two answers, as the first one after a stall may have overtaken the
+/// beats that waited with it; and the store must have forgotten the node as well. So one that is declared gone and
+/// lives after all learns it with its next beat, and publishes anew what it has.
 package struct ClusterMembership: Sendable {
     /// A beat may be so early, so that a tick that comes a little early itself does not put it off to the next.
     private static let earlyMilliseconds = 100
@@ -31,8 +32,10 @@ package struct ClusterMembership: Sendable {
         case gone(NodeRecord, Departure)
         /// Another living node has this node's NODE_ID. Told once of each.
         case sameName(NodeRecord)
-        /// The store, and so the other nodes, had forgotten this node: what they knew of it has to be told anew.
+        /// The store had forgotten this node, which so counted as gone: the others have to get all of it anew.
         case forgotten
+        /// One that counted as gone here lives: what it has published has to be read anew. Before its `up`.
+        case returned(NodeRecord)
     }
 
     private struct Member {
@@ -46,13 +49,24 @@ package struct ClusterMembership: Sendable {
         var isNamesake = false
     }
 
+    private struct Departed {
+        let beat: Int
+        let at: Int
+    }
+
+    /// For how long one that has gone is remembered. One that stood still for longer has published anew what it has, as
+    /// the store made it do.
+    private static let departedMilliseconds = 600_000
+
     private let node: String
     private let boot: String
     private let heartbeat: Int
     private let expiry: Int
     private var members: [String: Member] = [:]
-    /// The last beats of those who went, as long as the store still has them.
-    private var departed: [String: Int] = [:]
+    /// The last beats of those who went: as long as the store has them, or they may come back.
+    private var departed: [String: Departed] = [:]
+    /// Since when the store has known this node, as it last said.
+    private var knownSince: Int?
     private var dueAt: Int
     private var isAsking = false
     /// When the present, or the last, beat was sent.
@@ -139,21 +153,20 @@ package struct ClusterMembership: Sendable {
         isAsking = false
         toldState = askedState
         if isStale, answeredBeatAt != nil { countsFrom = now + graceMilliseconds - expiry }
-        var events: [Event] = answeredBeatAt != nil && !answer.wasKnown ? [.forgotten] : []
+        var events: [Event] = knownSince.map { $0 != answer.knownSince } ?? false ? [.forgotten] : []
+        knownSince = answer.knownSince
         isStale = false
-        var stillThere: [String: Int] = [:]
         for sighting in answer.others where sighting.boot != boot {
-            stillThere[sighting.boot] = departed[sighting.boot]
             // Its end was told, and it has not been heard of since.
-            guard departed[sighting.boot] != sighting.time else { continue }
-            stillThere[sighting.boot] = nil
+            guard departed[sighting.boot]?.beat != sighting.time else { continue }
             // The store's clock may jump; it does not make a beat older than an answer that did not have it.
             let age = min(max(0, answer.time - sighting.time), now - (answeredBeatAt ?? .min / 2))
             seen(sighting, at: now - age, unixTime: unixNow - age, &events)
         }
-        departed = stillThere
+        let known = Set(answer.others.map(\.boot))
+        departed = departed.filter { known.contains($0.key) || now - $0.value.at < Self.departedMilliseconds }
         answeredBeatAt = askedAt
-        count(at: now, &events)
+        count(at: now, known, &events)
         return events
     }
 
@@ -164,12 +177,14 @@ package struct ClusterMembership: Sendable {
         guard var record = sighting.record else {
             if let former {
                 members[sighting.boot] = nil
+                departed[sighting.boot] = Departed(beat: sighting.time, at: seenAt)
                 events.append(.gone(former.record, .left))
             }
             return
         }
         guard former?.beat != sighting.time else { return }
         record.lastSeenAt = unixTime
+        if departed.removeValue(forKey: sighting.boot) != nil { events.append(.returned(record)) }
         var member = Member(record: record, beat: sighting.time, seenAt: max(seenAt, former?.seenAt ?? seenAt))
         member.isNamesake = former?.isNamesake ?? false
         if former?.record.state != record.state {
@@ -186,12 +201,14 @@ package struct ClusterMembership: Sendable {
     /// For how long a member has been silent, as far as that counts.
     private func silence(of member: Member, at now: Int) -> Int { now - max(member.seenAt, countsFrom) }
 
-    private mutating func count(at now: Int, _ events: inout [Event]) {
+    /// - Parameter known: the nodes of which the store has a sign of life. It is the same for all nodes; so one that
+    ///   goes here learns from the store that it was forgotten, should it live.
+    private mutating func count(at now: Int, _ known: Set<String>, _ events: inout [Event]) {
         for (boot, member) in members.sorted(by: { $0.key < $1.key }) {
             let silence = silence(of: member, at: now)
-            if silence > expiry, member.isDoubted {
+            if silence > expiry, member.isDoubted, !known.contains(boot) {
                 members[boot] = nil
-                departed[boot] = member.beat
+                departed[boot] = Departed(beat: member.beat, at: now)
                 events.append(.gone(member.record, .silent))
                 continue
             }

@@ -42,32 +42,38 @@ package struct NodeRecord: Equatable, Sendable {
 
     // MARK: As text in the store
 
+    /// The format of the text. Another one has the same fields under the same names, or leaves them out.
+    private static let format = 1
+
     /// A line `name=value` for each field but the boot and the sighting. No value has a line end: names are
     /// identifiers, addresses are checked when they are configured.
     var text: [UInt8] {
         let lines = [
-            "node=\(node)", "address=\(address)", "state=\(state.rawValue)", "started_at=\(startedAt)",
+            "format=\(Self.format)", "node=\(node)", "address=\(address)", "state=\(state.rawValue)",
+            "started_at=\(startedAt)",
             "connections=\(connections)", "tier=\(tier)",
         ]
         return Array(lines.joined(separator: "\n").utf8)
     }
 
-    /// Reads a text; nil when it is none that a node writes. Fields that are not known here are passed over, so that
-    /// nodes of two versions can be in one cluster.
-    init?(_ text: some Collection<UInt8>, boot: String) {
+    /// Connections that a node can have said to have, at most.
+    private static let connectionsMax = 1_000_000_000
+
+    /// Reads a text. Fields that are not known here are passed over, and what can't be read has a stand-in, so that
+    /// nodes of two versions can be in one cluster: whoever beats lives.
+    init(_ text: some Collection<UInt8>, boot: String) {
         var fields: [Substring: Substring] = [:]
         let whole = String(decoding: text, as: UTF8.self)
         for line in whole.split(separator: "\n") {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2 { fields[parts[0]] = parts[1] }
         }
-        guard let node = fields["node"].map(String.init), Identifier(validating: node) != nil,
-            let address = fields["address"], let state = fields["state"].map(String.init).flatMap(State.init),
-            let startedAt = fields["started_at"].flatMap({ Int($0) }),
-            let connections = fields["connections"].flatMap({ Int($0) }), let tier = fields["tier"]
-        else { return nil }
+        let node = fields["node"].flatMap { Identifier(validating: String($0)) } ?? Identifier(validating: boot)
         self.init(
-            node: node, boot: boot, address: String(address), state: state, startedAt: startedAt,
-            connections: connections, tier: String(tier), lastSeenAt: 0)
+            node: node?.text ?? "unknown", boot: boot, address: fields["address"].map(String.init) ?? "",
+            state: fields["state"].flatMap { State(rawValue: String($0)) } ?? .up,
+            startedAt: fields["started_at"].flatMap { Stored.number($0.utf8) } ?? 0,
+            connections: fields["connections"].flatMap { Stored.number($0.utf8, in: 0...Self.connectionsMax) } ?? 0,
+            tier: fields["tier"].map(String.init) ?? "", lastSeenAt: 0)
     }
 }

@@ -19,6 +19,11 @@ package struct RoomFacts: Equatable, Sendable {
         package let usersMax: Int?
         package let historySize: Int?
 
+        /// Their ranges. A value in the store outside of them is as not said.
+        package static let nameLengths = 1...256
+        package static let usersMaxima = 1...10_000_000
+        package static let historySizes = 0...1_000_000
+
         package init(name: String?, usersMax: Int?, historySize: Int?) {
             self.name = name
             self.usersMax = usersMax
@@ -28,14 +33,13 @@ package struct RoomFacts: Equatable, Sendable {
         /// Reads fields and values; nil when there are none.
         init?(_ parts: [StoreReply]) {
             guard !parts.isEmpty else { return nil }
-            var values: [String: String] = [:]
+            var values: [String: StoreReply] = [:]
             for index in stride(from: 0, to: parts.count - 1, by: 2) {
-                guard case .bytes(let name) = parts[index], case .bytes(let value) = parts[index + 1] else { continue }
-                values[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+                if let name = Stored.text(parts[index]) { values[name] = parts[index + 1] }
             }
-            name = values["name"]
-            usersMax = values["max_users"].flatMap { Int($0) }
-            historySize = values["history_size"].flatMap { Int($0) }
+            name = values["name"].flatMap(Stored.text).flatMap { Self.nameLengths.contains($0.utf8.count) ? $0 : nil }
+            usersMax = values["max_users"].flatMap { Stored.number($0, in: Self.usersMaxima) }
+            historySize = values["history_size"].flatMap { Stored.number($0, in: Self.historySizes) }
         }
 
         /// Fields and values, one pair at least.
@@ -56,15 +60,15 @@ package struct RoomFacts: Equatable, Sendable {
 
     /// Reads the store's answer; nil when it is none that the script gives.
     package init?(_ reply: StoreReply) {
-        guard case .array(let parts) = reply, parts.count == 3, case .bytes(let created) = parts[0],
-            case .array(let settings) = parts[1], case .array(let marks) = parts[2]
+        guard case .array(let parts) = reply, parts.count == 3, case .array(let settings) = parts[1],
+            case .array(let marks) = parts[2]
         else { return nil }
-        createdAt = LogCommit.number(created)
+        createdAt = Stored.number(parts[0]) ?? 0
         self.settings = Settings(settings)
         self.marks = stride(from: 0, to: marks.count - 1, by: 2).compactMap { index in
             guard case .bytes(let name) = marks[index], case .bytes(let digits) = marks[index + 1],
                 let user = name.withUnsafeBytes({ Identifier(validating: $0) }),
-                let seq = UInt64(String(decoding: digits, as: UTF8.self))
+                let seq = Stored.seq(digits)
             else { return nil }
             return Mark(user: user, seq: seq)
         }

@@ -20,12 +20,12 @@ package struct RoomInfo: Equatable, Sendable {
     /// Reads the store's answer; nil when there is no such room.
     package init?(_ reply: StoreReply) {
         guard case .array(let parts) = reply, parts.count == 6, case .bytes(let epoch) = parts[0],
-            case .bytes(let seq) = parts[1], case .bytes(let created) = parts[2], case .array(let settings) = parts[3],
-            case .integer(let users) = parts[4], case .integer(let connections) = parts[5]
+            case .array(let settings) = parts[3], let users = Stored.number(parts[4]),
+            let connections = Stored.number(parts[5])
         else { return nil }
         self.epoch = String(decoding: epoch, as: UTF8.self)
-        self.seq = UInt64(String(decoding: seq, as: UTF8.self)) ?? 0
-        createdAt = LogCommit.number(created)
+        seq = UInt64(Stored.number(parts[1]) ?? 0)
+        createdAt = Stored.number(parts[2]) ?? 0
         self.settings = RoomFacts.Settings(settings)
         self.users = users
         self.connections = connections
@@ -47,9 +47,9 @@ package struct RoomInfo: Equatable, Sendable {
             guard case .bytes(let field) = members[index], case .bytes(let record) = members[index + 1] else {
                 continue
             }
-            if gone.contains(Array(field.prefix { $0 != 0x0A })) { continue }
-            users.insert(Array(field.drop { $0 != 0x0A }.dropFirst()))
-            connections += record.count { $0 == 0x0A } / 3
+            guard let end = field.firstIndex(of: 0x0A), !gone.contains(Array(field[..<end])) else { continue }
+            users.insert(Array(field[(end + 1)...]))
+            if record.starts(with: [0x31, 0x0A]) { connections += record.count { $0 == 0x0A } / 3 }
         }
         return .array([
             place[0] == .null ? .bytes([]) : place[0], place[1] == .null ? .bytes(Array("0".utf8)) : place[1],

@@ -83,7 +83,7 @@ package struct InboxCursors: Equatable, Sendable {
                 case .array(let stored) = try operations.call(.hashGetAll(key: keys[2]))
             else { preconditionFailure("hashes answer with arrays") }
             epoch = Self.text(place[0]).map { String(decoding: $0, as: UTF8.self) }
-            newestSeq = UInt64(Self.text(place[1]).map(LogCommit.number) ?? 0)
+            newestSeq = Self.text(place[1]).flatMap { Stored.seq($0) } ?? 0
             lineage = Lineage(text: Self.text(place[2]) ?? [])
             for index in stride(from: 0, to: stored.count, by: 2) {
                 guard let device = Self.text(stored[index]), let text = Self.text(stored[index + 1]) else { continue }
@@ -132,7 +132,7 @@ package struct InboxCursors: Equatable, Sendable {
             if beginning.positions.isEmpty, let epoch {
                 let oldest = try operations.call(
                     .streamRange(key: keys[1], first: .lowest, last: .highest, limit: 1))
-                let seq = LogCommit.entries(oldest)?.first.map { $0.seq - 1 } ?? newestSeq
+                let seq = LogCommit.entries(oldest)?.first.map { max($0.seq, 1) - 1 } ?? newestSeq
                 beginning.merge(Position(epoch: epoch, seq: seq))
             }
             try note(device, beginning)

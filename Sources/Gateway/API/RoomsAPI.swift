@@ -1,13 +1,11 @@
+import ControlPlane
 import Foundations
 import Rooms
 import WireProtocol
 
 /// `/api/rooms`
 struct RoomsAPI {
-    /// The history sizes that an operator may set; as for HISTORY_SIZE.
-    private static let historySizes: ClosedRange<UInt64> = 0...1_000_000
-    private static let nameLengths = 1...256
-    private static let usersMaxima: ClosedRange<UInt64> = 1...10_000_000
+    private typealias Bounds = RoomFacts.Settings
 
     let services: any APIServices
 
@@ -88,15 +86,15 @@ struct RoomsAPI {
         _ table: borrowing FieldTable, defaultHistorySize: Int
     ) throws(FieldFault) -> RoomSettings {
         let name = try table.string(.name)?.text
-        if let name, !nameLengths.contains(name.utf8.count) {
+        if let name, !Bounds.nameLengths.contains(name.utf8.count) {
             throw .badField("\"name\" must have 1 to 256 bytes")
         }
         let usersMax = try table.natural(.maxUsers)
-        if let usersMax, !usersMaxima.contains(usersMax) {
+        if let usersMax, !Bounds.usersMaxima.contains(Int(clamping: usersMax)) {
             throw .badField("\"max_users\" must be from 1 to 10000000")
         }
         let historySize = try table.natural(.historySize)
-        if let historySize, !historySizes.contains(historySize) {
+        if let historySize, !Bounds.historySizes.contains(Int(clamping: historySize)) {
             throw .badField("\"history_size\" must be from 0 to 1000000")
         }
         return RoomSettings(

@@ -17,7 +17,7 @@ struct SystemAPI {
         writer.member("node", context.nodeID)
         writer.member("mode", context.mode.name)
         writer.member("tier", context.governor.current.tierInEffect.name)
-        writer.member("uptime_seconds", (services.unixNow - context.startedAt) / 1000)
+        writer.member("uptime_seconds", context.uptimeSeconds)
         writer.member("version", Version.number)
         writer.endObject()
         return .now(.json(200, writer.array))

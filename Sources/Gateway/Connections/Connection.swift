@@ -216,7 +216,7 @@ final class Connection: Socket {
         let (timeout, interval) = (
             core.configuration.heartbeatTimeoutMilliseconds, core.load.limits.heartbeatMilliseconds
         )
-        switch heartbeat.timerFired(at: loop.now, interval: interval, timeout: timeout) {
+        switch heartbeat.timerFired(at: loop.now, fairNow: loop.fairNow, interval: interval, timeout: timeout) {
         case .close: return close(.noSignOfLife)
         // A peer that does not read gets no further pings; its silence ends it.
         case .ping: if !isBlocked { send(table.pingFrame) }

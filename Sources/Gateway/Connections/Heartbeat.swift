@@ -32,10 +32,11 @@ struct Heartbeat {
     }
 
     /// - Parameters:
+    ///   - fairNow: the time by which silence is judged: after a stall of this thread not all was heard yet.
     ///   - interval: milliseconds between pings.
     ///   - timeout: milliseconds of silence that end the connection.
-    mutating func timerFired(at now: Int, interval: Int, timeout: Int) -> Beat {
-        if now - lastHeardAt >= timeout { return .close }
+    mutating func timerFired(at now: Int, fairNow: Int? = nil, interval: Int, timeout: Int) -> Beat {
+        if (fairNow ?? now) - lastHeardAt >= timeout { return .close }
         guard now >= nextPingAt else { return .nothing }
         nextPingAt = now + interval
         return .ping

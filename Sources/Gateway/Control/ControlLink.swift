@@ -33,6 +33,7 @@ final class ControlLink {
             registry.livingNodes
         }
         registry.nodeWent = { [unowned janitor] in janitor.nodeGone($0) }
+        registry.nodeReturned = { [unowned janitor] in janitor.nodeReturned($0) }
         (self.registry, self.janitor) = (registry, janitor)
         self.link = link
         link.owner = self

@@ -17,7 +17,7 @@ final class Janitor {
     private let keeper: LockKeeper
     private let loop: EventLoop
     private let logger: Logger
-    private let sessionTTL: Int
+    private let spans: Sweep.Spans
     private let livingNodes: () -> [String]
     private var plan: SweepPlan
     private var lock: LockHandle?
@@ -26,6 +26,9 @@ final class Janitor {
     private var sweep: Progress?
 
     private final class Progress {
+        /// Beyond, the next sweep finds the others.
+        static let unknownMax = 1_000
+
         let nodes: Sweep.Nodes
         var removed = 0
         var unknown: Set<String> = []
@@ -43,13 +46,18 @@ final class Janitor {
         self.loop = loop
         self.livingNodes = livingNodes
         logger = context.logger
-        sessionTTL = context.configuration.sessionTTLMilliseconds
+        spans = Sweep.Spans(
+            sessionTTL: context.configuration.sessionTTLMilliseconds,
+            nodeExpiry: context.configuration.nodeExpiryMilliseconds)
         plan = SweepPlan(expiry: context.configuration.nodeExpiryMilliseconds, at: loop.now)
         askAt = loop.now + Self.retryMilliseconds
     }
 
     /// A node's life has ended.
     func nodeGone(_ boot: String) { plan.nodeGone(boot, at: loop.now) }
+
+    /// A node that had gone lives.
+    func nodeReturned(_ boot: String) { plan.nodeReturned(boot) }
 
     /// At each tick of the loop.
     func ticked() {
@@ -65,7 +73,8 @@ final class Janitor {
     private func ask() {
         askAt = .max
         let request = LockRequest(
-            name: Self.lockName, owner: "janitor", ttl: Self.ttlMilliseconds, wait: 0
+            // Two at once would only do the same twice.
+            name: Self.lockName, owner: "janitor", ttl: Self.ttlMilliseconds, wait: 0, toleratesEviction: true
         ) { [weak self] _ in
             guard let self else { return }
             lock = nil
@@ -88,25 +97,38 @@ final class Janitor {
         store.perform(Sweep.keys(from: cursor)) { [weak self] result in
             guard let self else { return }
             guard isOurs, let page = (try? result.get()).flatMap(Sweep.page) else { return fail() }
-            for key in page.keys { sweep(key, progress) }
-            // Answers come in order: the last key's is there before this one.
-            if let next = page.next { return sweepPage(from: next, progress) }
-            checkIndex(after: nil, progress)
+            sweep(page.keys, progress) { [weak self] in
+                // The next part of the keys only now: this is paced by the answers.
+                if let next = page.next { self?.sweepPage(from: next, progress) } else { self?.checkIndex(progress) }
+            }
         }
     }
 
-    private func sweep(_ key: [UInt8], _ progress: Progress) {
-        let operation = Sweep.operation(key, progress.nodes, at: loop.unixNow, sessionTTL: sessionTTL)
-        store.perform(operation) { result in
-            guard let answer = (try? result.get()).flatMap(Sweep.answer) else { return }
+    /// Sweeps keys; `done` is called once the store has answered for all of them.
+    private func sweep(_ keys: [[UInt8]], _ progress: Progress, _ done: @escaping () -> Void) {
+        var left = keys.count
+        guard left > 0 else { return done() }
+        for key in keys {
+            sweep(key, from: Sweep.start, progress) {
+                left -= 1
+                if left == 0 { done() }
+            }
+        }
+    }
+
+    private func sweep(_ key: [UInt8], from cursor: [UInt8], _ progress: Progress, _ done: @escaping () -> Void) {
+        store.perform(Sweep.operation(key, from: cursor, progress.nodes, spans)) { [weak self] result in
+            guard let answer = (try? result.get()).flatMap(Sweep.answer) else { return done() }
             progress.removed += answer.removed
-            progress.unknown.formUnion(answer.unknown)
+            if progress.unknown.count < Progress.unknownMax { progress.unknown.formUnion(answer.unknown) }
+            guard let self, let next = answer.next else { return done() }
+            sweep(key, from: next, progress, done)
         }
     }
 
     // MARK: The index of rooms
 
-    private func checkIndex(after cursor: Identifier?, _ progress: Progress) {
+    private func checkIndex(after cursor: Identifier? = nil, _ progress: Progress) {
         store.perform(RoomIndex.page(after: cursor, limit: RoomIndex.pageMax)) { [weak self] result in
             guard let self else { return }
             guard isOurs, let rooms = (try? result.get()).flatMap(RoomIndex.rooms) else { return fail() }

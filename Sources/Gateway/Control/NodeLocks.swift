@@ -23,7 +23,9 @@ final class NodeLocks {
     /// In single mode: in memory, where nobody else can hold anything that was forgotten.
     init(context: NodeContext) {
         self.context = context
-        let store = MemoryStore(runID: LockClient.randomName()) { Clock.unixMilliseconds() * 1000 }
+        // A time of the wall clock that is not set while the process runs: leases go by it.
+        let offset = Clock.unixMilliseconds() - Clock.bootMilliseconds()
+        let store = MemoryStore(runID: LockClient.randomName()) { (Clock.bootMilliseconds() + offset) * 1000 }
         keeper = Self.keeper(store, quarantine: 0, context)
         keeper.storeConnected()
     }

@@ -18,6 +18,8 @@ final class NodeRegistry {
 
     /// Called with the run of each node whose life has ended.
     var nodeWent: (String) -> Void = { _ in }
+    /// Called with the run of each node that lives after all.
+    var nodeReturned: (String) -> Void = { _ in }
 
     /// - Parameter store: the cluster's.
     init(_ store: any Store, context: NodeContext, loop: EventLoop) {
@@ -76,6 +78,7 @@ final class NodeRegistry {
             logger.debug("a beat has failed", metadata: ["result": "\(result)"])
             return membership.beatFailed()
         }
+        context.controlStore.clockOffset.set(answer.time - loop.now)
         let events = membership.beatAnswered(answer, at: loop.now, unixNow: loop.unixNow)
         let nodes = membership.nodes
         context.order(.nodes(nodes))
@@ -101,7 +104,13 @@ final class NodeRegistry {
             nodeWent(node.boot)
         case .sameName(let node):
             logger.error("another node has the same NODE_ID; give each its own", metadata: metadata(node))
-        case .forgotten: logger.notice("the cluster had forgotten this node; it is known again")
+        case .returned(let node):
+            logger.notice("a node that had gone is back", metadata: metadata(node))
+            nodeReturned(node.boot)
+            context.order(.checkPresence)
+        case .forgotten:
+            logger.notice("the cluster had forgotten this node; it publishes anew who is in on it")
+            context.order(.checkPresence)
         }
     }
 

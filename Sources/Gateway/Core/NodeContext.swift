@@ -14,7 +14,7 @@ package final class NodeContext: MailSender, Sendable {
     package let boot: String
     /// Where others reach it: host and port.
     package let address: String
-    package let startedAt: Int
+    private let started: Moment
     package let logger: Logger
     package let mailboxes: [Mailbox<WorkerMessage>]
     /// What the control loop is to push, when there is a webhook.
@@ -44,7 +44,7 @@ package final class NodeContext: MailSender, Sendable {
         address = Self.address(configuration, port: port)
         self.logger = logger
         connections = ConnectionCap(most: connectionsMax, openFilesMax: openFilesMax)
-        self.startedAt = startedAt
+        started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)
         var report = GovernorReport(since: startedAt)
         report.isDryRun = configuration.governor.isDryRun
         governor = .init(report)
@@ -57,6 +57,11 @@ package final class NodeContext: MailSender, Sendable {
     }
 
     package var workerCount: Int { mailboxes.count }
+
+    /// Unix milliseconds, for people.
+    package var startedAt: Int { started.unix }
+    /// For how long the process has run, whatever became of the wall clock.
+    package var uptimeSeconds: Int { (Clock.monotonicMilliseconds() - started.now) / 1000 }
 
     /// Whether the node is on its way out and takes nobody new.
     package var isDraining: Bool { draining.load(ordering: .relaxed) }

@@ -1,7 +1,7 @@
-import Glibc
 import Logging
+import NetworkIO
 
-/// Writes each log event as one line to standard error, by one `write`, so that lines of several threads never mix.
+/// Makes each log event a line and hands it on.
 package struct LineLogHandler: LogHandler {
     /// Takes one whole line, line feed included; called on the thread that logs.
     package typealias Sink = @Sendable ([UInt8]) -> Void
@@ -22,8 +22,7 @@ package struct LineLogHandler: LogHandler {
     ///   - sink: where lines go.
     package init(
         label: String, level: Logger.Level, format: LogFormat,
-        clock: @escaping @Sendable () -> Int = Self.wallClockMilliseconds,
-        sink: @escaping Sink = Self.writeToStandardError
+        clock: @escaping @Sendable () -> Int = Clock.unixMilliseconds, sink: @escaping Sink
     ) {
         self.label = label
         self.logLevel = level
@@ -55,36 +54,22 @@ package struct LineLogHandler: LogHandler {
     }
 }
 
-// MARK: - The world outside
-
-extension LineLogHandler {
-    /// The wall clock's milliseconds since the Unix epoch.
-    @Sendable package static func wallClockMilliseconds() -> Int {
-        var time = timespec()
-        // Cannot fail with this clock and a valid pointer.
-        clock_gettime(CLOCK_REALTIME, &time)
-        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
-    }
-
-    /// Writes a line to standard error. What can't be written is dropped: there is no one left to tell.
-    @Sendable package static func writeToStandardError(_ line: [UInt8]) {
-        line.withUnsafeBytes { bytes in
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let written = write(STDERR_FILENO, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-                if written > 0 {
-                    rest = rest.dropFirst(written)
-                } else if written == 0 || errno != EINTR {
-                    return
-                }
-            }
+extension Logger {
+    /// A logger whose lines leave by `output`. Made once and handed on; nothing global is set up.
+    package init(label: String, level: Logger.Level, format: LogFormat, output: LineOutput) {
+        self.init(label: label) { label in
+            LineLogHandler(label: label, level: level, format: format) { output.write($0) }
         }
     }
 }
 
-extension Logger {
-    /// A logger that writes lines to standard error. Made once and handed on; nothing global is set up.
-    package init(label: String, level: Logger.Level, format: LogFormat) {
-        self.init(label: label) { LineLogHandler(label: $0, level: level, format: format) }
+extension LineOutput {
+    /// Where the log goes: standard error.
+    package static func log(label: String, format: LogFormat) throws(SystemError) -> LineOutput {
+        try LineOutput(LineOutput.standardError) { count in
+            LogLine.render(
+                format, milliseconds: Clock.unixMilliseconds(), level: .warning, label: label,
+                message: "lines of the log were dropped, as nobody read them", metadata: ["lines": "\(count)"])
+        }
     }
 }

@@ -207,6 +207,9 @@ package enum ControlOrder: Sendable {
     case nodes([NodeRecord])
     /// A node's life has ended; after `nodes`.
     case nodeGone(boot: String)
+    /// Compares what the cluster knows of who is in with what is known here: this node, or another, counted as gone and
+    /// lives.
+    case checkPresence
     /// Runs on the worker's thread, for tools that measure it.
     case measure(@Sendable () -> Void)
 }

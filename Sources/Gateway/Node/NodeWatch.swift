@@ -20,7 +20,7 @@ final class NodeWatch {
         self.loop = loop
         store = StoreWatch(context: context, loop: loop)
         mode = context.mode
-        board = AlertBoard(at: loop.unixNow)
+        board = AlertBoard(at: loop.now)
     }
 
     /// At each tick of the loop.
@@ -43,7 +43,7 @@ final class NodeWatch {
     }
 
     private func watchAlerts() {
-        let changes = board.sampled(reading(), at: loop.unixNow)
+        let changes = board.sampled(reading(), at: loop.now, unix: loop.unixNow)
         context.alerts.withLock { $0 = board.active }
         for change in changes {
             let fields: Logger.Metadata = ["alert": "\(change.alert.name)", "value": "\(change.value)"]

@@ -38,7 +38,7 @@ struct GovernorStatus {
         writeTransitions(to: &writer)
         writeShed(to: &writer)
         writer.name("sampling_cpu_percent")
-        let uptime = Double(max(time - context.startedAt, 1)) / 1000
+        let uptime = Double(max(context.uptimeSeconds, 1))
         writer.number(Self.rounded(100 * report.samplingSeconds / uptime))
         writer.endObject()
     }

@@ -32,7 +32,7 @@ struct StatusReport {
         writer.beginObject()
         writer.member("node", context.nodeID)
         writer.member("version", Version.number)
-        writer.member("uptime_seconds", (time - context.startedAt) / 1000)
+        writer.member("uptime_seconds", context.uptimeSeconds)
         writer.member("mode", context.mode.name)
         writeWorkers(to: &writer)
         writeConnections(to: &writer)

@@ -13,17 +13,51 @@ protocol ClusterPresenceDelegate: AnyObject {
 /// Who is in a room, or connected as a user, on the other nodes. Every node says who is in on it, and keeps what the
 /// others said.
 ///
+/// The store's view is read in parts, and compared: with what the others were known to have, and with who is in here;
+/// what the store lacks of that is published, and what it has beyond is taken back.
+///
 /// Thread: the home worker's.
 final class ClusterPresence {
     /// Between reading who is in and believing that all living nodes have said so: time enough for each of them to
     /// notice that the store is back, and for the dead ones' leases to end.
     private static let settlingMilliseconds = 5_000
+    private static let dropsPerTick = 2_000
+
+    /// One reading of all that the store knows.
+    private struct Reading {
+        /// Where the next part begins.
+        var cursor = RoomPresence.start
+        /// Who is in elsewhere, by run and user, as far as it was read.
+        var known: Set<Place> = []
+        /// The store's records of this node.
+        var own: [Identifier: [UInt8]] = [:]
+        /// Of whom something was heard meanwhile: that is newer.
+        var heard: Set<Place> = []
+        /// Whether who was not found is gone.
+        let isFinal: Bool
+        /// Whether the log is looked at, too.
+        let looksAtLog: Bool
+        var isUnderWay = false
+    }
+
+    private struct Place: Hashable {
+        let boot: String
+        let user: Identifier
+    }
 
     private(set) var roster = RemoteRoster()
     private let core: WorkerCore
     private unowned let replication: Replication
     private unowned let channel: LogChannel
     private unowned let delegate: any ClusterPresenceDelegate
+    private var reading: Reading?
+    /// Another reading follows the present one, which may have begun too early.
+    private var next: (isFinal: Bool, looksAtLog: Bool)?
+    private var wasRead = false
+    /// Those whom nobody told of, and who are still in the roster.
+    private var missing: [Place] = []
+    /// Those of whom something was heard since they were missed.
+    private var found: Set<Place> = []
     /// Until `settledAt` (loop milliseconds) nobody is missed.
     private var isSettling = false
     private var settledAt = 0
@@ -40,56 +74,158 @@ final class ClusterPresence {
 
     /// A user came or went on this node: the others are told.
     func tell(_ user: Identifier, _ attendance: Attendance) {
+        replication.presence.publish(channel.keys, user, record(of: attendance))
+    }
+
+    /// The record that the others get of a user; empty when the user is not in.
+    private func record(of attendance: Attendance) -> [UInt8] {
         let devices = attendance.entries.map { entry in
             RemoteAttendance.Device(
                 device: entry.info.device, deviceType: entry.info.deviceType, connectedAt: entry.info.connectedAt)
         }
-        let record = devices.isEmpty ? [] : RemoteAttendance(node: core.context.nodeID, devices: devices).record
-        channel.tellPresence(of: user, boot: core.context.boot, record: record)
+        return devices.isEmpty ? [] : RemoteAttendance(node: core.context.nodeID, devices: devices).record
     }
 
-    /// The log was opened, or opened again: says who is in here, and asks who is in elsewhere. What the store may have
-    /// lost comes back in time; only then is somebody missed.
-    func read() {
-        for attendance in delegate.attendances {
-            if let user = attendance.user { tell(user, attendance) }
-        }
+    // MARK: Reading
+
+    /// The log was opened, or opened again: compares who is in with what the store has. What the store may have lost
+    /// comes back in time; only then is somebody missed.
+    func read() { read(looksAtLog: false) }
+
+    /// As `read`, and looks at the log, too: the store may have lost that as well, and said nothing.
+    func check() { read(looksAtLog: true) }
+
+    private func read(looksAtLog: Bool) {
         isSettling = true
         settledAt = core.loop.now + Self.settlingMilliseconds
-        channel.readPresence()
+        begin(isFinal: false, looksAtLog: looksAtLog)
         replication.settle(self, at: settledAt)
     }
 
-    /// Nobody is to be missed any more.
+    /// From now on nobody is missed.
     func end() { isSettling = false }
 
     /// The time has come to miss those whom nobody told of.
     func settle() {
         guard isSettling, core.loop.now >= settledAt else { return }
         isSettling = false
-        channel.readPresence()
+        begin(isFinal: true, looksAtLog: false)
     }
 
-    /// A node said something.
-    func told(_ change: RoomPresence.Change) {
-        guard change.boot != core.context.boot else { return }
-        told(change.user, by: change.boot, RemoteAttendance(record: change.record))
+    private func begin(isFinal: Bool, looksAtLog: Bool) {
+        if let reading, reading.isUnderWay || reading.cursor != RoomPresence.start {
+            next = (isFinal, looksAtLog || next?.looksAtLog == true)
+            return
+        }
+        let isWaiting = reading != nil
+        reading = Reading(isFinal: isFinal, looksAtLog: looksAtLog || reading?.looksAtLog == true)
+        if !isWaiting { replication.presenceReads.wants(self, isUrgent: !wasRead) }
     }
 
-    /// All that the store knows has come. What nodes have left there that are gone is the janitor's business.
-    func wasRead(_ entries: [RoomPresence.Change]) {
+    /// Its turn at reading; `ended` is called when the store has answered, or there is nothing to be read.
+    func readPart(_ ended: @escaping () -> Void) {
+        guard let reading, !reading.isUnderWay else { return ended() }
+        guard !channel.isAway, !replication.isStoreAway else {
+            // The log is opened again when the store is back, and so it is read again.
+            (self.reading, next) = (nil, nil)
+            return ended()
+        }
+        self.reading?.isUnderWay = true
+        channel.store.perform(RoomPresence.page(channel.keys, from: reading.cursor)) { [weak self] result in
+            self?.answered((try? result.get()).flatMap(RoomPresence.page))
+            ended()
+        }
+    }
+
+    private func answered(_ page: RoomPresence.Page?) {
+        guard reading != nil, !channel.isAway else {
+            (reading, next) = (nil, nil)
+            return
+        }
+        guard let page else { return refused() }
+        take(page.entries)
+        reading?.isUnderWay = false
+        guard let cursor = page.next else { return finish() }
+        reading?.cursor = cursor
+        replication.presenceReads.wants(self, isUrgent: !wasRead)
+    }
+
+    /// The store gave no answer: who waits goes on with what is known, and it is read later.
+    private func refused() {
+        guard let refused = reading else { return }
+        reading = Reading(isFinal: refused.isFinal, looksAtLog: refused.looksAtLog)
+        replication.presenceReads.wantsLater(self)
+        channel.presenceRead()
+    }
+
+    /// A part has come. What nodes have left there that are gone is the janitor's business.
+    private func take(_ entries: [RoomPresence.Change]) {
+        guard let isFinal = reading?.isFinal else { return }
         let living = Set(replication.otherNodes.map(\.boot))
-        var known: Set<[String]> = []
-        for entry in entries where entry.boot != core.context.boot {
-            // While this settles a node may be alive and not have beaten yet.
-            if replication.goneNodes.contains(entry.boot) || !isSettling && !living.contains(entry.boot) { continue }
-            known.insert([entry.boot, entry.user.text])
-            told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
+        for entry in entries {
+            if entry.boot == core.context.boot {
+                reading?.own[entry.user] = entry.record
+                continue
+            }
+            // Until it is settled a node may be alive and not have beaten yet.
+            if replication.goneNodes.contains(entry.boot) || isFinal && !living.contains(entry.boot) { continue }
+            let place = Place(boot: entry.boot, user: entry.user)
+            reading?.known.insert(place)
+            if reading?.heard.contains(place) == false {
+                told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
+            }
         }
-        guard !isSettling else { return }
-        for entry in roster.entries where !known.contains([entry.boot, entry.user.text]) {
-            told(entry.user, by: entry.boot, nil)
+    }
+
+    private func finish() {
+        guard let reading else { return }
+        self.reading = nil
+        wasRead = true
+        publishDifferences(from: reading.own)
+        if reading.isFinal {
+            missing = roster.entries.lazy.map { Place(boot: $0.boot, user: $0.user) }
+                .filter { !reading.known.contains($0) && !reading.heard.contains($0) }
+            found = []
+            dropMissing()
         }
+        if reading.looksAtLog { channel.lookAtLog() }
+        if let next {
+            self.next = nil
+            begin(isFinal: next.isFinal, looksAtLog: next.looksAtLog)
+        }
+        channel.presenceRead()
+    }
+
+    /// Drops some of those whom nobody told of; the others at the next ticks, so that many make no long turn.
+    func dropMissing() {
+        for place in missing.suffix(Self.dropsPerTick) where !found.contains(place) {
+            told(place.user, by: place.boot, nil)
+        }
+        missing.removeLast(min(missing.count, Self.dropsPerTick))
+        if missing.isEmpty { found = [] } else { replication.presenceReads.goesOn(self) }
+    }
+
+    /// Publishes who is in here, as far as the store has something else, and takes back what is not so any more.
+    private func publishDifferences(from stored: [Identifier: [UInt8]]) {
+        var stale = stored
+        for attendance in delegate.attendances {
+            guard let user = attendance.user else { continue }
+            let known = stale.removeValue(forKey: user)
+            if known != record(of: attendance) { tell(user, attendance) }
+        }
+        for user in stale.keys { tell(user, .none) }
+    }
+
+    // MARK: What others say
+
+    /// A node said something; nil: what can't be read, and so is looked up.
+    func told(_ change: RoomPresence.Change?) {
+        guard let change else { return read() }
+        guard change.boot != core.context.boot else { return }
+        let place = Place(boot: change.boot, user: change.user)
+        reading?.heard.insert(place)
+        if !missing.isEmpty { found.insert(place) }
+        told(change.user, by: change.boot, RemoteAttendance(record: change.record))
     }
 
     /// A node is gone, and with it all who were in on it.

@@ -1,13 +1,14 @@
 import ControlPlane
 import Foundations
+import NetworkIO
 import Rooms
 
 /// Whom presence is told. On the home's thread.
 protocol PresenceObserver: AnyObject {
-    /// Another node, or this one, said who is in the room with what.
-    func presenceTold(_ change: RoomPresence.Change)
-    /// All that the store knows of who is in the room; nil when it gave no answer.
-    func presenceRead(_ entries: [RoomPresence.Change]?)
+    /// Another node, or this one, said who is in the room with what; nil: what it said can't be read.
+    func presenceTold(_ change: RoomPresence.Change?)
+    /// All that the store knows of who is in the room has been read, or it gave no answer.
+    func presenceRead()
 }
 
 /// Who hears what nodes tell each other in passing. On the home's thread.
@@ -22,7 +23,7 @@ protocol NoticeObserver: AnyObject {
 /// Thread: the home's; the store's completions come on it.
 final class LogChannel {
     let keys: LogKeys
-    private let store: any Store
+    let store: any Store
     private unowned let replica: ReplicaDriver
     private unowned let presence: any PresenceObserver
     private unowned let notices: any NoticeObserver
@@ -40,43 +41,37 @@ final class LogChannel {
 
     func close() { store.unsubscribe(keys.channel) }
 
-    private var isAway: Bool { replica.log.isAway || replica.log.isClosed }
+    var isAway: Bool { replica.log.isAway || replica.log.isClosed }
 
     private func heard(_ notice: StoreNotice) {
         switch notice {
         case .live: replica.subscribed()
         case .interrupted: replica.interrupted()
-        case .message(let payload): if !isAway { heard(payload) }
+        case .message(let payload): if !isAway { heard(ChannelMessage(payload)) }
         }
     }
 
-    private func heard(_ payload: [UInt8]) {
-        if let change = RoomPresence.publication(payload) { return presence.presenceTold(change) }
-        if let notice = ClusterNotice(payload) {
-            return notice.kind == .fence ? replica.fencePassed(notice.boot) : notices.noticed(notice)
+    private func heard(_ message: ChannelMessage) {
+        switch message {
+        case .presence(let change): presence.presenceTold(change)
+        case .notice(let notice):
+            if notice.kind == .fence { replica.fencePassed(notice.boot) } else { notices.noticed(notice) }
+        case .entries(let publication):
+            if publication.entries.isEmpty { return replica.epochBegan(publication.epoch) }
+            for entry in publication.entries { replica.heard(ReplicaLog.Entry(entry), of: publication.epoch) }
+        case .unknown:
+            replica.doubted()
+            presence.presenceTold(nil)
         }
-        guard LogCommit.isPublication(payload) else { return }
-        guard let publication = LogCommit.publication(payload) else { return replica.doubted() }
-        if publication.entries.isEmpty { return replica.epochBegan(publication.epoch) }
-        for entry in publication.entries { replica.heard(ReplicaLog.Entry(entry), of: publication.epoch) }
     }
+
+    /// The store may have lost the log, and said nothing: looks, and opens it again if it has.
+    func lookAtLog() { replica.doubtsPosition() }
 
     // MARK: What is not the log's
 
-    /// Says what a user is in the room with on this node; an empty record: with nothing any more.
-    func tellPresence(of user: Identifier, boot: String, record: [UInt8]) {
-        guard !isAway else { return }
-        store.perform(RoomPresence.operation(keys, boot: boot, user: user, record: record)) { _ in }
-    }
-
-    /// Asks who is in the room on all nodes.
-    func readPresence() {
-        guard !isAway else { return }
-        store.perform(RoomPresence.all(keys)) { [weak self] result in
-            guard let self, !isAway else { return }
-            presence.presenceRead((try? result.get()).flatMap(RoomPresence.entries))
-        }
-    }
+    /// All that the store knows of who is in the room has been read, or it gave no answer.
+    func presenceRead() { if !isAway { presence.presenceRead() } }
 
     /// Says something to the other nodes that nobody keeps.
     func tell(_ notice: ClusterNotice) { ask(ClusterNotice.operation(keys, notice)) { _ in } }

@@ -144,16 +144,12 @@ struct LogQuestions {
     }
 
     private static func place(_ reply: StoreReply) -> ReplicaLog.Place? {
-        guard case .array(let fields) = reply, fields.count == 4, let epoch = text(fields[0]),
-            let seq = text(fields[1]).flatMap({ UInt64($0) })
+        guard case .array(let fields) = reply, fields.count == 4, let epoch = Stored.text(fields[0]),
+            let seq = Stored.number(fields[1])
         else { return nil }
         return ReplicaLog.Place(
-            epoch: epoch, newestSeq: seq, unstoredFrom: text(fields[2]).flatMap { UInt64($0) },
-            lineage: Lineage(text: (text(fields[3]) ?? "").utf8))
-    }
-
-    private static func text(_ reply: StoreReply) -> String? {
-        if case .bytes(let text) = reply { String(decoding: text, as: UTF8.self) } else { nil }
+            epoch: epoch, newestSeq: UInt64(seq), unstoredFrom: Stored.number(fields[2]).map(UInt64.init),
+            lineage: Lineage(text: (Stored.text(fields[3]) ?? "").utf8))
     }
 }
 

@@ -53,8 +53,8 @@ final class ReplicaDriver {
 
     func epochBegan(_ epoch: String) { if let ticket = log.epochBegan(epoch) { askPlace(ticket) } }
 
-    /// Somebody came with a position that is not known here: asks the store, unless it was asked and did not answer
-    /// yet. The observer is told when the answer is here.
+    /// Somebody came with a position that is not known here, or the store may have lost the log: asks where it stands,
+    /// unless that was asked and not answered yet. The observer is told when the answer is here.
     func doubtsPosition() { if let ticket = log.doubtsPosition() { look(ticket) } }
 
     /// The log goes on without the store: what waits is delivered without a place.

@@ -25,8 +25,9 @@ final class Replication {
 
     /// The scripts of rooms and users.
     private static let scripts = [
-        LogCommit.script, RoomPresence.script, RoomFacts.script, RoomFacts.settingsScript, RoomInfo.script,
-        RoomDeletion.script, ReadMark.script, UserSession.script, InboxCursors.script, PushClaim.script,
+        LogCommit.script, LogRange.script, RoomPresence.script, RoomPresence.pageScript, RoomFacts.script,
+        RoomFacts.settingsScript, RoomInfo.script, RoomDeletion.script, ReadMark.script, UserSession.script,
+        InboxCursors.script, PushClaim.script,
     ]
 
     private let core: WorkerCore
@@ -47,6 +48,10 @@ final class Replication {
     let pace: ResyncPace
     /// What other nodes are asked about users.
     let whereabouts: DeviceLocator
+    /// Who is in here, on its way to the store.
+    let presence: PresenceLedger
+    /// The reading of who is in elsewhere.
+    let presenceReads = PresenceReads()
     /// Where other nodes have until then to say who is in.
     private var toSettle = TimedQueue<ClusterPresence>()
 
@@ -71,6 +76,7 @@ final class Replication {
             bytesMax: max(configuration.outboxBytesMax / workers, 1))
         pace = try ResyncPace(core.loop)
         whereabouts = DeviceLocator(boot: core.context.boot, worker: core.index)
+        presence = PresenceLedger(store, boot: core.context.boot, logger: core.logger)
     }
 
     /// Begins to connect; the owner may be told before this returns.
@@ -88,6 +94,8 @@ final class Replication {
             toSettle.removeFirst()
             first.element.settle()
         }
+        presence.ticked(at: core.loop.now)
+        presenceReads.ticked(at: core.loop.now)
         whereabouts.ticked(at: core.loop.now)
         core.counters.store.outboxMessages.set(outbox.messages)
         core.counters.store.outboxBytes.set(outbox.bytes)
@@ -104,7 +112,18 @@ final class Replication {
     // MARK: Other nodes
 
     /// The other nodes, as they are known now: after each beat.
-    func nodesChanged(_ nodes: [NodeRecord]) { otherNodes = nodes }
+    func nodesChanged(_ nodes: [NodeRecord]) {
+        otherNodes = nodes
+        // One that counted as gone may live after all.
+        if !goneNodes.isEmpty { goneNodes.removeAll { boot in nodes.contains { $0.boot == boot } } }
+    }
+
+    /// How long ago a message of the store was sent, in milliseconds, by the store's clock: this node's may have been
+    /// set.
+    func age(of unixTime: Int) -> Int {
+        let offset = core.context.controlStore.clockOffset.value
+        return offset == 0 ? 0 : max(0, core.loop.now + offset - unixTime)
+    }
 
     /// A node's life has ended: what it held for the cluster counts no more. After `nodesChanged`.
     func nodeGone(_ boot: String) {
@@ -119,11 +138,13 @@ extension Replication: StoreObserver {
     func storeLost() {
         guard !isStoreAway else { return }
         isStoreAway = true
+        presence.storeLost()
         owner?.storeLost()
     }
 
     func storeReturned() {
         isStoreAway = false
         owner?.storeReturned()
+        presence.storeReturned()
     }
 }

@@ -42,7 +42,7 @@ extension ReplicatedRoom: ReplicaObserver {
         defer { gate.letIn() }
         let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
-        let frame = home.room.appendShared(core.writer.bytes, at: core.loop.unixNow)
+        let frame = home.room.appendShared(core.writer.bytes, at: core.loop.now)
         former.came(seq, was: arrival.was, oldestSeq: home.room.log.oldestSeq)
         if let own, !own.isStored { core.counters.shed(.storage) }
         // Members are led from where they stand, once all is here.

@@ -219,10 +219,9 @@ final class ReplicatedRoom {
 }
 
 extension ReplicatedRoom: PresenceObserver {
-    func presenceTold(_ change: RoomPresence.Change) { users.presence?.told(change) }
+    func presenceTold(_ change: RoomPresence.Change?) { users.presence?.told(change) }
 
-    func presenceRead(_ entries: [RoomPresence.Change]?) {
-        if let entries { users.presence?.wasRead(entries) }
+    func presenceRead() {
         isPresenceRead = true
         placeMembers()
     }

@@ -9,7 +9,7 @@ extension RoomOwner {
         if sequencer.delays(info, position) { return }
         if isFull(for: info.user) { return core.send(.joinRefused(id), to: info) }
         let isFirst: Bool
-        switch room.joined(info, at: core.loop.unixNow) {
+        switch room.joined(info, at: core.loop.now) {
         case .full: return core.send(.joinRefused(id), to: info)
         case .joined(let first): isFirst = first
         }
@@ -117,7 +117,7 @@ extension RoomOwner {
         let wasWaiting = sequencer.forgetArrival(info)
         flush()
         let wasIn = room.isIn(info)
-        let departure = room.left(info, at: core.loop.unixNow)
+        let departure = room.left(info, at: core.loop.now)
         if wasIn { departed(info) }
         if !wasWaiting { sequencer.presenceChanged(info.user) }
         if isAsked { core.send(.leftRoom(id, reason: "left"), to: info) }
@@ -128,7 +128,7 @@ extension RoomOwner {
     func lost(_ info: ConnectionInfo) {
         guard !sequencer.forgetArrival(info) else { return }
         let graceEnd = core.loop.now + core.configuration.presenceGraceMilliseconds
-        let departure = room.lost(info, graceEnd: graceEnd, at: core.loop.unixNow)
+        let departure = room.lost(info, graceEnd: graceEnd, at: core.loop.now)
         guard case .inGrace = departure else { return }
         departed(info)
         departed(departure, info.user)

@@ -133,10 +133,12 @@ final class RoomOwner: Identifiable {
         core.counters.committed.add(1)
         let frame: FrameSlice
         if let given = fields.id {
-            frame = given.withBytes { room.commit(core.writer.bytes, from: user, id: $0, at: time) }
+            frame = given.withBytes {
+                room.commit(core.writer.bytes, from: user, id: $0, time: time, at: core.loop.now)
+            }
             table.listForIDs(self)
         } else {
-            frame = room.commit(core.writer.bytes, from: user, id: nil, at: time)
+            frame = room.commit(core.writer.bytes, from: user, id: nil, time: time, at: core.loop.now)
         }
         openBatch().append(message: frame)
         if case .connection(let info) = author { info.messageCommitted(at: time) }

@@ -59,7 +59,8 @@ final class RoomTable {
     /// - Parameter isConfigured: by an operator: it stays when it is empty.
     func create(_ id: Identifier, _ settings: RoomSettings, isConfigured: Bool) -> RoomOwner {
         let room = Room(
-            id: id, settings: settings, isConfigured: isConfigured, epoch: core.makeID(), at: core.loop.unixNow)
+            id: id, settings: settings, isConfigured: isConfigured, epoch: core.makeID(),
+            createdAt: core.loop.unixNow, at: core.loop.now)
         let owner = RoomOwner(room, in: self)
         owners[id] = owner
         owner.begin(replication)
@@ -170,7 +171,7 @@ final class RoomTable {
 
     /// At each tick: gives up those whose grace is over, and sends deferred notices.
     func ticked() {
-        while let first = graces.first, first.time <= core.loop.now {
+        while let first = graces.first, first.time <= core.loop.fairNow {
             graces.removeFirst()
             owners[first.element.room]?.graceEnded(first.element.user)
         }
@@ -194,7 +195,7 @@ final class RoomTable {
     /// Once a second: forgets rooms and message ids.
     func expire() {
         expireRooms()
-        let idsBefore = core.loop.unixNow - core.configuration.dedupeWindowMilliseconds
+        let idsBefore = core.loop.now - core.configuration.dedupeWindowMilliseconds
         for owner in withIDs { owner.room.expireIDs(before: idsBefore) }
         withIDs.removeAll { owner in
             owner.isListedForIDs = owner.room.hasKnownIDs && owners[owner.id] === owner
@@ -206,7 +207,7 @@ final class RoomTable {
     /// more than `emptyRoomsMax`. The store keeps what a cluster has said: of that this node only stops to follow.
     private func expireRooms() {
         let kept = replication == nil ? core.configuration.historyTTLMilliseconds : Self.lingerMilliseconds
-        let before = core.loop.unixNow - kept
+        let before = core.loop.now - kept
         for _ in 0..<Self.expiriesPerSecond {
             guard let first = idle.first, first.time <= before || idle.count > Self.emptyRoomsMax else { return }
             idle.removeFirst()
@@ -226,7 +227,7 @@ final class RoomTable {
             // Somebody was here since; it gets its turn by that time.
             listIfIdle(owner)
         } else if owner.room.isConfigured, !isPressed {
-            owner.room.forgetHistory(newEpoch: core.makeID(), at: core.loop.unixNow)
+            owner.room.forgetHistory(newEpoch: core.makeID(), at: core.loop.now)
             listIfIdle(owner)
         } else {
             owners[owner.id] = nil
@@ -247,9 +248,12 @@ final class RoomTable {
 
     /// Every two seconds: looks after rooms in which something was said lately.
     func poll() {
-        let since = core.loop.unixNow - Self.pollWindowMilliseconds
+        let since = core.loop.now - Self.pollWindowMilliseconds
         for room in replicated { room.poll(isActive: room.home.room.lastActiveAt >= since) }
     }
+
+    /// Compares what the cluster knows of who is in with what this node knows, and puts right both sides.
+    func checkPresence() { for room in replicated { room.users.presence?.check() } }
 
     /// A node's life has ended.
     func nodeGone(_ boot: String) { for room in replicated { room.users.presence?.nodeGone(boot) } }

@@ -73,12 +73,11 @@ final class ReplicatedSession {
     private func talk(_ completion: @escaping (UserSession?) -> Void) {
         let messages = unpublished
         publishedCommits += messages
-        let now = core.loop.unixNow
+        let ago = user.attendance.isEmpty ? user.leftAt.map { core.loop.now - $0 } : 0
         let news = UserSession.News(
-            messages: messages, lastActiveAt: max(user.lastActiveAt, user.attendance.isEmpty ? 0 : now),
-            newID: id ?? core.makeID(after: "s-"))
+            messages: messages, lastActiveAgo: ago, newID: id ?? core.makeID(after: "s-"))
         let operation = UserSession.operation(
-            replicated.keys, news, at: now, ttl: core.configuration.sessionTTLMilliseconds)
+            replicated.keys, news, ttl: core.configuration.sessionTTLMilliseconds)
         replicated.replication.store.perform(operation) { [weak self] result in
             guard let self else { return }
             let answer = (try? result.get()).flatMap(UserSession.init)

@@ -49,7 +49,8 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         body.withUnsafeBytes { bytes in
             core.writer.direct(at: position, body: DirectBody(bytes)?.frame ?? bytes)
         }
-        _ = inbox.appendShared(core.writer.bytes, audience: direct.audience(of: user.id), at: direct.time)
+        let cameAt = core.loop.now - replication.age(of: direct.time)
+        _ = inbox.appendShared(core.writer.bytes, audience: direct.audience(of: user.id), at: cameAt)
         inbox.former.came(seq, was: arrival.was, oldestSeq: inbox.log.oldestSeq)
         table.listForExpiry(inbox)
         owner.leadReaders()
@@ -126,10 +127,9 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
 
     // MARK: Presence
 
-    func presenceTold(_ change: RoomPresence.Change) { presence?.told(change) }
+    func presenceTold(_ change: RoomPresence.Change?) { presence?.told(change) }
 
-    func presenceRead(_ entries: [RoomPresence.Change]?) {
-        if let entries { presence?.wasRead(entries) }
+    func presenceRead() {
         if !isReady { becameReady() }
     }
 }

@@ -27,7 +27,7 @@ extension UserOwner {
             let toOneself = direct.from == direct.to
             let position = append(direct, fields, id: id, at: time, isOwnCopy: toOneself)
             fields.id?.withBytes {
-                inbox.remember(direct.from, $0, Committed(position: position, time: time))
+                inbox.remember(direct.from, $0, Committed(position: position, time: time), at: core.loop.now)
             }
             core.counters.committed.add(1)
             direct.sender?.messageCommitted(at: time)
@@ -58,7 +58,7 @@ extension UserOwner {
         let type = isOwnCopy && !toOneself ? nil : direct.deviceType
         let audience = Audience(
             deviceType: type, sender: isOwnCopy ? direct.sender?.device : nil, isOwnCopy: isOwnCopy)
-        _ = inbox.log.append(core.writer.bytes, audience: audience, at: time)
+        _ = inbox.log.append(core.writer.bytes, audience: audience, at: core.loop.now)
         table.listForExpiry(inbox)
         leadReaders()
         table.listIfIdle(self)

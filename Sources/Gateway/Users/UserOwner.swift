@@ -37,7 +37,7 @@ final class UserOwner: Identifiable {
         case .local:
             admit(arrival, at: core.loop.unixNow) {
                 let session = user.openSession(
-                    notBefore: core.loop.unixNow - core.configuration.sessionTTLMilliseconds)
+                    notBefore: core.loop.now - core.configuration.sessionTTLMilliseconds)
                 return WelcomeFrame.SessionState(session)
             }
         case .replicated(let shared): shared.attach(arrival)
@@ -73,7 +73,7 @@ final class UserOwner: Identifiable {
 
     /// Counts a connection; the one of the same device is replaced, the other devices hear of a new one.
     private func connected(_ info: ConnectionInfo, isAnnounced: Bool) {
-        let change = user.connected(info)
+        let change = user.connected(info, at: core.loop.now)
         table.pushes.notWanted(by: id)
         if let replaced = change.replaced { core.send(.replaced, to: replaced) }
         if change.isNewDevice, isAnnounced {
@@ -85,10 +85,10 @@ final class UserOwner: Identifiable {
     func detach(_ info: ConnectionInfo, atOnce: Bool) {
         user.openedInbox?[info] = nil
         if atOnce {
-            if user.left(info, at: core.loop.unixNow) { wentOffline([info]) }
+            if user.left(info, at: core.loop.moment) { wentOffline([info]) }
         } else {
             let due = core.loop.now + core.configuration.presenceGraceMilliseconds
-            if user.lost(info, graceEnd: due, at: core.loop.unixNow) { table.awaitReturn(of: id, until: due) }
+            if user.lost(info, graceEnd: due, at: core.loop.moment) { table.awaitReturn(of: id, until: due) }
         }
     }
 

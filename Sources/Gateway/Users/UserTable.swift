@@ -116,7 +116,7 @@ final class UserTable {
             guard case .replicated(let user)? = find(first.element)?.sequencer else { continue }
             user.waitsEnd(at: first.time)
         }
-        while let first = graces.first, first.time <= core.loop.now {
+        while let first = graces.first, first.time <= core.loop.fairNow {
             graces.removeFirst()
             find(first.element)?.graceEnded()
         }
@@ -127,7 +127,7 @@ final class UserTable {
     func listIfIdle(_ owner: UserOwner) {
         guard owner.user.attendance.isEmpty, !owner.user.isListedAsIdle else { return }
         owner.user.isListedAsIdle = true
-        idle.append(owner.id, at: core.loop.unixNow)
+        idle.append(owner.id, at: core.loop.now)
     }
 
     /// Remembers that an inbox has entries or ids to forget.
@@ -140,8 +140,8 @@ final class UserTable {
     /// Forgets what an inbox has kept for too long.
     func expire(_ inbox: Inbox) {
         inbox.expire(
-            idsBefore: core.loop.unixNow - core.configuration.dedupeWindowMilliseconds,
-            entriesBefore: core.loop.unixNow - core.configuration.inboxTTLMilliseconds)
+            idsBefore: core.loop.now - core.configuration.dedupeWindowMilliseconds,
+            entriesBefore: core.loop.now - core.configuration.inboxTTLMilliseconds)
     }
 
     /// Once a second: forgets users, message ids and old entries.
@@ -157,7 +157,7 @@ final class UserTable {
     /// Users that are away go when their inbox is empty and their session over.
     private func expireUsers() {
         let kept = replication == nil ? core.configuration.sessionTTLMilliseconds : Self.lingerMilliseconds
-        let before = core.loop.unixNow - kept
+        let before = core.loop.now - kept
         for _ in 0..<Self.expiriesPerSecond {
             guard let first = idle.first, first.time <= before || idle.count > Self.absentUsersMax else { return }
             idle.removeFirst()
@@ -173,13 +173,14 @@ final class UserTable {
         switch owner.sequencer {
         case .local:
             if let inbox = owner.user.openedInbox { expire(inbox) }
-            let activeAt = owner.user.lastActiveAt
+            let leftAt = owner.user.leftAt
+            let hasLeft = { (time: Int) in leftAt.map { $0 <= time } ?? true }
             // Inboxes with something in them are kept before the places of devices in empty ones.
             let isCrowded = idle.count >= Self.absentUsersMax / 2
-            if isCrowded || activeAt <= core.loop.unixNow - core.configuration.inboxTTLMilliseconds {
+            if isCrowded || hasLeft(core.loop.now - core.configuration.inboxTTLMilliseconds) {
                 if owner.user.isForgettable { owner.user.forgetDevices() }
             }
-            let isIdle = activeAt <= before && owner.user.isForgettable && !owner.user.remembersDevices
+            let isIdle = hasLeft(before) && owner.user.isForgettable && !owner.user.remembersDevices
             guard isPressed || isIdle else { return false }
         case .replicated(let shared):
             guard shared.isIdle, core.loop.now - shared.usedAt >= Self.lingerMilliseconds else { return false }
@@ -206,6 +207,9 @@ final class UserTable {
         let since = core.loop.now - Self.pollWindowMilliseconds
         for user in replicated { user.poll(isActive: user.usedAt >= since) }
     }
+
+    /// As `RoomTable.checkPresence`.
+    func checkPresence() { for user in replicated { user.presence?.check() } }
 
     /// A node's life has ended.
     func nodeGone(_ boot: String) { for user in replicated { user.presence?.nodeGone(boot) } }

@@ -86,6 +86,9 @@ package final class Worker {
             replication?.nodeGone(boot)
             rooms.nodeGone(boot)
             users.nodeGone(boot)
+        case .checkPresence:
+            rooms.checkPresence()
+            users.checkPresence()
         case .measure(let work): work()
         }
     }

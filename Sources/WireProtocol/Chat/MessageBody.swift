@@ -10,6 +10,9 @@ package enum MessageBody {
         return end(of: #","to":""#, in: body, from: afterSender)
     }
 
+    /// A later time is none: 2^53, far from where sums overflow.
+    private static let timeMax = 1 << 53
+
     /// When the message was committed, in Unix milliseconds; nil when the body does not say it. The time stands behind
     /// the content, so the last one is meant.
     package static func time(_ body: UnsafeRawBufferPointer) -> Int? {
@@ -19,7 +22,7 @@ package enum MessageBody {
             let slice = UnsafeRawBufferPointer(rebasing: body[start..<(start + name.utf8CodeUnitCount)])
             if slice.equals(name) {
                 let digits = body[(start + name.utf8CodeUnitCount)...].prefix { $0 &- 0x30 < 10 }
-                return Int(String(decoding: digits, as: UTF8.self))
+                return Int(String(decoding: digits, as: UTF8.self)).flatMap { $0 <= timeMax ? $0 : nil }
             }
             start -= 1
         }

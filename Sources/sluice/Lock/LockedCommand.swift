@@ -16,12 +16,15 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
         let wait: Int?
         /// The command and its arguments.
         let words: [String]
+        /// Whoever this process works for: those of the locks that they have are entered again.
+        let holders: [String]
 
-        init(lock: Identifier, ttl: Int, wait: Int?, words: [String]) {
+        init(lock: Identifier, ttl: Int, wait: Int?, words: [String], holders: [String]) {
             self.lock = lock
             self.ttl = ttl
             self.wait = wait
             self.words = words
+            self.holders = holders
         }
     }
 
@@ -41,8 +44,8 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
 
     /// Events on the way that the person at the terminal may want to know.
     enum Note {
-        /// It takes longer than a moment.
-        case waiting
+        /// It takes longer than a moment, for this reason and perhaps so long still (milliseconds).
+        case waiting(LockWait, left: Int)
         /// The command must end: the lock is lost, or about to be, as no renewal succeeds (nil).
         case losing(LockLoss?)
     }
@@ -50,14 +53,24 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     private enum Phase {
         case waiting
         case running(LockHandle, CommandProcess, LockedWork)
+        /// The command runs under a lock that somebody has whom this process works for, and who ends it with the lock.
+        case inside(CommandProcess)
         /// The lock is given back, or lost.
         case over(Outcome, since: Int)
     }
 
     /// The variable in which the command finds its fencing token.
     static let tokenVariable = "SLUICE_LOCK_TOKEN"
+    /// The variable in which it finds who has the locks under which it runs, with spaces between.
+    static let ownerVariable = "SLUICE_LOCK_OWNER"
     /// After so long the person at the terminal hears that the lock is waited for.
     private static let noteMilliseconds = 2_000
+    /// And again after so long, or when it is something else.
+    private static let nextNoteMilliseconds = 60_000
+    /// The owner of the lock within this process.
+    private static let owner = "command"
+    /// No deadline: ten years.
+    private static let neverMilliseconds = 10 * 365 * 86_400_000
     /// How long Redis has for confirming that the lock was given back; without that it ends by its ttl.
     private static let settleMilliseconds = 1_000
 
@@ -72,7 +85,8 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     private var commandStatus: Int32?
     private let startedAt = Clock.bootMilliseconds()
     private var hasAsked = false
-    private var hasNoted = false
+    /// The last note on what is waited for, and when it was.
+    private var noted: (wait: LockWait, at: Int)?
 
     /// - Throws: `SystemError` when the system is out of descriptors or memory.
     init(_ job: Job, redis: RedisOptions, note: @escaping (Note) -> Void) throws(SystemError) {
@@ -101,20 +115,54 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     func locksConnected() {
         guard case .waiting = phase, !hasAsked else { return }
         hasAsked = true
+        guard !job.holders.isEmpty else { return ask() }
+        client.keeper.token(of: job.lock, heldBy: job.holders) { [unowned self] result in
+            guard case .waiting = phase else { return }
+            switch result {
+            case .success(let token?): enterAgain(token)
+            case .success(nil): ask()
+            case .failure(let error): refused(error)
+            }
+        }
+    }
+
+    private func ask() {
         // The way to Redis took some of the time.
         let left = job.wait.map { $0 == 0 ? 0 : max(1, $0 - (Clock.bootMilliseconds() - startedAt)) }
         let request = LockRequest(
-            name: job.lock, owner: "command", ttl: job.ttl, wait: left ?? .max,
+            name: job.lock, owner: Self.owner, ttl: job.ttl, wait: left ?? .max,
             isAlive: { [unowned self] in isRunning }
         ) { [unowned self] in lost($0) }
         client.keeper.acquire(request) { [unowned self] result in
             switch result {
             case .success(let handle): acquired(handle)
-            case .failure(.storeAway): end(.storeAway("the connection was lost"))
-            case .failure(.refused(let code, let message)): end(.storeAway("\(code) \(message)"))
-            case .failure(let error): end(.notAcquired(error))
+            case .failure(let error): refused(error)
             }
         }
+    }
+
+    private func refused(_ error: LockError) {
+        switch error {
+        case .storeAway: end(.storeAway("the connection was lost"))
+        case .refused(let code, let message): end(.storeAway("\(code) \(message)"))
+        case .evicting, .taken, .quarantined, .timedOut, .full, .closed: end(.notAcquired(error))
+        }
+    }
+
+    /// The lock is had already by somebody whom this process works for: that one keeps it, and ends us with it.
+    private func enterAgain(_ token: Int) {
+        do throws(SystemError) {
+            stops = try watch([ProcessSignal.stop])
+            let deadline = Clock.bootMilliseconds() + Self.neverMilliseconds
+            phase = .inside(try start(token: token, holders: job.holders, deadline: deadline))
+        } catch {
+            end(.unstartable(error))
+        }
+    }
+
+    private func start(token: Int, holders: [String], deadline: Int) throws(SystemError) -> CommandProcess {
+        let variables = [(Self.tokenVariable, "\(token)"), (Self.ownerVariable, holders.joined(separator: " "))]
+        return try CommandProcess(job.words, variables: variables, terminal: Terminal(), deadline: deadline)
     }
 
     func locksDisconnected(_ loss: RedisLoss) {
@@ -127,9 +175,8 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
             stops = try watch([ProcessSignal.stop])
             let now = Clock.bootMilliseconds()
             let work = LockedWork(ttl: job.ttl, validUntil: now + handle.remaining(at: now))
-            let command = try CommandProcess(
-                job.words, variable: (Self.tokenVariable, "\(handle.token)"), terminal: Terminal(),
-                deadline: work.deadline)
+            let command = try start(
+                token: handle.token, holders: job.holders + [handle.holder], deadline: work.deadline)
             phase = .running(handle, command, work)
         } catch {
             client.keeper.release(handle)
@@ -175,7 +222,11 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     }
 
     private func childChanged() {
-        guard case .running(let handle, let command, let work) = phase else { return }
+        let command: CommandProcess
+        switch phase {
+        case .running(_, let running, _), .inside(let running): command = running
+        case .waiting, .over: return
+        }
         while let change = command.nextChange() {
             switch change {
             case .stopped(let isByTerminal): if isByTerminal { command.suspendWithIt() }
@@ -183,6 +234,10 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
             }
         }
         guard let status = commandStatus else { return }
+        guard case .running(let handle, _, let work) = phase else {
+            command.letGo()
+            return end(.ended(status: status))
+        }
         let isLost = work.isTold || !handle.check(at: Clock.bootMilliseconds())
         // When the lock is lost, all of its group has to end; who was killed may be left for init to bury.
         if isLost, command.hasGroup, !work.isKilled { return }
@@ -194,12 +249,13 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     private func received(_ signal: Int32) {
         switch (signal, phase) {
         case (ProcessSignal.childChanged, _): childChanged()
+        case (ProcessSignal.resume, .inside(let command)): command.resume()
         case (ProcessSignal.resume, .running(_, let command, _)):
             // The time that has passed may have cost the lock: then the command must hear so before it goes on.
             loopTicked()
             command.resume()
         case (ProcessSignal.resume, _), (_, .over): break
-        case (_, .running(_, let command, _)): command.signal(signal)
+        case (_, .running(_, let command, _)), (_, .inside(let command)): command.signal(signal)
         case (_, .waiting): end(.interrupted(signal: signal))
         }
     }
@@ -229,10 +285,21 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     func loopTicked() {
         client.ticked()
         if case .running(let handle, let command, let work) = phase { commandTicked(handle, command, work) }
-        if case .waiting = phase, hasAsked, !hasNoted, Clock.bootMilliseconds() - startedAt > Self.noteMilliseconds {
-            hasNoted = true
-            note(.waiting)
+        if case .waiting = phase, hasAsked { noteWait(at: Clock.bootMilliseconds()) }
+    }
+
+    private func noteWait(at now: Int) {
+        guard now - startedAt > Self.noteMilliseconds, let wait = client.keeper.wait(for: job.lock, owner: Self.owner)
+        else { return }
+        let until: Int
+        switch (wait, noted?.wait) {
+        case (.taken(let end), .taken), (.quarantine(let end), .quarantine):
+            guard let noted, now - noted.at >= Self.nextNoteMilliseconds else { return }
+            until = end
+        case (.taken(let end), _), (.quarantine(let end), _): until = end
         }
+        noted = (wait, now)
+        note(.waiting(wait, left: max(until - now, 0)))
     }
 
     func loopTurnEnded() {

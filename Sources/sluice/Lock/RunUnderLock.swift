@@ -12,6 +12,8 @@ struct RunUnderLock: ParsableCommand {
         abstract: "Run a command that only one at a time may run, on all machines that share a Redis.",
         usage: "sluice lock NAME [--ttl SECONDS] [--wait SECONDS] -- COMMAND…",
         discussion: """
+            Within COMMAND the same NAME is entered again at once, with the same number.
+
             Waits for the lock NAME in the Redis of REDIS_URL and runs COMMAND while it holds the lock, which is \
             renewed meanwhile. \(LockedCommand.tokenVariable) holds a number that rises with each new holder: what \
             COMMAND writes to should refuse a lower one than it has seen.
@@ -68,29 +70,51 @@ struct RunUnderLock: ParsableCommand {
     func run() throws {
         let redis = try Configuration.redisOfProcess()
         let job = LockedCommand.Job(
-            lock: Identifier(unchecked: name), ttl: milliseconds(ttl), wait: wait.map(milliseconds), words: command)
-        let outcome: LockedCommand.Outcome
+            lock: Identifier(unchecked: name), ttl: milliseconds(ttl), wait: wait.map(milliseconds), words: command,
+            holders: Self.holders)
+        let (outcome, lines): (LockedCommand.Outcome, LineOutput)
         do throws(SystemError) {
-            outcome = try LockedCommand(job, redis: redis, note: show).run()
+            // What is said must not keep the lock's renewals waiting: COMMAND writes to the same place.
+            lines = try LineOutput(LineOutput.standardError) { Array("sluice: \($0) lines were dropped\n".utf8) }
+            outcome = try LockedCommand(job, redis: redis) { say(text(of: $0), by: lines) }.run()
         } catch {
             Output.errorLine("sluice: can't start: \(error)")
             throw ExitCode(Status.unavailable)
         }
+        let (status, why) = status(of: outcome, redis.url)
+        if let why { say(why, by: lines) }
+        lines.flush(withinMilliseconds: Self.flushMilliseconds)
         // Not by returning: a look-up that is still under way would be waited for.
-        ProcessEnd.now(status(of: outcome, redis.url))
+        ProcessEnd.now(status)
     }
+
+    private func say(_ text: String, by lines: LineOutput) { lines.write(Array("sluice: \(text)\n".utf8)) }
+
+    /// Those for whom this process works.
+    private static var holders: [String] {
+        let text = ProcessEnvironment.variables[LockedCommand.ownerVariable] ?? ""
+        return text.split(separator: " ").prefix(holdersMax).map(String.init)
+    }
+
+    /// Deeper than that nobody nests.
+    private static let holdersMax = 64
+    /// How long the end waits for somebody who reads standard error.
+    private static let flushMilliseconds = 1_000
 
     /// To the next millisecond; out of any range when that can't be said.
     private func milliseconds(_ seconds: Double) -> Int { Int(exactly: (seconds * 1000).rounded(.up)) ?? .max }
 
     private var quarantineSeconds: Int { LockLimits.ttlMilliseconds.upperBound / 1000 }
 
-    private func show(_ note: LockedCommand.Note) {
+    private func seconds(_ milliseconds: Int) -> Int { (milliseconds + 999) / 1000 }
+
+    private func text(of note: LockedCommand.Note) -> String {
         switch note {
-        case .waiting:
-            Output.errorLine(
-                "sluice: waiting for the lock \(name): another has it, or Redis is new or lost data less than "
-                    + "\(quarantineSeconds) s ago, and grants none so long")
+        case .waiting(.taken, let left):
+            return "waiting for the lock \(name): another has it, for \(seconds(left)) s still if it does not renew it"
+        case .waiting(.quarantine, let left):
+            return "waiting for the lock \(name): Redis is new or may have lost locks, and grants none for "
+                + "\(seconds(left)) s still"
         case .losing(let loss):
             let why =
                 switch loss {
@@ -98,33 +122,36 @@ struct RunUnderLock: ParsableCommand {
                 case .notOwner: "Redis says that it is another's"
                 case .generationChanged: "Redis has lost its data"
                 }
-            Output.errorLine("sluice: the lock \(name) is lost: \(why); ending \(command[0])")
+            return "the lock \(name) is lost: \(why); ending \(command[0])"
         }
     }
 
-    /// The exit status. Writes its reason to standard error.
-    private func status(of outcome: LockedCommand.Outcome, _ url: RedisURL) -> Int32 {
+    /// The exit status, and its reason for the person at the terminal.
+    private func status(of outcome: LockedCommand.Outcome, _ url: RedisURL) -> (Int32, why: String?) {
         switch outcome {
-        case .ended(let status): return status
-        case .interrupted(let signal): return Status.signal + signal
-        case .lost: return Status.lost
+        case .ended(let status): return (status, nil)
+        case .interrupted(let signal): return (Status.signal + signal, nil)
+        case .lost: return (Status.lost, nil)
         case .unstartable(let error):
-            Output.errorLine("sluice: can't run \(error)")
-            return error.isNotFound ? Status.notFound : Status.notExecutable
+            return (error.isNotFound ? Status.notFound : Status.notExecutable, "can't run \(error)")
         case .storeAway(let why):
-            Output.errorLine("sluice: \(url) can't be used: \(why); `sluice check-redis` tries it out step by step")
-            return Status.unavailable
+            let hint = "`sluice check-redis` tries it out step by step"
+            return (Status.unavailable, "\(url) can't be used: \(why); \(hint)")
         case .notAcquired(let error):
-            Output.errorLine("sluice: the lock \(name) was not acquired: \(text(of: error))")
-            return Status.notAcquired
+            let why = "the lock \(name) was not acquired: \(text(of: error))"
+            if case .evicting = error { return (Status.unavailable, why) }
+            return (Status.notAcquired, why)
         }
     }
 
     private func text(of error: LockError) -> String {
         switch error {
+        case .evicting(let policy):
+            "Redis evicts keys when its memory is full (maxmemory-policy \(policy)), and so could forget who has it; set "
+                + "maxmemory-policy to noeviction"
         case .taken: "another has it; --wait SECONDS would wait for it"
         case .quarantined(let left):
-            "Redis is new or has lost data, and grants no lock for another \((left + 999) / 1000) s; --wait SECONDS "
+            "Redis is new or has lost data, and grants no lock for another \(seconds(left)) s; --wait SECONDS "
                 + "would wait for that"
         case .timedOut:
             "another had it all the time, or Redis is new or lost data less than \(quarantineSeconds) s ago"

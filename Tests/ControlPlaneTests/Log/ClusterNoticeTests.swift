@@ -13,7 +13,9 @@ struct ClusterNoticeTests {
             #expect(ClusterNotice(notice.payload) == notice)
             #expect(LogCommit.publication(notice.payload) == nil && RoomPresence.publication(notice.payload) == nil)
         }
-        for text in ["", "~", "~typing", "~unknown\nb", "@b\nann\nx", "e\n1\n1\na"] {
+        for text in [
+            "", "~", "~1\ntyping", "~1\nunknown\nb", "~2\ntyping\nb", "~typing\nb", "@1\nb\nann\nx", "e\n1\n1\na",
+        ] {
             #expect(ClusterNotice(Array(text.utf8)) == nil, "\(text)")
         }
     }

@@ -204,8 +204,8 @@ struct LogCommitTests {
     @Test("what is no publication is none")
     func malformed() {
         for text in [
-            "", "L1", "L1\ne", "L1\ne\nx\n1\na", "L1\ne\n1\n5\nabc", "L1\ne\n1\n1\nab", "L1\ne\n1\n-2\na",
-            "L1\ne\n1\n--1\na", "L1\ne\n1\n-\na", "L1\ne\n99999999999999999\n", "L2\ne\n1\n1\na", "e\n1\n1\na",
+            "", "=1", "=1\ne", "=1\ne\nx\n1\na", "=1\ne\n1\n5\nabc", "=1\ne\n1\n1\nab", "=1\ne\n1\n-2\na",
+            "=1\ne\n1\n--1\na", "=1\ne\n1\n-\na", "=1\ne\n99999999999999999\n", "=2\ne\n1\n1\na", "e\n1\n1\na",
         ] {
             #expect(LogCommit.publication(Array(text.utf8)) == nil, "\(text)")
         }

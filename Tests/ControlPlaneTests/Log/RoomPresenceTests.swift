@@ -16,25 +16,54 @@ struct RoomPresenceTests {
         memory.subscribe(keys.channel) { notice in
             if case .message(let payload) = notice { published.append(RoomPresence.publication(payload)) }
         }
-        let here = RoomPresence.Change(boot: "b", user: ann, record: Array("n\nphone\n\n7".utf8))
+        let here = RoomPresence.Change(boot: "b", user: ann, record: Array("1\nn\nphone\n\n7".utf8))
         let gone = RoomPresence.Change(boot: "b", user: ann, record: [])
         for change in [here, gone, gone] {
             memory.perform(
                 RoomPresence.operation(keys, boot: change.boot, user: change.user, record: change.record)
             ) { _ in }
-            var read: [RoomPresence.Change]?
-            memory.perform(RoomPresence.all(keys)) { read = (try? $0.get()).flatMap(RoomPresence.entries) }
-            #expect(read == (change == here ? [here] : []))
+            var read: RoomPresence.Page?
+            memory.perform(RoomPresence.page(keys, from: RoomPresence.start)) { result in
+                read = (try? result.get()).flatMap(RoomPresence.page)
+            }
+            #expect(read == RoomPresence.Page(entries: change == here ? [here] : [], next: nil))
         }
         #expect(published == [here, gone])
     }
 
     @Test("a publication of messages is none of presence, and the other way round")
     func publications() {
-        for text in ["", "@", "@b", "@b\nann", "e1\n1\n1\na", "@b\na/b\nx"] {
+        for text in ["", "@", "@1\n", "@1\nb", "@1\nb\nann", "=1\ne1\n1\n1\na", "@1\nb\na/b\nx", "@2\nb\nann\nx"] {
             #expect(RoomPresence.publication(Array(text.utf8)) == nil, "\(text)")
         }
-        #expect(LogCommit.publication(Array("@b\nann\nn".utf8)) == nil)
+        #expect(LogCommit.publication(Array("@1\nb\nann\nn".utf8)) == nil)
+        // What nobody here can read is not passed over.
+        for text in ["", "@2\nb\nann\nx", "=2\ne1\n1\n1\na", "~1\nnews\nb", "~9\nread\nb", "e1\n1\n1\na", "\u{0}"] {
+            #expect(ChannelMessage(Array(text.utf8)) == .unknown, "\(text)")
+        }
+        #expect(ChannelMessage(ClusterNotice(.typing, boot: "b", ["ann", "1"]).payload) != .unknown)
+    }
+
+    @Test("a room of very many is read in parts, with all who are in")
+    func parts() throws {
+        let server = try #require(RedisServer())
+        let redis = try #require(RedisDialogue(path: server.path))
+        for start in stride(from: 0, to: 6_000, by: 500) {
+            let pairs = (start..<(start + 500)).map { StorePair(Array("b\nu\($0)".utf8), Array("1\nn".utf8)) }
+            _ = redis.perform(.hashSet(key: keys.members, pairs: pairs))
+        }
+        var (cursor, users, largest) = (RoomPresence.start, Set<Identifier>(), 0)
+        while true {
+            let result = redis.perform(RoomPresence.page(keys, from: cursor))
+            let page = try #require(try result?.get()).flatMap(RoomPresence.page)
+            let entries = try #require(page).entries
+            largest = max(largest, entries.count)
+            users.formUnion(entries.map(\.user))
+            guard let next = page?.next else { break }
+            cursor = next
+        }
+        #expect(users.count == 6_000 && largest < 1_500)
+
     }
 
     @Test("the Lua and its twin give the same", arguments: [1, 2] as [UInt64])

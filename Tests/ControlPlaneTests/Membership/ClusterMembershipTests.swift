@@ -8,6 +8,8 @@ struct ClusterMembershipTests {
     private static let expiry = 3_000
     private var membership = ClusterMembership(
         node: "me", boot: "m", heartbeatMilliseconds: heartbeat, expiryMilliseconds: expiry, at: 0)
+    /// Since when the store has known this node, by its clock.
+    private var since = 1
 
     private func record(
         _ node: String, _ boot: String? = nil, state: NodeRecord.State = .up, seen: Int = 0
@@ -22,9 +24,10 @@ struct ClusterMembershipTests {
         at now: Int, wasKnown: Bool = true, _ others: [(record: NodeRecord?, boot: String, beat: Int)] = []
     ) -> [ClusterMembership.Event] {
         _ = membership.beat(record("me", "m"), at: now)
+        if !wasKnown { since += 1 }
         let sightings = others.map { Beat.Sighting(boot: $0.boot, time: $0.beat + 50_000, record: $0.record) }
         return membership.beatAnswered(
-            Beat.Answer(time: now + 50_000, wasKnown: wasKnown, others: sightings), at: now, unixNow: now + 900_000)
+            Beat.Answer(time: now + 50_000, knownSince: since, others: sightings), at: now, unixNow: now + 900_000)
     }
 
     private func a(_ beat: Int, _ state: NodeRecord.State = .up) -> (record: NodeRecord?, boot: String, beat: Int) {
@@ -36,7 +39,7 @@ struct ClusterMembershipTests {
         #expect(membership.ticked(at: 0))
         _ = membership.beat(record("me", "m"), at: 0)
         #expect(!membership.ticked(at: 5_000))
-        _ = membership.beatAnswered(Beat.Answer(time: 0, wasKnown: false, others: []), at: 5, unixNow: 0)
+        _ = membership.beatAnswered(Beat.Answer(time: 0, knownSince: 1, others: []), at: 5, unixNow: 0)
         #expect(!membership.ticked(at: 899) && membership.ticked(at: 900))
         membership.hinted(at: 300)
         #expect(membership.ticked(at: 300))
@@ -54,9 +57,9 @@ struct ClusterMembershipTests {
         #expect(isTold(membership.beat(record("me", "m"), at: 0)))
         membership.beatFailed()
         #expect(isTold(membership.beat(record("me", "m"), at: 1_000)))
-        _ = membership.beatAnswered(Beat.Answer(time: 0, wasKnown: false, others: []), at: 1_001, unixNow: 0)
+        _ = membership.beatAnswered(Beat.Answer(time: 0, knownSince: 1, others: []), at: 1_001, unixNow: 0)
         #expect(!isTold(membership.beat(record("me", "m"), at: 2_000)))
-        _ = membership.beatAnswered(Beat.Answer(time: 0, wasKnown: true, others: []), at: 2_001, unixNow: 0)
+        _ = membership.beatAnswered(Beat.Answer(time: 0, knownSince: 1, others: []), at: 2_001, unixNow: 0)
         #expect(isTold(membership.beat(record("me", "m", state: .draining), at: 3_000)))
     }
 
@@ -82,9 +85,24 @@ struct ClusterMembershipTests {
         _ = answer(at: 2_500, [a(0)])
         #expect(answer(at: 3_100, [a(3_050)]) == [.up(record("a", seen: 903_050))])
         _ = answer(at: 6_100, [a(3_050)])
-        #expect(answer(at: 6_110, [a(3_050)]).count == 1)
+        // The store is the one that decides: what it has not forgotten is not gone.
+        #expect(answer(at: 6_105, [a(3_050)]) == [] && membership.nodes.count == 1)
+        #expect(answer(at: 6_110).count == 1)
         #expect(answer(at: 6_120, [a(3_050)]) == [] && membership.nodes == [])
-        #expect(answer(at: 6_130, [a(6_125)]) == [.up(record("a", seen: 906_125))])
+        let back = record("a", seen: 906_125)
+        #expect(answer(at: 6_130, [a(6_125)]) == [.returned(back), .up(back)])
+        #expect(answer(at: 6_140, [a(6_135)]) == [])
+    }
+
+    @Test("a node that the store had forgotten learns it, also when the answer that said so first was lost")
+    mutating func forgotten() {
+        _ = answer(at: 100)
+        #expect(answer(at: 1_100) == [])
+        _ = membership.beat(record("me", "m"), at: 15_000)
+        since = 15_000
+        membership.beatFailed()
+        #expect(answer(at: 16_000) == [.forgotten])
+        #expect(answer(at: 17_000) == [])
     }
 
     @Test("one that answers at the second look was never gone")
@@ -129,7 +147,7 @@ struct ClusterMembershipTests {
             _ = membership.beat(record("me", "m"), at: now)
             let other = Beat.Sighting(boot: "a", time: beat, record: record("a"))
             return membership.beatAnswered(
-                Beat.Answer(time: time, wasKnown: true, others: [other]), at: now, unixNow: now)
+                Beat.Answer(time: time, knownSince: 1, others: [other]), at: now, unixNow: now)
         }
         #expect(seen(1_000_000, at: 0, beat: 1_000_000).count == 1)
         #expect(seen(9_000_000, at: 1_000, beat: 1_000_900) == [])

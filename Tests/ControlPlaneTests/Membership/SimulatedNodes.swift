@@ -29,6 +29,9 @@ struct SimulatedNodes {
         var beatAt: Int
         var formerBeatAt: Int
         var hasLeft = false
+        /// When the store was asked last by somebody who then declared it gone; and when it learned of that.
+        var goneAt = 0
+        var forgottenAt = 0
     }
 
     private(set) var now = 0
@@ -175,8 +178,13 @@ struct SimulatedNodes {
         case .up(let record), .draining(let record): nodes[index].told.insert(record.boot)
         case .suspect(let record):
             if !nodes[index].told.contains(record.boot) { faults.append("\(now): suspect before it was up") }
+        case .returned(let record):
+            if nodes[index].told.contains(record.boot) { faults.append("\(now): back, and was not gone") }
         case .gone(let record, let departure):
             departures += 1
+            if departure == .silent, let gone = nodes.firstIndex(where: { $0.boot == record.boot }) {
+                nodes[gone].goneAt = max(nodes[gone].goneAt, nodes[index].beatAt)
+            }
             if nodes[index].told.remove(record.boot) == nil { faults.append("\(now): gone twice") }
             guard let other = node(record.boot) else { return faults.append("\(now): an unknown one has gone") }
             if departure == .left {
@@ -192,6 +200,7 @@ struct SimulatedNodes {
             }
         case .sameName: faults.append("\(now): no name is used twice")
         case .forgotten:
+            nodes[index].forgottenAt = now
             if isCalm(nodes[index]) { faults.append("\(now): forgotten without a reason") }
         }
     }
@@ -200,6 +209,7 @@ struct SimulatedNodes {
         let view = nodes[index].membership.nodes
         if Set(view.map(\.boot)) != nodes[index].told { faults.append("\(now): events and view differ") }
         guard isCalm(nodes[index]) else { return }
+        if nodes[index].goneAt > nodes[index].forgottenAt { faults.append("\(now): was gone, and has not learned it") }
         for record in view {
             guard let other = node(record.boot) else { continue }
             // A beat, and the grain of ticks.

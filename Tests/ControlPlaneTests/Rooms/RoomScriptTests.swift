@@ -33,7 +33,7 @@ struct RoomScriptTests {
         let making = RoomFacts.setting(keys, settings, boot: "b", at: 5, isNew: true)
         #expect(run(store, making) == .integer(1) && run(store, making) == .integer(0))
         _ = run(store, LogCommit.operation(keys, terms, commit("a")))
-        let record = Array("n\nd1\n\n1\nd2\n\n2".utf8)
+        let record = Array("1\nn\nd1\n\n1\nd2\n\n2".utf8)
         for boot in ["b1", "b2"] {
             _ = run(store, RoomPresence.operation(keys, boot: boot, user: ann, record: record))
         }
@@ -104,7 +104,7 @@ struct RoomScriptTests {
             case 3: operation = RoomFacts.operation(keys, at: step)
             case 4, 5: operation = RoomInfo.operation(keys)
             case 6, 7:
-                let record = Bool.random(using: &random) ? Array("n\nd\n\n\(step)".utf8) : []
+                let record = Bool.random(using: &random) ? Array("1\nn\nd\n\n\(step)".utf8) : []
                 operation = RoomPresence.operation(keys, boot: "b\(step % 2)", user: user, record: record)
             case 8, 9, 10:
                 operation = ReadMark.operation(

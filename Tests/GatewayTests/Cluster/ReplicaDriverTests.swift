@@ -92,8 +92,8 @@ struct ReplicaDriverTests {
 
     /// Nobody tells presence or notices here.
     private final class Silence: PresenceObserver, NoticeObserver {
-        func presenceTold(_ change: RoomPresence.Change) { Issue.record("presence was told") }
-        func presenceRead(_ entries: [RoomPresence.Change]?) { Issue.record("presence was read") }
+        func presenceTold(_ change: RoomPresence.Change?) { Issue.record("presence was told") }
+        func presenceRead() { Issue.record("presence was read") }
         func noticed(_ notice: ClusterNotice) { Issue.record("a notice was told") }
     }
 

@@ -71,6 +71,9 @@ final class SimulatedLink: Store {
 
     var isIdle: Bool { requests.isEmpty && answers.isEmpty && notices.isEmpty }
 
+    /// Requests that were not run yet.
+    var requestCount: Int { requests.count }
+
     /// The store runs the oldest request.
     func runNext() {
         guard !requests.isEmpty else { return }

@@ -37,4 +37,12 @@ struct HeartbeatTests {
         // Times are kept in tenths of a second.
         #expect(heartbeat.nextBeat(timeout: 20_000) == 49_900)
     }
+    @Test("After a stall silence is judged by the time before it, and pings go by now")
+    mutating func stall() {
+        var heartbeat = Heartbeat()
+        heartbeat.heard(at: 1_000)
+        heartbeat.began(at: 1_000, interval: 2_000, using: &random)
+        #expect(heartbeat.timerFired(at: 8_000, fairNow: 1_500, interval: 2_000, timeout: 5_000) == .ping)
+        #expect(heartbeat.timerFired(at: 9_000, fairNow: 9_000, interval: 2_000, timeout: 5_000) == .close)
+    }
 }

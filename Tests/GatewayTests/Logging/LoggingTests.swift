@@ -147,13 +147,6 @@ struct LineLogHandlerTests {
                 "1970-01-02T00:00:00.000Z ERROR node: three error=\"it went wrong\" room=a worker=1\n",
             ])
     }
-
-    @Test("The wall clock is one, in milliseconds")
-    func wallClock() {
-        let before = Int(time(nil)) * 1000
-        let now = LineLogHandler.wallClockMilliseconds()
-        #expect(now >= before && now < before + 60_000)
-    }
 }
 
 /// An error with a text of its own.

@@ -181,3 +181,47 @@ struct RoomOwnerTests {
         #expect(texts.count == 1 && texts[0].contains(#""code":"outbox_full""#) && texts[0].contains(#""id":"2""#))
     }
 }
+
+@Suite("The wall clock may be set, and nothing is timed by it")
+struct WallClockTests {
+    /// Sets the wall clock forward, and lets the worker see it.
+    private func jump(_ worker: TestWorker, minutes: Int) {
+        let former = worker.core.loop.wallClock
+        worker.core.loop.wallClock = { former() + minutes * 60_000 }
+        let before = worker.core.loop.unixNow
+        worker.core.loop.runTurn()
+        #expect(worker.core.loop.unixNow - before >= minutes * 60_000)
+        worker.rooms.expire()
+        worker.users.expire()
+    }
+
+    @Test(
+        "ten minutes on, an id still stands for its first commit; eight days on, nothing is forgotten",
+        arguments: Mode.allCases)
+    func jumps(mode: Mode) throws {
+        let worker = try mode.worker()
+        let (room, ann, bob) = (
+            Identifier(unchecked: "room"), Identifier(unchecked: "ann"), Identifier(unchecked: "bob")
+        )
+        let info = worker.info("ann", 1)
+        let owner = worker.rooms.open(room)
+        owner.join(info, from: nil)
+        func publish() {
+            TestWorker.withFields("hello", id: "x") {
+                owner.publish($0, user: ann, device: nil, author: .connection(info))
+            }
+            worker.endTurn()
+        }
+        let direct = TestWorker.withFields("psst", id: "y") { OwnedMessageFields($0) }
+        worker.users.received(
+            .direct(Direct(from: ann, to: bob, sender: info, deviceType: nil, fields: direct), from: info), of: bob)
+        publish()
+        jump(worker, minutes: 10)
+        publish()
+        #expect(owner.room.log.newestSeq == 1)
+        jump(worker, minutes: 8 * 24 * 60)
+        publish()
+        #expect(worker.rooms.find(room) === owner && owner.room.log.newestSeq == 1 && owner.room.log.count == 1)
+        #expect(worker.users.find(bob)?.user.openedInbox?.pendingCount == 1)
+    }
+}

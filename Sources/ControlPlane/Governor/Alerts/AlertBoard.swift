@@ -1,6 +1,6 @@
 /// Which alerts are on. Each has a mark that raises it and another that clears it, so that it is told once each way.
 ///
-/// A state machine. Times are milliseconds of one clock; `sampled` is called about once a second.
+/// A state machine. Times are milliseconds of one monotonic clock; `sampled` is called about once a second.
 package struct AlertBoard: Sendable {
     /// Marks; of shares and counts "in a minute" the last `windowMilliseconds` count.
     package enum Mark {
@@ -31,16 +31,15 @@ package struct AlertBoard: Sendable {
     package private(set) var active: [Alert.Active] = []
 
     /// The board of a node that has just started: its totals are 0.
-    /// - Parameter now: Unix milliseconds.
     package init(at now: Int) { samples = [Sample(time: now, messages: 0, refused: 0, slowReadersClosed: 0)] }
 
     /// Judges a reading; what changed.
-    /// - Parameter now: Unix milliseconds.
-    package mutating func sampled(_ reading: AlertReading, at now: Int) -> [Alert.Change] {
+    /// - Parameter unix: Unix milliseconds, for people.
+    package mutating func sampled(_ reading: AlertReading, at now: Int, unix: Int) -> [Alert.Change] {
         let minute = slide(reading, to: now)
         return Alert.allCases.compactMap { alert in
             let (value, verdict) = judge(alert, reading, minute)
-            return settle(alert, value, verdict, at: now)
+            return settle(alert, value, verdict, at: unix)
         }
     }
 
@@ -82,12 +81,12 @@ package struct AlertBoard: Sendable {
         }
     }
 
-    private mutating func settle(_ alert: Alert, _ value: Double, _ verdict: Verdict, at now: Int) -> Alert.Change? {
+    private mutating func settle(_ alert: Alert, _ value: Double, _ verdict: Verdict, at unix: Int) -> Alert.Change? {
         let place = active.firstIndex { $0.alert == alert }
         switch (verdict, place) {
         case (.raise, nil):
             let next = active.firstIndex { $0.alert.rawValue > alert.rawValue } ?? active.count
-            active.insert(Alert.Active(alert, value: value, since: now), at: next)
+            active.insert(Alert.Active(alert, value: value, since: unix), at: next)
             return Alert.Change(alert, isActive: true, value: value)
         case (.clear, let place?):
             active.remove(at: place)

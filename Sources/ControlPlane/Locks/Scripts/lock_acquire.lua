@@ -1,7 +1,12 @@
--- ARGV: 4 ttl, 5 patience (0: not to wait), 6 most waiters. Returns: granted, token, generation; or waiting or
+-- ARGV: 4 ttl, 5 patience (0: not to wait), 6 most waiters, 7 1 if the lock must not be evicted. Returns: evicting and the
+-- policy, when this server evicts keys, or granted, token, generation; or waiting or
 -- quarantine, a span after which to ask again, 1 if first of all; or full. Who asks again under the same name after a
 -- lost answer is granted what it was granted.
 local ttl, patience, limit = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+if ARGV[7] == '1' then
+    local policy = string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:(%S+)')
+    if policy and policy ~= 'noeviction' then return {'evicting', policy} end
+end
 local generation, ends, token = enter()
 local first = head()
 
@@ -23,7 +28,7 @@ if now < ends then return queue('quarantine', ends - now) end
 local held = redis.call('HMGET', KEYS[2], 'owner', 'token')
 if held[1] == owner then
     redis.call('PEXPIRE', KEYS[2], ttl)
-    return {'granted', tonumber(held[2]), generation}
+    return {'granted', count(held[2]) or 0, generation}
 end
 if held[1] then return queue('waiting', redis.call('PTTL', KEYS[2])) end
 if first and first ~= owner then

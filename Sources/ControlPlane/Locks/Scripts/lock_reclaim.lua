@@ -3,7 +3,7 @@
 local generation, ends = enter()
 local token = tonumber(ARGV[5])
 if now >= ends then return {'lost'} end
-if tonumber(redis.call('HGET', KEYS[2], 'token') or '0') > token then return {'lost'} end
+if (count(redis.call('HGET', KEYS[2], 'token')) or 0) > token then return {'lost'} end
 redis.call('HSET', KEYS[2], 'owner', owner, 'token', digits(token))
 redis.call('PEXPIRE', KEYS[2], tonumber(ARGV[4]))
 return {'granted', token, generation}

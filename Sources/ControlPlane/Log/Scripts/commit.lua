@@ -33,12 +33,15 @@ for _, command in ipairs({
 end
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'unstored', 'lineage')
 local epoch = place[1]
-local seq = tonumber(place[2] or '0')
+local seq = tonumber(string.match(place[2] or '0', '^%d+$'))
 local unstored = place[3]
 local lineage = place[4] or ''
 local newest = tonumber(ARGV[3])
 local share = tonumber(ARGV[8])
 local text = function(number) return string.format('%.0f', number) end
+
+-- A seq that can't be one is as no place.
+if not seq or seq > 9007199254740992 then epoch, seq = false, 0 end
 
 -- Without a place the log is new, or the store lost it. With less than the caller has seen of the same epoch, the store
 -- lost its end; with other entries, it took writes that the caller has not seen and lacks what the caller has. Either
@@ -64,7 +67,7 @@ if not epoch or (epoch == ARGV[2] and (newest > seq or ARGV[10] == '1')) then
   redis.call('HDEL', KEYS[1], 'unstored')
   unstored = false
   -- Whoever follows the former epoch hears that it is over.
-  if former ~= '' then redis.call('PUBLISH', ARGV[1], 'L1\n' .. epoch .. '\n' .. text(seq + 1)) end
+  if former ~= '' then redis.call('PUBLISH', ARGV[1], '=1\n' .. epoch .. '\n' .. text(seq + 1)) end
 end
 
 if ARGV[2] ~= '' and epoch ~= ARGV[2] then
@@ -74,7 +77,7 @@ end
 
 local first = seq + 1
 local results = {}
-local published = { 'L1', epoch, text(first) }
+local published = { '=1', epoch, text(first) }
 for index = 3, #KEYS do
   local time = ARGV[3 * index + 2]
   local body = ARGV[3 * index + 3]

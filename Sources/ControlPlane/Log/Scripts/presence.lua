@@ -12,5 +12,5 @@ else
   redis.call('HSET', KEYS[1], ARGV[3], ARGV[4])
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
-redis.call('PUBLISH', ARGV[1], '@' .. ARGV[3] .. '\n' .. ARGV[4])
+redis.call('PUBLISH', ARGV[1], '@1\n' .. ARGV[3] .. '\n' .. ARGV[4])
 return 1

@@ -8,7 +8,9 @@
 --       5 marks that are kept at most; beyond, the lowest goes
 --       6 how long they are kept, milliseconds
 -- Returns 1, or 0 when nothing changed.
-local seq = math.min(tonumber(ARGV[4]), tonumber(redis.call('HGET', KEYS[1], 'seq') or '0'))
+local newest = tonumber(string.match(redis.call('HGET', KEYS[1], 'seq') or '', '^%d+$')) or 0
+-- What is beyond what is counted exactly is as none.
+local seq = math.min(tonumber(ARGV[4]), newest <= 9007199254740992 and newest or 0)
 local known = redis.call('ZSCORE', KEYS[2], ARGV[3])
 if seq <= tonumber(known or '0') then return 0 end
 if not known and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[5]) then
@@ -17,5 +19,5 @@ end
 local text = string.format('%.0f', seq)
 redis.call('ZADD', KEYS[2], text, ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
-redis.call('PUBLISH', ARGV[1], '~read\n' .. ARGV[2] .. '\n' .. ARGV[3] .. '\n' .. text)
+redis.call('PUBLISH', ARGV[1], '~1\nread\n' .. ARGV[2] .. '\n' .. ARGV[3] .. '\n' .. text)
 return 1

@@ -18,5 +18,5 @@ end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 redis.call('HSET', KEYS[1], 'epoch', ARGV[3], 'seq', '0', 'gone', '1', 'deleted', table.concat(deleted, ' '))
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-redis.call('PUBLISH', ARGV[1], '~deleted\n' .. ARGV[2] .. '\n' .. epoch)
+redis.call('PUBLISH', ARGV[1], '~1\ndeleted\n' .. ARGV[2] .. '\n' .. epoch)
 return epoch

@@ -12,14 +12,17 @@ local gone = {}
 for _, boot in ipairs(ARGV) do gone[boot] = true end
 local members = redis.call('HGETALL', KEYS[3])
 for index = 1, #members, 2 do
-  local boot, user = string.match(members[index], '^(.-)\n(.*)$')
-  if not gone[boot] then
+  local boot, user = string.match(members[index], '^([^\n]*)\n(.*)$')
+  if boot and not gone[boot] then
     if not known[user] then
       known[user] = true
       users = users + 1
     end
-    local _, lines = string.gsub(members[index + 1], '\n', '')
-    connections = connections + math.floor(lines / 3)
+    -- Of another format it is not known with how many connections.
+    if string.sub(members[index + 1], 1, 2) == '1\n' then
+      local _, lines = string.gsub(members[index + 1], '\n', '')
+      connections = connections + math.floor(lines / 3)
+    end
   end
 end
 return { place[1] or '', place[2] or '0', place[3] or '0', settings, users, connections }

@@ -16,5 +16,5 @@ if ARGV[4] == '1' then
 end
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], unpack(ARGV, 5))
-redis.call('PUBLISH', ARGV[1], '~settings\n' .. ARGV[2])
+redis.call('PUBLISH', ARGV[1], '~1\nsettings\n' .. ARGV[2])
 return 1

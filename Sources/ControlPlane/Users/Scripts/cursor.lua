@@ -9,13 +9,18 @@
 --       4 … pairs: a device, '' for one that is not remembered, and what it has processed, "epoch seq …"
 -- Returns each device with its cursor. Histories that the inbox never had are ignored.
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'lineage')
-local epoch, newest, lineage = place[1], tonumber(place[2] or '0'), ' ' .. (place[3] or '')
+-- What is no number, or none that is counted exactly, is as none.
+local number = function(value)
+  local known = tonumber(string.match(value or '', '^%d+$'))
+  return known and known <= 9007199254740992 and known or 0
+end
+local epoch, newest, lineage = place[1], number(place[2]), ' ' .. (place[3] or '')
 local devicesMax = tonumber(ARGV[1])
 local text = function(number) return string.format('%.0f', number) end
 
 local read = function(words)
   local cursor = {}
-  for name, seq in string.gmatch(words, '(%S+) (%d+)') do cursor[#cursor + 1] = { name, tonumber(seq) } end
+  for name, seq in string.gmatch(words, '(%S+) (%d+)') do cursor[#cursor + 1] = { name, number(seq) } end
   return cursor
 end
 local write = function(cursor)
@@ -84,7 +89,7 @@ if ARGV[3] ~= '' and not cursors[ARGV[3]] then
   local beginning = cursors[''] or {}
   if #beginning == 0 and epoch then
     local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
-    beginning = { { epoch, oldest and tonumber(string.match(oldest[1], '^%d+')) - 1 or newest } }
+    beginning = { { epoch, oldest and math.max(number(string.match(oldest[1], '^%d+')) - 1, 0) or newest } }
   end
   note(ARGV[3], beginning)
 end

@@ -24,7 +24,7 @@
  *   `direct`   a message to me alone; confirmed to the server once every listener has returned
  *   `error`    {code, message, ...}: an error that belongs to no promise
  *   and as the server sends them: `welcome`, `joined_room`, `left_room`, `joined`, `left`, `presence`, `device`,
- *   `typing`, `read`, `tier`, `drain`.
+ *   `typing`, `read`, `tier`, `mode`, `drain`.
  * All content is data: nothing here ever touches the document.
  */
 

@@ -13,7 +13,7 @@ struct AlertBoardTests {
         reading.connectionsMax = 1_000
         change(&reading)
         now += 1_000
-        return board.sampled(reading, at: now)
+        return board.sampled(reading, at: now, unix: now)
     }
 
     @Test("names are there once")
