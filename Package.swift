@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO -> WireProtocol, Rooms,
-// ControlPlane -> Foundations. Imports point down only; C is reached through the doors at the end.
+// ClusterState, Overload -> Core. Imports point down only; C is reached through the doors at the end.
 
 let package = Package(
     name: "sluice",
@@ -19,7 +19,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Foundations", "Gateway", "ControlPlane", "NetworkIO", "RedisLink", "Rehearsal",
+                "Core", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -27,14 +27,14 @@ let package = Package(
         // The commands `demo` and `drill`.
         .target(
             name: "Rehearsal",
-            dependencies: ["WireProtocol", "ControlPlane", "NetworkIO", "RedisLink", "Toolkit"]
+            dependencies: ["WireProtocol", "Overload", "NetworkIO", "RedisLink", "Toolkit"]
         ),
         // What tools that look at nodes from outside share.
-        .target(name: "Toolkit", dependencies: ["WireProtocol", "ControlPlane", "NetworkIO"]),
+        .target(name: "Toolkit", dependencies: ["WireProtocol", "Overload", "NetworkIO"]),
         .target(
             name: "Gateway",
             dependencies: [
-                "Foundations", "WireProtocol", "Rooms", "ControlPlane", "NetworkIO", "RedisLink",
+                "Core", "WireProtocol", "Rooms", "ClusterState", "Overload", "NetworkIO", "RedisLink",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Web/Resources")]
@@ -42,7 +42,7 @@ let package = Package(
         .executableTarget(
             name: "load_test",
             dependencies: [
-                "Foundations", "WireProtocol", "NetworkIO", "Toolkit",
+                "Core", "WireProtocol", "NetworkIO", "Toolkit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -50,22 +50,23 @@ let package = Package(
             exclude: ["many_connections.sh"]
         ),
         .target(
-            name: "RedisLink", dependencies: ["Foundations", "WireProtocol", "NetworkIO", "ControlPlane", "CHiredis"]
+            name: "RedisLink", dependencies: ["Core", "WireProtocol", "NetworkIO", "ClusterState", "CHiredis"]
         ),
         .target(
-            name: "NetworkIO", dependencies: ["Foundations", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"]
+            name: "NetworkIO", dependencies: ["Core", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"]
         ),
-        .target(name: "Rooms", dependencies: ["Foundations", "WireProtocol"]),
-        .target(name: "WireProtocol", dependencies: ["Foundations"]),
+        .target(name: "Rooms", dependencies: ["Core", "WireProtocol"]),
+        .target(name: "WireProtocol", dependencies: ["Core"]),
         .target(
-            name: "ControlPlane", dependencies: ["Foundations"],
+            name: "ClusterState", dependencies: ["Core"],
             resources: [
                 .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
                 .embedInCode("Health/Scripts"),
                 .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"), .embedInCode("Janitor/Scripts"),
             ]
         ),
-        .target(name: "Foundations"),
+        .target(name: "Overload", dependencies: ["Core"]),
+        .target(name: "Core"),
         .systemLibrary(
             name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
         ),
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Gateway", "RedisLink", "NetworkIO", "Rooms", "WireProtocol", "Foundations", "CAllocationCounter",
+                "Gateway", "RedisLink", "NetworkIO", "Rooms", "WireProtocol", "Core", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -92,44 +93,45 @@ let package = Package(
         .executableTarget(
             name: "lock_driver",
             dependencies: [
-                "RedisLink", "ControlPlane", "NetworkIO", "Foundations",
+                "RedisLink", "ClusterState", "NetworkIO", "Core",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/LockDriver"
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
-        .testTarget(name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"]),
+        .testTarget(name: "CoreTests", dependencies: ["Core", "TestSupport"]),
         .testTarget(
             name: "WireProtocolTests",
-            dependencies: ["WireProtocol", "Foundations", "TestSupport"]
+            dependencies: ["WireProtocol", "Core", "TestSupport"]
         ),
-        .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Foundations", "TestSupport"]),
+        .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Core", "TestSupport"]),
+        .testTarget(name: "ClusterStateTests", dependencies: ["ClusterState", "Core", "TestSupport"]),
         .testTarget(
-            name: "ControlPlaneTests", dependencies: ["ControlPlane", "Foundations", "TestSupport"],
-            exclude: ["Governor/Traces"]
+            name: "OverloadTests", dependencies: ["Overload", "TestSupport"],
+            exclude: ["Traces"]
         ),
         .testTarget(
-            name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Foundations", "TestSupport"]
+            name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Core", "TestSupport"]
         ),
         .testTarget(
             name: "RedisLinkTests",
             dependencies: [
-                "RedisLink", "ControlPlane", "NetworkIO", "WireProtocol", "Foundations", "CHiredis", "TestSupport",
+                "RedisLink", "ClusterState", "NetworkIO", "WireProtocol", "Core", "CHiredis", "TestSupport",
             ]
         ),
         .testTarget(name: "BenchmarksTests", dependencies: ["benchmarks", "CAllocationCounter"]),
         .testTarget(
-            name: "ToolkitTests", dependencies: ["Toolkit", "ControlPlane", "NetworkIO", "WireProtocol", "TestSupport"]
+            name: "ToolkitTests", dependencies: ["Toolkit", "NetworkIO", "WireProtocol", "TestSupport"]
         ),
-        .testTarget(name: "RehearsalTests", dependencies: ["Rehearsal", "ControlPlane", "Toolkit", "TestSupport"]),
+        .testTarget(name: "RehearsalTests", dependencies: ["Rehearsal", "Overload", "Toolkit", "TestSupport"]),
         .testTarget(
             name: "LoadTestTests", dependencies: ["load_test", "Toolkit", "WireProtocol", "TestSupport"]
         ),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "NetworkIO", "Rooms", "ControlPlane", "WireProtocol", "Foundations", "TestSupport",
+                "Gateway", "NetworkIO", "Rooms", "ClusterState", "Overload", "WireProtocol", "Core", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

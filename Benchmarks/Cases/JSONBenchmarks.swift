@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// The JSON of a chat message, in and out.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import NetworkIO
 
 /// What a worker's loop is made of: deadlines, and letters from other threads.

@@ -1,5 +1,5 @@
 import CAllocationCounter
-import Foundations
+import Core
 import Gateway
 import Logging
 import NetworkIO

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// When the next of many events is due at a given rate: an open loop, which does not wait for answers.
 ///

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import NetworkIO
 
 /// From what was gathered to the report.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// Where Redis is and how to get in: `redis://[[user]:password@]host[:port][/db]`, and `redis://password@host`.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// The connections of one user in one place (a room, or the node): those that live, and those that were lost and may
 /// come back within the grace, during which others still see them.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Synchronization
 
 /// The facts of one connection, which do not change while it lives, and what it committed: one object that its

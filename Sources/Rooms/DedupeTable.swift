@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A commit that a message id stands for.
 package struct Committed: Sendable {

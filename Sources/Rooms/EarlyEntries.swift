@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Entries that were heard of before those that come before them, or of a history that is not followed yet.
 ///

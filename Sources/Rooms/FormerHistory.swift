@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A message that members have seen: where it stood, and its body.
 package struct SeenEntry: Sendable {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Where the entries of a history stood in former epochs, so that somebody who comes with a former epoch's position is
 /// led over, and gets nothing twice.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 // An inbox that the nodes of a cluster share: what this node has of it.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// The messages to a user and by the user's own devices, how far each device has processed them, and how far each

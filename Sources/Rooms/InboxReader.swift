@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// One connection on its way through its user's inbox: it gets each entry once, in order, and is told of what can't
 /// come.

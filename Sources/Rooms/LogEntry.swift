@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// Which of a user's devices an inbox entry is for.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// How far a replica has come in its log, and the entries that came before their turn.
 ///

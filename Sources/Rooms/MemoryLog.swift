@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// One history with one order, a room's messages or a user's inbox: the newest `capacity` entries, in memory.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// Which message a body is of: its id and user, as they stand at the body's beginning (`MessageBody.keyLength`).

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A user's devices in a room on one other node.
 package struct RemoteAttendance: Equatable, Sendable {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // Own messages on their way into the log.
 extension ReplicaLog {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // The log's entries come, one at a time and in order.
 extension ReplicaLog {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // How a replica finds its place in the log, and how questions without an answer end.
 extension ReplicaLog {

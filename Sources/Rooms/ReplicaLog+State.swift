@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // Where a replica stands, and what that carries.
 extension ReplicaLog {

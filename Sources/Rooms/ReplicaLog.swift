@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// How this node follows a log that all nodes share, a room's or an inbox's: how far it has come, which of its own
 /// messages have no place yet, and what it must ask the store for next.

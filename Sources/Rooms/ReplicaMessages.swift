@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// The messages that a replica knows beside the history: own ones that wait for their places, and such as members have

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Why what lies between a client's position and the next entry can't be replayed.
 package enum GapReason: String, Sendable {

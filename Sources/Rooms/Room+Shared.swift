@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 // A room whose history is shared by the nodes of a cluster: what this node has of it.

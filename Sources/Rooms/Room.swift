@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// What an operator may set of a room. A class, because nearly all rooms share the node's defaults.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// The users of one room with their connections: an array that is searched while it is short, which most rooms are,
 /// and has an index when it is long.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A message that waits for its place in a log that nodes share.
 package struct Submission: Sendable {

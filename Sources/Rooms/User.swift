@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// A user at its home: the connections on this node, the session, and the inbox with each device's place in it.

@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import WireProtocol
 
 /// A node's answer to `GET /api/system/status`, as far as tools read it.

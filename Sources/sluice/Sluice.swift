@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundations
+import Core
 import Gateway
 import NetworkIO
 

@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import Glibc
 
 /// The counters that the locks protect, one for each lock. Their server refuses a token below the highest that it has

@@ -27,7 +27,7 @@ from node import ROOT, Node, until  # noqa: E402
 from redis import Redis  # noqa: E402
 
 LOAD_TEST = os.environ.get("LOAD_TEST_BIN", str(ROOT / ".build/release/load_test"))
-COMMIT = ROOT / "Sources/ControlPlane/Log/Scripts/commit.lua"
+COMMIT = ROOT / "Sources/ClusterState/Log/Scripts/commit.lua"
 FREE = {"MESSAGES_PER_SECOND": 10**9, "LOG_LEVEL": "WARNING", "PRESENCE_GRACE_SECONDS": 0}
 
 

@@ -1,5 +1,5 @@
 import CLibuv
-import Foundations
+import Core
 import Testing
 
 @testable import NetworkIO

@@ -1,5 +1,5 @@
 import CHiredis
-import ControlPlane
+import ClusterState
 import TestSupport
 import Testing
 import WireProtocol

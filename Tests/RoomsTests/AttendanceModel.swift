@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// What an attendance or a room should say, as a plain list.

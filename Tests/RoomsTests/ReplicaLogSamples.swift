@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// What a message with that id and user is kept as.

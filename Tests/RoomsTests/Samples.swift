@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// A connection with a number of its own as socket key.

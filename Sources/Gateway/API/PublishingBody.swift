@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// A message that a request publishes: the body of `POST …/messages`.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// A handler's answer to a request.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// One path and method of the HTTP API, and its handler. `/openapi.json` lists just these; a test holds the two

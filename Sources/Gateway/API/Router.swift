@@ -1,4 +1,3 @@
-import ControlPlane
 import WireProtocol
 
 /// Decides who answers a request: by origin, API key, path and method, and by the present load.

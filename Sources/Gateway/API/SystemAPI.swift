@@ -1,6 +1,7 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import NetworkIO
+import Overload
 import WireProtocol
 
 /// `/health`, `/ready`, `/metrics`, `/api/nodes` and `/api/system`

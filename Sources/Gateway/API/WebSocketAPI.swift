@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import Core
+import Overload
 import WireProtocol
 
 /// The opening handshake: `/ws/{room_id}/{user_id}` and `/echo`.

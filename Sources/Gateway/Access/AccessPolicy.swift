@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Who may ask for what over HTTP: the contract's section 6 as one pure function.
 package struct AccessPolicy: Sendable {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A block of addresses: an address and how many of its leading bits count (RFC 4632, RFC 4291 section 2.3).
 ///

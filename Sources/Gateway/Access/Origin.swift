@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Where a page came from: scheme, host and port, as RFC 6454 compares them.
 package struct Origin: Hashable, Sendable, LosslessStringConvertible {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Whose word about the client's address is believed, and what the client's address then is.
 ///

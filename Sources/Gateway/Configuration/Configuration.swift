@@ -1,6 +1,6 @@
-import ControlPlane
-import Foundations
+import Core
 import Logging
+import Overload
 import RedisLink
 
 /// Everything that an operator may tune, checked: immutable for the life of the process.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Where pushes go, and what they are signed with: PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET.
 ///

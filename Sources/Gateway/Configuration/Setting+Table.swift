@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import Core
+import Overload
 import RedisLink
 
 /// The rows, in the order of `.env.example` and the README.

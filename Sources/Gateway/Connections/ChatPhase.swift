@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import Core
+import Overload
 import Rooms
 import WireProtocol
 

@@ -1,6 +1,6 @@
-import ControlPlane
-import Foundations
+import Core
 import NetworkIO
+import Overload
 import Rooms
 import WireProtocol
 

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// The rooms that a connection is in, and its place among the members of each: the room of the URL, and rooms that it
 /// joined later.

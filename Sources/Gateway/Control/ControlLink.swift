@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import NetworkIO
 
 /// The control thread's way to what the cluster shares, and what the node does there: its record among the nodes, its

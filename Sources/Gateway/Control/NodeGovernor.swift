@@ -1,6 +1,6 @@
-import ControlPlane
 import Logging
 import NetworkIO
+import Overload
 import WireProtocol
 
 /// Runs the governor: samples, has it decide, and tells everybody of the tier.

@@ -1,5 +1,5 @@
-import ControlPlane
 import NetworkIO
+import Overload
 
 /// Takes the samples that the governor decides on: from the kernel's files, and from what the workers count. No worker
 /// is asked, so one that stands still is seen instead of waited for.

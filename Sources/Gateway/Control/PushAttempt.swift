@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import NetworkIO
 
 /// One try to deliver a push: looks the host up, and asks its addresses in order until one takes the connection.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import NetworkIO
 
 /// Makes short ids that do not repeat: random bits of this generator and a counter, in base 36.

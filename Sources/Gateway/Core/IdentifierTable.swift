@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Open-addressing hash table keyed by each element's own id (linear probing, backward-shift deletion). It takes 12–24
 /// bytes per element. A dictionary keeps each id a second time and takes 32–64.

@@ -1,6 +1,6 @@
-import ControlPlane
-import Foundations
+import Core
 import NetworkIO
+import Overload
 
 /// What one worker does about its load: the tier's policy, the limits that come of it, and the inner controller.
 /// Shed points ask it; nobody else is asked on the data path.

@@ -1,5 +1,5 @@
-import ControlPlane
 import NetworkIO
+import Overload
 
 extension NodeContext {
     /// Tells an event to all who listen, in the same order on all workers; to be called once what it tells is true. Any

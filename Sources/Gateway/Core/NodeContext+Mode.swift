@@ -1,5 +1,3 @@
-import ControlPlane
-
 extension NodeContext {
     /// How the node stands to its cluster now: as the worst of its workers does.
     package var mode: NodeMode {

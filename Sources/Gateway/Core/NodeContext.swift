@@ -1,7 +1,8 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Logging
 import NetworkIO
+import Overload
 import Synchronization
 import WireProtocol
 

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// Questions of one worker to all workers of the node, itself included. Thread: the worker's.

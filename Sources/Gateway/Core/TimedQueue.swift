@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Things in the order of a time that never falls from one to the next: what fell idle, the longest idle first, or
 /// what ends after a wait that is the same for all.

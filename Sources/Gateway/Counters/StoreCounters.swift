@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import NetworkIO
 
 /// What one loop counts of its way to Redis. The loop writes, anybody reads, as with `WorkerCounters`.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import Core
+import Overload
 import WireProtocol
 
 /// What `GET /api/system/events` tells: something about the node, or its cluster as the node sees it, has changed.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Who wants to be connected, before it is.
 package struct Arrival: Sendable {

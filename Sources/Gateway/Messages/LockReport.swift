@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 
 /// The locks of the cluster that this node holds, as the workers know them.
 package struct LockReport: Equatable, Sendable {

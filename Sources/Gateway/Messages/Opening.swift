@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Who a WebSocket connection is going to be, from the upgrade until it is in its room.
 struct Opening {

@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import WireProtocol
 
 /// An operator's request to the governor.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// In which rooms a user is with one device, as one node says it.
 package struct Whereabouts: Sendable, Equatable {

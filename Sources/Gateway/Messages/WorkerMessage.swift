@@ -1,5 +1,6 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
+import Overload
 import Rooms
 import WireProtocol
 

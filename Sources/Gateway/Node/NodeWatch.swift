@@ -1,6 +1,6 @@
-import ControlPlane
 import Logging
 import NetworkIO
+import Overload
 
 /// Watches over what a node's operator should know, and says when it changes: the node's mode, and its alerts.
 ///

@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import Logging
 import NetworkIO
 

@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import WireProtocol
 
 /// `governor` of `GET /api/system/status`.

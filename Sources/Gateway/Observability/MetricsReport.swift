@@ -1,6 +1,6 @@
-import ControlPlane
-import Foundations
+import Core
 import NetworkIO
+import Overload
 import WireProtocol
 
 /// The answer of `GET /metrics`, from the counters of all workers: no worker is asked, so that a stalled one is seen

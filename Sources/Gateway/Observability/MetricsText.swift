@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Writes Prometheus' text format, version 0.0.4
 /// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format): families of samples, each with

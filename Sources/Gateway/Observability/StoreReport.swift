@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import WireProtocol
 
 /// `redis` of `GET /api/system/status`: what the loops of the node count of their ways to Redis, in one.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Rooms
 
 /// Whom presence is about: a room, or a user. On the home's thread.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Rooms
 
 /// What a worker asks the other nodes about users, and waits for. A node answers on the asking worker's own channel.

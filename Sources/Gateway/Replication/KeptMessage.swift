@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// What a body that was kept says of its message.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Logging
 
 /// Who is in rooms, and connected as users, on this node, on its way to the store: a bounded number at a time, and

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Gives rooms and users their turns at reading who is in: a bounded number of questions at a time, however many rooms
 /// want it at once. Rooms that somebody waits for come first.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Rooms
 
 /// Drives the log of one room, or one user's inbox: asks the store what `ReplicaLog` wants to know, hands it the

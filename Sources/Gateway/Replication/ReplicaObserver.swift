@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// What a room, or a user, learns of its log. On the home's thread.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import NetworkIO
 
 /// Gives rooms and inboxes their turns at sending what was kept for the store, so that this takes a fifth of the

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// How far a room's members have heard of its log, and why what they hear next does not follow, if it does not. A value

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// Lets connections into a replicated room, once the room can judge their positions: a node that is behind must not say

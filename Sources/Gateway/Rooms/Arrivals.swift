@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// Connections that wait for their room to be in step with its log. A value of the room's sequencer.

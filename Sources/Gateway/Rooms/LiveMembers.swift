@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// Which connections of a room are told live, and which still replay. A value of its room's owner.

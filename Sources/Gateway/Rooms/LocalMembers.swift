@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// A connection, as the delivery of a room's batches sees it. `FanOut` is compiled for each conforming class, so that a

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// The messages of a room that were delivered without a place and have none yet, and who has not seen them on its

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 import WireProtocol
 

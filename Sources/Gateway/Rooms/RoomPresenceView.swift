@@ -1,5 +1,4 @@
-import ControlPlane
-import Foundations
+import Core
 import Rooms
 
 /// The users of a replicated room on other nodes. Thread: the home worker's.

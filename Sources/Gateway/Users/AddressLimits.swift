@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Counts the connections of the client addresses that are at home on one worker. Thread: the worker's.
 final class AddressLimits {

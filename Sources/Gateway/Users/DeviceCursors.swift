@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Rooms
 
 /// How far the devices of a cluster's user have processed the inbox, as the store and this node know it. What the store

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// Finds where the connections of a cluster's user go on in the inbox. One whose cursor or whose inbox can't be read

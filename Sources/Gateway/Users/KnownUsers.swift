@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import Rooms
 
 /// The users of one worker by id.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Rooms
 
 /// The devices of a cluster's user on other nodes, and the rooms that they are in. Thread: the home worker's.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 import WireProtocol
 
 /// The embedded web pages: the binary serves itself. Immutable; any thread.

@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import WireProtocol
 
 /// The files of the web pages by the name under which they are served.

@@ -1,7 +1,7 @@
-import ControlPlane
-import Foundations
+import Core
 import Logging
 import NetworkIO
+import Overload
 import Rooms
 import WireProtocol
 

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import NetworkIO
 
 /// What a client for locks tells its owner, on the loop's thread.

@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import NetworkIO
 
 /// What a client tells its owner, on the loop's thread: what a `StoreHealth` and a log want to know.

@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 
 /// The operations of one lane, oldest first: those that have ended and wait for older ones, those that are under way,
 /// and behind them those that wait to be sent. Decides nothing about the connection.

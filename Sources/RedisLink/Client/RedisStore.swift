@@ -1,5 +1,5 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import NetworkIO
 
 /// The store of a cluster: Redis, through a client.

@@ -1,5 +1,3 @@
-import ControlPlane
-
 /// Who listens on which channel, and what Redis knows of it: one SUBSCRIBE for all receivers of a channel, again after
 /// each reconnect, and UNSUBSCRIBE when the last one has gone.
 ///

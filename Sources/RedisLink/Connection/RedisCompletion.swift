@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 
 /// The end of one command: what Redis said, or why it did not.
 package enum RedisOutcome {

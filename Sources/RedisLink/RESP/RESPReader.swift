@@ -1,5 +1,5 @@
 import CHiredis
-import ControlPlane
+import ClusterState
 
 /// Bytes that are no reply (RESP 2), or a single value of more bytes than are taken: the stream is of no use any more.
 package struct RESPFault: Error, Equatable, Sendable {

@@ -1,5 +1,5 @@
 import CHiredis
-import ControlPlane
+import ClusterState
 
 /// A look at a reply where hiredis has put it: nothing is copied.
 ///

@@ -1,5 +1,5 @@
-import ControlPlane
 import NetworkIO
+import Overload
 import Toolkit
 
 /// One drill, from the first look at the node to its return to normal.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// One frame from a client (the protocol's section "Client → server"). Slices lie in the received bytes.
 package struct ClientFrame {

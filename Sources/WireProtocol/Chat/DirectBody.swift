@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A direct message as a shared inbox keeps it: the end of its frame, and for which devices it is.
 ///

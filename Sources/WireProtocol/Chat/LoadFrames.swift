@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // The frames that show the node's load, and that are sent instead of others under it.
 extension JSONWriter {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// The fields of a message that the gateway passes on, as slices of what was received.
 package struct MessageFields {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // The frames of the protocol's section "Server → client". Each method writes one whole frame.
 

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// The first frame of a connection.
 package struct WelcomeFrame: Sendable {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// A string as a client wrote it: the bytes it means, which lie in the input unless it had escapes.
 package struct StringSlice {

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 // A member of an object: its name and its value in one call. Members whose value is an object or an array begin with
 // `name`.

@@ -1,4 +1,4 @@
-import Foundations
+import Core
 
 /// Writes JSON text by direct append into memory that is used again and again: 50–60 ns for a chat message, where
 /// `JSONEncoder` needed 3,450 ns.

@@ -1,4 +1,4 @@
-import ControlPlane
+import ClusterState
 import NetworkIO
 import RedisLink
 

@@ -1,6 +1,6 @@
 import ArgumentParser
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Gateway
 import NetworkIO
 import RedisLink

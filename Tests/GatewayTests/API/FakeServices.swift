@@ -1,6 +1,7 @@
-import ControlPlane
-import Foundations
+import ClusterState
+import Core
 import Logging
+import Overload
 import Rooms
 import Testing
 import WireProtocol

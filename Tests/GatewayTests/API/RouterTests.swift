@@ -1,5 +1,5 @@
-import ControlPlane
 import Foundation
+import Overload
 import Rooms
 import Testing
 import WireProtocol

@@ -1,8 +1,8 @@
-import Foundations
+import Core
 import Rooms
 import Testing
 
-@testable import ControlPlane
+@testable import ClusterState
 @testable import Gateway
 
 @Suite("Who is in, on all nodes of a cluster")

@@ -1,6 +1,6 @@
-import ControlPlane
-import Foundations
+import Core
 import Gateway
+import Overload
 import Testing
 
 @Suite("Configuration")

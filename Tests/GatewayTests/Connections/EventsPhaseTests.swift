@@ -1,4 +1,3 @@
-import ControlPlane
 import Testing
 import WireProtocol
 

@@ -1,5 +1,4 @@
-import ControlPlane
-import Foundations
+import Core
 import Rooms
 import WireProtocol
 

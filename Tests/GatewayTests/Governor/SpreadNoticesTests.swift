@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import Testing
 
 @testable import Gateway

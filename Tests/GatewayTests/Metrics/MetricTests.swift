@@ -1,5 +1,5 @@
-import ControlPlane
 import Gateway
+import Overload
 import Testing
 
 @Suite("The list of metrics")

@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import Testing
 import Toolkit
 

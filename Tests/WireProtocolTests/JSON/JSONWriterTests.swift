@@ -1,5 +1,5 @@
+import Core
 import Foundation
-import Foundations
 import TestSupport
 import Testing
 

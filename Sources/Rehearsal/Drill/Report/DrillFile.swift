@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import WireProtocol
 
 /// A drill's figures as JSON.

@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import Toolkit
 
 /// A node's way through a drill: a sample for each status that came, and what follows from them.

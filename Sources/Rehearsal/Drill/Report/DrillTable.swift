@@ -1,4 +1,4 @@
-import ControlPlane
+import Overload
 import Toolkit
 
 /// A drill in lines: one for each second, and the table at the end.

@@ -1,0 +1,142 @@
+import Core
+
+extension LogCommit {
+    /// The script `commit.lua`, and the same in Swift.
+    package static let script = StoreScript(name: "commit", lua: PackageResources.commit_lua) {
+        operations, keys, arguments throws(StoreFault) in
+        var twin = try Twin(operations, keys, arguments)
+        return try twin.run()
+    }
+
+    /// What the Lua says, step by step.
+    private struct Twin {
+        private let operations: any StoreOperations
+        private let keys: [[UInt8]]
+        private let arguments: [[UInt8]]
+        private var epoch: [UInt8]
+        private var seq: Int
+        /// The first of the newest messages, when they are not stored.
+        private var unstored: [UInt8]?
+        private var lineage: [UInt8]
+
+        init(
+            _ operations: any StoreOperations, _ keys: [[UInt8]], _ arguments: [[UInt8]]
+        ) throws(StoreFault) {
+            self.operations = operations
+            self.keys = keys
+            self.arguments = arguments
+            let names = ["epoch", "seq", "unstored", "lineage"].map { Array($0.utf8) }
+            guard case .array(let place) = try operations.call(.hashGetSome(key: keys[0], fields: names)) else {
+                preconditionFailure("HMGET answers with an array")
+            }
+            let newest = LogCommit.number(arguments[2])
+            let stored = place[1] == .null ? 0 : Stored.number(place[1])
+            seq = stored ?? 0
+            lineage = if case .bytes(let text) = place[3] { text } else { [] }
+            let isForked = newest > seq || arguments[9] == [UInt8(ascii: "1")]
+            if case .bytes(let known) = place[0], stored != nil, known != arguments[1] || !isForked {
+                epoch = known
+                if case .bytes(let first) = place[2] { unstored = first }
+                return
+            }
+            let former: [UInt8]
+            if case .bytes(let known) = place[0], stored != nil {
+                former = known
+            } else {
+                (former, lineage) = (arguments[1], arguments[8])
+                seq = try Self.lastSeq(operations, keys[1])
+            }
+            seq = max(seq, newest)
+            epoch = arguments[3]
+            if !former.isEmpty { lineage = Self.lineage(lineage, former, seq) }
+            try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
+            try tellUnstored()
+            guard !former.isEmpty else { return }
+            let payload = [LogCommit.mark + epoch, LogCommit.digits(seq + 1)].joined(separator: [0x0A])
+            _ = try operations.call(.publish(channel: arguments[0], payload: Array(payload)))
+        }
+
+        private static func lineage(_ lineage: [UInt8], _ former: [UInt8], _ seq: Int) -> [UInt8] {
+            let words = (lineage + [0x20] + former + [0x20] + LogCommit.digits(seq)).split(separator: 0x20)
+            return Array(words.suffix(2 * Lineage.countMax).joined(separator: [0x20]))
+        }
+
+        /// The seq of the newest entry that has no place. A stream without entries goes, as it remembers its last id.
+        private static func lastSeq(
+            _ operations: any StoreOperations, _ key: [UInt8]
+        ) throws(StoreFault) -> Int {
+            let last = try operations.call(
+                .streamReverseRange(key: key, last: .highest, first: .lowest, limit: 1))
+            if let entry = LogCommit.entries(last)?.first { return Int(entry.seq) }
+            _ = try operations.call(.delete(keys: [key]))
+            return 0
+        }
+
+        /// Whether the caller's history was deleted.
+        private var isDeleted: Bool {
+            get throws(StoreFault) {
+                guard !arguments[1].isEmpty, epoch != arguments[1] else { return false }
+                let deleted = try operations.call(.hashGet(key: keys[0], field: Array("deleted".utf8)))
+                return DeletedHistories.names(String(decoding: arguments[1], as: UTF8.self), in: deleted)
+            }
+        }
+
+        mutating func run() throws(StoreFault) -> StoreReply {
+            if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0), .bytes(lineage)]) }
+            let next = seq + 1
+            var results: [StoreReply] = []
+            var published = [LogCommit.mark + epoch, LogCommit.digits(next)]
+            for index in keys.indices.dropFirst(2) {
+                let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
+                let was = arguments[3 * index + 6]
+                if case .bytes(let known) = try operations.call(.get(key: keys[index])),
+                    was.isEmpty || known.prefix(while: { $0 != 0x20 }).elementsEqual(epoch)
+                {
+                    results.append(.bytes(known))
+                    continue
+                }
+                seq += 1
+                let isStored = seq % LogCommit.number(arguments[7]) == 0
+                let sign = isStored ? [] : [LogCommit.unstoredMark]
+                let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time + (isStored ? [] : [0x20] + sign)
+                _ = try operations.call(.set(key: keys[index], value: value, expiry: LogCommit.number(arguments[4])))
+                if isStored { try append(body, was) } else { unstored = unstored ?? LogCommit.digits(seq) }
+                results.append(.integer(isStored ? seq : -seq))
+                published += [sign + LogCommit.digits(body.count) + (was.isEmpty ? [] : [0x20] + was), body]
+            }
+            if seq >= next {
+                try set(["seq": LogCommit.digits(seq)])
+                try tellUnstored()
+                _ = try operations.call(.streamTrim(key: keys[1], lengthMax: LogCommit.number(arguments[5])))
+                _ = try operations.call(
+                    .publish(channel: arguments[0], payload: Array(published.joined(separator: [0x0A]))))
+            }
+            for key in keys.prefix(2) {
+                _ = try operations.call(.expire(key: key, milliseconds: LogCommit.number(arguments[6])))
+            }
+            let first = unstored.map(LogCommit.number) ?? 0
+            return .array([.bytes(epoch), .integer(seq), .integer(first), .bytes(lineage)] + results)
+        }
+
+        private mutating func append(_ body: [UInt8], _ was: [UInt8]) throws(StoreFault) {
+            var pairs = [StorePair(Array("m".utf8), body)]
+            if let unstored { pairs.append(StorePair(Array("unstored".utf8), unstored)) }
+            if !was.isEmpty { pairs.append(StorePair(Array("was".utf8), was)) }
+            unstored = nil
+            _ = try operations.call(.streamAppend(key: keys[1], id: StreamID(UInt64(seq)), pairs: pairs))
+        }
+
+        private func tellUnstored() throws(StoreFault) {
+            if let unstored {
+                try set(["unstored": unstored])
+            } else {
+                _ = try operations.call(.hashDelete(key: keys[0], fields: [Array("unstored".utf8)]))
+            }
+        }
+
+        private func set(_ fields: KeyValuePairs<String, [UInt8]>) throws(StoreFault) {
+            let pairs = fields.map { StorePair(Array($0.key.utf8), $0.value) }
+            _ = try operations.call(.hashSet(key: keys[0], pairs: pairs))
+        }
+    }
+}

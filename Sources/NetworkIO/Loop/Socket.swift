@@ -1,0 +1,269 @@
+import CLibuv
+import Core
+import WireProtocol
+
+/// Why a socket is gone.
+public enum SocketEnd: Sendable {
+    /// We closed it.
+    case local
+    /// The peer closed its side.
+    case peer
+    /// Reading or writing failed.
+    case failed(SystemError)
+}
+
+/// A connected TCP socket that a loop watches: reads are handed to `received`, writes are queued as slices and leave
+/// in one system call at the end of the loop's turn.
+///
+/// Subclasses are the protocols spoken over it; one object per connection keeps an idle one small.
+/// Thread: the loop's.
+open class Socket {
+    /// Whose thread this is. The loop owns its sockets, and so outlives what they do.
+    package unowned(unsafe) let loop: EventLoop
+    package internal(set) var slot: UInt32 = 0
+    /// Tells this socket from others that have the slot before or after it.
+    var generation: UInt32 = 0
+    // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
+    // be.
+    /// What waits to be written.
+    @exclusivity(unchecked) private var output = OutputQueue()
+    @exclusivity(unchecked) private var descriptor: Int32
+    @exclusivity(unchecked) private var flags: Flags = []
+
+    private struct Flags: OptionSet {
+        let rawValue: UInt16
+        /// In the loop's list of sockets to flush.
+        static let unflushed = Flags(rawValue: 1)
+        /// The kernel's buffer is full; an edge will tell.
+        static let blocked = Flags(rawValue: 2)
+        static let paused = Flags(rawValue: 4)
+        /// Bytes may wait that no further edge announces.
+        static let unread = Flags(rawValue: 8)
+        /// Shut down for writing as soon as the queue is empty.
+        static let ending = Flags(rawValue: 16)
+        static let shutDown = Flags(rawValue: 32)
+        /// The peer's side ended; the end of the stream is behind what is still to be read.
+        static let peerEnded = Flags(rawValue: 64)
+        /// The end of the peer's stream was read.
+        static let halfClosed = Flags(rawValue: 128)
+        /// Closed as soon as the queue is empty.
+        static let closing = Flags(rawValue: 256)
+        /// What is written may be collected for a while.
+        static let patient = Flags(rawValue: 512)
+        /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing.
+        static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256)
+    }
+
+    /// Watches `descriptor`, which is connected and non-blocking, and owns it from now on.
+    /// - Parameter isUrgent: whether it is served at once whatever the load.
+    public init(descriptor: Int32, loop: EventLoop, isUrgent: Bool = false) throws(SystemError) {
+        self.loop = loop
+        self.descriptor = descriptor
+        loop.assertIsOnThread()
+        loop.sockets.insert(self)
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | sluice_epoll_edge_triggered
+        event.data.u64 = key
+        let epoll = isUrgent ? loop.urgentEpoll : loop.epoll
+        if epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0 {
+            let error = SystemError(call: "epoll_ctl", number: sluice_errno())
+            loop.sockets.remove(self)
+            throw error
+        }
+    }
+
+    deinit { if descriptor >= 0 { CLibuv.close(descriptor) } }
+
+    // MARK: What subclasses are told
+
+    /// Bytes arrived; they may be changed in place and are gone after the call.
+    open func received(_ bytes: UnsafeMutableRawBufferPointer) {}
+    /// The socket is closed and will not be told anything more; `queuedBytes` are those that never went out.
+    open func ended(_ end: SocketEnd) {}
+    /// The time asked for by `EventLoop.schedule` has come.
+    open func timerFired() {}
+    /// Whether the socket still has something to say after the peer ended its side.
+    open var outlivesPeerEnd: Bool { false }
+    /// All that was queued is with the kernel.
+    open func drained() {}
+
+    // MARK: What callers use
+
+    /// Names this socket for as long as it is open.
+    package var key: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
+    package var isOpen: Bool { descriptor >= 0 }
+    /// Bytes that wait for the kernel to take them.
+    package var queuedBytes: Int { output.byteCount }
+    /// Bytes that wait for the kernel to take them, or for the peer to acknowledge them.
+    package var unacknowledgedBytes: Int {
+        output.byteCount + (descriptor >= 0 ? Int(max(sluice_unacknowledged(descriptor), 0)) : 0)
+    }
+    /// Whether the kernel refused bytes and has not made room since.
+    package var isBlocked: Bool { flags.contains(.blocked) }
+
+    /// Whether what is sent may be collected over several turns, when the loop is told to do so.
+    package var isPatient: Bool {
+        get { flags.contains(.patient) }
+        set { if newValue { flags.insert(.patient) } else { flags.remove(.patient) } }
+    }
+
+    /// Queues a slice; it leaves at the end of the turn.
+    @inline(__always)
+    package func send(_ slice: FrameSlice) {
+        loop.assertIsOnThread()
+        guard descriptor >= 0, !flags.contains(.shutDown), !flags.contains(.ending) else { return }
+        output.append(slice, &loop.scratch)
+        if !flags.contains(.unflushed) {
+            flags.insert(.unflushed)
+            loop.flushLater(self)
+        }
+    }
+
+    /// Hands a slice to the kernel at once, if nothing is queued before it: for a socket that gets nothing else in this
+    /// turn, whose queue and memory then need not be visited twice. What the kernel does not take is queued.
+    @inline(__always)
+    package func sendNow(_ slice: FrameSlice) {
+        guard descriptor >= 0, slice.length > 0, flags.isDisjoint(with: .occupied), output.isEmpty else {
+            return send(slice)
+        }
+        let sent = CLibuv.send(descriptor, slice.buffer.base + slice.offset, slice.length, sluice_msg_nosignal)
+        if sent != slice.length { sentInPart(slice, sent) }
+    }
+
+    private func sentInPart(_ slice: FrameSlice, _ sent: Int) {
+        // What failed is tried again with the other sockets, and ends the socket there.
+        guard sent > 0 else { return send(slice) }
+        output.append(slice, sent: sent)
+        output.copyTransientSlices()
+        flags.insert(.blocked)
+    }
+
+    /// Queues bytes that are kept by nobody else.
+    package func send(_ buffer: FrameBuffer) {
+        send(FrameSlice(buffer: buffer, offset: 0, length: buffer.count))
+    }
+
+    /// Drops what is queued behind the frame that is being written, so that what follows comes next.
+    package func dropQueuedFrames() { output.dropFramesBehindFirst() }
+
+    /// Stops reading until `resumeReading`.
+    package func pauseReading() { flags.insert(.paused) }
+
+    package func resumeReading() {
+        guard flags.contains(.paused) else { return }
+        flags.remove(.paused)
+        if flags.contains(.unread) { loop.readLater(self) }
+    }
+
+    /// Sends what is queued, then ends our side; the peer's side is read until it ends too.
+    package func endAfterFlush() { end(.ending) }
+
+    /// Sends what is queued, then closes: for a peer that has nothing more to say. One packet and two system calls
+    /// less than ending our side first.
+    package func closeAfterFlush() { end([.ending, .closing]) }
+
+    private func end(_ how: Flags) {
+        guard descriptor >= 0 else { return }
+        flags.formUnion(how)
+        if !flags.contains(.unflushed) {
+            flags.insert(.unflushed)
+            loop.flushLater(self)
+        }
+    }
+
+    /// Closes at once; what is queued is lost.
+    package func close() { finish(.local) }
+
+    /// Resets the connection instead of ending it in order: nothing lingers in the kernel.
+    package func reset() {
+        guard descriptor >= 0 else { return }
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        finish(.local)
+    }
+
+    private func finish(_ end: SocketEnd) {
+        loop.assertIsOnThread()
+        guard descriptor >= 0 else { return }
+        CLibuv.close(descriptor)
+        descriptor = -1
+        loop.forgetTimer(of: self)
+        loop.sockets.remove(self)
+        ended(end)
+        output = OutputQueue()
+    }
+
+    // MARK: What the loop calls
+
+    func ready(_ events: UInt32, _ buffer: UnsafeMutableRawBufferPointer) {
+        if events & EPOLLOUT.rawValue != 0, flags.contains(.blocked) {
+            flags.remove(.blocked)
+            flush()
+        }
+        guard descriptor >= 0 else { return }
+        let ends = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue
+        if events & ends != 0 { flags.insert(.peerEnded) }
+        // A connection that is gone for good is not kept waiting for whatever its reading was paused for.
+        if events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { flags.remove(.paused) }
+        if events & (EPOLLIN.rawValue | ends) != 0 { readNow(buffer) }
+    }
+
+    /// Reads once. A read that was shorter than the buffer emptied the socket, and an edge tells of what comes later
+    /// (epoll(7)); one that filled the buffer is followed by another in the next turn, after the other sockets.
+    func readNow(_ buffer: UnsafeMutableRawBufferPointer) {
+        guard descriptor >= 0 else { return }
+        if flags.contains(.paused) {
+            flags.insert(.unread)
+            return
+        }
+        flags.remove(.unread)
+        let length = recv(descriptor, buffer.baseAddress, buffer.count, 0)
+        if length == 0 {
+            flags.insert(.halfClosed)
+            return finishIfPeerEnded()
+        }
+        if length < 0 {
+            if sluice_errno() != EAGAIN && sluice_errno() != EINTR {
+                finish(.failed(SystemError(call: "recv", number: sluice_errno())))
+            }
+            return
+        }
+        received(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<length]))
+        guard descriptor >= 0, length == buffer.count || flags.contains(.peerEnded) else { return }
+        if flags.contains(.paused) {
+            flags.insert(.unread)
+        } else {
+            loop.readLater(self)
+        }
+    }
+
+    func flush() {
+        flags.remove(.unflushed)
+        guard descriptor >= 0 else { return }
+        if flags.contains(.blocked) {
+            output.copyTransientSlices()
+        } else if !output.isEmpty {
+            switch output.write(to: descriptor, isLast: flags.contains(.closing)) {
+            case .all:
+                break
+            case .blocked:
+                flags.insert(.blocked)
+                output.copyTransientSlices()
+            case .failed(let number):
+                return finish(.failed(SystemError(call: "send", number: number)))
+            }
+        }
+        guard output.isEmpty else { return }
+        if flags.contains(.closing) { return finish(.local) }
+        if flags.contains(.ending), !flags.contains(.shutDown) {
+            flags.insert(.shutDown)
+            shutdown(descriptor, Int32(SHUT_WR))
+        }
+        drained()
+        finishIfPeerEnded()
+    }
+
+    private func finishIfPeerEnded() {
+        if flags.contains(.halfClosed), !outlivesPeerEnd { finish(.peer) }
+    }
+}
