@@ -6,9 +6,12 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-// What the child does between fork and exec. Returns when it fails.
-static inline void sluice_become(char *const words[], char **variables, int terminal, pid_t parent, const sigset_t *mask) {
+// What the child does between fork and exec, once a byte came through `leave`. Returns when it fails.
+static inline void sluice_become(
+    char *const words[], char **variables, int terminal, pid_t parent, const sigset_t *mask, int leave
+) {
     extern char **environ;
+    char byte;
     setpgid(0, 0);
     // With SIGTTOU blocked, or a process in the background would be stopped.
     if (terminal >= 0) tcsetpgrp(terminal, getpid());
@@ -20,37 +23,11 @@ static inline void sluice_become(char *const words[], char **variables, int term
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return;
     // If the parent was gone before that, nobody sends the signal any more.
     if (getppid() != parent) _exit(126);
+    // Nothing of the command runs before its guard stands: whoever starts it may be killed at any moment.
+    if (read(leave, &byte, 1) != 1) _exit(126);
     pthread_sigmask(SIG_SETMASK, mask, NULL);
     environ = variables;
     execvp(words[0], words);
-}
-
-// Starts a command in a process group of its own, which gets the terminal unless that is -1; the kernel kills the command
-// when the calling thread ends. Waits until the command runs. Its pid, or the negative errno of what failed.
-static inline pid_t sluice_start_command(char *const words[], char **variables, int terminal) {
-    int report[2];
-    if (pipe(report) != 0) return -errno;
-    fcntl(report[0], F_SETFD, FD_CLOEXEC);
-    fcntl(report[1], F_SETFD, FD_CLOEXEC);
-    sigset_t all, mask;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &mask);
-    pid_t parent = getpid();
-    pid_t child = fork();
-    int failure = child < 0 ? errno : 0;
-    if (child == 0) {
-        sluice_become(words, variables, terminal, parent, &mask);
-        failure = errno;
-        _exit(write(report[1], &failure, sizeof failure) > 0 ? 127 : 126);
-    }
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    close(report[1]);
-    // Nothing comes when the child's end was closed by exec.
-    while (child > 0 && read(report[0], &failure, sizeof failure) < 0 && errno == EINTR) {}
-    close(report[0]);
-    if (failure == 0) return child;
-    if (child > 0) while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-    return -failure;
 }
 
 // What the guard of a group does until its end: it kills the group when the other end of `life` is closed, as it is when
@@ -99,6 +76,60 @@ static inline int sluice_start_guard(pid_t group) {
     if (guard > 0) return life[0];
     close(life[0]);
     return -failure;
+}
+
+// A command that was started: its pid, which is its group's number, or the negative errno of what failed; and our end of
+// its guard's life.
+struct sluice_command {
+    pid_t group;
+    int life;
+};
+
+// Starts a command in a process group of its own, which gets the terminal unless that is -1, and the guard of that group;
+// the kernel kills the command when the calling thread ends. Waits until the command runs.
+static inline struct sluice_command sluice_start_command(char *const words[], char **variables, int terminal) {
+    struct sluice_command failed = {.life = -1};
+    int report[2], leave[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, report) != 0) {
+        failed.group = -errno;
+        return failed;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, leave) != 0) {
+        failed.group = -errno;
+        close(report[0]), close(report[1]);
+        return failed;
+    }
+    sigset_t all, mask;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    pid_t parent = getpid();
+    pid_t child = fork();
+    int failure = child < 0 ? errno : 0;
+    if (child == 0) {
+        close(leave[1]);
+        sluice_become(words, variables, terminal, parent, &mask, leave[0]);
+        failure = errno;
+        _exit(write(report[1], &failure, sizeof failure) > 0 ? 127 : 126);
+    }
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    close(report[1]), close(leave[0]);
+    int life = -1;
+    if (child > 0) {
+        // The child's own call may come later than the guard's first look.
+        setpgid(child, child);
+        life = sluice_start_guard(child);
+        if (life < 0) failure = -life;
+        else if (send(leave[1], "", 1, MSG_NOSIGNAL) != 1) failure = errno;
+    }
+    close(leave[1]);
+    // Nothing comes when the child's end was closed by exec.
+    while (child > 0 && read(report[0], &failure, sizeof failure) < 0 && errno == EINTR) {}
+    close(report[0]);
+    if (failure == 0) return (struct sluice_command){.group = child, .life = life};
+    if (child > 0) while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    if (life >= 0) close(life);
+    failed.group = -failure;
+    return failed;
 }
 
 #endif

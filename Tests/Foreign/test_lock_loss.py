@@ -23,7 +23,15 @@ def test_kill_9(shared, name, started):
     # Nobody gave the lock back: it comes free with its ttl, the next token is higher.
     code, output, _ = run(shared.url, lock, "echo $SLUICE_LOCK_TOKEN", wait=10)
     assert code == 0 and int(output) > int(token) and boot_time() - begin > 1.5
-    assert processes(lock) == []
+    # The guard of the second command leaves after it.
+    until(lambda: processes(lock) == [], 5, "the end of all")
+
+
+def test_guard_stands_before_the_command_runs(shared, name):
+    """Whoever kills `sluice lock` as soon as the command says a word still ends all that it has started."""
+    for _ in range(20):
+        code, output, _ = run(shared.url, name("guarded"), "cat /proc/$PPID/task/$PPID/children")
+        assert code == 0 and len(output.split()) == 2, "the command and its guard"
 
 
 def test_kill_9_of_the_command(shared, name, started):

@@ -13,7 +13,8 @@ package enum Sweep {
 
     package struct Answer: Equatable, Sendable {
         package let removed: Int
-        /// Runs of nodes that are neither gone nor known to live; of very many, some.
+        /// Runs of nodes that are neither gone nor known to live, as those that are said to be gone and beat; of very
+        /// many, some.
         package let unknown: [String]
         /// Where the next part of the key begins; nil at the end.
         package let next: [UInt8]?
@@ -88,7 +89,9 @@ package enum Sweep {
             let beat = try operations.call(.hashGet(key: keys[2], field: boot))
             let isAlive =
                 if case .bytes(let value) = beat { Beat.isAlive(value, at: now, expiry: expiry) } else { false }
-            if index < LogCommit.number(arguments[4]), !isAlive { gone.insert(boot) } else { living.insert(boot) }
+            let isSaidGone = index < LogCommit.number(arguments[4])
+            if isSaidGone, !isAlive { gone.insert(boot) }
+            if !isSaidGone { living.insert(boot) }
         }
         guard case .array(let parts) = try operations.call(.hashGetAll(key: keys[0])) else {
             preconditionFailure("HGETALL answers with an array")

@@ -46,7 +46,10 @@ package struct SweepPlan: Sendable {
     /// A sweep is over; these nodes are neither dead nor known to live.
     package mutating func swept(unknown found: Set<String>, at now: Int) {
         unknown = Dictionary(uniqueKeysWithValues: found.map { ($0, unknown[$0] ?? now) })
-        dueAt = now + (found.isEmpty ? Self.intervalMilliseconds : Self.retryMilliseconds)
+        // One that went a moment ago still counts as beating by the store's clock.
+        let isDoubtful = gone.contains { found.contains($0) }
+        let wait = isDoubtful ? min(patience / 2, Self.retryMilliseconds) : Self.retryMilliseconds
+        dueAt = now + (found.isEmpty ? Self.intervalMilliseconds : wait)
     }
 
     /// A sweep came to nothing.

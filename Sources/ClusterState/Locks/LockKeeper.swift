@@ -208,7 +208,7 @@ package final class LockKeeper {
 
     private func ask(_ entry: LockEntry) {
         let patience = entry.isPatient ? LockLimits.patienceMilliseconds : 0
-        let numbers = [entry.ttl, patience, LockLimits.waitersMax, entry.toleratesEviction ? 0 : 1]
+        let numbers = [entry.ttl, patience, LockLimits.waitersMax, entry.isBestEffort ? 0 : 1]
         perform(LockScripts.acquire, keys: entry.keys, owner: entry.storeOwner, numbers) { [weak self] in
             self?.asked(entry, $0)
         }

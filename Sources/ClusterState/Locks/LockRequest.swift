@@ -10,22 +10,22 @@ package struct LockRequest {
     package let ttl: Int
     /// How long to wait for the lock, in milliseconds; 0: not at all.
     package let wait: Int
-    /// Whether a store will do that evicts keys: when two holders at once do no harm.
-    package let toleratesEviction: Bool
+    /// Whether two holders at once do no harm: then a store will do that evicts keys, or that may have lost some.
+    package let isBestEffort: Bool
     /// Whether what the lock protects is alive. Asked before each renewal, on the keeper's thread.
     package let isAlive: () -> Bool
     /// Called once if the lock is lost, before the ttl ends: nothing more may be done under it. Not after a release.
     package let onLost: (LockLoss) -> Void
 
     package init(
-        name: Identifier, owner: String, ttl: Int, wait: Int, toleratesEviction: Bool = false,
+        name: Identifier, owner: String, ttl: Int, wait: Int, isBestEffort: Bool = false,
         isAlive: @escaping () -> Bool = { true }, onLost: @escaping (LockLoss) -> Void
     ) {
         self.name = name
         self.owner = owner
         self.ttl = ttl
         self.wait = wait
-        self.toleratesEviction = toleratesEviction
+        self.isBestEffort = isBestEffort
         self.isAlive = isAlive
         self.onLost = onLost
     }
@@ -79,7 +79,7 @@ final class LockEntry {
     let key: LockKey
     let keys: [[UInt8]]
     let ttl: Int
-    let toleratesEviction: Bool
+    let isBestEffort: Bool
     /// Why it waits, as the store last said.
     var wait: LockWait?
     var lock: Lock
@@ -94,7 +94,7 @@ final class LockEntry {
         key = LockKey(name: request.name, owner: request.owner)
         keys = LockKeys.all(request.name.text)
         ttl = request.ttl
-        toleratesEviction = request.toleratesEviction
+        isBestEffort = request.isBestEffort
         lock = Lock(ttl: request.ttl, at: now)
     }
 

@@ -24,7 +24,9 @@ struct LockTwin {
     func acquire() throws(StoreFault) -> StoreReply {
         let (ttl, entered) = (number(3), try entering())
         let first = try head(entered.now)
-        if entered.now < entered.ends { return try queue("quarantine", entered.ends - entered.now, first, entered.now) }
+        if number(6) == 1, entered.now < entered.ends {
+            return try queue("quarantine", entered.ends - entered.now, first, entered.now)
+        }
         let held = try hash(keys[1], "owner", "token")
         if held[0] == owner {
             _ = try operations.call(.expire(key: keys[1], milliseconds: ttl))

@@ -18,6 +18,8 @@ extension LogCommit {
         /// The first of the newest messages, when they are not stored.
         private var unstored: [UInt8]?
         private var lineage: [UInt8]
+        /// The ids that this commit wrote, each with its value before.
+        private var written: [(key: [UInt8], former: [UInt8]?)] = []
 
         init(
             _ operations: any StoreOperations, _ keys: [[UInt8]], _ arguments: [[UInt8]]
@@ -89,18 +91,23 @@ extension LogCommit {
             for index in keys.indices.dropFirst(2) {
                 let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
                 let was = arguments[3 * index + 6]
-                if case .bytes(let known) = try operations.call(.get(key: keys[index])),
-                    was.isEmpty || known.prefix(while: { $0 != 0x20 }).elementsEqual(epoch)
-                {
+                let known: [UInt8]? =
+                    if case .bytes(let known) = try operations.call(.get(key: keys[index])) { known } else { nil }
+                if let known, was.isEmpty || known.prefix(while: { $0 != 0x20 }).elementsEqual(epoch) {
                     results.append(.bytes(known))
                     continue
                 }
+                written.append((keys[index], known))
                 seq += 1
                 let isStored = seq % LogCommit.number(arguments[7]) == 0
                 let sign = isStored ? [] : [LogCommit.unstoredMark]
                 let value = epoch + [0x20] + LogCommit.digits(seq) + [0x20] + time + (isStored ? [] : [0x20] + sign)
                 _ = try operations.call(.set(key: keys[index], value: value, expiry: LogCommit.number(arguments[4])))
-                if isStored { try append(body, was) } else { unstored = unstored ?? LogCommit.digits(seq) }
+                if !isStored {
+                    unstored = unstored ?? LogCommit.digits(seq)
+                } else if let refusal = try append(body, was) {
+                    try takeBack(refusal, before: next)
+                }
                 results.append(.integer(isStored ? seq : -seq))
                 published += [sign + LogCommit.digits(body.count) + (was.isEmpty ? [] : [0x20] + was), body]
             }
@@ -118,12 +125,34 @@ extension LogCommit {
             return .array([.bytes(epoch), .integer(seq), .integer(first), .bytes(lineage)] + results)
         }
 
-        private mutating func append(_ body: [UInt8], _ was: [UInt8]) throws(StoreFault) {
+        /// Returns the fault when the store refuses the entry.
+        private mutating func append(_ body: [UInt8], _ was: [UInt8]) throws(StoreFault) -> StoreFault? {
             var pairs = [StorePair(Array("m".utf8), body)]
             if let unstored { pairs.append(StorePair(Array("unstored".utf8), unstored)) }
             if !was.isEmpty { pairs.append(StorePair(Array("was".utf8), was)) }
             unstored = nil
-            _ = try operations.call(.streamAppend(key: keys[1], id: StreamID(UInt64(seq)), pairs: pairs))
+            do throws(StoreFault) {
+                _ = try operations.call(.streamAppend(key: keys[1], id: StreamID(UInt64(seq)), pairs: pairs))
+            } catch {
+                return error
+            }
+            return nil
+        }
+
+        /// The ids go, after an entry was refused, which only the first one of a commit can be.
+        /// - Parameter refusal: is thrown, unless it says that the place is behind the entries, which then is mended.
+        private func takeBack(_ refusal: StoreFault, before next: Int) throws(StoreFault) -> Never {
+            for (key, former) in written {
+                guard let former else {
+                    _ = try operations.call(.delete(keys: [key]))
+                    continue
+                }
+                _ = try operations.call(.set(key: key, value: former, expiry: LogCommit.number(arguments[4])))
+            }
+            guard case .refused(_, let message) = refusal, message.contains("equal or smaller") else { throw refusal }
+            let last = max(next - 1, try Self.lastSeq(operations, keys[1]))
+            try set(["seq": LogCommit.digits(last)])
+            throw .away(StoreRefusal(code: "TRYAGAIN", message: "the place of the log was behind its entries"))
         }
 
         private func tellUnstored() throws(StoreFault) {

@@ -74,7 +74,7 @@ final class Janitor {
         askAt = .max
         let request = LockRequest(
             // Two at once would only do the same twice.
-            name: Self.lockName, owner: "janitor", ttl: Self.ttlMilliseconds, wait: 0, toleratesEviction: true
+            name: Self.lockName, owner: "janitor", ttl: Self.ttlMilliseconds, wait: 0, isBestEffort: true
         ) { [weak self] _ in
             guard let self else { return }
             lock = nil

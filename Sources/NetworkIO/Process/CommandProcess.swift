@@ -34,18 +34,13 @@ package final class CommandProcess {
         self.terminal = terminal
         let lent = terminal.flatMap { $0.isOurs ? $0 : nil }
         let (arguments, environment) = (CStrings(words), CStrings(environmentWith: variables))
-        group = withExtendedLifetime((arguments, environment)) {
+        let started = withExtendedLifetime((arguments, environment)) {
             sluice_start_command(arguments.base, environment.base, lent?.descriptor ?? -1)
         }
+        (group, life) = (started.group, started.life)
         if group < 0 {
             lent?.take()
             throw SystemError(call: words[0], number: -group)
-        }
-        life = sluice_start_guard(group)
-        guard life >= 0 else {
-            kill(-group, SIGKILL)
-            lent?.take()
-            throw SystemError(call: "the guard of \(words[0])", number: -life)
         }
         extend(to: deadline)
     }

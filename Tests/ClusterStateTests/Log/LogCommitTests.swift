@@ -201,6 +201,42 @@ struct LogCommitTests {
         #expect(length == 3)
     }
 
+    @Test("A refused entry takes the ids of its commit back", arguments: [false, true])
+    func refusedEntries(isRedis: Bool) throws {
+        let store = try Either(isRedis ? nil : memory)
+        _ = try store(LogCommit.operation(keys, terms(), [message("a")]))
+        _ = try store(.delete(keys: [keys.entries]))
+        _ = try store(.set(key: keys.entries, value: [1], expiry: nil))
+        let again = LogCommit.operation(keys, terms("e1", 1, storedOneOf: 3), ["b", "c", "d"].map { message($0) })
+        guard case .failure(.refused("WRONGTYPE", _)) = try store(again) else {
+            Issue.record("an entry was added to a string")
+            return
+        }
+        #expect(try store(.hashGet(key: keys.place, field: Array("seq".utf8))) == .success(.bytes(Array("1".utf8))))
+        _ = try store(.delete(keys: [keys.entries]))
+        let answer = try #require(LogCommit.answer(try store(again).get()))
+        #expect(
+            answer.results == [
+                .committed(seq: 2, isStored: false), stored(3), .committed(seq: 4, isStored: false),
+            ])
+        #expect(answer.newestSeq == 4)
+    }
+
+    @Test("A place that is behind its entries is mended, and the next commit goes behind them", arguments: [false, true])
+    func placeBehind(isRedis: Bool) throws {
+        let store = try Either(isRedis ? nil : memory)
+        _ = try store(LogCommit.operation(keys, terms(), ["a", "b", "c"].map { message($0) }))
+        _ = try store(.hashSet(key: keys.place, pairs: [StorePair(Array("seq".utf8), Array("1".utf8))]))
+        let commit = LogCommit.operation(keys, terms("e1", 1), [message("c"), message("d")])
+        guard case .failure(.away(let refusal)) = try store(commit) else {
+            Issue.record("it was committed below others")
+            return
+        }
+        #expect(refusal.code == "TRYAGAIN")
+        let answer = try #require(LogCommit.answer(try store(commit).get()))
+        #expect(answer.epoch == "e1" && answer.results.last == stored(4))
+    }
+
     @Test("what is no publication is none")
     func malformed() {
         for text in [
@@ -237,6 +273,28 @@ struct LogCommitTests {
                 let theirs = try #require(redis.perform(operation))
                 #expect(sorted(ours) == sorted(theirs), "seed \(seed), step \(step)")
             }
+        }
+    }
+
+    /// The memory store, or a Redis.
+    private struct Either {
+        private let memory: MemoryStore?
+        private var server: RedisServer?
+        private var redis: RedisDialogue?
+
+        init(_ memory: MemoryStore?) throws {
+            self.memory = memory
+            guard memory == nil else { return }
+            let server = try #require(RedisServer())
+            redis = try #require(RedisDialogue(path: server.path))
+            self.server = server
+        }
+
+        func callAsFunction(_ operation: StoreOperation) throws -> StoreResult {
+            guard let memory else { return try #require(redis?.perform(operation)) }
+            var result = StoreResult.failure(.uncertain)
+            memory.perform(operation) { result = $0 }
+            return result
         }
     }
 

@@ -11,7 +11,7 @@
 --       5 how many of the following are nodes that are taken to be gone, by their runs; the others live
 --       6 … the runs
 -- Returns where the next part begins, '0' at the end, how many fields were taken away, and the runs of nodes that are
--- neither gone nor known to live.
+-- neither gone nor known to live: nobody said anything of them, or they are said to be gone and beat.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local gone, living, unknown = {}, {}, {}
@@ -19,7 +19,9 @@ for index = 6, #ARGV do
   local boot = ARGV[index]
   local beat = tonumber(string.match(redis.call('HGET', KEYS[3], boot) or '', '^%d+'))
   local isAlive = beat and math.abs(now - beat) <= tonumber(ARGV[4])
-  if index - 5 <= tonumber(ARGV[5]) and not isAlive then gone[boot] = true else living[boot] = true end
+  local isSaidGone = index - 5 <= tonumber(ARGV[5])
+  if isSaidGone and not isAlive then gone[boot] = true end
+  if not isSaidGone then living[boot] = true end
 end
 local removed = 0
 local part = redis.call('HSCAN', KEYS[1], ARGV[2], 'COUNT', 1000)

@@ -1,4 +1,5 @@
--- ARGV: 4 ttl, 5 patience (0: not to wait), 6 most waiters, 7 1 if the lock must not be evicted. Returns: evicting and the
+-- ARGV: 4 ttl, 5 patience (0: not to wait), 6 most waiters, 7 1 if two holders at once would do harm, so that neither a
+-- server that evicts keys nor one that may have lost some grants the lock. Returns: evicting and the
 -- policy, when this server evicts keys, or granted, token, generation; or waiting or
 -- quarantine, a span after which to ask again, 1 if first of all; or full. Who asks again under the same name after a
 -- lost answer is granted what it was granted.
@@ -24,7 +25,7 @@ local function queue(word, span)
     return {word, span, first == owner and 1 or 0}
 end
 
-if now < ends then return queue('quarantine', ends - now) end
+if ARGV[7] == '1' and now < ends then return queue('quarantine', ends - now) end
 local held = redis.call('HMGET', KEYS[2], 'owner', 'token')
 if held[1] == owner then
     redis.call('PEXPIRE', KEYS[2], ttl)

@@ -22,13 +22,16 @@
 -- the lineage; then for each message its seq, negative when it is not stored, or "epoch seq time" of its first commit,
 -- with " -" behind it when that was not stored. Messages for a history that was deleted are not committed: nothing is
 -- returned for them.
--- Redis does not roll back: a right that is missing halfway would leave ids without their messages.
-for _, command in ipairs({
-  { 'HSET', KEYS[1], 'epoch', '' }, { 'XADD', KEYS[2], '1-0', 'm', '' }, { 'XTRIM', KEYS[2], 'MAXLEN', '1' },
-  { 'PUBLISH', ARGV[1], '' }, { 'PEXPIRE', KEYS[1], '1' }, { 'SET', KEYS[3] or KEYS[1], '' },
-}) do
-  if not redis.acl_check_cmd(unpack(command)) then
-    return redis.error_reply('NOPERM this user has no right to run ' .. command[1])
+-- Redis does not roll back. Whoever opens the log hears of a right that is missing before anything is written; a commit
+-- that finds an entry refused takes its ids back, as ids without messages would be messages lost.
+if #KEYS == 2 then
+  for _, command in ipairs({
+    { 'HSET', KEYS[1], 'epoch', '' }, { 'XADD', KEYS[2], '1-0', 'm', '' }, { 'XTRIM', KEYS[2], 'MAXLEN', '1' },
+    { 'PUBLISH', ARGV[1], '' }, { 'PEXPIRE', KEYS[1], '1' }, { 'SET', KEYS[1], '' },
+  }) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM this user has no right to run ' .. command[1])
+    end
   end
 end
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'unstored', 'lineage')
@@ -39,6 +42,14 @@ local lineage = place[4] or ''
 local newest = tonumber(ARGV[3])
 local share = tonumber(ARGV[8])
 local text = function(number) return string.format('%.0f', number) end
+
+-- The seq of the newest entry. A stream without entries goes, as it remembers its last id.
+local lastSeq = function()
+  local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+  if last then return tonumber(string.match(last[1], '^%d+')) end
+  redis.call('DEL', KEYS[2])
+  return 0
+end
 
 -- A seq that can't be one is as no place.
 if not seq or seq > 9007199254740992 then epoch, seq = false, 0 end
@@ -51,8 +62,7 @@ if not epoch or (epoch == ARGV[2] and (newest > seq or ARGV[10] == '1')) then
   if not epoch then
     lineage = ARGV[9]
     -- The two keys need not go together: entries without a place keep their seqs, and so does what follows them.
-    local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-    if last then seq = tonumber(string.match(last[1], '^%d+')) else redis.call('DEL', KEYS[2]) end
+    seq = lastSeq()
   end
   seq = math.max(seq, newest)
   epoch = ARGV[4]
@@ -78,6 +88,21 @@ end
 local first = seq + 1
 local results = {}
 local published = { '=1', epoch, text(first) }
+-- The ids that this commit wrote, each with its value before; false for none.
+local written = {}
+
+-- The answer when an entry was refused, which only the first one of a commit can be.
+local takeBack = function(refusal)
+  for _, id in ipairs(written) do
+    -- A time that is past takes a key away, and needs no other right than to set it.
+    if id[2] then redis.call('SET', id[1], id[2], 'PX', ARGV[5]) else redis.call('SET', id[1], '', 'PXAT', 1) end
+  end
+  if not string.find(refusal.err, 'equal or smaller', 1, true) then return refusal end
+  -- The place is older than the entries: it was restored, or its last commit was broken off halfway.
+  redis.call('HSET', KEYS[1], 'seq', text(math.max(first - 1, lastSeq())))
+  return redis.error_reply('TRYAGAIN the place of the log was behind its entries')
+end
+
 for index = 3, #KEYS do
   local time = ARGV[3 * index + 2]
   local body = ARGV[3 * index + 3]
@@ -87,13 +112,12 @@ for index = 3, #KEYS do
   local value = epoch .. ' ' .. place .. ' ' .. time .. (isStored and '' or ' -')
   local known = redis.call('SET', KEYS[index], value, 'PX', ARGV[5], 'NX', 'GET')
   -- Its id may outlive it: what is committed again is missing, though a former epoch had it.
-  if known and was ~= '' and string.match(known, '^%S+') ~= epoch then
-    redis.call('SET', KEYS[index], value, 'PX', ARGV[5])
-    known = false
-  end
-  if known then
+  local isMissing = known and was ~= '' and string.match(known, '^%S+') ~= epoch
+  if isMissing then redis.call('SET', KEYS[index], value, 'PX', ARGV[5]) end
+  if known and not isMissing then
     results[#results + 1] = known
   else
+    written[#written + 1] = { KEYS[index], known }
     seq = seq + 1
     local fields = { 'm', body }
     if not isStored then
@@ -108,7 +132,8 @@ for index = 3, #KEYS do
         fields[#fields + 1] = 'was'
         fields[#fields + 1] = was
       end
-      redis.call('XADD', KEYS[2], place .. '-0', unpack(fields))
+      local added = redis.pcall('XADD', KEYS[2], place .. '-0', unpack(fields))
+      if type(added) == 'table' and added.err then return takeBack(added) end
     end
     results[#results + 1] = isStored and seq or -seq
     published[#published + 1] = (isStored and '' or '-') .. text(#body) .. (was ~= '' and ' ' .. was or '')
