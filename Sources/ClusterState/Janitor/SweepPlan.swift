@@ -10,7 +10,7 @@ package struct SweepPlan: Sendable {
     /// Dead nodes that are remembered, the newest ones.
     private static let goneMax = 256
 
-    private let patience: Int
+    private let expiry: Int
     private var gone: [String] = []
     /// Since when nodes that nobody knows have been found.
     private var unknown: [String: Int] = [:]
@@ -18,7 +18,7 @@ package struct SweepPlan: Sendable {
 
     /// - Parameter expiry: after how long a silent node counts as gone, in milliseconds.
     package init(expiry: Int, at now: Int) {
-        patience = 2 * expiry
+        self.expiry = expiry
         dueAt = now
     }
 
@@ -39,7 +39,7 @@ package struct SweepPlan: Sendable {
 
     /// What a sweep that begins now goes by.
     package func nodes(living: [String], at now: Int) -> Sweep.Nodes {
-        let forgotten = unknown.filter { now - $0.value >= patience && !living.contains($0.key) }.map(\.key)
+        let forgotten = unknown.filter { now - $0.value >= 2 * expiry && !living.contains($0.key) }.map(\.key)
         return Sweep.Nodes(gone: gone.filter { !living.contains($0) } + forgotten.sorted(), living: living)
     }
 
@@ -48,7 +48,7 @@ package struct SweepPlan: Sendable {
         unknown = Dictionary(uniqueKeysWithValues: found.map { ($0, unknown[$0] ?? now) })
         // One that went a moment ago still counts as beating by the store's clock.
         let isDoubtful = gone.contains { found.contains($0) }
-        let wait = isDoubtful ? min(patience / 2, Self.retryMilliseconds) : Self.retryMilliseconds
+        let wait = isDoubtful ? min(expiry, Self.retryMilliseconds) : Self.retryMilliseconds
         dueAt = now + (found.isEmpty ? Self.intervalMilliseconds : wait)
     }
 

@@ -61,7 +61,8 @@ final class LockKeeperTests {
     }
 
     private func acquire(
-        _ keeper: LockKeeper, _ owner: String = "owner", wait: Int = 0, name: String = "lock", isBestEffort: Bool = false
+        _ keeper: LockKeeper, _ owner: String = "owner", wait: Int = 0, name: String = "lock",
+        isBestEffort: Bool = false
     ) -> Attempt {
         let attempt = Attempt()
         let request = LockRequest(
