@@ -50,7 +50,7 @@ package struct ClientFrame {
     private static func fault(of fault: FieldFault, in bytes: UnsafeRawBufferPointer) -> ClientFrameFault {
         switch fault {
         case .badField(let message):
-            ClientFrameFault(code: .badFrame, message: message)
+            ClientFrameFault(code: .badFrame, message: message, id: id(in: bytes))
         case .badJSON where FieldTable.isOtherJSON(bytes):
             ClientFrameFault(code: .badFrame, message: "a frame must be one JSON object")
         case .badJSON(.syntax(let offset)):
@@ -58,6 +58,20 @@ package struct ClientFrame {
         case .badJSON:
             ClientFrameFault(code: .badJSON, message: "not JSON")
         }
+    }
+
+    /// The id of a frame that was not taken as an object, though it has the shape of one; nil when it has none, more than
+    /// one, or one that is unusable or holds an escape.
+    private static func id(in bytes: UnsafeRawBufferPointer) -> String? {
+        var scanner = MemberScanner(bytes)
+        var id: MemberScanner.Member?
+        while let member = scanner.next() {
+            guard member.key.equals("id") else { continue }
+            guard id == nil else { return nil }
+            id = member
+        }
+        guard let id, id.isString, !id.value.contains(UInt8(ascii: "\\")), MessageID.isValid(id.value) else { return nil }
+        return id.text
     }
 
     private static func parse(_ table: borrowing FieldTable) throws(ClientFrameFault) -> ClientFrame {

@@ -21,6 +21,9 @@ package struct MemberScanner {
         }
 
         package var text: String { String(decoding: value, as: UTF8.self) }
+
+        /// Whether the value is a string. The byte before a value lies in the object, too: at least its colon.
+        package var isString: Bool { value.baseAddress.map { $0.load(fromByteOffset: -1, as: UInt8.self) } == 0x22 }
     }
 
     private let bytes: UnsafeRawBufferPointer

@@ -187,6 +187,17 @@ struct ClientFrameTests {
         #expect(fault("{\"type\":\"message\",\"id\":7}")?.id == nil)
     }
 
+    @Test("An error repeats the id of a frame that is no usable JSON, if it has the shape of an object")
+    func errorIDWithoutTable() {
+        let deep = String(repeating: "[", count: 65) + String(repeating: "]", count: 65)
+        #expect(fault("{\"type\":\"message\",\"content\":\(deep),\"id\":\"m4\"}")?.id == "m4")
+        #expect(fault("{\"id\" : \"m5\",\"type\":\"message\",\"content\":\"\\ud800\"}")?.id == "m5")
+        #expect(fault("{\"content\":\"\\ud800\",\"x\":{\"id\":\"no\"}}")?.id == nil)
+        for id in ["7", "\"\"", "\"a\\ud800\"", "\"a\\u0062\"", "\"m6\",\"id\":\"m6\"", "null", "\"a\\"] {
+            #expect(fault("{\"content\":\"\\ud800\",\"id\":\(id)}")?.id == nil, "\(id)")
+        }
+    }
+
     // MARK: Limits
 
     /// Strings of `count` bytes of the same meaning: plain, of two-byte characters, and in escapes.
