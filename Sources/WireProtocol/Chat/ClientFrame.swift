@@ -70,8 +70,8 @@ package struct ClientFrame {
             guard id == nil else { return nil }
             id = member
         }
-        guard let id, id.isString, !id.value.contains(UInt8(ascii: "\\")), MessageID.isValid(id.value) else { return nil }
-        return id.text
+        let isUsable = id.map { $0.isString && !$0.value.contains(UInt8(ascii: "\\")) && MessageID.isValid($0.value) }
+        return isUsable == true ? id?.text : nil
     }
 
     private static func parse(_ table: borrowing FieldTable) throws(ClientFrameFault) -> ClientFrame {
