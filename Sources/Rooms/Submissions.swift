@@ -26,6 +26,9 @@ package struct Submissions {
     /// The number that the next message gets.
     package var nextNumber: UInt64 { firstNumber + UInt64(entries.count) }
 
+    /// The number of the first message that waits; the next one's when none does.
+    package var oldestNumber: UInt64 { firstNumber + UInt64(head) }
+
     /// Takes a message in; what it is from now on.
     package mutating func append(_ submission: Submission, isProvisional: Bool) -> Submission {
         var submission = submission

@@ -1,6 +1,7 @@
 """What one client saw of one room, over all its connections, nodes and epochs: an id is given to it once."""
 
 import collections
+import math
 
 from chaos_knowledge import SETTLED_SECONDS
 from chaos_walk import Violation, Walk
@@ -41,10 +42,11 @@ class View:
 
     def is_due(self, at):
         """Whether it was in since before then, and has kept its state: it has to see what was said."""
-        joined = [walk.trace.joined_at[self.room] for walk in self.walks if self.room in walk.trace.joined_at]
-        if not joined or joined[0] > at:
-            return False
-        return not any(self.walks[number].trace.opened > at for number in self.fresh if number)
+        joined = [walk.trace.joined_at.get(self.room) for walk in self.walks]
+        known = [time for time in joined if time is not None]
+        # Who has dropped its state comes as a newcomer, and is in once the room says so.
+        since = max([known[0], *(joined[number] or math.inf for number in self.fresh if number)]) if known else math.inf
+        return since <= at
 
     def judge(self, knowledge, counts):
         """The violations of what is promised to a client."""

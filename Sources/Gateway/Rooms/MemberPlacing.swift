@@ -113,7 +113,7 @@ struct MemberPlacing {
     private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> ReplayedFrame {
         guard let own = replicated.unplaced.placed[entry.seq] else { return .frame(entry.frame) }
         if own.isProvisional {
-            guard replicated.provisionals.wasShown(own, to: info) else { return .frame(entry.frame) }
+            guard replicated.provisionals.isKnown(own, to: info) else { return .frame(entry.frame) }
             return .frame(replicated.replies.confirmFrame(own, at: Position(epoch: log.epoch, seq: entry.seq)))
         }
         guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }

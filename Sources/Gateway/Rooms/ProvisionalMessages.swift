@@ -1,21 +1,33 @@
 import Core
 import Rooms
 
-/// The messages of a room that were delivered without a place and have none yet, and who has not seen them on its
-/// present connection: a client that resumes has seen some on a former one. It does not get these again as they are,
-/// and gets the message itself where others get the confirmation. A value of its room's sequencer.
+/// The messages of a room that were delivered without a place and have none yet, and what of them each connection knows.
+///
+/// A connection that was shown such a message, or sent it, gets a confirmation when the message has its place; any other
+/// gets the message itself. A client that resumes has seen some on a former connection: it is not shown these again.
+///
+/// A value of its room's sequencer.
 struct ProvisionalMessages {
     private struct Device: Hashable {
         let user: Identifier
         let device: Identifier
     }
 
+    /// What a connection knows that came when messages had been delivered without a place.
+    private struct Knowledge {
+        let info: ConnectionInfo
+        /// The number of the first message that it was shown.
+        let firstShown: UInt64
+        /// Messages before that one which it sent once more.
+        var repeated: Set<UInt64> = []
+    }
+
     /// How many there are.
     private(set) var count = 0
     /// The number of the first message that a device has not seen, for those that went while messages waited.
     private var unseenFrom: [Device: UInt64] = [:]
-    /// Members that resumed, and the number of the first that they saw on this connection.
-    private var resumed: [(info: ConnectionInfo, firstShown: UInt64)] = []
+    /// Connections that came late. All others were shown whatever was delivered.
+    private var late: [ObjectIdentifier: Knowledge] = [:]
 
     /// A message was delivered without a place.
     mutating func delivered() { count += 1 }
@@ -24,34 +36,41 @@ struct ProvisionalMessages {
     mutating func ended() {
         count -= 1
         assert(count >= 0, "more messages have ended than were delivered")
-        guard count == 0 else { return }
-        unseenFrom = [:]
-        resumed = []
+        if count == 0 { unseenFrom = [:] }
     }
 
     /// A member that was live is no longer in.
     /// - Parameter next: the number of the next message.
     mutating func departed(_ info: ConnectionInfo, next: UInt64) {
-        guard count > 0 else { return }
-        unseenFrom[Device(user: info.user, device: info.device)] = next
-        if !resumed.isEmpty { resumed.removeAll { $0.info === info } }
+        late[ObjectIdentifier(info)] = nil
+        if count > 0 { unseenFrom[Device(user: info.user, device: info.device)] = next }
     }
 
-    /// The number of the first message that a member must be shown who goes live.
-    mutating func wentLive(_ info: ConnectionInfo, resumes: Bool) -> UInt64 {
-        guard resumes, let first = unseenFrom[Device(user: info.user, device: info.device)] else { return 0 }
-        resumed.append((info, first))
+    /// A member goes live.
+    /// - Parameters:
+    ///   - resumes: whether it came with a position.
+    ///   - oldest: the number of the first message that still waits for its place; the next one's when none does.
+    /// - Returns: the number of the first message that it must be shown.
+    mutating func wentLive(_ info: ConnectionInfo, resumes: Bool, oldest: UInt64) -> UInt64 {
+        let unseen = resumes ? unseenFrom[Device(user: info.user, device: info.device)] : nil
+        let first = max(unseen ?? 0, oldest)
+        late[ObjectIdentifier(info)] = Knowledge(info: info, firstShown: first)
         return first
     }
 
-    /// Whether a member was shown a message on its present connection.
-    func wasShown(_ message: Submission, to info: ConnectionInfo) -> Bool {
-        guard let number = message.number else { return false }
-        return !resumed.contains { $0.info === info && number < $0.firstShown }
+    /// A member sent a message once more that waits for its place.
+    mutating func repeated(_ message: Submission, by info: ConnectionInfo) {
+        if let number = message.number { late[ObjectIdentifier(info)]?.repeated.insert(number) }
     }
 
-    /// Members that were not shown a message on their present connections.
+    /// Whether a member knows a message by its present connection.
+    func isKnown(_ message: Submission, to info: ConnectionInfo) -> Bool {
+        guard let number = message.number else { return false }
+        return late[ObjectIdentifier(info)].map { $0.firstShown <= number || $0.repeated.contains(number) } ?? true
+    }
+
+    /// Members that do not know a message by their present connections.
     func membersWithout(_ message: Submission) -> [ConnectionInfo] {
-        resumed.isEmpty ? [] : resumed.map(\.info).filter { !wasShown(message, to: $0) }
+        late.isEmpty ? [] : late.values.map(\.info).filter { !isKnown(message, to: $0) }
     }
 }

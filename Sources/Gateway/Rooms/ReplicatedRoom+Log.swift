@@ -135,6 +135,7 @@ extension ReplicatedRoom: ReplicaObserver {
     func held(like body: [UInt8]) -> ReplicaLog.Held? { home.room.held(like: body) }
 
     func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
+        if case .connection(let author) = submission.author { provisionals.repeated(waiting, by: author) }
         replies.answer(submission, .init(position: nil, time: waiting.time, isRepetition: true))
     }
 

@@ -113,8 +113,10 @@ final class ReplicatedRoom {
     }
 
     func provisionalFrames(to info: ConnectionInfo, resumes: Bool) -> [FrameSlice] {
-        guard provisionals.count > 0 else { return [] }
-        let first = provisionals.wentLive(info, resumes: resumes)
+        // Where nothing was delivered without a place, all know all; members may yet wait for what has its place.
+        guard let replica, provisionals.count > 0 || !unplaced.placed.isEmpty else { return [] }
+        let messages = replica.log.submissions
+        let first = provisionals.wentLive(info, resumes: resumes, oldest: messages.oldestNumber)
         return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(replies.provisionalFrame)
     }
 
