@@ -29,9 +29,9 @@ package final class NodeContext: MailSender, Sendable {
     package let site: Site
     package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
-    package let governor: Guarded<GovernorReport>
+    package let governor: Locked<GovernorReport>
     /// The alerts that are on, as the control loop last found.
-    package let alerts = Guarded<[Alert.Active]>([])
+    package let alerts = Locked<[Alert.Active]>([])
     let events: EventFeed
     package let connections: ConnectionCap
     private let draining = Atomic<Bool>(false)
