@@ -110,7 +110,10 @@ measure_nodes() {
     return "$status"
 }
 
-command -v swift >/dev/null || { printf 'bench.sh: swift is not there; see https://www.swift.org/install/\n' >&2; exit 69; }
+command -v swift >/dev/null || {
+    printf 'bench.sh: swift is not there; see https://www.swift.org/install/\n' >&2
+    exit 69
+}
 mkdir -p "$REPORTS"
 rm -f "$REPORTS"/*.json
 build benchmarks

@@ -49,8 +49,8 @@ toolchain_there() {
 install_packages() { # names
     local sudo=""
     if ! command -v apt-get >/dev/null; then
-        fail 69 "missing: the development files of libuv, OpenSSL, zlib and hiredis, and pkg-config (Debian's names: $*)." \
-            "Install them with the package manager of this system."
+        fail 69 "missing: the development files of libuv, OpenSSL, zlib and hiredis, and pkg-config" \
+            "(Debian's names: $*). Install them with the package manager of this system."
     fi
     if [ "$(id -u)" != 0 ]; then
         command -v sudo >/dev/null || fail 69 "missing packages, and no sudo to install them: apt-get install $*"

@@ -6,7 +6,8 @@ cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
 readonly PARTS=(shell format tidy build unit foreign-debug release bench foreign autobahn browser)
 readonly SANITIZE_PARTS=(unit release foreign)
-# Parts that mostly wait: each runs beside the parts that follow it, up to the first one that needs the machine for itself.
+# Parts that mostly wait: each runs beside the parts that follow it, up to the first one that needs the machine for
+# itself.
 readonly WAITING=(foreign-debug)
 readonly ALONE=(foreign autobahn browser)
 readonly LOGS=.build/test-logs
@@ -102,7 +103,9 @@ install_idle() ( # sudo or nothing, packages
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" || exit
     for package in "$@"; do
         case $package in
-            nginx | prometheus | redis-server) ! command -v systemctl >/dev/null || $sudo systemctl disable -q "$package" || true ;;
+            nginx | prometheus | redis-server)
+                ! command -v systemctl >/dev/null || $sudo systemctl disable -q "$package" || true
+                ;;
         esac
     done
 )
@@ -215,7 +218,10 @@ count() { # part, status, log; sets passed and failed
 }
 
 install_packages
-command -v swift >/dev/null || { printf 'test.sh: swift is not there; see https://www.swift.org/install/\n' >&2; exit 69; }
+command -v swift >/dev/null || {
+    printf 'test.sh: swift is not there; see https://www.swift.org/install/\n' >&2
+    exit 69
+}
 mkdir -p "$LOGS"
 if wants foreign foreign-debug autobahn browser; then make_environment; fi
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// What `bench.sh` calls.
+/// The program that `bench.sh` calls.
 @main
 struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(

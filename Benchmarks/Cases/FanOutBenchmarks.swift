@@ -14,7 +14,7 @@ enum FanOutBenchmarks {
         let form = compressed == 0 ? "" : compressed == members ? "-compressed" : "-\(compressed)-compressed"
         return Benchmark(
             name: "fan-out/\(members)-members\(form)-\(burst == 1 ? "one-by-one" : "bursts-of-\(burst)")",
-            operation: "message to \(members) members: the worker's CPU time", warmUp: 256, counted: 64,
+            operation: "message to \(members) members (CPU time)", warmUp: 256, counted: 64,
             counts: .nearly
         ) {
             let worker = try WorkerThread()

@@ -1,7 +1,7 @@
 import Core
 import NetworkIO
 
-/// What a worker's loop is made of: deadlines, and letters from other threads.
+/// The parts of a worker's loop: deadlines, and messages from other threads.
 enum LoopBenchmarks {
     static let all = [reschedule, fire, mailboxAlone, mailboxBetweenThreads]
 
@@ -45,7 +45,7 @@ enum LoopBenchmarks {
     private static let parcelSize = 64
 
     private static let mailboxAlone = Benchmark(
-        name: "mailbox/one-thread", operation: "letter, in parcels of 64", warmUp: 6400, counted: 64_000
+        name: "mailbox/one-thread", operation: "message, 64 at a time", warmUp: 6400, counted: 64_000
     ) {
         let mailbox = Mailbox<Int>()
         let parcel = ContiguousArray(0..<parcelSize)
@@ -61,7 +61,7 @@ enum LoopBenchmarks {
 
     /// How often the taker finds what differs from run to run, and with it what is allocated.
     private static let mailboxBetweenThreads = Benchmark(
-        name: "mailbox/two-threads", operation: "letter, in parcels of 64: time by the clock", warmUp: 64_000,
+        name: "mailbox/two-threads", operation: "message, 64 at a time, by the clock", warmUp: 64_000,
         counted: 640_000,
         counts: .none
     ) {

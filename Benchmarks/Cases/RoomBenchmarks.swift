@@ -2,13 +2,13 @@ import Core
 import Rooms
 import WireProtocol
 
-/// What a room does for each message: know its id, and keep it.
+/// A room's work for each message: know its id, and keep it.
 enum RoomBenchmarks {
     static let all = [dedupe, log]
 
     /// Looks for a new id, remembers it, and forgets one that is as old as the window: as a busy room does.
     private static let dedupe = Benchmark(
-        name: "dedupe/new-id", operation: "find, insert, expire; 10,000 ids known", warmUp: 40_000, counted: 100_000
+        name: "dedupe/new-id", operation: "find, insert, expire; 10,000 known", warmUp: 40_000, counted: 100_000
     ) {
         let table = DedupeTable()
         let user = Identifier(unchecked: "a user with a long name")

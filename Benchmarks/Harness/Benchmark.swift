@@ -1,12 +1,12 @@
 /// One thing that is measured.
 struct Benchmark: Sendable {
-    /// What one call of a workload did besides taking time.
+    /// The results of one call of a workload, besides the time it took.
     struct Work {
         /// Bytes that were written, or read where the work is reading.
         var bytes = 0
-        /// What the work took, when it is not this thread's CPU time.
+        /// The time of the work, when it is not this thread's CPU time.
         var nanoseconds: UInt64?
-        /// What was allocated, when another thread did it.
+        /// The number of allocations, when another thread made them.
         var allocations: UInt64?
     }
 
@@ -22,7 +22,7 @@ struct Benchmark: Sendable {
 
     /// Part and case, "frame-decode/100-bytes".
     let name: String
-    /// What one operation is, for the table.
+    /// One operation in words, for the table.
     let operation: String
     /// Operations before anything is measured, and in the run whose allocations and bytes are counted. Fixed, so that
     /// the counts are the same on every machine.

@@ -1,7 +1,7 @@
 import CAllocationCounter
 import Glibc
 
-/// What a benchmark found out; the counts are nil where they are left to chance.
+/// The result of a benchmark; the counts are nil where they are left to chance.
 struct Measurement: Codable {
     var name: String
     var operation: String

@@ -50,7 +50,7 @@ final class WorkerThread {
         thread.join()
     }
 
-    /// What the worker's thread has used so far; it answers within 10 s.
+    /// The time and the allocations of the worker's thread so far. It answers within 10 s.
     func meter() throws -> Meter {
         let answer = Answer()
         context.mailboxes[0].post([

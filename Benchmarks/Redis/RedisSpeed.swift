@@ -24,7 +24,7 @@ struct RedisSpeed: ParsableCommand {
     @Option(help: "How many commands in all.")
     var count = 1_000_000
 
-    /// What Redis runs for `evalsha`.
+    /// The script that Redis runs for `evalsha`.
     static let script = "return redis.call('SET', KEYS[1], ARGV[1])"
 
     func validate() throws {

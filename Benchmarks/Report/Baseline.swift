@@ -8,7 +8,7 @@ struct Baseline: Codable, Equatable {
         var bytes: Double
     }
 
-    /// What a comparison found. Every difference names the benchmark and both figures.
+    /// The result of a comparison. Every difference names the benchmark and both figures.
     struct Differences: Equatable {
         /// Counts that rose, benchmarks that the file lacks, and names in it that no benchmark has.
         var failures: [String] = []

@@ -7,7 +7,7 @@ package struct Identifier: Sendable {
     /// The longest name in bytes.
     package static let byteCountMax = 128
 
-    /// What is allowed, as a sentence part for error messages.
+    /// The allowed values, as a sentence part for error messages.
     package static let rule =
         "1 to 128 bytes of UTF-8 without control characters and without \"/\", and neither \".\" nor \"..\""
 

@@ -7,7 +7,7 @@ package struct RatePolicy: Sendable, Equatable {
 
     /// The rate, per second.
     package let perSecond: Int
-    /// What one token costs, in nanoseconds: 10⁹ / rate, rounded up, so that the rate is never exceeded. Below a rate
+    /// The cost of one token in nanoseconds: 10⁹ / rate, rounded up, so that the rate is never exceeded. Below a rate
     /// of 10⁶ the rounding takes less than 0.1 % away.
     let tokenNanoseconds: Int
     /// A full bucket in nanoseconds: as many token costs as the burst has tokens; 2·10⁹ to 4·10⁹.

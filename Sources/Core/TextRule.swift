@@ -26,7 +26,7 @@ package enum MessageID {
     /// The longest id in bytes.
     package static let byteCountMax = 64
 
-    /// What is allowed, as a sentence part for error messages.
+    /// The allowed values, as a sentence part for error messages.
     package static let rule = "1 to 64 bytes of UTF-8 without control characters"
 
     /// Whether the bytes (valid UTF-8, JSON escapes undone) may be a message id.
@@ -40,7 +40,7 @@ package enum TypeName {
     /// The longest type name in bytes.
     package static let byteCountMax = 32
 
-    /// What is allowed, as a sentence part for error messages.
+    /// The allowed values, as a sentence part for error messages.
     package static let rule = "1 to 32 bytes of UTF-8 without control characters"
 
     /// Whether the bytes (valid UTF-8, JSON escapes undone) may be a type name.

@@ -5,7 +5,7 @@ import WireProtocol
 ///
 /// User and password are percent-decoded; a host of colons stands in brackets. Nothing here shows a secret.
 package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
-    /// What is wrong with a text. No part of the text is shown: a slip of the pen may have put the password anywhere.
+    /// A fault of a text. No part of the text is shown: a slip of the pen may have put the password anywhere.
     package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
         case scheme, encryption, user, password, host, port, database, percent, surplus
 
@@ -24,7 +24,7 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What is allowed, as a sentence part.
+    /// The allowed texts, as a sentence part.
     package static let rule = "redis://[[user]:password@]host[:port][/db], with user and password percent-encoded"
     package static let portDefault: UInt16 = 6379
     /// Redis counts its databases in an int.

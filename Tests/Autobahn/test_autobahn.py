@@ -1,6 +1,7 @@
 """RFC 6455 and RFC 7692 by Autobahn|Testsuite: its fuzzing client against /echo.
 
-Sections 1 to 7, 9 and 10 (301 cases), and with the compression of sections 12 and 13 (216 cases, of 20 messages each)."""
+Sections 1 to 7, 9 and 10 (301 cases), and with the compression of sections 12 and 13 (216 cases, of 20 messages each).
+"""
 
 import json
 import pathlib

@@ -295,7 +295,8 @@ def test_directs_are_confirmed_after_the_listeners_have_them(run):
         let acksWhileListening = -1;
         t.client.on("direct", () => (acksWhileListening = t.sent("inbox_ack").length));
         const direct = (seq, epoch = "i") => t.socket.get({
-          type: "direct", epoch, seq, id: `d${seq}`, from: "bob", to: "alice", message_type: "text", content: seq, ts: 1,
+          type: "direct", epoch, seq, id: `d${seq}`, from: "bob", to: "alice", message_type: "text", content: seq,
+          ts: 1,
         });
         direct(4);
         const listened = acksWhileListening;
@@ -338,7 +339,8 @@ def test_suspended_features_are_not_asked_for(run):
         const t = await begin();
         t.socket.welcome(); t.socket.joined({ seq: 9 });
         const tier = (suspended) => t.socket.get({
-          type: "tier", tier: "t", previous: "p", reason: "x", suspended, messages_per_second: 1000, message_bytes: 1000,
+          type: "tier", tier: "t", previous: "p", reason: "x", suspended, messages_per_second: 1000,
+          message_bytes: 1000,
         });
         tier(["typing", "read_marks"]);
         const typed = t.client.typing(true);

@@ -112,12 +112,14 @@ def test_status_shows_what_the_governor_does(make_gateway, browser):
     browser.open(gateway.address + "/status")
     first = "[...document.querySelectorAll('#signals tr')].map((row) => row.cells[0].textContent)"
     browser.until(lambda: {"loop lag", "memory", "host cpu"} <= set(browser.js("return " + first)), "the signals")
-    assert browser.js("return [...document.querySelectorAll('#signals tr')].every((row) => row.querySelector('svg.bar'))")
+    rows = "[...document.querySelectorAll('#signals tr')]"
+    assert browser.js(f"return {rows}.every((row) => row.querySelector('svg.bar'))")
     assert not browser.visible("#governor-note") and browser.visible("#shed-none")
     for tier in ("heavy", "moderate"):
         assert gateway.request("PUT", "/api/system/tier", {"tier": tier})[0] == 200
     browser.until(lambda: browser.text("#governor-tier") == "moderate", "the tier")
-    assert browser.text("#tier-sub").startswith("pinned") and browser.visible("#governor-note") and "pinned" in browser.text("#governor-note")
+    assert browser.text("#tier-sub").startswith("pinned")
+    assert browser.visible("#governor-note") and "pinned" in browser.text("#governor-note")
     # The tier comes by an event, the list with the next status.
     last = "return document.querySelector('#transitions tr').innerText.split('\\t').slice(1)"
     browser.until(lambda: browser.js(last) == ["heavy", "moderate", "pinned"], "the last change in the list")
@@ -148,7 +150,10 @@ def test_status_listens_and_shows_alerts(make_gateway, browser, other):
 def test_events_are_read_however_they_are_cut(gateway, browser):
     """A stream in pieces of any length gives the same events; comments and other fields give none."""
     browser.open(gateway.address + "/status")
-    stream = 'retry: 500\n\n:\n\nid: b-7\nevent: tier\ndata: {"to":"lïght"}\n\nid: b-8\ndata: a\ndata: b\n\nid: b-9\n\ndata: cut'
+    stream = (
+        'retry: 500\n\n:\n\nid: b-7\nevent: tier\ndata: {"to":"lïght"}\n\n'
+        "id: b-8\ndata: a\ndata: b\n\nid: b-9\n\ndata: cut"
+    )
     script = """
         const [stream, done] = arguments;
         import("/assets/events.js").then(({ EventReader }) => done([1, 2, 3, 7, 1000].map((size) => {
@@ -170,7 +175,8 @@ def test_docs_show_the_tiers(gateway, browser):
     assert table["tiers"] == ["normal", "light", "moderate", "heavy"]
     browser.open(gateway.address + "/docs")
     browser.until(lambda: browser.visible("#tier-table table"), "shown")
-    cells = "[...document.querySelectorAll('#tier-table tr')].map((row) => [...row.cells].map((each) => each.textContent))"
+    rows = "[...document.querySelectorAll('#tier-table tr')]"
+    cells = f"{rows}.map((row) => [...row.cells].map((each) => each.textContent))"
     shown = browser.js(f"return {cells}")
     assert shown == [["Feature", *table["tiers"]], *[[row["feature"], *row["tiers"]] for row in table["rows"]]]
     assert len(shown) > 10 and "1/15" in " ".join(next(row for row in shown if row[0] == "messages per connection"))

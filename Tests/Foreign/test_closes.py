@@ -92,7 +92,7 @@ def test_binary_closes_1003(gateway, room, name):
 
 
 def test_nothing_follows_a_close_frame(gateway, room, name):
-    """RFC 6455, section 5.5.1: an ack that was on its way when its sender was closed is not sent behind the close frame."""
+    """RFC 6455, section 5.5.1: an ack under way when its sender was closed is not sent behind the close frame."""
     link = handshake(gateway, path(room, name("ann"), echo=1))
     with link:
         message = masked(1, b'{"type":"message","content":"x"}')

@@ -1,4 +1,4 @@
-"""Rooms of several nodes besides their messages: typing, read marks, settings, lists, deletion, and reading over HTTP."""
+"""Rooms of several nodes besides their messages: typing, read marks, settings, lists, deletion, reads over HTTP."""
 
 from client import Client, closed_with
 from node import until

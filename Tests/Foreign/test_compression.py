@@ -293,7 +293,7 @@ def test_size_of_a_compressed_message(node, room, name, level, extra, code):
 
 
 def test_bomb_costs_no_more_than_the_limit(node, room, name):
-    """A quarter of a gigabyte of zeros in 256 KiB: closed with 1009, by its size on the wire or after the first 64 KiB."""
+    """256 MiB of zeros in 256 KiB: closed with 1009, by its size on the wire or after the first 64 KiB."""
     compressor = zlib.compressobj(9, wbits=-15)
     block = bytes(1 << 20)
     data = b"".join(compressor.compress(block) for _ in range(256)) + compressor.flush(zlib.Z_SYNC_FLUSH)

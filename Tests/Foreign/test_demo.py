@@ -14,8 +14,8 @@ from redis import Redis
 SCENES = 6
 KEPT = {"HOME", "LANG", "LD_LIBRARY_PATH"}
 FIGURES = re.compile(
-    r"^(?P<scene>all|\d .+?)  +(?P<sent>\d+) +(?P<received>\d+) +(?P<lost>\d+) +(?P<duplicated>\d+) +(?P<disordered>\d+)"
-    r" +\S+ m?s +(?P<result>ok|FAILED)$"
+    r"^(?P<scene>all|\d .+?)  +(?P<sent>\d+) +(?P<received>\d+) +(?P<lost>\d+) +(?P<duplicated>\d+)"
+    r" +(?P<disordered>\d+) +\S+ m?s +(?P<result>ok|FAILED)$"
 )
 SKIPPED = re.compile(r"^(?P<scene>\d .+?)  +(- +){6}skipped$")
 
@@ -25,7 +25,9 @@ class Demo:
 
     def __init__(self, folder, *arguments, output=subprocess.PIPE, **variables):
         self.folder = folder
-        environment = {name: value for name, value in os.environ.items() if name in KEPT or name.endswith("SAN_OPTIONS")}
+        environment = {
+            name: value for name, value in os.environ.items() if name in KEPT or name.endswith("SAN_OPTIONS")
+        }
         defaults = {"PATH": os.environ["PATH"], "TMPDIR": str(folder), "SWIFT_BACKTRACE": "enable=no"}
         # Load is the tests' own.
         defaults["GOVERNOR_DRY_RUN"] = "1"
@@ -103,7 +105,7 @@ def table(output):
 
 
 def all_well(output, skipped=()):
-    """Every scene but the skipped ones is in the table, and nothing was lost, doubled or out of order; gives the rows."""
+    """The rows: every scene but the skipped ones is there, and nothing was lost, doubled or out of order."""
     rows = table(output)
     assert set(rows) == {*range(1, SCENES + 1), "all"}, output
     for scene, row in rows.items():

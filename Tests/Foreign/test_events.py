@@ -95,7 +95,9 @@ def test_modes_nodes_and_missed_events(redis, make_node):
     streams[0].seek("mode", **{"from": "degraded", "to": "cluster"}, bound=30)
     streams[0].seek("alert", name="redis_lost", active=False, bound=30)
     for stream in streams[1:]:
-        until(lambda stream=stream: stream.events[2:] == streams[0].events[2:], what="the same events in the same order")
+        until(
+            lambda stream=stream: stream.events[2:] == streams[0].events[2:], what="the same events in the same order"
+        )
     with EventStream(node, last=before) as again:
         until(lambda: len(again.events) >= len(streams[0].events) - seen + 2, what="what was missed")
         assert again.events[:-2] == streams[0].events[seen:]

@@ -1,4 +1,4 @@
-"""Contract, sections 3 and 4, tiers: what the kernel's files say moves the node, an operator holds it, a dry run does nothing.
+"""Contract, sections 3 and 4, tiers: the kernel's files move the node, an operator holds it, a dry run does nothing.
 
 The kernel's files are the test's own. The delays of the node's loops are real, so their marks are put out of reach.
 """

@@ -139,7 +139,9 @@ def test_churn(fast_node, load, rate):
 
 def test_resume_storm(fast_node, load):
     """Everybody is cut, comes back with a position, and misses nothing of what was said meanwhile."""
-    run = load(fast_node.port, "--scenario", "resume-storm", "--connections", 200, "--message-rate", 500, "--duration", 2)
+    run = load(
+        fast_node.port, "--scenario", "resume-storm", "--connections", 200, "--message-rate", 500, "--duration", 2
+    )
     report = is_clean(run, are_cut=True)
     storm = report["storm"]
     assert storm["connections"] == 200 and storm["gaps"] == 0 and storm["recoverySeconds"] > 0
@@ -193,7 +195,9 @@ def test_api_key(make_node, load):
 # A server that breaks its promises
 
 
-@pytest.mark.parametrize("lie,field", [("drop", "lost"), ("twice", "duplicated"), ("swap", "misordered"), ("alter", "corrupted")])
+@pytest.mark.parametrize(
+    "lie,field", [("drop", "lost"), ("twice", "duplicated"), ("swap", "misordered"), ("alter", "corrupted")]
+)
 @pytest.mark.parametrize("processes", [1, 2])
 def test_lies_are_found_and_counted(load, lie, field, processes):
     with LyingServer(lambda seq: lie if seq % 10 == 0 else None) as server:

@@ -80,7 +80,9 @@ def test_ttl_at_its_bounds(shared, name, ttl):
     assert run(shared.url, name("lock"), ["true"], ttl=ttl)[0] == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["a"], ["a", "--"], ["a", "true"], ["a/b", "--", "true"], ["", "--", "true"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["a"], ["a", "--"], ["a", "true"], ["a/b", "--", "true"], ["", "--", "true"]]
+)
 def test_usage(shared, arguments):
     result = subprocess.run([BINARY, "lock", *arguments], env={"REDIS_URL": shared.url}, capture_output=True, text=True)
     assert result.returncode == 64 and "sluice lock NAME" in result.stderr

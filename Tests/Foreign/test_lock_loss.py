@@ -121,7 +121,7 @@ def test_wiped_redis_is_told_by_the_holder(own, started):
 
 @pytest.mark.parametrize("append_only", [True, False])
 def test_restarted_redis(started, append_only):
-    """With what was on the disk and without: the holder keeps its lock over a restart that is shorter than its lease."""
+    """With its data and without: the holder keeps its lock over a restart that is shorter than its lease."""
     with Redis(append_only=append_only) as redis:
         skip_quarantine(redis)
         command, (_, token) = started(redis.url, "lock", WORKER, ttl=10)

@@ -85,7 +85,8 @@ def test_nodes_see_the_address_of_the_client(room):
 def test_another_proxy_before_nginx(room):
     """As the README has it: its word is believed, and nobody else's."""
     lines = from_readme("proxy").replace("192.0.2.10", "127.0.0.9")
-    with cluster([("server {\n", lines + "server {\n")], MAX_CONNECTIONS_PER_IP=1, TRUSTED_PROXIES="127.0.0.1") as nginx:
+    changes = [("server {\n", lines + "server {\n")]
+    with cluster(changes, MAX_CONNECTIONS_PER_IP=1, TRUSTED_PROXIES="127.0.0.1") as nginx:
 
         def arrive(user, source, forwarded):
             return Client(nginx, room, user, source=source, headers={"X-Forwarded-For": forwarded}, joined=False)

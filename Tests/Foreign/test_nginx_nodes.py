@@ -74,7 +74,7 @@ def test_other_keys(alternative, together, apart):
 
 
 def test_a_node_dies_and_comes_back():
-    """Its clients go on at once on other nodes, with all that they missed; the rooms of the others stay where they are."""
+    """Its clients go on at once on other nodes and miss nothing; the rooms of the others stay where they are."""
     with cluster() as nginx:
         before = places(nginx, ROOMS)
         number = 1
@@ -122,7 +122,7 @@ def test_a_node_dies_and_comes_back():
 
 
 def test_a_machine_that_is_silent():
-    """Connects to it are neither taken nor refused: its rooms are at other nodes after the timeout, and then at once."""
+    """It neither takes nor refuses connections: its rooms are at other nodes after the timeout, and then at once."""
     with contextlib.ExitStack() as stack:
         hole = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port = hole.getsockname()[1]

@@ -1,5 +1,5 @@
-"""What the nodes of a cluster know of each other: who is up, who is silent, who has gone, and that nobody is declared gone
-for what Redis did.
+"""The nodes of a cluster know each other: who is up, who is silent, who has gone. Nobody is declared gone for what
+Redis did.
 """
 
 import contextlib

@@ -1,4 +1,5 @@
-"""100,000 random frames and 10,000 mutated request heads against a running node: it serves on, keeps no descriptor and no memory."""
+"""100,000 random frames and 10,000 mutated request heads against a node: it serves on, and keeps no descriptor and no
+memory."""
 
 import os
 import random
@@ -12,7 +13,8 @@ HEADS = [
     b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /api/rooms/x/messages HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n"
     b'{"user":"u","content":"x"}',
-    b"POST /api/rooms HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    b"POST /api/rooms HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
+    b"2\r\n{}\r\n0\r\n\r\n",
     b"GET /api/rooms?limit=5&cursor=a%20b HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
 ]
 UPGRADE = (
@@ -39,7 +41,8 @@ def mutate(head, generator):
 
 
 TEXTS = [
-    b'{"type":"message","content":"hello"}', b'{"type":"ping"}', b'{"type":"typing","typing":true}', b'{"type":"users"}',
+    b'{"type":"message","content":"hello"}', b'{"type":"ping"}', b'{"type":"typing","typing":true}',
+    b'{"type":"users"}',
     b'{"type":"history","limit":2}', b'{"type":"join","room":"other"}', b'{"type":"leave","room":"other"}', b"[", b"{}",
 ]
 
@@ -50,7 +53,7 @@ def encode(first, payload):
 
 
 def frame(generator):
-    """Masked frames: mostly right (one in a hundred ends the connection), whole or in fragments with a ping between them."""
+    """Masked frames: mostly right (one in 100 ends the connection), whole or in fragments with a ping between them."""
     kind = generator.random()
     if kind < 0.01:
         return encode(generator.randrange(256), generator.randbytes(generator.choice([0, 1, 20, 125, 126, 300])))

@@ -1,5 +1,5 @@
-"""Contract, sections 2 and 3: what each tier gives up, row by row, and how clients are told. The tier is held by an operator's
-word, so that it does not depend on how busy the machine is."""
+"""Contract, sections 2 and 3: what each tier gives up, row by row, and how clients hear of it. An operator pins the
+tier, so that it does not depend on how busy the machine is."""
 
 import re
 

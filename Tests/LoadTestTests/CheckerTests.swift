@@ -3,7 +3,7 @@ import Testing
 
 @testable import load_test
 
-/// What a member makes of a stream: the checker and the holes, put together as a connection does.
+/// A member that checks a stream: the checker and the holes, put together as a connection does.
 private struct Member {
     var checker = SequenceChecker()
     var missing = MissingSeqs()

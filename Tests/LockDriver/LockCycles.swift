@@ -20,11 +20,11 @@ final class LockCycles: EventLoopDelegate, LockClientDelegate {
     private var random: FastRandom
     /// Those that got their lock.
     private var cycle = 0
-    /// What the timer is waited for with.
+    /// Called when the timer fires.
     private var due: () -> Void = {}
     private var tick = Tick()
 
-    /// What the last tick saw of the lock that is held.
+    /// The held lock as of the last tick.
     private struct Tick {
         var at = 0
         /// The end of its ttl, on the clock of locks.

@@ -3,8 +3,8 @@
     swift build -c release --static-swift-stdlib --product sluice --product load_test
     .build/test-venv/bin/python Tests/Measure/cluster.py commits | latency | outbox | takeover
 
-commits    messages per second through Redis on one node, in turns with redis-benchmark running the same script on the same
-           server with the same batch size
+commits    messages per second through Redis on one node, in turns with redis-benchmark running the same script on the
+           same server with the same batch size
 latency    10,000 messages/s to 5 others each: members on one node, and members on two nodes
 outbox     100,000 messages kept while Redis is away: how long until it has them, and what live traffic sees meanwhile
 takeover   kill -9 of a node whose clients reconnect to another one at once: how long until each has resumed
@@ -68,8 +68,8 @@ def benchmark(redis, batch, body, count):
     tag = "sluice:{room:bench}"
     keys = [f"{tag}:place", f"{tag}:log"] + [f"{tag}:id:u{number}:__rand_int__" for number in range(batch)]
     values = [tag, "", "0", "e", "300000", "1000", "86400000"] + [str(int(time.time() * 1000)), "x" * body] * batch
-    command = ["redis-benchmark", "-p", str(redis.port), "-c", "4", "-P", "4", "-r", "1000000000", "-n", str(count), "--csv"]
-    command += ["EVALSHA", digest, str(len(keys)), *keys, *values]
+    command = ["redis-benchmark", "-p", str(redis.port), "-c", "4", "-P", "4", "-r", "1000000000", "-n", str(count)]
+    command += ["--csv", "EVALSHA", digest, str(len(keys)), *keys, *values]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"redis-benchmark: {(done.stdout + done.stderr)[-500:]}")
@@ -93,7 +93,8 @@ def commits(options):
             batch = max(round(committed / batches), 1)
             theirs = benchmark(redis, batch, 170, max(200_000 // batch, 1000))
             rates.append((ours, theirs))
-            print(f"  {committed:,} committed, {batch} at a time: {ours:,.0f}/s; redis-benchmark {theirs:,.0f}/s", flush=True)
+            rate = f"{ours:,.0f}/s; redis-benchmark {theirs:,.0f}/s"
+            print(f"  {committed:,} committed, {batch} at a time: {rate}", flush=True)
         node.stop()
     ours, theirs = (statistics.median(column) for column in zip(*rates))
     print(f"commits: {ours:,.0f} per second, {ours / theirs:.2f} x redis-benchmark")

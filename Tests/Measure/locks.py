@@ -4,10 +4,10 @@
     .build/test-venv/bin/python Tests/Measure/locks.py [--seconds 240] [--seed N] [--faults kill,wipe,…]
     .build/test-venv/bin/python Tests/Measure/locks.py --free 2000
 
-Five processes acquire eight locks, raise a counter under them and release them, while processes are killed and frozen, and
-Redis is killed (with and without its data), wiped, frozen and cut off. Then `lock_checker` reads what they wrote down. The
-ttl and the quarantine are 3 s, so that a few minutes hold many faults; with the 30 s of a node (`--quarantine 30000`)
-most of the time nothing would be granted. LOCK_DRIVER_BIN names the driver (default: .build/debug/lock_driver).
+Five processes acquire eight locks, raise a counter under them and release them, while processes are killed and frozen,
+and Redis is killed (with and without its data), wiped, frozen and cut off. Then `lock_checker` reads what they wrote
+down. The ttl and the quarantine are 3 s, so that a few minutes hold many faults; with the 30 s of a node (`--quarantine
+30000`) most of the time nothing would be granted. LOCK_DRIVER_BIN names the driver (default: .build/debug/lock_driver).
 """
 
 import argparse
@@ -203,7 +203,8 @@ def counter_faults(counters, figures):
 def report(disturbance, counters, figures):
     for kind, count in sorted(disturbance.counts.items()):
         print(f"  {count:4} × {FAULTS[kind]}")
-    print(f"  {figures['grant']:,} locks acquired, {counters.written:,} counter writes, {counters.refused} tokens refused")
+    writes = f"{counters.written:,} counter writes, {counters.refused} tokens refused"
+    print(f"  {figures['grant']:,} locks acquired, {writes}")
     for name, count in sorted(figures.items()):
         if " " in name or name in {"lost", "invalid", "failed"}:
             print(f"  {count:,} {name}")
@@ -220,7 +221,8 @@ def free(options):
     # The first one waits for the end of the quarantine.
     times = sorted(event["took_us"] / 1000 for event in events if event["event"] == "grant")[:-1]
     cuts = statistics.quantiles(times, n=100)
-    print(f"{len(times)} × acquire of a free lock: p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms, most {times[-1]:.2f} ms")
+    spread = f"p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms, most {times[-1]:.2f} ms"
+    print(f"{len(times)} × acquire of a free lock: {spread}")
     return 0
 
 

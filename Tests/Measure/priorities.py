@@ -1,9 +1,10 @@
-"""What becomes of the important under load: direct messages and resuming clients at a node that others overload meanwhile.
+"""Important work under load: direct messages and resuming clients at a node that others overload meanwhile.
 
     Tests/Measure/priorities.py --port 8000 --seconds 20
 
-Clients of its own send direct messages, and come back with a position again and again. It prints how many of them succeeded at the
-first try, and how long they took. Load is somebody else's: `load_test --scenario overload`, for example.
+Clients of its own send direct messages, and come back with a position again and again. It prints how many of them
+succeeded at the first try, and how long they took. Load is somebody else's: `load_test --scenario overload`, for
+example.
 """
 
 import argparse
@@ -38,9 +39,13 @@ class Tally:
     def line(self):
         tried = len(self.times) + sum(self.failures.values())
         times = sorted(self.times)
-        at = lambda share: f"{times[min(len(times) - 1, int(len(times) * share))] * 1000:.1f} ms" if times else "-"  # noqa: E731
+
+        def at(share):
+            return f"{times[min(len(times) - 1, int(len(times) * share))] * 1000:.1f} ms" if times else "-"
+
         share = 100 * len(times) / max(tried, 1)
-        return f"{self.name:<16}{len(times)} of {tried} ({share:.2f} %)  p50 {at(0.5)}  p99 {at(0.99)}  {self.failures or ''}"
+        spread = f"p50 {at(0.5)}  p99 {at(0.99)}"
+        return f"{self.name:<16}{len(times)} of {tried} ({share:.2f} %)  {spread}  {self.failures or ''}"
 
 
 async def enter(url, name):

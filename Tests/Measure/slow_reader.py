@@ -131,8 +131,10 @@ async def run(options, with_sleeper):
         print(
             f"{'with' if with_sleeper else 'without'} a reader that never reads: sent {sent}, "
             f"delivered {len(latencies)} of {sent * options.members}, "
-            f"p50 {latencies[len(latencies) // 2] * 1e3:.2f} ms, p99 {latencies[len(latencies) * 99 // 100] * 1e3:.2f} ms, "
-            f"node grew by at most {(peak - before) / 1e6:.1f} MB of which the room's history is about {history / 1e6:.1f} MB"
+            f"p50 {latencies[len(latencies) // 2] * 1e3:.2f} ms, "
+            f"p99 {latencies[len(latencies) * 99 // 100] * 1e3:.2f} ms, "
+            f"node grew by at most {(peak - before) / 1e6:.1f} MB "
+            f"of which the room's history is about {history / 1e6:.1f} MB"
         )
         if sleeper:
             frames, code = await waking
@@ -145,7 +147,10 @@ async def run(options, with_sleeper):
                     if frame["type"] == "message":
                         messages.append(frame)
             complete = [frame["seq"] for frame in messages] == list(range(1, sent + 1))
-            print(f"the reader was closed with {code} after {position} messages; after its resume all {sent} once and in order: {complete}")
+            print(
+                f"the reader was closed with {code} after {position} messages; "
+                f"after its resume all {sent} once and in order: {complete}"
+            )
             return complete and code == 4102
         return len(latencies) == sent * options.members
     finally:

@@ -6,7 +6,7 @@ import WireProtocol
 
 @Suite("A request to another server")
 struct HTTPClientTests {
-    /// What came of a request to a server that does this, in words.
+    /// The outcome of a request to a server that answers so, in words.
     private func ask(_ answer: WebSocketServer.Answer, timeout: Int = 60_000, closes: Bool = false) throws -> String {
         let driver = try LoopDriver()
         let server = try WebSocketServer(driver, answer: answer)

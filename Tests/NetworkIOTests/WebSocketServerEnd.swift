@@ -5,7 +5,7 @@ import WireProtocol
 
 /// A small server in the test's own loop, made of the server's side of the codecs.
 final class WebSocketServer: AcceptorDelegate {
-    /// What the server does with a request.
+    /// The server's way to answer a request.
     enum Answer {
         case accept
         /// This text instead of any answer of its own.

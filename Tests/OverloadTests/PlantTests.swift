@@ -7,7 +7,7 @@ struct PlantTests {
     /// A node with a capacity of 1 under a constant demand.
     struct Plant {
         var demand: Double
-        /// What one message costs at each tier; later tiers batch, and do with less.
+        /// The cost of one message at each tier; later tiers batch, and do with less.
         var cost: [Double] = [1, 1, 1, 1]
         /// Of the demand, what each tier lets through.
         var admitted: [Double] = [1, 1.0 / 2, 1.0 / 5, 1.0 / 15]

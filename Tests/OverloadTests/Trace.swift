@@ -63,7 +63,7 @@ struct Trace {
         }
     }
 
-    /// What came otherwise than the trace says, a line each.
+    /// The differences from the trace, a line each.
     func faults() -> [String] {
         var rehearsal = Rehearsal()
         var (readings, demand, isStalled) = (Readings(), Demand(), false)

@@ -8,7 +8,7 @@ import WireProtocol
 
 @Suite("RESP")
 struct RESPTests {
-    /// What a reader makes of bytes that come in pieces; a fault's words behind the replies.
+    /// Reads bytes that come in pieces; a fault's words stand behind the replies.
     private func read(
         _ pieces: [ArraySlice<UInt8>], replyBytesMax: Int = 1 << 20
     ) -> (replies: [StoreReply], fault: String?) {

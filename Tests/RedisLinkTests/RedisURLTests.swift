@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The URL of Redis")
 struct RedisURLTests {
-    /// What a URL is read as, in one line.
+    /// The parsed URL, in one line.
     private func read(_ text: String) -> Result<String, RedisURL.Fault> {
         do throws(RedisURL.Fault) {
             let url = try RedisURL(text)

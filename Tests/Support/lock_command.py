@@ -1,5 +1,5 @@
-"""`sluice lock` under test: the real binary with a command, its output, and what becomes of its processes; and fixtures for
-the tests of it, to be imported by name.
+"""`sluice lock` under test: the real binary with a command, its output, and the fate of its processes; and fixtures for
+its tests, to be imported by name.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
-"""A real Nginx with the configuration that is shipped in nginx/, before nodes under test. Only addresses, paths and what a
-test names are put in the place of what stands there.
+"""A real Nginx with the configuration that is shipped in nginx/, before nodes under test. Only addresses, paths and the
+lines that a test names are replaced.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A Prometheus of a test's own, on a free port of 127.0.0.1, with the project's rules; and promtool. test.sh installs both."""
+"""A Prometheus of a test's own on a free port of 127.0.0.1, with the project's rules; and promtool."""
 
 import json
 import pathlib

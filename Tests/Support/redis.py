@@ -1,5 +1,5 @@
-"""A redis-server of a test's own on a free port of 127.0.0.1: started, stopped, killed, frozen, and started again with or
-without what it held. It ends with the test's process, whatever becomes of that.
+"""A redis-server of a test's own on a free port of 127.0.0.1: started, stopped, killed, frozen, and started again with
+or without its data. It ends with the test's process, however that ends.
 """
 
 import ctypes

@@ -211,6 +211,35 @@ def comments(files):
     return counted("comments", "begin with What", what) + counted("comments", "is to", must)
 
 
+WALK = "| file below `Sources` | function | what happens |"
+
+
+def walks(files):
+    """Rows of a document's walks through the code that name a file, or a function of it, which is not there."""
+    sources = {file.path[8:-6]: file for file in files if file.path.startswith("Sources/") and file.ending == ".swift"}
+    found = defaultdict(list)
+    for file in files:
+        is_walk = False
+        for number, line in enumerate(file.lines if file.ending == ".md" else [], 1):
+            is_walk = line == WALK or is_walk and line.startswith("|")
+            if not is_walk or line == WALK or set(line) <= set("|- "):
+                continue
+            cells = [cell.strip() for cell in line.split("|")]
+            path, names = cells[1].strip("`"), re.findall(r"`(\w+)`", cells[2])
+            source = sources.get(path)
+            missing = [name for name in names if source and name not in functions_of(source)]
+            if not source or not names or missing:
+                what = ", ".join(missing) if source and names else "no such file" if names else "no function"
+                found[file.path].append(f"{file.path}:{number}: {path}: {what}")
+    return counted("walks", "rows", found)
+
+
+def functions_of(file):
+    """The names behind `func` in a source."""
+    tokens = [token.text for token in file.swift.tokens]
+    return {name for word, name in zip(tokens, tokens[1:]) if word == "func"}
+
+
 def comments_of(file):
     """(line, text) of the comments of a source; a document has none."""
     if file.ending == ".swift":

@@ -188,6 +188,23 @@ class TextTests(unittest.TestCase):
         )
 
 
+class WalkTests(unittest.TestCase):
+    def places(self, *rows):
+        lines = ["| other | table | of three |", rules.WALK, "|---|---|---|", *rows, "", "| `No/Walk` | `a` | b |"]
+        source = files(Rooms__RoomOwner="struct A {\nfunc flush() {}\nfunc join() {} // func left\n}")
+        findings = rules.walks([*source, File("docs/a.md", "\n".join(lines))])
+        return [place for finding in findings for place in finding.places]
+
+    def test_rows_name_files_and_functions_that_are_there(self):
+        self.assertEqual(self.places("| `Gateway/Rooms/RoomOwner` | `flush`, `join` | … |"), [])
+
+    def test_rows_that_do_not(self):
+        where, name = "Gateway/Rooms/RoomOwner", "docs/a.md:4: Gateway/Rooms/RoomOwner"
+        self.assertEqual(self.places(f"| `{where}` | `flush`, `left` | … |"), [f"{name}: left"])
+        self.assertEqual(self.places(f"| `{where}s` | `flush` | … |"), [f"{name}s: no such file"])
+        self.assertEqual(self.places(f"| `{where}` | flush | … |"), [f"{name}: no function"])
+
+
 class AllowedTests(unittest.TestCase):
     def finding(self, count, rule="words"):
         return rules.Finding(rule, "told", "uses", count)

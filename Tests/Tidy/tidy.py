@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what no compiler does: sizes of types, directions between folders, columns, words and comments.
+"""Checks what no compiler does: sizes of types, directions between folders, columns, words, comments, and documents.
 
 usage: Tests/Tidy/tidy.py [--lower] [--list RULE]
 
@@ -31,6 +31,7 @@ ADVICE = {
     "words": "use the new word",
     "names": "give each meaning a name of its own",
     "comments": "say what it is (without What), and must for is to",
+    "walks": "let the rows follow the code",
 }
 # Names of types that stood for several things.
 NAMES_ONCE = {"Answer", "Arrival", "Departure", "Figures", "NodeStatus", "NodeWatch", "Opening", "Tally"}
@@ -39,7 +40,7 @@ NAMES_ONCE = {"Answer", "Arrival", "Departure", "Figures", "NodeStatus", "NodeWa
 def findings_of(files, words):
     return [
         *rules.types(files), *rules.cycles(files), *rules.columns(files), *rules.words(files, words),
-        *rules.names_once(files, NAMES_ONCE), *rules.comments(files),
+        *rules.names_once(files, NAMES_ONCE), *rules.comments(files), *rules.walks(files),
     ]
 
 

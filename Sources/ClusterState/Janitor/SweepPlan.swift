@@ -37,7 +37,7 @@ package struct SweepPlan: Sendable {
 
     package func isDue(at now: Int) -> Bool { now >= dueAt }
 
-    /// What a sweep that begins now goes by.
+    /// The dead and the living nodes, for a sweep that begins now.
     package func nodes(living: [String], at now: Int) -> Sweep.Nodes {
         let forgotten = unknown.filter { now - $0.value >= 2 * expiry && !living.contains($0.key) }.map(\.key)
         return Sweep.Nodes(gone: gone.filter { !living.contains($0) } + forgotten.sorted(), living: living)

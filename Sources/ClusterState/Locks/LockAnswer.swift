@@ -1,4 +1,4 @@
-/// What a script on a lock answered.
+/// The answer of a script on a lock.
 package enum LockAnswer: Equatable, Sendable {
     /// The lock is the asker's.
     case granted(token: Int, generation: Int)

@@ -7,7 +7,7 @@ import Core
 /// to anything else: without Redis nothing is granted. On a memory store it is for single mode, where a quarantine of 0
 /// is right: nobody else can hold anything.
 package final class LockKeeper {
-    /// What is told of each lock, for log and events.
+    /// A change of a lock, for log and events.
     package enum Event: Equatable, Sendable {
         case granted(token: Int)
         case reclaimed(token: Int)

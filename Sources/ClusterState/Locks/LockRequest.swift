@@ -1,6 +1,6 @@
 import Core
 
-/// What somebody wants of a lock.
+/// A request for a lock.
 package struct LockRequest {
     /// The lock. Names are the cluster's.
     package let name: Identifier
@@ -109,13 +109,13 @@ struct LockWaiter {
     let completion: (Result<LockHandle, LockError>) -> Void
 }
 
-/// What one owner in this process has with one lock.
+/// One lock and one owner in this process: the key of the keeper's table.
 struct LockKey: Hashable {
     let name: Identifier
     let owner: String
 }
 
-/// What the status page shows of a lock that is held.
+/// A held lock, for the status page.
 package struct LockStatus: Equatable, Sendable {
     package let name: Identifier
     package let token: Int

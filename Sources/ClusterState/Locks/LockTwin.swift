@@ -4,7 +4,7 @@ struct LockTwin {
     let keys: [[UInt8]]
     let arguments: [[UInt8]]
 
-    /// What a script finds when it begins.
+    /// The state that a script finds when it begins.
     private struct Entered {
         let generation: Int
         let ends: Int

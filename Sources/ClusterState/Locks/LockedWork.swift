@@ -11,7 +11,7 @@ package struct LockedWork: Sendable {
 
     package enum Order: Equatable, Sendable {
         case nothing
-        /// It is to end by itself.
+        /// It must end by itself.
         case tell
         /// It has had its time.
         case kill

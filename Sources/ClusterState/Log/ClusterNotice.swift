@@ -1,4 +1,4 @@
-/// What nodes tell each other of a room or a user in passing: who listens hears it, nobody keeps it.
+/// A notice between nodes about a room or a user. Nodes that listen hear it; nobody keeps it.
 package struct ClusterNotice: Equatable, Sendable {
     package enum Kind: String, Sendable {
         /// Somebody in a room types, or has stopped: the user, and 1 or 0.
@@ -7,9 +7,9 @@ package struct ClusterNotice: Equatable, Sendable {
         case read
         /// A room was deleted: the epoch of the history that is no more.
         case deleted
-        /// What an operator set of a room has changed: read it.
+        /// An operator changed the room's settings: read them.
         case settings
-        /// All connections of a user are to be closed.
+        /// All connections of a user must be closed.
         case kick
         /// In which rooms is the user with which device? The channel on which to answer, and the question's number.
         case whereabouts

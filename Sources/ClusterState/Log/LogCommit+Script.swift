@@ -8,7 +8,7 @@ extension LogCommit {
         return try twin.run()
     }
 
-    /// What the Lua says, step by step.
+    /// The Lua script in Swift, step by step.
     private struct Twin {
         private let operations: any StoreOperations
         private let keys: [[UInt8]]

@@ -2,7 +2,7 @@ import Core
 
 /// The commit of messages to a shared log: what is asked of the store, and what its answer and its publication say.
 package enum LogCommit {
-    /// What a node knows and wants of one log.
+    /// The terms of a commit: the node's view of the log, and the limits to keep it by.
     package struct Terms: Sendable {
         /// The epoch that the node knows; empty for none.
         package let epoch: String
@@ -54,7 +54,7 @@ package enum LogCommit {
         }
     }
 
-    /// What became of one message.
+    /// The outcome of one message.
     package enum Result: Equatable, Sendable {
         case committed(seq: UInt64, isStored: Bool)
         /// It was committed before.

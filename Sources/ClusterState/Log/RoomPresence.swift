@@ -14,7 +14,7 @@ package enum RoomPresence {
         /// The run of the node.
         package let boot: String
         package let user: Identifier
-        /// What the node says of the user; empty when the user is not there any more.
+        /// The node's record of the user; empty when the user is not there any more.
         package let record: [UInt8]
 
         package init(boot: String, user: Identifier, record: [UInt8]) {

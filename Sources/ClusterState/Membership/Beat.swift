@@ -5,7 +5,7 @@ package enum Beat {
     /// Where a node tells the others that they should look; the payload is its boot.
     package static let channel = Array("sluice:{nodes}".utf8)
 
-    /// What the store has of another node.
+    /// The store's entry for another node.
     package struct Sighting: Equatable, Sendable {
         package let boot: String
         /// The time of its last beat, by the store's clock.
@@ -34,7 +34,7 @@ package enum Beat {
     /// The request.
     /// - Parameters:
     ///   - record: what the node says of itself; nil when it leaves.
-    ///   - isTold: the others are to look at once.
+    ///   - isTold: whether the others must look at once.
     package static func operation(
         boot: String, record: NodeRecord?, isTold: Bool, expiryMilliseconds: Int
     ) -> StoreOperation {

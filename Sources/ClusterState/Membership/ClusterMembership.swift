@@ -1,4 +1,4 @@
-/// What a node knows of the other nodes of its cluster: who is up, who is silent, who has gone.
+/// The other nodes of a cluster as one node knows them: who is up, who is silent, who has gone.
 ///
 /// A state machine. Times are milliseconds of one monotonic clock and never go back. Its driver calls `ticked` some
 /// times per second, sends the beat that `ticked` asks for, and reports how that went. A node is told from its former
@@ -79,7 +79,7 @@ package struct ClusterMembership: Sendable {
     private var toldState: NodeRecord.State?
     private var askedState: NodeRecord.State?
 
-    /// What is known may be out of date: the store is away, or has not answered yet.
+    /// Whether the list may be out of date: the store is away, or has not answered yet.
     package private(set) var isStale = true
 
     /// - Parameters:
@@ -107,7 +107,7 @@ package struct ClusterMembership: Sendable {
 
     // MARK: Beats
 
-    /// Time has passed; whether a beat is to be sent now.
+    /// Time has passed. Returns whether a beat is due.
     package func ticked(at now: Int) -> Bool {
         guard !isAsking else { return false }
         if now + Self.earlyMilliseconds >= dueAt { return true }
@@ -118,7 +118,7 @@ package struct ClusterMembership: Sendable {
             }
     }
 
-    /// The beat to be sent, whose end is to be reported by `beatAnswered` or `beatFailed`. One at a time.
+    /// The beat to send. Its end must be reported by `beatAnswered` or `beatFailed`. One at a time.
     /// - Parameter record: this node's.
     package mutating func beat(_ record: NodeRecord, at now: Int) -> StoreOperation {
         isAsking = true
@@ -130,7 +130,7 @@ package struct ClusterMembership: Sendable {
             boot: boot, record: record, isTold: record.state != toldState, expiryMilliseconds: expiry)
     }
 
-    /// Something is to be seen or told: the next beat is due.
+    /// There is news here or elsewhere: the next beat is due.
     package mutating func hinted(at now: Int) {
         dueAt = min(dueAt, now)
     }

@@ -1,6 +1,6 @@
 import Core
 
-/// What is known of one node of a cluster: what it says of itself with each beat, and since when it has said nothing.
+/// One node of a cluster: its own words with each beat, and since when it has been silent.
 package struct NodeRecord: Equatable, Sendable {
     /// How a node stands, as `GET /api/nodes` names it.
     package enum State: String, Sendable {

@@ -18,14 +18,14 @@ package struct PushBursts: Sendable {
         var lastMessageAt: Int
         /// When its push is due; nil once that was decided.
         var dueAt: Int?
-        /// What its place in `listed` says; other places are of former bursts.
+        /// The time in its entry of `listed`; entries with another time belong to former bursts.
         var listedAt: Int
     }
 
     private var bursts: [Identifier: Burst] = [:]
     /// Pushes in the order in which they are due. An entry is a hint: the burst may be over.
     private var due = FIFO<(user: Identifier, at: Int)>()
-    /// Users in the order in which they are to be looked at, one entry for each burst.
+    /// Users in the order in which they must be looked at, one entry for each burst.
     private var listed = FIFO<(user: Identifier, at: Int)>()
 
     package init() {}

@@ -1,6 +1,6 @@
 import Core
 
-/// One push that a server is to get.
+/// One push for a server.
 package struct PushJob: Sendable {
     package let user: Identifier
     /// Names it to the server, the same over all tries.
@@ -15,7 +15,7 @@ package struct PushJob: Sendable {
     }
 }
 
-/// What came of one try.
+/// The outcome of one try.
 package enum PushAnswer: Equatable, Sendable {
     /// - Parameter retryAfter: what the server asks for, in milliseconds.
     case status(Int, retryAfter: Int?)
@@ -48,13 +48,13 @@ package struct PushQueue: Sendable {
         var backoff = Backoff(first: PushQueue.firstWaitMilliseconds, last: PushQueue.lastWaitMilliseconds)
     }
 
-    /// A try that is to be made now; `number` names it when it ends.
+    /// A try to make now; `number` names it when it ends.
     package struct Try: Sendable {
         package let number: Int
         package let job: PushJob
     }
 
-    /// What becomes of a push whose try has ended.
+    /// The fate of a push whose try has ended.
     package enum End: Equatable, Sendable {
         case sent
         /// It is tried again after so many milliseconds.

@@ -1,6 +1,6 @@
 import Core
 
-/// What the store keeps of a room besides its messages.
+/// The part of a room that the store keeps besides its messages.
 package struct RoomFacts: Equatable, Sendable {
     /// Unix milliseconds.
     package let createdAt: Int
@@ -13,7 +13,7 @@ package struct RoomFacts: Equatable, Sendable {
         package let seq: UInt64
     }
 
-    /// What an operator set of a room; nil is what nothing was said of.
+    /// The settings that an operator gave a room; nil where nothing was set.
     package struct Settings: Equatable, Sendable {
         package let name: String?
         package let usersMax: Int?

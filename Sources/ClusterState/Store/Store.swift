@@ -1,4 +1,4 @@
-/// What a store answers: the five kinds of RESP 2, and null.
+/// A store's answer: the five kinds of RESP 2, and null.
 package enum StoreReply: Equatable, Sendable {
     case null
     case integer(Int)
@@ -11,7 +11,7 @@ package enum StoreReply: Equatable, Sendable {
 /// The end of one operation. An error inside an array stays in the reply; at top level it is a fault.
 package typealias StoreResult = Result<StoreReply, StoreFault>
 
-/// What a subscriber is told.
+/// An event of a subscription.
 package enum StoreNotice: Equatable, Sendable {
     /// The subscription stands: what is published from now on comes, in order. Said again after an interruption, in
     /// which something may have been missed.

@@ -15,7 +15,7 @@ package enum StoreFault: Error, Equatable, Sendable {
     /// The code of the error that the link puts in the place of a reply that is too large.
     package static let tooLargeCode = "TOOLARGE"
 
-    /// What an error reply means. The one place that decides whose fault it is.
+    /// Reads an error reply. The one place that decides whose fault an error is.
     ///
     /// The codes that blame the command are few and known; every other one, also one that no version has yet, says that
     /// the store can't serve.

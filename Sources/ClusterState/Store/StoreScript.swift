@@ -21,7 +21,7 @@ package struct StoreScript: Sendable {
     }
 }
 
-/// What a script's twin may do: operations that end at once.
+/// The operations open to a script's twin; they end at once.
 package protocol StoreOperations {
     /// Runs `operation`, which is no script; throws `.refused` where Redis answers with an error.
     func call(_ operation: StoreOperation) throws(StoreFault) -> StoreReply

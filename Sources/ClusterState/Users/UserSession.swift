@@ -13,7 +13,7 @@ package struct UserSession: Equatable, Sendable {
     /// The last sign of the user before, in Unix milliseconds by the store's clock; nil when the session begins.
     package let lastActiveAt: Int?
 
-    /// What a node has to say of a session.
+    /// A node's news of a session.
     package struct News: Sendable {
         /// Messages committed since it last said so.
         package let messages: Int

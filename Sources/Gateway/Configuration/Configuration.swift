@@ -93,7 +93,7 @@ package struct Configuration: Sendable {
     /// CGROUP_ROOT, absolute.
     package let cgroupRoot: String
 
-    /// What the operator should be told although the node starts: one line each, without secrets.
+    /// Warnings for the operator, although the node starts: one line each, without secrets.
     package let warnings: [String]
 
     /// Reads and checks the whole configuration. Pure: the process's environment and the file's text come in.
@@ -182,7 +182,7 @@ package struct Configuration: Sendable {
 }
 
 extension SettingReader {
-    /// What REDIS_URL says; nil when it is not set.
+    /// The parsed REDIS_URL; nil when it is not set.
     fileprivate func redisURL() throws(ConfigurationError) -> RedisURL? {
         guard let text = try optionalValue(.redisURL, { $0 }) else { return nil }
         do throws(RedisURL.Fault) { return try RedisURL(text) } catch {
@@ -192,7 +192,7 @@ extension SettingReader {
 }
 
 extension SettingReader {
-    /// What PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET say; nil when neither is set.
+    /// The webhook of PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET; nil when neither is set.
     fileprivate func pushWebhook() throws(ConfigurationError) -> PushWebhook? {
         let secret = try optionalValue(.pushWebhookSecret) { $0 }
         guard let text = try optionalValue(.pushWebhookURL, { $0 }) else {
@@ -219,7 +219,7 @@ extension SettingReader {
 }
 
 extension SettingReader {
-    /// What the governor goes by.
+    /// The settings of the governor.
     fileprivate func governor() throws(ConfigurationError) -> Governor.Settings {
         let enter = try value(.governorEnterMarks, LadderMarks.marks)
         let leave = try value(.governorLeaveMarks, LadderMarks.marks)

@@ -4,7 +4,7 @@ import Core
 ///
 /// As text it shows neither the path, which may hold a token, nor the secret.
 package struct PushWebhook: Sendable, CustomStringConvertible {
-    /// What is wrong with a URL. No part of it is shown.
+    /// A fault of a URL. No part of the URL is shown.
     package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
         case scheme, encryption, credentials, host, port, characters
 
@@ -20,7 +20,7 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
         }
     }
 
-    /// What is allowed, as a sentence part.
+    /// The allowed URLs, as a sentence part.
     package static let rule = "http://host[:port][/path][?query]"
     /// The same of the secret. Longer than SHA-256's block a key gains nothing (RFC 2104 §3); this is room for any
     /// form.

@@ -31,11 +31,11 @@ package struct Setting: Sendable {
     package let kind: Kind
     /// The value that stands in when the variable is not set, as one would write it; nil when unset means "none".
     package let defaultText: String?
-    /// What stands in the README where there is no default value to write: "off", "made at the start", …
+    /// The README's words where there is no default value to write: "off", "made at the start", …
     package let defaultNote: String
     /// Whether the value must not be shown.
     package let isSecret: Bool
-    /// What it is for, as one sentence.
+    /// Its purpose, as one sentence.
     package let help: String
 
     init(
@@ -53,7 +53,7 @@ package struct Setting: Sendable {
     /// Whether the variable is a limit that is off by default.
     var canBeOff: Bool { defaultNote == Self.off }
 
-    /// What is allowed, as a sentence part: "a whole number from 1 to 65535".
+    /// The allowed values, as a sentence part: "a whole number from 1 to 65535".
     package var rule: String {
         switch kind {
         case .integer(let lower, let upper):
@@ -69,7 +69,7 @@ package struct Setting: Sendable {
         }
     }
 
-    /// What is allowed, short enough for a table's cell: "1–65535".
+    /// The allowed values, short enough for a table's cell: "1–65535".
     package var rangeText: String {
         switch kind {
         case .integer(let lower, let upper):

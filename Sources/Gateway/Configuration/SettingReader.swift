@@ -28,8 +28,7 @@ struct SettingReader {
         try value(setting) { Self.milliseconds($0, setting.kind) }
     }
 
-    /// What `parse` makes of the value that is set or of the default, which the row must have; nil from `parse` is a
-    /// bad value.
+    /// Parses the value that is set, or the default, which the row must have. A nil from `parse` is a bad value.
     func value<Value>(
         _ setting: Setting, _ parse: (String) -> Value?
     ) throws(ConfigurationError) -> Value {
@@ -39,7 +38,7 @@ struct SettingReader {
         return value
     }
 
-    /// What `parse` makes of the value that is set, nil when none is; nil from `parse` is a bad value.
+    /// Parses the value that is set; nil when none is. A nil from `parse` is a bad value.
     func optionalValue<Value>(
         _ setting: Setting, _ parse: (String) -> Value?
     ) throws(ConfigurationError) -> Value? {

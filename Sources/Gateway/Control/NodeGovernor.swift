@@ -22,7 +22,7 @@ final class NodeGovernor {
     private var timer: PreciseTimer?
     private var relievedUntil = 0
     private var gaveBackAt = 0
-    /// When the next sample is to be taken, on `Clock.monotonicMilliseconds()`.
+    /// When the next sample is due, on `Clock.monotonicMilliseconds()`.
     private var due: Int
 
     /// Begins to sample.

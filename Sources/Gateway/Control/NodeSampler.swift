@@ -6,7 +6,7 @@ import Overload
 ///
 /// Thread: the control loop's.
 final class NodeSampler {
-    /// What one sample found.
+    /// The values of one sample.
     struct Sample {
         var readings = Readings()
         var emergency: Emergency?
@@ -15,8 +15,8 @@ final class NodeSampler {
         var unsentBytesMax: Int?
     }
 
-    /// What is given up of what comes in as frames. The rest of what is shed are consequences of these, connections, or
-    /// the same work done in another way.
+    /// Kinds of shed work that arrive as frames. The other kinds are consequences of these, connections, or the same
+    /// work done in another way.
     private static let frameKinds: [ShedKind] = [
         .typing, .readMarks, .history, .users, .joins, .messages, .directs, .largeMessages,
     ]

@@ -25,8 +25,8 @@ enum PushRequest {
         return "v1=" + String(decoding: digits, as: UTF8.self)
     }
 
-    /// What an answer asks for, in milliseconds: Retry-After in seconds (RFC 9110 §10.2.3). A date is not read: between
-    /// machines whose clocks differ it says little.
+    /// The wait that an answer asks for, in milliseconds: Retry-After in seconds (RFC 9110 §10.2.3). A date is not
+    /// read: between machines whose clocks differ it says little.
     static func retryAfter(_ head: HTTPResponseHead) -> Int? {
         guard let text = head.header("retry-after"), text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) else {
             return nil

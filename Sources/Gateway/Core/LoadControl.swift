@@ -2,7 +2,7 @@ import Core
 import NetworkIO
 import Overload
 
-/// What one worker does about its load: the tier's policy, the limits that come of it, and the inner controller.
+/// One worker's control of its load: the tier's policy, the limits that follow from it, and the inner controller.
 /// Shed points ask it; nobody else is asked on the data path.
 ///
 /// Thread: the worker's.

@@ -38,7 +38,7 @@ final class MessageCompressor {
         return inflater.inflate(message, byteCountMax: byteCountMax)
     }
 
-    /// What was made in this turn is with the kernel, or kept by sockets.
+    /// All frames of this turn are with the kernel, or kept by sockets.
     func turnEnded() {
         frames.recycle()
         openInflater?.settle()

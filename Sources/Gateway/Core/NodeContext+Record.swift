@@ -2,7 +2,7 @@ import ClusterState
 import NetworkIO
 
 extension NodeContext {
-    /// What this node says of itself now.
+    /// This node's record as of now.
     /// - Parameter time: Unix milliseconds.
     func record(at time: Int) -> NodeRecord {
         NodeRecord(

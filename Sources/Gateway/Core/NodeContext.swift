@@ -6,7 +6,7 @@ import Overload
 import Synchronization
 import WireProtocol
 
-/// What all workers of a node share: immutable facts, atomics, and each other's mailboxes. Any thread.
+/// Shared by all workers of a node: immutable facts, atomics, and each other's mailboxes. Any thread.
 package final class NodeContext: MailSender, Sendable {
     package let configuration: Configuration
     /// The node's name in the cluster and for clients.
@@ -18,7 +18,7 @@ package final class NodeContext: MailSender, Sendable {
     private let started: Moment
     package let logger: Logger
     package let mailboxes: [Mailbox<WorkerMessage>]
-    /// What the control loop is to push, when there is a webhook.
+    /// Pushes for the control loop to send, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
     /// Requests of operators to the governor.
     let tierRequests = Mailbox<TierRequest>()
@@ -29,9 +29,9 @@ package final class NodeContext: MailSender, Sendable {
     package let site: Site
     package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
-    package let governor: Guarded<GovernorReport>
+    package let governor: Locked<GovernorReport>
     /// The alerts that are on, as the control loop last found.
-    package let alerts = Guarded<[Alert.Active]>([])
+    package let alerts = Locked<[Alert.Active]>([])
     let events: EventFeed
     package let connections: ConnectionCap
     private let draining = Atomic<Bool>(false)

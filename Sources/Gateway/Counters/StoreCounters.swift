@@ -2,7 +2,7 @@ import ClusterState
 import Core
 import NetworkIO
 
-/// What one loop counts of its way to Redis. The loop writes, anybody reads, as with `WorkerCounters`.
+/// The counters of one loop's way to Redis. The loop writes, anybody reads, as with `WorkerCounters`.
 package final class StoreCounters: Sendable {
     package typealias Counter = WorkerCounters.Counter
 
@@ -35,7 +35,7 @@ package final class StoreCounters: Sendable {
         let at: Int
     }
     /// nil: it never was.
-    let lastLoss = Guarded<Loss?>(nil)
+    let lastLoss = Locked<Loss?>(nil)
 
     package init() { state = .connecting }
 

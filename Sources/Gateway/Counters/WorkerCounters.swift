@@ -32,8 +32,8 @@ package enum MessageRefusal: Int, CaseIterable, Sendable {
     }
 }
 
-/// What one worker counts. The worker writes, anybody reads: relaxed atomics with one writer each, on cache lines of
-/// their own.
+/// The counters of one worker. The worker writes, anybody reads: relaxed atomics with one writer each, on cache lines
+/// of their own.
 package final class WorkerCounters: Sendable {
     /// A number with one writer.
     package struct Counter: ~Copyable, Sendable {

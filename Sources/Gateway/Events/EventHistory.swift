@@ -37,8 +37,8 @@ package struct EventHistory: Sendable {
         return entry
     }
 
-    /// What somebody missed whose last event had this id: nothing without one, all that is kept when the id is not of
-    /// this process.
+    /// The events after the one with this id: none without an id, and all that are kept when the id is not of this
+    /// process.
     package func missed(since id: String?) -> [Entry] {
         guard let id else { return [] }
         let parts = id.split(separator: "-", omittingEmptySubsequences: false)

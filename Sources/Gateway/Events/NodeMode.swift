@@ -3,7 +3,7 @@ package enum NodeMode: CaseIterable, Sendable {
     /// There is none.
     case single
     case cluster
-    /// What the cluster shares is away: the node serves with what it has.
+    /// The cluster's store is away: the node serves with what it has.
     case degraded
 
     package var name: StaticString {

@@ -2,7 +2,7 @@ import Core
 import Overload
 import WireProtocol
 
-/// What `GET /api/system/events` tells: something about the node, or its cluster as the node sees it, has changed.
+/// An event of `GET /api/system/events`: a change of the node, or of its cluster as the node sees it.
 package enum SystemEvent: Sendable, Equatable {
     case tier(TierChange)
     case mode(from: NodeMode, to: NodeMode)

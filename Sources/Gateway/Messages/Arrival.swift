@@ -8,7 +8,7 @@ package struct Arrival: Sendable {
     let deviceType: String?
     let worker: Int
     let socketKey: UInt64
-    /// What was agreed on compression; see `ConnectionInfo`.
+    /// The agreement on compression; see `ConnectionInfo`.
     let windowBits: Int
     /// Where the device goes on in the inbox, once the user's home has asked the store.
     var start: InboxStart?

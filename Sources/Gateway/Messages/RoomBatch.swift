@@ -26,7 +26,7 @@ struct FrameRun: Sendable {
     }
 }
 
-/// The frames that a room's home made in one turn, and where single connections are to see something else.
+/// The frames that a room's home made in one turn, and the places where single connections see something else.
 ///
 /// `@unchecked Sendable`: only the home's worker changes it, and only before the first letter with it was posted.
 package final class RoomBatch: @unchecked Sendable {

@@ -192,7 +192,7 @@ package enum SurveyPart: Sendable {
     case membership([[Identifier]])
 }
 
-/// What the control loop has a worker do.
+/// An order of the control loop to a worker.
 package enum ControlOrder: Sendable {
     case stop
     /// The node drains: each client is closed within so many milliseconds.

@@ -39,7 +39,7 @@ package final class Node {
     private var leaveEnd: Int?
     private var exitStatus: Int32 = 0
 
-    /// What workers tell the control loop.
+    /// A notice of a worker to the control loop.
     private enum Notice: Sendable {
         /// A worker's last connection went.
         case drained

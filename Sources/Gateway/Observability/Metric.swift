@@ -14,10 +14,10 @@ package enum Metric: CaseIterable, Sendable {
     case clusterNodes, locksHeld, locksLost
     case processCPU, processMemory, processOpenFiles, processOpenFilesMax, processStart
 
-    /// What Prometheus' text format calls TYPE.
+    /// The TYPE of Prometheus' text format.
     package enum Kind: String, Sendable { case counter, gauge, histogram }
 
-    /// What is said of a metric.
+    /// The description of a metric.
     package struct Definition: Sendable {
         package let name: StaticString
         package let kind: Kind

@@ -1,10 +1,10 @@
 import Core
 import Rooms
 
-/// The messages of a room that were delivered without a place and have none yet, and what of them each connection knows.
+/// The messages of a room that were delivered without a place and have none yet, and which of them a connection knows.
 ///
-/// A connection that was shown such a message, or sent it, gets a confirmation when the message has its place; any other
-/// gets the message itself. A client that resumes has seen some on a former connection: it is not shown these again.
+/// A connection that was shown such a message, or sent it, gets a confirmation when the message has its place; any
+/// other gets the message itself. A client that resumes saw some on a former connection: it is not shown these again.
 ///
 /// A value of its room's sequencer.
 struct ProvisionalMessages {
@@ -13,7 +13,7 @@ struct ProvisionalMessages {
         let device: Identifier
     }
 
-    /// What a connection knows that came when messages had been delivered without a place.
+    /// Which messages a connection knows that came when some had been delivered without a place.
     private struct Knowledge {
         let info: ConnectionInfo
         /// The number of the first message that it was shown.

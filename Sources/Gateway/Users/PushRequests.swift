@@ -3,8 +3,7 @@ import Core
 import Rooms
 import WireProtocol
 
-/// Which absent users of one worker are to be told of their messages by the webhook, and when. Without a webhook it
-/// does nothing.
+/// Decides which absent users of one worker get a push for their messages, and when. Without a webhook it does nothing.
 ///
 /// Thread: the worker's.
 final class PushRequests {

@@ -134,7 +134,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
     }
 }
 
-/// What an inbox has to know of a direct message that it keeps.
+/// The facts of a direct message that an inbox keeps.
 struct SharedDirect {
     let sender: Identifier
     let receiver: Identifier

@@ -88,7 +88,7 @@ extension UserOwner {
         core.send(.submitOwnCopy(copy), of: direct.from)
     }
 
-    /// Keeps a message of this user that other nodes and devices are to see, too.
+    /// Keeps a message of this user that other nodes and devices must see, too.
     func submitOwnCopy(_ copy: Submission) {
         if case .replicated(let shared) = sequencer { _ = shared.submit(copy) }
     }

@@ -2,7 +2,7 @@ import CLibuv
 import Core
 import WireProtocol
 
-/// What came of a request to another server.
+/// The outcome of a request to another server.
 package enum HTTPClientEnd: Sendable {
     /// The server's answer; of it, the head.
     case answered(HTTPResponseHead)
@@ -24,7 +24,7 @@ package final class HTTPClient: Socket {
 
     private var isConnected = false
     private var reader = HTTPAnswerReader()
-    /// What is known before the connection is over.
+    /// The outcome, when it is known before the connection is over.
     private var end: HTTPClientEnd?
     private var completion: ((HTTPClientEnd) -> Void)?
 
@@ -77,7 +77,7 @@ package final class HTTPClient: Socket {
         told?(end ?? end(of: socketEnd))
     }
 
-    /// What an end without an answer means.
+    /// The outcome of a connection that ended without an answer.
     private func end(of socketEnd: SocketEnd) -> HTTPClientEnd {
         switch socketEnd {
         case .failed(let error) where !isConnected:

@@ -16,8 +16,8 @@ package final class NameResolver {
     private let request: Request
 
     /// Begins.
-    /// - Parameter resolved: told once, in a later turn: the addresses in the order in which they are to be tried, with
-    ///   `port`; or why there are none.
+    /// - Parameter resolved: called once, in a later turn, with the addresses in the order in which to try them, each
+    ///   with `port`; or with the reason why there are none.
     /// - Throws: `SystemError` when libuv refuses (a name that is too long).
     package init(
         host: String, port: UInt16, loop: EventLoop,
@@ -28,7 +28,7 @@ package final class NameResolver {
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         let held = Unmanaged.passRetained(request)
         request.handle.pointee.data = held.toOpaque()
-        let status = uv_getaddrinfo(loop.loop, request.handle, sluiceNameResolved, host, nil, &hints)
+        let status = uv_getaddrinfo(loop.uvLoop, request.handle, sluiceNameResolved, host, nil, &hints)
         guard status == 0 else {
             held.release()
             throw SystemError(call: "look-up of \(host)", number: -status)
@@ -44,7 +44,7 @@ package final class NameResolver {
         request.handle.withMemoryRebound(to: uv_req_t.self, capacity: 1) { _ = uv_cancel($0) }
     }
 
-    /// What libuv holds until its callback, whoever has let go meanwhile.
+    /// Held by libuv until its callback, whoever has let go meanwhile.
     fileprivate final class Request {
         let handle = UnsafeMutablePointer<uv_getaddrinfo_t>.allocate(capacity: 1)
         let port: UInt16

@@ -29,7 +29,7 @@ public struct WebSocketKey: Sendable {
     }
 }
 
-/// What a client asks for: `host` is the value of the Host header, `target` path and query, percent-encoded.
+/// A client's request: `host` is the value of the Host header, `target` path and query, percent-encoded.
 public struct WebSocketRequest: Sendable {
     let key: WebSocketKey
     let bytes: [UInt8]
@@ -59,7 +59,7 @@ open class WebSocketClient: Socket {
         case ended
     }
 
-    /// What is needed until the 101, and what the end was when there was one.
+    /// The state until the 101, and the end once there is one.
     private final class Exchange {
         var parser = HTTPResponseHeadParser()
         var accept = ""
@@ -163,7 +163,7 @@ open class WebSocketClient: Socket {
         closed(known ?? Self.end(of: former, socketEnd))
     }
 
-    /// What an end without words means in a phase.
+    /// The end of a client whose socket ended without a close frame in this phase.
     private static func end(of phase: Phase, _ socketEnd: SocketEnd) -> WebSocketClientEnd {
         guard phase == .connecting || phase == .handshaking else { return .closed(code: 1006, reason: "") }
         switch socketEnd {

@@ -1,6 +1,6 @@
 import CZlib
 
-/// What came of a compressed message. The bytes are valid until the next one.
+/// The outcome of inflating a message. The bytes are valid until the next one.
 package enum Inflated {
     case whole(UnsafeRawBufferPointer)
     /// It would become larger than allowed; the rest was not looked at.
@@ -18,7 +18,7 @@ package final class Inflater {
     private static let firstBytes = 16 * 1024
     /// Bytes of the buffer that are kept from one message to the next.
     private static let keptBytesMax = 128 * 1024
-    /// What the sender took off the end of the message (§7.2.1).
+    /// The bytes that the sender took off the end of the message (§7.2.1).
     private static let tail: [UInt8] = [0x00, 0x00, 0xFF, 0xFF]
     /// In `z_stream.data_type`: the data so far end between two blocks (zlib.h, `inflate`).
     private static let betweenBlocks: Int32 = 128

@@ -1,6 +1,6 @@
 import CLibuv
 
-/// What an acceptor hands to its owner, on the loop's thread.
+/// The events of an acceptor, on the loop's thread.
 package protocol AcceptorDelegate: AnyObject {
     /// A connection came; the delegate owns the descriptor from now on.
     func accepted(_ descriptor: Int32, from address: PeerAddress)
@@ -37,7 +37,7 @@ package final class Acceptor {
         self.refusal = refusal
         poll = .allocate(capacity: 1)
         spare = Self.openSpare()
-        try SystemError.check("uv_poll_init", uv_poll_init(loop.loop, poll, listener.descriptor))
+        try SystemError.check("uv_poll_init", uv_poll_init(loop.uvLoop, poll, listener.descriptor))
         poll.pointee.data = Unmanaged.passUnretained(self).toOpaque()
         try SystemError.check("uv_poll_start", uv_poll_start(poll, Int32(UV_READABLE.rawValue), sluiceConnectionsWait))
     }

@@ -28,8 +28,8 @@ package struct ListeningSocket: Sendable {
         return sockets
     }
 
-    /// A port of 127.0.0.1 that nobody has now, for a program that is to be told where to listen. It is below those
-    /// that Linux gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
+    /// A port of 127.0.0.1 that nobody has now, for a program that must be given one. It is below those that Linux
+    /// gives to connections (ip_local_port_range, from 32,768), so that none of these takes it meanwhile.
     /// - Throws: `SystemError` when a hundred are taken.
     package static func freeLoopbackPort() throws(SystemError) -> UInt16 {
         var fault: SystemError?

@@ -1,7 +1,7 @@
 import CLibuv
 import WireProtocol
 
-/// What waits to be written to one socket: slices of buffers that may be shared with other sockets.
+/// The bytes that wait to be written to one socket: slices of buffers that may be shared with other sockets.
 ///
 /// The first slice stands in the socket itself, since most sockets never have a second one: a member of a busy room
 /// gets one slice per turn, whatever the number of messages. Slices that lie behind each other in one buffer are one,

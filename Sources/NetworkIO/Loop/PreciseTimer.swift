@@ -12,7 +12,7 @@ package final class PreciseTimer {
         descriptor = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK) | Int32(TFD_CLOEXEC))
         guard descriptor >= 0 else { throw SystemError(call: "timerfd_create", number: sluice_errno()) }
         poll = .allocate(capacity: 1)
-        try SystemError.check("uv_poll_init", uv_poll_init(loop.loop, poll, descriptor))
+        try SystemError.check("uv_poll_init", uv_poll_init(loop.uvLoop, poll, descriptor))
         poll.pointee.data = Unmanaged.passUnretained(self).toOpaque()
         try SystemError.check("uv_poll_start", uv_poll_start(poll, Int32(UV_READABLE.rawValue), sluiceTimerFired))
     }

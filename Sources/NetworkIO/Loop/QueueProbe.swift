@@ -9,7 +9,7 @@ import CLibuv
 /// process itself does not, and costs one write of 8 bytes per `pauseNanoseconds` while the loop is busy, and nothing
 /// while it is idle. Thread: the loop's.
 struct QueueProbe {
-    /// What the kernel names it by; no socket has this key.
+    /// Its key in the epoll set; no socket has this one.
     static let key = UInt64.max
     /// Between two probes: several per window of whoever asks.
     private static let pauseNanoseconds = 2_000_000
@@ -33,7 +33,7 @@ struct QueueProbe {
 
     func close() { CLibuv.close(descriptor) }
 
-    /// Stands in line, unless it does already or was there just now. To be called when sockets were served.
+    /// Stands in line, unless it does already or was there just now. Must be called when sockets were served.
     mutating func send() {
         guard sentAt == 0 else { return }
         let now = Clock.monotonicNanoseconds()
@@ -53,7 +53,7 @@ struct QueueProbe {
         sentAt = 0
     }
 
-    /// So long somebody has waited, as it is known otherwise, in microseconds.
+    /// Records a wait measured elsewhere (microseconds).
     mutating func waited(_ wait: Int) {
         waits = waits.map { (Swift.min($0.min, wait), Swift.max($0.max, wait)) } ?? (wait, wait)
     }

@@ -31,7 +31,7 @@ package final class SignalWatcher {
         self.received = received
         handles = signals.map { _ in .allocate(capacity: 1) }
         for (handle, signal) in zip(handles, signals) {
-            try SystemError.check("uv_signal_init", uv_signal_init(loop.loop, handle))
+            try SystemError.check("uv_signal_init", uv_signal_init(loop.uvLoop, handle))
             handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
             try SystemError.check("uv_signal_start", uv_signal_start(handle, sluiceSignalReceived, signal))
         }

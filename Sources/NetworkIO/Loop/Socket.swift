@@ -25,7 +25,7 @@ open class Socket {
     var generation: UInt32 = 0
     // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
     // be.
-    /// What waits to be written.
+    /// Bytes that wait to be written.
     @exclusivity(unchecked) private var output = OutputQueue()
     @exclusivity(unchecked) private var descriptor: Int32
     @exclusivity(unchecked) private var flags: Flags = []
@@ -48,7 +48,7 @@ open class Socket {
         static let halfClosed = Flags(rawValue: 128)
         /// Closed as soon as the queue is empty.
         static let closing = Flags(rawValue: 256)
-        /// What is written may be collected for a while.
+        /// Its writes may wait for the loop's next round.
         static let patient = Flags(rawValue: 512)
         /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing.
         static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256)
@@ -64,8 +64,8 @@ open class Socket {
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | sluice_epoll_edge_triggered
         event.data.u64 = key
-        let epoll = isUrgent ? loop.urgentEpoll : loop.epoll
-        if epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0 {
+        let set = isUrgent ? loop.sets.urgent : loop.sets.ordinary
+        if epoll_ctl(set, EPOLL_CTL_ADD, descriptor, &event) != 0 {
             let error = SystemError(call: "epoll_ctl", number: sluice_errno())
             loop.sockets.remove(self)
             throw error

@@ -51,7 +51,7 @@ package final class CommandProcess {
     /// this process stands still then.
     package func extend(to deadline: Int) { tell(Int64(deadline)) }
 
-    /// What is left of its group may stay.
+    /// The rest of its group may stay.
     package func letGo() { tell(0) }
 
     private func tell(_ deadline: Int64) {
@@ -59,7 +59,7 @@ package final class CommandProcess {
         withUnsafeBytes(of: deadline) { _ = send(life, $0.baseAddress, $0.count, sluice_msg_nosignal) }
     }
 
-    /// What has happened to it since the last call; to be called after each SIGCHLD until there is nothing.
+    /// Its next change since the last call. Must be called after each SIGCHLD until it returns nil.
     package func nextChange() -> Change? {
         guard !hasEnded else { return nil }
         var status: Int32 = 0

@@ -1,6 +1,6 @@
 import CLibuv
 
-/// What the system grants this process.
+/// The limits that the system sets this process.
 package enum ProcessLimits {
     /// Raises the soft limit of open files to the hard one; the limit that holds now.
     package static func raiseOpenFiles() -> Int {

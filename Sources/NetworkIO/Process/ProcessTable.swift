@@ -40,7 +40,7 @@ package enum ProcessTable {
         return nil
     }
 
-    /// What this machine is: its processors and memory in words.
+    /// This machine's processors and memory in words.
     package static var machine: String {
         let cpu = text("/proc/cpuinfo").split(separator: "\n").first { $0.hasPrefix("model name") }
         let model = cpu.flatMap { $0.split(separator: ":").dropFirst().first } ?? " unknown processor"
@@ -58,7 +58,7 @@ package enum ProcessTable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// What a folder holds, "." and ".." included; nothing when it can't be read.
+    /// The names in a folder, "." and ".." included; none when it can't be read.
     static func names(_ path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }

@@ -31,7 +31,7 @@ package struct AdaptiveBatching: Sendable {
     package var milliseconds: Int { Self.steps[level] }
     package var isLongest: Bool { level == Self.steps.count - 1 }
 
-    /// What arrives waits for too long.
+    /// Arrivals wait for too long.
     /// - Parameters:
     ///   - excess: how many times longer than it should.
     ///   - load: requests per second.

@@ -1,7 +1,7 @@
 /// Which share of what arrives is admitted, by priority: what is least important is shed first (DAGOR, SoCC '18).
 package struct Admission: Sendable {
-    /// What clients ask for, what is shed first at the front. Pings, closes, acks of the inbox, leaving a room and
-    /// coming back to one are never shed.
+    /// The requests of clients, in the order in which they are shed. Pings, closes, acks of the inbox, leaving a room
+    /// and coming back to one are never shed.
     package enum Priority: Int, CaseIterable, Comparable, Sendable {
         case typing, readMarks, reads, joins, messages, directs
 

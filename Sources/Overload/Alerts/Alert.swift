@@ -1,4 +1,4 @@
-/// What an operator should look at; the names are on the wire.
+/// A state that an operator should look at; the names are on the wire.
 package enum Alert: Int, CaseIterable, Sendable {
     /// Soon nobody else gets in.
     case connectionsNearCap
@@ -67,7 +67,7 @@ package enum Alert: Int, CaseIterable, Sendable {
     package struct Change: Sendable, Equatable {
         package let alert: Alert
         package let isActive: Bool
-        /// What was found, see `AlertBoard`.
+        /// The measured value, see `AlertBoard`.
         package let value: Double
 
         package init(_ alert: Alert, isActive: Bool, value: Double) {

@@ -1,4 +1,4 @@
-/// What the alerts are judged by: the present state of a node, and its totals since the start.
+/// The input of the alerts: the present state of a node, and its totals since the start.
 package struct AlertReading: Sendable, Equatable {
     /// How the node's store stands.
     package enum Store: Sendable {

@@ -1,9 +1,9 @@
-/// What decides on the tier: the gauge that makes a pressure of all signals, and the ladder that makes a tier of it.
+/// Decides on the tier: a gauge makes one pressure of all signals, and a ladder makes a tier of it.
 ///
 /// A value without clock or randomness: what was recorded replays to the same tiers. `now` is in milliseconds of a
 /// monotonic clock, `time` in milliseconds of Unix time.
 package struct Governor: Sendable {
-    /// What an operator may tune.
+    /// The settings that an operator may tune.
     package struct Settings: Sendable, Equatable {
         package var signals: SignalMarks
         package var ladder: LadderMarks

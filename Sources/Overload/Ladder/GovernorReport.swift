@@ -3,7 +3,7 @@ package struct GovernorReport: Sendable, Equatable {
     /// Changes that are kept.
     package static let changesMax = 50
 
-    /// What was decided; with `isDryRun` workers do not act on it.
+    /// The decision; with `isDryRun` workers do not act on it.
     package var tier = Tier.normal
     /// Since when, Unix milliseconds.
     package var since: Int
@@ -21,7 +21,7 @@ package struct GovernorReport: Sendable, Equatable {
     package var changes: [TierChange] = []
     /// Changes to each tier since the start.
     package var changesTo: [Tier: Int] = [:]
-    /// What sampling and deciding has cost since the start: seconds of a processor.
+    /// The cost of sampling and deciding since the start, in seconds of a processor.
     package var samplingSeconds = 0.0
 
     package init(since: Int) { self.since = since }

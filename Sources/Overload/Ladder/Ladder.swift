@@ -9,7 +9,7 @@
 /// the pressure would stay low with that added back, and not when the last step down was soon undone under the same
 /// demand. Else it is tried once after `Caution.firstWaitMilliseconds`, and then ever more seldom.
 package struct Ladder: Sendable {
-    /// What a tier gives up is little when it is less than this share of what was done.
+    /// A tier gives up little when that is less than this share of the work done.
     private static let littleShare = 0.05
     /// A step up so soon after a step down has undone it.
     private static let undoneMilliseconds = 60_000

@@ -34,7 +34,7 @@ package struct LadderMarks: Sendable, Equatable {
         self.init(checkedEnter: enter, leave: leave)
     }
 
-    /// What a text of three marks has to be.
+    /// The form of a text with three marks.
     package static let rule = "three rising numbers above 0 and up to 1, separated by commas"
 
     /// Three marks from a text such as "0.6,0.75,0.9"; nil for anything else.

@@ -1,5 +1,5 @@
-/// What a node did not do, or did later or in part, because of its load: `shed_total` by kind. Every row of the table
-/// of tiers counts under one of these.
+/// A kind of work that a node did not do, or did later or in part, because of its load: `shed_total` by kind. Every row
+/// of the table of tiers counts under one of these.
 package enum ShedKind: Int, CaseIterable, Sendable {
     /// `typing` frames that nobody was told of.
     case typing

@@ -1,4 +1,4 @@
-/// What a tier allows, as one value that every worker has a copy of: shed points read it and ask nobody.
+/// The features and limits of a tier, as one value that every worker has a copy of: shed points read it and ask nobody.
 ///
 /// `TierPolicy.of` is the one table of tiers and features; `/docs` shows it through `TierTable`. Its numbers are those
 /// of the design: each feature is given up before one that its users would miss more.
@@ -44,7 +44,7 @@ package struct TierPolicy: Sendable, Equatable {
         case resumesOnly(perThousand: Int)
     }
 
-    /// What the HTTP API answers.
+    /// How far the HTTP API answers.
     package enum HTTP: Sendable, Equatable {
         case all
         /// Lists come from a copy that is at most so old.
@@ -135,7 +135,7 @@ extension TierPolicy {
         max(interval, min(heartbeatMillisecondsMin, timeout * 2 / 3))
     }
 
-    /// What `suspended` of the `tier` frame and of the status lists, in the contract's order and names.
+    /// The list `suspended` of the `tier` frame and of the status, in the contract's order and names.
     ///
     /// - Parameters:
     ///   - hasStore: whether room messages are stored in Redis.

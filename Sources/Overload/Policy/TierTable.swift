@@ -31,7 +31,7 @@ package enum TierTable {
         ]
     }
 
-    /// What a tier does otherwise than normal, row by row, for the log.
+    /// The rows in which a tier differs from normal, for the log.
     package static func summary(of tier: Tier) -> String {
         let changed = rows.filter { $0.tiers[tier.rawValue] != $0.tiers[Tier.normal.rawValue] }
         return changed.map { "\($0.feature): \($0.tiers[tier.rawValue])" }.joined(separator: "; ")

@@ -1,4 +1,4 @@
-/// What clients ask of the node, per second: what it did, and what it gave up because of its tier.
+/// The demand of clients per second: work that the node did, and work that it gave up because of its tier.
 package struct Demand: Sendable, Equatable {
     package var admitted: Double
     package var suppressed: Double

@@ -1,4 +1,4 @@
-/// What can't wait for smoothing: the node goes to the heaviest tier at once.
+/// A state that can't wait for smoothing: the node goes to the heaviest tier at once.
 package enum Emergency: Sendable, Equatable {
     /// A worker's loop has not gone round for `Limits.stallMilliseconds`.
     case workerStalled
@@ -6,7 +6,7 @@ package enum Emergency: Sendable, Equatable {
     case memoryExhausted
     /// The process ran out of descriptors.
     case outOfDescriptors
-    /// What clients have not taken yet fills its budget.
+    /// Bytes that clients have not taken yet fill their budget.
     case sendQueuesFull
 
     /// When each of them is reached.

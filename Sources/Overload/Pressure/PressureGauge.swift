@@ -71,7 +71,7 @@ package struct PressureGauge: Sendable {
         !isHeldUp && max(smoothed(.loopLag), smoothed(.queueDelay)) >= Self.confirmation
     }
 
-    /// What a signal counts for, 0 … 1; nil while it is absent.
+    /// A signal's part in the pressure, 0 … 1; nil while it is absent.
     package func pressure(of signal: Signal) -> Double? {
         guard let state = states[signal.rawValue] else { return nil }
         switch signal.kind {
@@ -83,7 +83,8 @@ package struct PressureGauge: Sendable {
         }
     }
 
-    /// What of the pressure may lead, or keep the node, above light: all but what counts for no more than that.
+    /// The part of the pressure that may take the node above light, or keep it there: all signals but those that count
+    /// up to light only.
     package var deepPressure: Double {
         Signal.allCases.reduce(0) { highest, signal in
             guard let state = states[signal.rawValue], let pressure = pressure(of: signal) else { return highest }

@@ -1,5 +1,5 @@
-/// What one sample found, by signal. A signal without a value is absent on this machine or in this sample: it is left
-/// out, and never 0.
+/// The values of one sample, by signal. A signal without a value is absent on this machine or in this sample: it is
+/// left out, and never 0.
 package struct Readings: Sendable, Equatable {
     /// By `Signal.rawValue`.
     private var values = [Double?](repeating: nil, count: Signal.allCases.count)

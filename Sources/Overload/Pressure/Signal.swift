@@ -3,7 +3,7 @@ package enum Signal: Int, CaseIterable, Sendable {
     case loopLag, queueDelay, cpu, cpuThrottled, memory, memorySome, memoryFull, openFiles, sendQueue, connections
     case hostCPU, steal, cpuPressure, redisRoundtrip, outbox, ioPressure
 
-    /// What a signal's pressure counts for.
+    /// How far a signal's pressure counts.
     package enum Kind: Sendable, Equatable {
         /// It counts in full.
         case own

@@ -28,7 +28,7 @@ package struct SignalMarks: Sendable, Equatable {
 
     package subscript(_ signal: Signal) -> Pair { pairs[signal.rawValue] }
 
-    /// What a text of marks has to be.
+    /// The form of a text with marks.
     package static let rule = "pairs such as loop_lag=5:100,memory=0.7:0.95, the lower mark first"
 
     /// The marks of the design, but for the signals that `text` names: `signal=low:high`, separated by commas. nil when

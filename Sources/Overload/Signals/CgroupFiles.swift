@@ -1,5 +1,5 @@
-/// What the files of a control group say, in both versions. Each function reads one file's text; what is missing,
-/// garbled or means "no limit" is nil.
+/// Reads the files of a control group, in both versions. Each function reads one file's text; what is missing, garbled
+/// or means "no limit" is nil.
 enum CgroupFiles {
     /// v1 says "no limit" as the largest multiple of the page size; nobody has that much.
     private static let unlimitedBytes = 1 << 60

@@ -12,7 +12,7 @@ struct CgroupPlace: Sendable, Equatable {
     var memory: [Group] = []
     var io: [Group] = []
 
-    /// What shows that a folder is a group of the controller; which of these there are depends on the kernel, and on
+    /// Files that show a folder to be a group of the controller. Which of them there are depends on the kernel, and on
     /// whether it is the root.
     private static let marksV2 = ["cgroup.controllers", "cpu.stat", "cpu.max", "memory.current", "memory.max"]
     private static let marksCPU = ["cpu.cfs_quota_us", "cpu.stat", "cpu.shares"]

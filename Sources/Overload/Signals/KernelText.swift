@@ -47,7 +47,7 @@ enum KernelText {
     private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == newline }
 
-    /// What follows the name in the first line that begins with it.
+    /// The rest of the first line that begins with the name.
     private static func line(
         after name: StaticString, in bytes: UnsafeBufferPointer<UInt8>
     ) -> UnsafeBufferPointer<UInt8>? {

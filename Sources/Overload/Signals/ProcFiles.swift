@@ -1,4 +1,4 @@
-/// What the files of /proc say. Each function reads one file's text; what is missing or garbled is nil.
+/// Reads the files of /proc. Each function reads one file's text; what is missing or garbled is nil.
 enum ProcFiles {
     /// The processor time of a process in clock ticks, user and system: fields 14 and 15 of `self/stat`.
     static func processorTicks(stat text: String) -> Int? {
@@ -30,7 +30,7 @@ enum ProcFiles {
         return count > 0 ? count : nil
     }
 
-    /// What all processors of the machine did since it started, in clock ticks.
+    /// The time of all processors of the machine since it started, in clock ticks.
     struct HostTime: Equatable {
         var total: Int
         var busy: Int

@@ -1,4 +1,5 @@
-/// What one look at the kernel's files found. What this machine does not have, or what could not be read, is nil.
+/// The values of one look at the kernel's files. A value that this machine does not have, or that could not be read, is
+/// nil.
 package struct SystemReadings: Sendable, Equatable {
     /// Processors that the process kept busy since the last look.
     package var processorsUsed: Double?

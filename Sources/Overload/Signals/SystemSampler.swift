@@ -1,7 +1,7 @@
 /// Looks at the kernel's files and makes readings of them: keeps the counters of the last look, and finds out rarely
 /// what changes rarely. Reads nothing itself: a file's text comes from a closure.
 package struct SystemSampler: Sendable {
-    /// What the sampler can't find in the files.
+    /// Facts that the sampler can't find in the files.
     package struct Settings: Sendable {
         /// PROC_ROOT and CGROUP_ROOT.
         package var procRoot: String
@@ -29,8 +29,8 @@ package struct SystemSampler: Sendable {
     /// Where the groups lie changes when somebody moves the process; limits, when somebody sets them.
     private static let placeMilliseconds = 10_000
     private static let limitMilliseconds = 1_000
-    /// What others do to the machine, and waits that are counted up anyway, need no look at each sample; each file
-    /// costs some 10 µs.
+    /// How often to read the load of others on the machine, and waits that the kernel adds up anyway: not at each
+    /// sample, as each file costs some 10 µs.
     private static let machineMilliseconds = 500
 
     private let settings: Settings

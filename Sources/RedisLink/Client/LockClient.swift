@@ -2,7 +2,7 @@ import ClusterState
 import Core
 import NetworkIO
 
-/// What a client for locks tells its owner, on the loop's thread.
+/// The events of a client for locks, on the loop's thread.
 package protocol LockClientDelegate: AnyObject {
     /// Locks can be asked for.
     func locksConnected()

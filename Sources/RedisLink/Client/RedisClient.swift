@@ -1,7 +1,7 @@
 import ClusterState
 import NetworkIO
 
-/// What a client tells its owner, on the loop's thread: what a `StoreHealth` and a log want to know.
+/// The events of a client, on the loop's thread: those that a `StoreHealth` and a log need.
 package protocol RedisClientDelegate: AnyObject {
     /// Commands are taken. The run of the server has a name; nil when Redis does not let us ask.
     func redisConnected(runID: String?)

@@ -2,7 +2,7 @@ import ClusterState
 import Core
 import NetworkIO
 
-/// What a line tells its owner, on the loop's thread.
+/// The events of a reconnector, on the loop's thread.
 protocol RedisLineDelegate: AnyObject {
     func ready(_ line: RedisLine, _ connection: RedisConnection)
     /// The connection is over, or an attempt to get one has failed; the line tries again by itself.

@@ -2,7 +2,7 @@ import Core
 import NetworkIO
 import WireProtocol
 
-/// What a connection tells its owner, on the loop's thread.
+/// The events of a connection, on the loop's thread.
 package protocol RedisConnectionDelegate: AnyObject {
     /// The TCP connection stands; Redis has not spoken yet.
     func connected(_ connection: RedisConnection)
@@ -237,7 +237,7 @@ package class RedisConnection: Socket {
         }
     }
 
-    /// What was measured since the last call, in microseconds; nil when nothing was.
+    /// The latest latency measured since the last call, in microseconds; nil when none was.
     package func takeLatency() -> Int? {
         defer { newLatency = nil }
         return newLatency

@@ -10,7 +10,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     case refused(RedisStep, code: String, message: String)
     /// A reply, the connect or a look-up took longer than REDIS_TIMEOUT.
     case timedOut(RedisStep)
-    /// What came is no RESP, or a reply that nobody asked for.
+    /// Redis sent bytes that are no RESP, or a reply that nobody asked for.
     case violation(String)
     /// Redis ended the connection, or it broke; the text says which.
     case closed(String)
@@ -41,7 +41,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a connection goes through, in order.
+/// The steps of a connection, in order.
 package enum RedisStep: String, Sendable {
     case resolve = "look-up of the name"
     case connect = "connect"

@@ -29,7 +29,7 @@ package struct RESPWriter {
         return end()
     }
 
-    /// Begins a command; `append` is to follow `wordCount` times, then `end`.
+    /// Begins a command; `append` must follow `wordCount` times, then `end`.
     /// - Parameter payloadBytes: at least as many bytes as all words have together.
     package mutating func begin(wordCount: Int, payloadBytes: Int) {
         precondition(wordCount > 0 && wordsLeft == 0, "a command of no words, or one within another")

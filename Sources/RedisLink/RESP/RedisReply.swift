@@ -5,7 +5,7 @@ import ClusterState
 ///
 /// Valid during the call that hands it over, and not after it.
 package struct RedisReply {
-    /// What a reply can be in RESP 2.
+    /// The kinds of replies in RESP 2.
     package enum Kind: Equatable, Sendable { case null, integer, bytes, status, array, error }
 
     private let reply: UnsafePointer<redisReply>
@@ -26,7 +26,7 @@ package struct RedisReply {
     /// The number; nil when it is none.
     package var integer: Int? { kind == .integer ? Int(reply.pointee.integer) : nil }
 
-    /// What bytes, a status or an error say; empty for the other kinds.
+    /// The content of bytes, a status or an error; empty for the other kinds.
     package var bytes: UnsafeRawBufferPointer {
         switch kind {
         case .bytes, .status, .error: UnsafeRawBufferPointer(start: reply.pointee.str, count: reply.pointee.len)
@@ -43,7 +43,7 @@ package struct RedisReply {
         return RedisReply(element)
     }
 
-    /// What `bytes` say as text; what is not UTF-8 is replaced.
+    /// `bytes` as text; what is not UTF-8 is replaced.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
 
     /// Whether `bytes` are those of `text`.

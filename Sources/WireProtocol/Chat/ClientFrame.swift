@@ -60,8 +60,8 @@ package struct ClientFrame {
         }
     }
 
-    /// The id of a frame that was not taken as an object, though it has the shape of one; nil when it has none, more than
-    /// one, or one that is unusable or holds an escape.
+    /// The id of a frame that was not taken as an object, though it has the shape of one; nil when it has none, more
+    /// than one, or one that is unusable or holds an escape.
     private static func id(in bytes: UnsafeRawBufferPointer) -> String? {
         var scanner = MemberScanner(bytes)
         var id: MemberScanner.Member?

@@ -52,7 +52,7 @@ final class LockKeeperTests {
         return keeper
     }
 
-    /// What came of an attempt.
+    /// The outcome of an attempt.
     private final class Attempt {
         var handle: LockHandle?
         var error: LockError?

@@ -19,7 +19,7 @@ struct LockScriptTests {
         listener = try #require(RedisDialogue(path: server.path))
     }
 
-    /// What the memory store's side has come to.
+    /// The state of the memory store's side.
     private final class Heard {
         var payloads: [[UInt8]] = []
         var microseconds = 0
@@ -123,7 +123,7 @@ struct LockScriptTests {
 
     private var spans: [Int] { [1, Self.long, Self.long] }
 
-    /// What is left of a long span may differ.
+    /// Whether two answers agree; the rest of a long span may differ.
     private func areEqual(_ one: StoreResult, _ other: StoreResult) -> Bool {
         guard case .success(.array(let one)) = one, case .success(.array(let other)) = other,
             one.count == other.count

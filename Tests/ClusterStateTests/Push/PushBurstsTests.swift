@@ -89,7 +89,7 @@ struct PushBurstsTests {
         #expect(bursts.count == 0)
     }
 
-    /// What the rules say, without any order of lists.
+    /// The rules alone, without any order of lists.
     private struct Model {
         var last: [Identifier: Int] = [:]
         var due: [Identifier: Int] = [:]

@@ -24,7 +24,7 @@ final class RedisDialogue {
 
     deinit { close(descriptor) }
 
-    /// What Redis answers; nil when the connection has ended.
+    /// The answer of Redis; nil when the connection has ended.
     func perform(_ operation: StoreOperation) -> StoreResult? {
         perform(operation.words)
     }

@@ -48,7 +48,7 @@ struct SignalTests {
 
     @Test("docs/limits.md has each signal with its marks, and what it counts for")
     func documented() throws {
-        let folders = #filePath.split(separator: "/").dropLast(5)
+        let folders = #filePath.split(separator: "/").dropLast(4)
         let path = "/" + folders.joined(separator: "/") + "/docs/limits.md"
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
         for signal in Signal.allCases {

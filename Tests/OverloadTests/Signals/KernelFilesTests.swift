@@ -4,7 +4,7 @@ import Testing
 
 /// Each file's parser: what the kernel writes, and what it does not.
 struct KernelFilesTests {
-    /// What no file should bring down, or get a number out of.
+    /// Texts that must neither crash a reader nor be read as a number.
     private static let garbage = [
         "", "\n", " ", "x", "-", "max", "-5", "99999999999999999999999", "0x10", "\u{0}\u{1}\u{FFFD}", "1.5",
         String(repeating: "9", count: 5000), String(repeating: "(", count: 5000), ")", "cpu", "cpu ", "total=",

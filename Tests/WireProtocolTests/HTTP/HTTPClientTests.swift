@@ -20,7 +20,7 @@ struct HTTPClientTests {
                 + "X-One: 1  X-Two: 2\r\n\r\n{}")
     }
 
-    /// What comes of a text that arrives in pieces of this length: the status, and how often something was said.
+    /// Reads a text that arrives in pieces of this length: the status, and how often something was said.
     private func read(_ text: String, pieces length: Int) -> String {
         var (reader, said) = (HTTPAnswerReader(), [String]())
         let bytes = Array(text.utf8)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import WireProtocol
 
-/// What can be seen of a request, for comparison.
+/// The visible parts of a request, for comparison.
 struct HTTPRequestDigest: Equatable, CustomStringConvertible {
     var method: HTTPMethod
     var target: String
@@ -37,7 +37,7 @@ struct HTTPRequestDigest: Equatable, CustomStringConvertible {
     }
 }
 
-/// What a run over some bytes gave, in order.
+/// A result of parsing some bytes.
 enum HTTPOutcome: Equatable {
     case request(HTTPRequestDigest)
     case failed(HTTPFailure)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import WireProtocol
 
-/// What a scanner says of some bytes that are one value with white space around it.
+/// A scanner's verdict on some bytes that are one value with white space around it.
 enum JSONScan: Equatable {
     case valid(JSONKind)
     case fault(JSONFault)

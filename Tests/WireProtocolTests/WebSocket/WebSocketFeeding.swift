@@ -3,7 +3,7 @@ import Testing
 
 @testable import WireProtocol
 
-/// What can be seen of an event, for comparison.
+/// The visible parts of an event, for comparison.
 enum WebSocketOutcome: Equatable {
     case text([UInt8])
     case binary([UInt8])

@@ -3,7 +3,7 @@
 /// It knows one point of time per request, as Redis does within a command or script. Belongs to its store's loop. Keys
 /// have no bound of their own: whoever writes them bounds them, by expiry, trimming or number.
 final class MemoryKeyspace: StoreOperations {
-    /// What is at a key. Expiry is in milliseconds of the Unix epoch.
+    /// The value at a key. Expiry is in milliseconds of the Unix epoch.
     private struct Entry {
         let value: any MemoryValue
         var expiry: Int?
@@ -17,7 +17,7 @@ final class MemoryKeyspace: StoreOperations {
     var now = 0
     /// The channels with a receiver.
     var channels: Set<[UInt8]> = []
-    /// What was published on them and not delivered yet.
+    /// Publications that were not delivered yet.
     var publications: [(channel: [UInt8], payload: [UInt8])] = []
 
     private var entries: [[UInt8]: Entry] = [:]

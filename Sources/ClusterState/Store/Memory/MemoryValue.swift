@@ -1,4 +1,4 @@
-/// What can be at a key of the memory store. A class: it is changed where it stands.
+/// A value at a key of the memory store. A class: it is changed where it stands.
 protocol MemoryValue: AnyObject {
     init()
     /// Whether its key goes, because it is empty.

@@ -1,4 +1,5 @@
-/// What a lock protects: a number that is read, and written by who has read it. Refuses tokens below the highest seen.
+/// The resource that a lock protects: a number that is read, and written by who has read it. Refuses tokens below the
+/// highest seen.
 final class GuardedCounter {
     private(set) var value = 0
     private(set) var writes = 0

@@ -92,7 +92,7 @@ final class LockWorld {
     }
 }
 
-/// What the parts of a client do.
+/// The actions of a client's parts.
 extension LockWorld {
     private func idle(_ client: SimulatedClient, _ part: String) {
         time.after(time.any(0...400)) { [unowned self] in
@@ -167,7 +167,7 @@ extension LockWorld {
     }
 }
 
-/// What goes wrong.
+/// The faults.
 extension LockWorld {
     private func nextFault() {
         time.after(time.any(100...12_000)) { [unowned self] in

@@ -17,7 +17,7 @@ final class SimulatedClient {
     private let drift: Int
     private var inbox = Inbox()
 
-    /// What happened to it while it was frozen.
+    /// The actions that were due while it was frozen.
     final class Inbox {
         var isOpen = true
         var actions: [() -> Void] = []

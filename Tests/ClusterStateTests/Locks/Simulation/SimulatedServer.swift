@@ -2,12 +2,12 @@ import ClusterState
 
 /// A Redis that can die, come back with all, some or none of what it knew, and be emptied while it runs.
 final class SimulatedServer {
-    /// What is left of its data after a death.
+    /// How much of its data survives a death.
     enum Persistence {
         case all, some, none
     }
 
-    /// What was in the keys of locks, and when each expires.
+    /// The values of the locks' keys, and when each expires.
     private typealias Snapshot = [(restore: StoreOperation, key: [UInt8], expiry: Int?)]
 
     private(set) var isUp = true

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// The true time of a simulation, and what is to happen in it, in order. Nothing in it waits.
+/// The true time of a simulation, and its future events in order. Nothing in it waits.
 final class SimulatedTime {
     private typealias Event = (time: Int, number: Int, action: () -> Void)
 
