@@ -67,7 +67,8 @@ def benchmark(redis, batch, body, count):
     digest = redis.command("SCRIPT", "LOAD", COMMIT.read_text()).decode()
     tag = "sluice:{room:bench}"
     keys = [f"{tag}:place", f"{tag}:log"] + [f"{tag}:id:u{number}:__rand_int__" for number in range(batch)]
-    values = [tag, "", "0", "e", "300000", "1000", "86400000"] + [str(int(time.time() * 1000)), "x" * body] * batch
+    values = [tag, "", "0", "e", "300000", "1000", "86400000", "1", "", ""]
+    values += [str(int(time.time() * 1000)), "x" * body, ""] * batch
     command = ["redis-benchmark", "-p", str(redis.port), "-c", "4", "-P", "4", "-r", "1000000000", "-n", str(count)]
     command += ["--csv", "EVALSHA", digest, str(len(keys)), *keys, *values]
     done = subprocess.run(command, capture_output=True, text=True)
