@@ -18,6 +18,10 @@ extension UserTable {
                 responder.answer(.json(200, writer.array), by: core)
             }
         case .publish(let direct):
+            guard !core.stored.isInboxFull else {
+                core.counters.refused(.storeFull)
+                return responder.answer(.storeFull, by: core)
+            }
             open(id).publish(direct, author: .request(publications.open(for: responder)))
         }
     }
