@@ -1,5 +1,6 @@
 """Contract, section 6 and 7: what one may make a node keep is bounded, and takes nothing from others."""
 
+import contextlib
 import time
 
 import pytest
@@ -106,3 +107,23 @@ def test_a_memory_limit_holds(make_node):
             break
     assert 503 in statuses, statuses
     assert node.get("/health").status == 200
+
+
+def test_many_devices_of_one_user(make_node, room):
+    """Who comes is told to the 20 latest devices; lists are cut, and the user's own list comes in pages."""
+    node = make_node(PRESENCE_GRACE_SECONDS=0)
+    with contextlib.ExitStack() as stack:
+        devices = [f"d{number:02}" for number in range(25)]
+        clients = [stack.enter_context(Client(node, room, "ann", device=device)) for device in devices]
+        clients[-1].fence()
+        told = [sum(frame["type"] == "device" for frame in client.fence()) for client in clients[:-1]]
+        # d00 hears of the 20 that came next, as until then it is among the latest 20.
+        assert told == [20] * 5 + list(range(19, 0, -1))
+        first = node.get("/api/users/ann?limit=20").json
+        assert [device["device"] for device in first["devices"]] == devices[:20]
+        assert all(device["rooms"] == [room] for device in first["devices"])
+        rest = node.get(f"/api/users/ann?limit=20&cursor={first['next_cursor']}").json
+        assert [device["device"] for device in rest["devices"]] == devices[20:]
+        assert "next_cursor" not in rest and rest["online"]
+        (user,) = node.get(f"/api/rooms/{room}/users").json["users"]
+        assert len(user["devices"]) == 20 and user["device_count"] == 25

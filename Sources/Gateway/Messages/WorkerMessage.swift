@@ -101,7 +101,8 @@ package enum UserRequest: Sendable {
 
 /// A question of the HTTP API to a user's home.
 package enum UserQuestion: Sendable {
-    case show
+    /// The user with the devices above a cursor by id.
+    case show(after: Identifier?, limit: Int)
     /// Closes the user's connections on all nodes.
     case removeConnections
     /// Commits a direct message to the user. Answered when the message has its place.
