@@ -10,19 +10,17 @@ enum RoomBenchmarks {
     private static let dedupe = Benchmark(
         name: "dedupe/new-id", operation: "find, insert, expire; 10,000 known", warmUp: 40_000, counted: 100_000
     ) {
-        let table = DedupeTable()
+        let ids = KnownIDs(countMax: 1_000_000)
         let user = Identifier(unchecked: "a user with a long name")
-        let epoch = "an epoch that is longer than fifteen bytes"
         var number = 0
         return { operations in
             for _ in 0..<operations {
                 number += 1
                 withUnsafeBytes(of: (0x6469_2d65_6761_7373, number)) { id in
-                    guard table.find(user, id) == nil else { return }
-                    let position = Position(epoch: epoch, seq: UInt64(number))
-                    table.insert(user, id, Committed(position: position, time: number), at: number)
+                    guard ids.find(1, user, id, newestSeq: UInt64(number)) == nil else { return }
+                    ids.insert(1, user, id, seq: UInt64(number), time: number, at: number)
                 }
-                table.expire(before: number - 10_000)
+                if number % 80 == 0 { ids.expire(before: number - 10_000) }
             }
             return Benchmark.Work()
         }

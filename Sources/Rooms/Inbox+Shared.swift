@@ -5,7 +5,7 @@ import WireProtocol
 extension Inbox {
     /// Takes the next entry; `payload` contains its seq, `log.newestSeq + 1`.
     package func appendShared(_ payload: UnsafeRawBufferPointer, audience: Audience, at time: Int) -> FrameSlice {
-        let frame = log.append(payload, audience: audience, at: time)
+        let frame = append(payload, audience: audience, at: time)
         index.appended(body(of: payload, log.newestSeq), seq: log.newestSeq, oldestSeq: log.oldestSeq)
         return frame
     }
@@ -43,6 +43,6 @@ extension Inbox {
     /// Goes on with a history whose entries up to `seq` are not held here.
     package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
         if epoch != log.epoch { former.removeAll() }
-        replaceLog(with: MemoryLog(epoch: epoch, capacity: log.capacity, forkedAt: seq))
+        replaceLog(epoch: epoch, forkedAt: seq)
     }
 }

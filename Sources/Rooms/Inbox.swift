@@ -11,7 +11,12 @@ package final class Inbox {
 
     package let user: Identifier
     package private(set) var log: MemoryLog
-    private let dedupe = DedupeTable()
+    private let stored: StoredMessages
+    /// Names the inbox in the table of known ids.
+    private let scope: UInt64
+    /// When the last message with an id came, loop milliseconds; nil: no id is known.
+    private var identifiedAt: Int?
+    package var listing = StoredListing()
     /// Of an inbox that nodes share.
     var index = HistoryIndex()
     /// Where entries stood in former histories of an inbox that nodes share.
@@ -24,22 +29,45 @@ package final class Inbox {
     /// In its home's list of inboxes with something to expire.
     package var isListedForExpiry = false
 
-    init(user: Identifier, log: MemoryLog) {
+    /// - Parameter stored: that of all inboxes of the worker.
+    init(user: Identifier, epoch: String, size: Int, in stored: StoredMessages) {
         self.user = user
-        self.log = log
+        self.stored = stored
+        scope = stored.ids.makeScope()
+        log = MemoryLog(epoch: epoch, capacity: size, meter: stored.inboxes.meter)
+        stored.inboxes.meter.add(Self.ownBytes)
     }
 
-    func replaceLog(with other: MemoryLog) {
-        log = other
+    deinit {
+        stored.inboxes.meter.add(-Self.ownBytes)
+        stored.inboxes.remove(self)
+    }
+
+    /// An entry was appended to this node's own history.
+    /// - Parameter payload: contains its seq, `log.newestSeq + 1`.
+    package func append(_ payload: UnsafeRawBufferPointer, audience: Audience?, at now: Int) -> FrameSlice {
+        let frame = log.append(payload, audience: audience, at: now)
+        stored.inboxes.settle(self)
+        return frame
+    }
+
+    func replaceLog(epoch: String, forkedAt seq: UInt64) {
+        log = MemoryLog(epoch: epoch, capacity: log.capacity, forkedAt: seq, meter: stored.inboxes.meter)
         index = HistoryIndex()
+        stored.inboxes.settle(self)
     }
 
     /// The first commit of a message that was sent before, or nil for a new one.
-    package func known(_ sender: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe.find(sender, id) }
+    package func known(_ sender: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? {
+        stored.ids.find(scope, sender, id, newestSeq: log.newestSeq).map {
+            Committed(position: Position(epoch: log.epoch, seq: $0.seq), time: $0.time)
+        }
+    }
 
     /// Remembers a message id of `sender` that was committed.
     package func remember(_ sender: Identifier, _ id: UnsafeRawBufferPointer, _ committed: Committed, at now: Int) {
-        dedupe.insert(sender, id, committed, at: now)
+        stored.ids.insert(scope, sender, id, seq: committed.position.seq, time: committed.time, at: now)
+        identifiedAt = now
     }
 
     // MARK: Cursors
@@ -78,6 +106,7 @@ package final class Inbox {
         let processed = Position(epoch: position.epoch, seq: seq)
         acked.merge(processed)
         if let device { merge(InboxCursor([processed]), of: device) }
+        stored.inboxes.settle(self)
         return true
     }
 
@@ -105,10 +134,37 @@ package final class Inbox {
 
     /// Forgets what is too old (loop milliseconds).
     package func expire(idsBefore: Int, entriesBefore: Int) {
-        dedupe.expire(before: idsBefore)
+        if let time = identifiedAt, time < idsBefore { identifiedAt = nil }
+        let before = log.storedBytes
         log.expire(before: entriesBefore)
+        if log.storedBytes != before { stored.inboxes.settle(self) }
     }
 
     /// Whether there are neither entries nor known ids.
-    package var isEmpty: Bool { log.oldestSeq > log.newestSeq && dedupe.count == 0 }
+    package var isEmpty: Bool { log.oldestSeq > log.newestSeq && identifiedAt == nil }
+
+    /// Whether something waits that no device has acked.
+    package var hasPending: Bool { firstPending != nil }
+
+    /// The seq of the oldest entry that no device has acked; looks no further than that.
+    private var firstPending: UInt64? {
+        var seq = max(acked.seq(in: log.epoch) ?? 0, log.oldestSeq - 1)
+        while let next = log.firstSeq(after: seq) {
+            if let entry = log.entry(at: next), entry.audience?.isOwnCopy != true, !isProcessed(next, by: acked) {
+                return next
+            }
+            seq = next
+        }
+        return nil
+    }
+}
+
+extension Inbox: StoredHolder {
+    /// Its own memory and its user's, which stays for it.
+    private static let ownBytes = 1024
+
+    package var storedBytes: Int { log.storedBytes }
+
+    /// Entries that somebody still waits for stay.
+    package func give(_ bytes: Int) -> Int { log.give(bytes, before: firstPending ?? .max) }
 }

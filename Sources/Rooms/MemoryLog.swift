@@ -28,16 +28,23 @@ package final class MemoryLog {
     /// The newest seq that was trimmed; where the history begins here when none was.
     private var trimmedSeq: UInt64
     @exclusivity(unchecked) private var arena = FrameArena(capacityMin: 512, capacityMax: 64 * 1024)
-    /// Bytes that the entries hold.
-    @exclusivity(unchecked) package private(set) var byteCount = 0
+    /// Bytes of memory that the history takes: the buffers that it sends from, and its own record of each entry, also
+    /// of those that were trimmed and are not removed yet.
+    @exclusivity(unchecked) package private(set) var storedBytes = 0
+    private let meter: StoredMeter?
 
-    /// - Parameter capacity: entries kept, from 0 up.
-    package init(epoch: String, capacity: Int, forkedAt seq: UInt64 = 0) {
+    /// - Parameters:
+    ///   - capacity: entries kept, from 0 up.
+    ///   - meter: counts what this history takes among others.
+    package init(epoch: String, capacity: Int, forkedAt seq: UInt64 = 0, meter: StoredMeter? = nil) {
         self.epoch = epoch
         self.capacity = capacity
+        self.meter = meter
         newestSeq = seq
         trimmedSeq = seq
     }
+
+    deinit { meter?.add(-storedBytes) }
 
     package var count: Int { entries.count - head }
     /// From here on everything is held that was stored: the seq of the oldest entry, unless some before it were not
@@ -53,8 +60,9 @@ package final class MemoryLog {
     package func append(_ payload: UnsafeRawBufferPointer, audience: Audience?, at time: Int) -> FrameSlice {
         newestSeq += 1
         let frame = arena.frame(.text, payload)
+        let isInNewBuffer = entries.last?.frame.buffer !== frame.buffer
         entries.append(Entry(seq: newestSeq, frame: frame, audience: audience, time: time))
-        byteCount += frame.length
+        takes(Self.entryBytes + (isInNewBuffer ? frame.buffer.capacity + Self.bufferBytes : 0))
         trim(to: capacity)
         return frame
     }
@@ -121,17 +129,62 @@ package final class MemoryLog {
 
     private func trim(to kept: Int) {
         while count > kept {
-            byteCount -= entries[head].frame.length
-            assert(byteCount >= 0, "more bytes were trimmed than are kept")
             trimmedSeq = entries[head].seq
             head += 1
         }
         // Removing costs the entries that stay; doing it when as many were trimmed makes that constant per entry.
         // Until then at most twice the capacity is held.
-        if head > 0, head >= max(count, 16) || count == 0 {
-            entries.removeFirst(head)
-            head = 0
-            if count == 0 { arena.forget() }
+        if head > 0, head >= max(count, 16) || count == 0 { removeTrimmed() }
+    }
+
+    private func removeTrimmed() {
+        guard head > 0 else { return }
+        takes(-bytes(of: head))
+        entries.removeFirst(head)
+        head = 0
+        if count == 0 { arena.forget() }
+        assert(storedBytes >= 0 && (count > 0 || storedBytes == 0), "more bytes were let go than were held")
+    }
+
+    // MARK: Memory
+
+    /// An entry's record, which lies in an array that grows by doubling, and its audience.
+    private static let entryBytes = 96
+    /// A buffer's object, and what the allocator adds.
+    private static let bufferBytes = 80
+
+    private func takes(_ bytes: Int) {
+        storedBytes += bytes
+        meter?.add(bytes)
+    }
+
+    /// The bytes that become free when the first entries, trimmed ones included, are removed: a buffer goes with the
+    /// last entry in it.
+    private func bytes(of removed: Int) -> Int {
+        var bytes = removed * Self.entryBytes
+        for index in 0..<removed {
+            let buffer = entries[index].frame.buffer
+            let isLast = index + 1 == entries.count || entries[index + 1].frame.buffer !== buffer
+            if isLast { bytes += buffer.capacity + Self.bufferBytes }
         }
+        return bytes
+    }
+
+    /// Lets go of the oldest entries, until so many bytes are free.
+    /// - Parameter end: entries from this seq on stay.
+    /// - Returns: the bytes that became free.
+    package func give(_ bytes: Int, before end: UInt64 = .max) -> Int {
+        var (removed, freed) = (0, 0)
+        while removed < entries.count, entries[removed].seq < end, freed < bytes {
+            let buffer = entries[removed].frame.buffer
+            removed += 1
+            freed += Self.entryBytes
+            if removed == entries.count || entries[removed].frame.buffer !== buffer { freed += buffer.capacity }
+        }
+        let before = storedBytes
+        trim(to: entries.count - max(removed, head))
+        removeTrimmed()
+        if entries.capacity > 4 * count + 16 { entries = ContiguousArray(entries[...]) }
+        return before - storedBytes
     }
 }

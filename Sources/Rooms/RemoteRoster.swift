@@ -73,7 +73,7 @@ package struct RemoteRoster: Sendable {
     package func contains(_ user: Identifier) -> Bool { users[user] != nil }
     package var all: [Identifier] { Array(users.keys) }
     package func attendances(of user: Identifier) -> [RemoteAttendance] {
-        told(of: user).map(\.attendance)
+        entries(of: user).map(\.attendance)
     }
 
     /// Devices of all users on all nodes.
@@ -89,7 +89,7 @@ package struct RemoteRoster: Sendable {
     }
 
     /// What each node has told of a user, by its run.
-    package func told(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
+    package func entries(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
         (users[user] ?? [:]).map { ($0.key, $0.value) }.sorted { $0.attendance.node < $1.attendance.node }
     }
 

@@ -7,6 +7,7 @@ extension Room {
     package func appendShared(_ payload: UnsafeRawBufferPointer, at time: Int) -> FrameSlice {
         lastActiveAt = time
         let frame = log.append(payload, audience: nil, at: time)
+        settleStored()
         index.appended(
             historyHead.body(of: payload, seq: log.newestSeq), seq: log.newestSeq, oldestSeq: log.oldestSeq)
         return frame

@@ -33,8 +33,10 @@ package final class Room {
     package private(set) var connectionCount = 0
     /// The last join, leave or message, in loop milliseconds.
     package var lastActiveAt: Int
-    /// There once a message had an id.
-    @exclusivity(unchecked) private var dedupe: DedupeTable?
+    private let stored: StoredMessages
+    /// Names the history in the table of known ids.
+    private var scope: UInt64
+    @exclusivity(unchecked) package var listing = StoredListing()
     /// Of a history that nodes share.
     var index = HistoryIndex()
     private var users = Roster()
@@ -45,21 +47,31 @@ package final class Room {
     /// - Parameters:
     ///   - createdAt: Unix milliseconds.
     ///   - now: loop milliseconds, as in all that follows.
+    ///   - stored: that of all rooms of the worker.
     package init(
-        id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, createdAt: Int, at now: Int
+        id: Identifier, settings: RoomSettings, isConfigured: Bool, epoch: String, createdAt: Int, at now: Int,
+        in stored: StoredMessages
     ) {
         self.id = id
         self.settings = settings
         self.isConfigured = isConfigured
         self.createdAt = createdAt
+        self.stored = stored
         lastActiveAt = now
-        log = MemoryLog(epoch: epoch, capacity: settings.historySize)
+        scope = stored.ids.makeScope()
+        log = MemoryLog(epoch: epoch, capacity: settings.historySize, meter: stored.rooms.meter)
     }
+
+    deinit { stored.rooms.remove(self) }
 
     // MARK: Messages
 
     /// The first commit of a message that was sent before, or nil for a new one.
-    package func known(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? { dedupe?.find(user, id) }
+    package func known(_ user: Identifier, _ id: UnsafeRawBufferPointer) -> Committed? {
+        stored.ids.find(scope, user, id, newestSeq: log.newestSeq).map {
+            Committed(position: Position(epoch: log.epoch, seq: $0.seq), time: $0.time)
+        }
+    }
 
     /// Commits a message under `log.newestSeq + 1`, which `payload` contains.
     /// - Parameters:
@@ -70,12 +82,8 @@ package final class Room {
     ) -> FrameSlice {
         let frame = log.append(payload, audience: nil, at: now)
         lastActiveAt = now
-        if let id {
-            let position = Position(epoch: log.epoch, seq: log.newestSeq)
-            let table = dedupe ?? DedupeTable()
-            table.insert(user, id, Committed(position: position, time: time), at: now)
-            dedupe = table
-        }
+        settleStored()
+        if let id { stored.ids.insert(scope, user, id, seq: log.newestSeq, time: time, at: now) }
         return frame
     }
 
@@ -87,25 +95,20 @@ package final class Room {
         return made
     }
 
-    package var hasKnownIDs: Bool { dedupe != nil }
-
-    /// Forgets ids that were committed before `time` (loop milliseconds).
-    package func expireIDs(before time: Int) {
-        dedupe?.expire(before: time)
-        if dedupe?.count == 0 { dedupe = nil }
-    }
-
     /// Goes on with a history whose entries up to `seq` are not held here.
     package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
-        log = MemoryLog(epoch: epoch, capacity: settings.historySize, forkedAt: seq)
+        log = MemoryLog(
+            epoch: epoch, capacity: settings.historySize, forkedAt: seq, meter: stored.rooms.meter)
+        settleStored()
         index = HistoryIndex()
         head = nil
     }
 
     /// Begins a new history, as if the room had been made again.
     package func forgetHistory(newEpoch: String, at time: Int) {
-        log = MemoryLog(epoch: newEpoch, capacity: settings.historySize)
-        dedupe = nil
+        log = MemoryLog(epoch: newEpoch, capacity: settings.historySize, meter: stored.rooms.meter)
+        scope = stored.ids.makeScope()
+        settleStored()
         index = HistoryIndex()
         head = nil
         readMarks = [:]
@@ -237,5 +240,16 @@ package final class Room {
         self.isConfigured = isConfigured
         self.createdAt = createdAt
         log.capacity = settings.historySize
+        settleStored()
     }
+}
+
+extension Room: StoredHolder {
+    package var storedBytes: Int { log.storedBytes }
+
+    package func give(_ bytes: Int) -> Int { log.give(bytes) }
+
+    /// The history has another size. An operator's room gives nothing to make place for others.
+    @inline(__always)
+    func settleStored() { if isConfigured { stored.rooms.remove(self) } else { stored.rooms.settle(self) } }
 }

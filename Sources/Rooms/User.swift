@@ -157,9 +157,9 @@ package final class User {
     package var openedInbox: Inbox? { inbox }
 
     /// The inbox, made at the first use. Whoever is connected then, or was before, has all of it to come.
-    package func openInbox(of id: Identifier, epoch prefix: String, size: Int) -> Inbox {
+    package func openInbox(of id: Identifier, epoch prefix: String, size: Int, in stored: StoredMessages) -> Inbox {
         if let inbox { return inbox }
-        let opened = Inbox(user: id, log: MemoryLog(epoch: inboxEpoch(prefix), capacity: size))
+        let opened = Inbox(user: id, epoch: inboxEpoch(prefix), size: size, in: stored)
         inbox = opened
         for device in formerDevices { opened.came(device) }
         formerDevices = []

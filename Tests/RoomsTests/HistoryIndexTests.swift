@@ -10,7 +10,7 @@ struct HistoryIndexTests {
     private func room(_ size: Int) -> Room {
         Room(
             id: Identifier(unchecked: "room"), settings: RoomSettings(historySize: size), isConfigured: false,
-            epoch: "e", createdAt: 0, at: 0)
+            epoch: "e", createdAt: 0, at: 0, in: StoredMessages())
     }
 
     private func append(_ body: [UInt8], to room: Room) {

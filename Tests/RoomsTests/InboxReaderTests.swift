@@ -8,7 +8,7 @@ struct InboxReaderTests {
     private let ann = Identifier(unchecked: "ann")
     private let bob = Identifier(unchecked: "bob")
 
-    private func inbox() -> Inbox { User(bob, number: 1).openInbox(of: bob, epoch: "w", size: 4) }
+    private func inbox() -> Inbox { User(bob, number: 1).openInbox(of: bob, epoch: "w", size: 4, in: StoredMessages()) }
 
     private func body(_ id: String) -> [UInt8] {
         Array(#","id":"\#(id)","from":"ann","to":"bob","message_type":"text","content":1,"ts":7"#.utf8 + [0x7D, 0, 0])

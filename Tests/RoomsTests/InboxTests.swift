@@ -8,9 +8,11 @@ struct InboxTests {
     private let desk = Identifier(unchecked: "desk")
     private let tablet = Identifier(unchecked: "tablet")
 
+    private let stored = StoredMessages()
+
     private func inbox(entries: Int = 0, size: Int = 10) -> Inbox {
         let inbox = User(Identifier(unchecked: "anna"), number: 1)
-            .openInbox(of: Identifier(unchecked: "anna"), epoch: "w", size: size)
+            .openInbox(of: Identifier(unchecked: "anna"), epoch: "w", size: size, in: stored)
         for _ in 0..<entries { inbox.log.appendText() }
         return inbox
     }
@@ -105,6 +107,7 @@ struct InboxTests {
             inbox.expire(idsBefore: 100, entriesBefore: 101)
             #expect(!inbox.isEmpty && inbox.known(phone, id) != nil)
             inbox.expire(idsBefore: 101, entriesBefore: 101)
+            stored.ids.expire(before: 101)
             #expect(inbox.isEmpty && inbox.known(phone, id) == nil)
         }
     }

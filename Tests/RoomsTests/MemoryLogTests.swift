@@ -10,13 +10,13 @@ struct MemoryLogTests {
         "entries stand in the order of their commits, from 1 or from behind the fork", arguments: [0, 41] as [UInt64])
     func order(fork: UInt64) {
         let log = MemoryLog(epoch: "e", capacity: 10, forkedAt: fork)
-        #expect(log.newestSeq == fork && log.oldestSeq == fork + 1 && log.count == 0 && log.byteCount == 0)
+        #expect(log.newestSeq == fork && log.oldestSeq == fork + 1 && log.count == 0 && log.storedBytes == 0)
         #expect(log.appendText("a") == fork + 1)
         #expect(log.appendText("b") == fork + 2)
         #expect(log.texts() == ["\(fork + 1):a", "\(fork + 2):b"])
         #expect(log.texts(after: fork + 1) == ["\(fork + 2):b"])
         #expect(log.texts(after: fork + 2).isEmpty && log.texts(after: fork + 3).isEmpty)
-        #expect(log.byteCount == 2 * 3)
+        #expect((512..<1024).contains(log.storedBytes))
     }
 
     @Test("the capacity at n and n + 1", arguments: [1, 15, 16, 17, 100])
@@ -33,7 +33,7 @@ struct MemoryLogTests {
         let log = MemoryLog(epoch: "e", capacity: 0)
         let frame = withText("a") { log.append($0, audience: nil, at: 1) }
         #expect(String(decoding: frame.payload, as: UTF8.self) == "a")
-        #expect(log.newestSeq == 1 && log.oldestSeq == 2 && log.count == 0 && log.byteCount == 0)
+        #expect(log.newestSeq == 1 && log.oldestSeq == 2 && log.count == 0 && log.storedBytes == 0)
         #expect(log.texts().isEmpty)
     }
 
@@ -79,7 +79,7 @@ struct MemoryLogTests {
         log.expire(before: 21)
         #expect(log.texts() == ["4:30"])
         log.expire(before: 31)
-        #expect(log.texts().isEmpty && log.oldestSeq == 5 && log.newestSeq == 4 && log.byteCount == 0)
+        #expect(log.texts().isEmpty && log.oldestSeq == 5 && log.newestSeq == 4 && log.storedBytes == 0)
         #expect(log.appendText("40", at: 40) == 5)
         #expect(log.texts() == ["5:40"])
     }
@@ -176,7 +176,7 @@ struct MemoryLogTests {
             let isSame =
                 log.count == model.count && log.newestSeq == newest
                 && log.oldestSeq == trimmed + 1
-                && log.byteCount == model.reduce(0) { $0 + frameLength($1.text) }
+                && log.storedBytes >= model.reduce(0) { $0 + frameLength($1.text) }
             #expect(isSame, "seed \(seed), step \(step)")
             guard isSame else { return }
         }

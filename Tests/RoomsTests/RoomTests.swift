@@ -5,10 +5,12 @@ import Testing
 
 @Suite("A room at its home")
 struct RoomTests {
+    private let stored = StoredMessages()
+
     private func room(usersMax: Int? = nil, historySize: Int = 100) -> Room {
         Room(
             id: Identifier(unchecked: "room"), settings: RoomSettings(usersMax: usersMax, historySize: historySize),
-            isConfigured: false, epoch: "e", createdAt: 1_700_000_000_000, at: 1000)
+            isConfigured: false, epoch: "e", createdAt: 1_700_000_000_000, at: 1000, in: stored)
     }
 
     @Test("full at n + 1; a second device of a user takes no place, and a user who left makes one")
@@ -96,14 +98,14 @@ struct RoomTests {
     func ids() {
         let room = room(historySize: 0)
         let user = Identifier(unchecked: "a")
-        #expect(!room.hasKnownIDs)
+        #expect(withText("id") { room.known(user, $0) } == nil)
         withText("id") { id in
             _ = withText("m") { room.commit($0, from: user, id: id, time: 1_700_000_000_000, at: 2000) }
-            #expect(room.hasKnownIDs && room.lastActiveAt == 2000)
+            #expect(room.lastActiveAt == 2000)
             #expect(room.known(user, id)?.position == Position(epoch: "e", seq: 1))
-            room.expireIDs(before: 2000)
+            stored.ids.expire(before: 2000)
             #expect(room.known(user, id)?.time == 1_700_000_000_000)
-            room.expireIDs(before: 2001)
+            stored.ids.expire(before: 2001)
             #expect(room.known(user, id) == nil)
         }
     }

@@ -87,8 +87,10 @@ struct UserTests {
         let (phone, desk) = (sampleConnection("a"), sampleConnection("a", device: "desk"))
         _ = user.connected(phone, at: 1)
         _ = user.connected(desk, at: 1)
-        let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5)
-        #expect(user.openInbox(of: phone.user, epoch: "w", size: 5) === inbox && user.openedInbox === inbox)
+        let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5, in: StoredMessages())
+        #expect(
+            user.openInbox(of: phone.user, epoch: "w", size: 5, in: StoredMessages()) === inbox
+                && user.openedInbox === inbox)
         #expect(inbox.readers.count == 2 && inbox.readers.allSatisfy(\.isLive))
         inbox.log.appendText(at: 100)
         #expect(user.inboxPosition(of: "w") == Position(epoch: inbox.log.epoch, seq: 1))
@@ -110,7 +112,7 @@ struct UserTests {
             #expect(user.left(info, at: Moment(now: 1, unix: 1)))
         }
         #expect(user.remembersDevices)
-        let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5)
+        let inbox = user.openInbox(of: phone.user, epoch: "w", size: 5, in: StoredMessages())
         inbox.log.appendText(at: 100)
         inbox.acknowledged(Position(epoch: inbox.log.epoch, seq: 1), device: Identifier(unchecked: "desk"))
         inbox.came(phone.device)

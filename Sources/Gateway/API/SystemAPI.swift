@@ -53,24 +53,34 @@ struct SystemAPI {
 
     /// `GET /api/system/status`
     func status() -> Reply {
-        let context = services.context
-        let process = ProcessStatus.read(root: context.configuration.procRoot, context)
-        var writer = JSONWriter()
-        StatusReport(
-            context: context, nodeCount: services.otherNodes.count + 1, locks: services.locks, process: process,
-            at: services.unixNow
-        ).write(to: &writer)
-        return .now(.json(200, writer.array))
+        report(.status) {
+            let context = services.context
+            let process = ProcessStatus.read(root: context.configuration.procRoot, context)
+            var writer = JSONWriter()
+            StatusReport(
+                context: context, nodeCount: services.otherNodes.count + 1, locks: services.locks, process: process,
+                at: services.unixNow
+            ).write(to: &writer)
+            return .json(200, writer.array)
+        }
     }
 
+    /// `GET /metrics`
     func metrics() -> Reply {
-        let report = MetricsReport(
-            context: services.context, nodeCount: services.otherNodes.count + 1, locks: services.locks,
-            at: Clock.monotonicMilliseconds())
-        return .now(
-            HTTPResponse(
+        report(.metrics) {
+            let report = MetricsReport(
+                context: services.context, nodeCount: services.otherNodes.count + 1, locks: services.locks,
+                at: Clock.monotonicMilliseconds())
+            return HTTPResponse(
                 status: 200, headers: [("Content-Type", MetricsText.mediaType), ("Cache-Control", "no-store")],
-                body: report.bytes))
+                body: report.bytes)
+        }
+    }
+
+    /// Making a report costs some hundred microseconds, with reads of the kernel's files: one per tick is made.
+    private func report(_ report: ReportCopies.Report, _ make: () -> HTTPResponse) -> Reply {
+        .now(
+            services.context.reports.find(report, ageMax: EventLoop.tickMilliseconds, at: services.now, make))
     }
 
     /// `GET /api/system/events`. A stream that is let in is counted from here on; its end gives the place back.

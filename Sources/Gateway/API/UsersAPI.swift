@@ -5,9 +5,11 @@ import WireProtocol
 struct UsersAPI {
     let services: any APIServices
 
-    /// `GET /api/users/{user_id}`
+    /// `GET /api/users/{user_id}`: with a page of the user's devices.
     func show(_ call: HTTPCall) throws(APIFault) -> Reply {
-        services.ask(try call.identifier("user_id", at: 0), UserQuestion.show)
+        let id = try call.identifier("user_id", at: 0)
+        let (limit, cursor) = (try call.limit(), try call.cursor())
+        return services.ask(id, UserQuestion.show(after: cursor, limit: limit))
     }
 
     /// `POST /api/users/{user_id}/messages`

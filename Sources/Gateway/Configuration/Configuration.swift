@@ -29,6 +29,8 @@ package struct Configuration: Sendable {
     package let connectionsPerUserMax: Int?
     /// MAX_CONNECTIONS_PER_IP; nil: no limit.
     package let connectionsPerAddressMax: Int?
+    /// MAX_ROOMS
+    package let roomsMax: Int
     /// MAX_ROOMS_PER_CONNECTION
     package let roomsPerConnectionMax: Int
     /// MAX_MESSAGE_BYTES
@@ -40,6 +42,8 @@ package struct Configuration: Sendable {
     /// COMPRESSION
     package let compresses: Bool
 
+    /// STORED_BYTES_MAX; nil: a part of the memory limit.
+    package let storedBytesMax: Int?
     /// HISTORY_SIZE, in messages per room; 0 keeps none.
     package let historySize: Int
     /// HISTORY_TTL_SECONDS
@@ -123,12 +127,14 @@ package struct Configuration: Sendable {
         connectionsMax = try reader.integer(.maxConnections)
         connectionsPerUserMax = try reader.optionalInteger(.maxConnectionsPerUser)
         connectionsPerAddressMax = try reader.optionalInteger(.maxConnectionsPerIP)
+        roomsMax = try reader.integer(.maxRooms)
         roomsPerConnectionMax = try reader.integer(.maxRoomsPerConnection)
         messageBytesMax = try reader.integer(.maxMessageBytes)
         messagesPerSecond = try reader.integer(.messagesPerSecond)
         sendQueueBytesMax = try reader.integer(.sendQueueBytes)
         compresses = try reader.value(.compression) { ["off": false, "on": true][$0.lowercased()] }
 
+        storedBytesMax = try reader.optionalInteger(.storedBytes)
         historySize = try reader.integer(.historySize)
         historyTTLMilliseconds = try reader.milliseconds(.historyTTL)
         inboxSize = try reader.integer(.inboxSize)

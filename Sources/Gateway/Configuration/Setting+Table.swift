@@ -44,6 +44,10 @@ extension Setting {
     static let maxConnectionsPerIP = Setting(
         "MAX_CONNECTIONS_PER_IP", .integer(lower: 1, upper: nil), default: nil, note: off,
         "The most connections from one address; closed with 4006 over it.")
+    static let maxRooms = Setting(
+        "MAX_ROOMS", .integer(lower: 1, upper: nil), default: "200000",
+        "The most rooms that a node has at a time; for one more, the room that is empty longest goes, never an operator's."
+    )
     static let maxRoomsPerConnection = Setting(
         "MAX_ROOMS_PER_CONNECTION", .integer(lower: 1, upper: 1024), default: "32",
         "The most rooms that one connection may be in, the URL's room included.")
@@ -63,6 +67,13 @@ extension Setting {
 
     // MARK: What is kept, and for how long
 
+    /// A node with less would keep next to nothing.
+    static let storedBytesLeast = 1 << 20
+    static let storedBytes = Setting(
+        "STORED_BYTES_MAX", .integer(lower: storedBytesLeast, upper: nil), default: nil,
+        note: "a quarter of the memory limit",
+        "How much memory the node's histories and inboxes may take; beyond, the biggest give their oldest messages first."
+    )
     static let historySize = Setting(
         "HISTORY_SIZE", .integer(lower: 0, upper: 1_000_000), default: "1000",
         "How many messages each room keeps at least (at most twice that).")
@@ -168,10 +179,11 @@ extension Setting {
     package static let all: [Setting] = [
         port, host, workers, nodeID,
         redisURL, redisTimeout, nodeHeartbeat, nodeExpiry,
-        maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, maxRoomsPerConnection, maxMessageBytes,
-        messagesPerSecond,
+        maxConnections, maxConnectionsPerUser, maxConnectionsPerIP,
+        maxRooms, maxRoomsPerConnection, maxMessageBytes, messagesPerSecond,
         sendQueueBytes, compression,
-        historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow, outboxMessages, outboxBytes,
+        storedBytes, historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow, outboxMessages,
+        outboxBytes,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, allowedOrigins, trustedProxies,
         pushWebhookURL, pushWebhookSecret,

@@ -39,10 +39,10 @@ extension ChatPhase {
         case .described(let frame):
             transport.deliverAlone(frame)
             transport.endWait()
-        case .joinRefused(let room):
+        case .joinRefused(let room, let refusal):
             guard transport.joining?.room == room else { return }
             transport.joining = nil
-            transport.sendError(.roomFull, "the room has as many users as it takes", room: room)
+            transport.sendRefusal(refusal, of: room)
             transport.endWait()
         case .leftRoom(let room, let reason):
             transport.exit(room)

@@ -135,10 +135,10 @@ final class OpeningPhase {
             transport.joining = nil
             transport.enter(room, isURLRoom: true)
             transport.beginChat()
-        case .joinRefused(let room):
+        case .joinRefused(let room, let refusal):
             guard transport.joining?.room == room else { return }
             transport.joining = nil
-            transport.sendError(.roomFull, "the room has as many users as it takes", room: room)
+            transport.sendRefusal(refusal, of: room)
             transport.close(.roomFull(retryMilliseconds: transport.core.context.retryMilliseconds()))
         case .roomDeleted(let room):
             transport.core.writer.leftRoom(room, reason: "deleted")

@@ -64,6 +64,14 @@ extension RoomTransport {
         sendWritten()
     }
 
+    /// A room does not take the connection in.
+    func sendRefusal(_ refusal: JoinRefusal, of room: Identifier) {
+        switch refusal {
+        case .roomFull: sendError(.roomFull, "the room has as many users as it takes", room: room)
+        case .roomLimit: sendError(.roomLimit, core.context.budgets.rooms.fullText, room: room)
+        }
+    }
+
     /// Sends a replay to a connection that is in already.
     func deliver(_ replay: [ReplayedFrame]) {
         for part in replay {

@@ -52,6 +52,7 @@ final class NodeGovernor {
             let change = governor.pinned(to: request.tier, at: Clock.monotonicMilliseconds(), unix: time)
             let report = governor.report
             if let change { tell(change) } else { publish() }
+            context.reports.forget()
             request.answer(report, by: context)
         }
     }
@@ -102,6 +103,7 @@ final class NodeGovernor {
 
     private func tell(_ change: TierChange) {
         publish()
+        context.reports.forget()
         let report = governor.report
         logger.notice(
             report.isDryRun ? "the tier would change; this is a dry run" : "the tier changes",

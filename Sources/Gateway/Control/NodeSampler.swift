@@ -38,12 +38,15 @@ final class NodeSampler {
 
     init(context: NodeContext) {
         self.context = context
-        let configuration = context.configuration
-        system = SystemSampler(
-            SystemSampler.Settings(
-                procRoot: configuration.procRoot, cgroupRoot: configuration.cgroupRoot,
-                memoryMax: configuration.governorMemoryMax, pageBytes: ProcessLimits.pageBytes(),
-                ticksPerSecond: ProcessLimits.ticksPerSecond(), processors: ProcessLimits.processors()))
+        system = SystemSampler(SystemSampler.Settings(context.configuration))
+    }
+
+    /// The memory that the process may use, in bytes: by a setting or a control group, else the machine's; nil when the
+    /// kernel says nothing.
+    static func memoryMax(_ configuration: Configuration) -> Int? {
+        let files = FileReader()
+        var system = SystemSampler(SystemSampler.Settings(configuration))
+        return system.sampled(at: 0) { files.text(of: $0) }.memoryMax
     }
 
     /// - Parameters:
@@ -54,6 +57,7 @@ final class NodeSampler {
         let found = system.sampled(at: now) { files.text(of: $0) }
         sample.readings.take(found, workers: context.workerCount)
         sample.unsentBytesMax = found.memoryMax.map { Int(Double($0) * Emergency.Limits.sendQueueBudgetShare) }
+        allowStored(found)
         readWorkers(&sample.readings, unsentMax: sample.unsentBytesMax)
         readStore(&sample.readings)
         if lateness > Self.lateMilliseconds { blindUntil = now + Self.blindMilliseconds }
@@ -83,6 +87,17 @@ final class NodeSampler {
             let turned = worker.turnedAt.value
             return turned == 0 ? longest : max(longest, now - turned)
         }
+    }
+
+    /// Until the next sample no more may be stored than there is place for below the emergency mark: so publishing ends
+    /// before the limit is passed, however fast it is. Of a machine without a limit others have their share, too, and
+    /// what is free of it says little.
+    private func allowStored(_ found: SystemReadings) {
+        guard !context.configuration.governor.isDryRun, let limit = found.memoryLimit, let share = found.memoryShare
+        else { return context.budgets.stored.allow(.max) }
+        let free = (Emergency.Limits.memoryShare - share) * Double(limit)
+        let stored = context.counters.reduce(0) { $0 + $1.stored.bytes }
+        context.budgets.stored.allow(stored + Int(free))
     }
 
     private func readWorkers(_ readings: inout Readings, unsentMax: Int?) {
@@ -121,5 +136,14 @@ final class NodeSampler {
         let failures = context.counters.reduce(0) { $0 + $1.count(.openFiles) }
         defer { descriptorFailures = failures }
         return failures > descriptorFailures
+    }
+}
+
+extension SystemSampler.Settings {
+    init(_ configuration: Configuration) {
+        self.init(
+            procRoot: configuration.procRoot, cgroupRoot: configuration.cgroupRoot,
+            memoryMax: configuration.governorMemoryMax, pageBytes: ProcessLimits.pageBytes(),
+            ticksPerSecond: ProcessLimits.ticksPerSecond(), processors: ProcessLimits.processors())
     }
 }

@@ -27,24 +27,30 @@ package final class NodeContext: MailSender, Sendable {
     package let controlStore = StoreCounters()
     package let access: AccessPolicy
     package let site: Site
-    package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
     package let governor: Locked<GovernorReport>
     /// The alerts that are on, as the control loop last found.
     package let alerts = Locked<[Alert.Active]>([])
+    /// The reports for operators that were made lately, by any worker.
+    let reports = Reports()
     let events: EventFeed
     package let connections: ConnectionCap
+    package let budgets: NodeBudgets
     private let draining = Atomic<Bool>(false)
 
+    /// - Parameter memoryMax: the memory that the process may use, in bytes; nil: not known.
     package init(
         configuration: Configuration, nodeID: String, port: UInt16, logger: Logger, connectionsMax: Int,
-        openFilesMax: Int, startedAt: Int
+        openFilesMax: Int, startedAt: Int, memoryMax: Int? = nil
     ) {
         self.configuration = configuration
         self.nodeID = nodeID
         address = Self.address(configuration, port: port)
         self.logger = logger
         connections = ConnectionCap(most: connectionsMax, openFilesMax: openFilesMax)
+        budgets = NodeBudgets(
+            rooms: RoomCap(most: configuration.roomsMax),
+            stored: StoredBudget(configured: configuration.storedBytesMax, memoryMax: memoryMax))
         started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)
         var report = GovernorReport(since: startedAt)
         report.isDryRun = configuration.governor.isDryRun
@@ -68,19 +74,27 @@ package final class NodeContext: MailSender, Sendable {
     package var isDraining: Bool { draining.load(ordering: .relaxed) }
     package func beginDraining() { draining.store(true, ordering: .relaxed) }
 
-    /// The worker that a room or user is at home on: FNV-1a over the bytes, the same for all workers.
+    /// The worker that a room, a user or an address is at home on, for the life of the process: by a hash under the
+    /// process' random seed, so that nobody outside can choose names that all land on one worker.
     package func home(of identifier: Identifier) -> Int {
         guard workerCount > 1 else { return 0 }
-        let hash = identifier.withBytes { bytes in
-            bytes.reduce(into: 0xCBF2_9CE4_8422_2325 as UInt64) { $0 = ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        }
-        return Int((hash >> 32) % UInt64(workerCount))
+        var hasher = Hasher()
+        identifier.hash(into: &hasher)
+        // Other bits than the tables of one worker take, which so stay even.
+        return Int((UInt64(UInt32(truncatingIfNeeded: hasher.finalize() >> 24)) * UInt64(workerCount)) >> 32)
     }
 
     /// When a client that lost its connection should come back: spread so that all of them arrive at a rate of some
     /// thousand per second.
     package var reconnectWindow: ClosedRange<Int> {
         100...(1000 + connections.count / 4)
+    }
+
+    /// For how long a message id is known at present: DEDUPE_WINDOW_SECONDS, or less where a worker is short of memory
+    /// for ids.
+    package var dedupeMilliseconds: Int {
+        let workers = counters.map { $0.stored.idsMilliseconds.value }.filter { $0 > 0 }
+        return min(workers.min() ?? .max, configuration.dedupeWindowMilliseconds)
     }
 
     /// Sends a message from a thread that is no worker's.

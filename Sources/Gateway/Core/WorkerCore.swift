@@ -29,6 +29,8 @@ package final class WorkerCore: MailSender {
     let handshakeDigest = HandshakeDigest()
     /// The tier's policy and limits, and the inner controller.
     var load: LoadControl
+    /// The messages that the worker keeps, within the node's budget.
+    var stored: StoredShare
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     var slowReaders: ContiguousArray<Socket> = []
     /// Takes what is sent to this worker by itself. Set once by the owner, which lives as long.
@@ -43,6 +45,7 @@ package final class WorkerCore: MailSender {
         outgoing = Array(repeating: [], count: context.workerCount)
         loop = try EventLoop()
         load = LoadControl(context.configuration, at: loop.now)
+        stored = StoredShare(context: context, index: index)
     }
 
     /// Frames for single connections: acks, errors, pongs. Valid until the end of the turn.
@@ -81,6 +84,18 @@ package final class WorkerCore: MailSender {
 
     /// How long somebody should wait whose request the tier suspends: no tier is left sooner.
     func suspensionMilliseconds() -> Int { Int.random(in: 5_000...15_000, using: &random) }
+
+    // MARK: Memory
+
+    /// Messages were stored: makes place when the node holds too much.
+    @inline(__always)
+    func messagesGrew() { if stored.isDue { settleStored() } }
+
+    /// Compares what the node has stored with its budget.
+    func settleStored() { if let other = stored.settle() { send(.settleStored, to: other) } }
+
+    /// When to try again what was refused for lack of memory: space comes with time, or with acks.
+    func storeFullMilliseconds() -> Int { Int.random(in: 1_000...3_000, using: &random) }
 
     // MARK: Mail
 

@@ -20,7 +20,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
 
 /// Why a message was refused.
 package enum MessageRefusal: Int, CaseIterable, Sendable {
-    case badFrame, rateLimited, notInRoom, outboxFull
+    case badFrame, rateLimited, notInRoom, outboxFull, storeFull
 
     package var name: StaticString {
         switch self {
@@ -28,6 +28,7 @@ package enum MessageRefusal: Int, CaseIterable, Sendable {
         case .rateLimited: "rate_limited"
         case .notInRoom: "not_in_room"
         case .outboxFull: "outbox_full"
+        case .storeFull: "store_full"
         }
     }
 }
@@ -45,7 +46,6 @@ package final class WorkerCounters: Sendable {
 
     package let connections = Counter()
     package let accepted = Counter()
-    package let rooms = Counter()
     package let lagMilliseconds = Counter()
     package let queuedBytes = Counter()
     package let messagesIn = Counter()
@@ -64,6 +64,8 @@ package final class WorkerCounters: Sendable {
     package let deliveryLatency = BucketHistogram()
     /// How long what arrives waits until it is looked at.
     package let queueDelay = BucketHistogram()
+    /// Of the messages that it keeps.
+    package let stored = StoredCounters()
     /// Of the worker's way to Redis.
     package let store = StoreCounters()
 

@@ -28,6 +28,8 @@ package enum WorkerMessage: Sendable {
     case survey(Survey, number: Int, from: Int)
     /// One worker's answer to a survey.
     case surveyed(SurveyPart, number: Int, from: Int)
+    /// The node holds too many bytes of messages, and the worker the biggest part of them. No answer.
+    case settleStored
     /// From the control loop. No answer.
     case control(ControlOrder)
     /// The answer to an HTTP request, to its connection's worker. Ignored when the request was answered before.
@@ -99,7 +101,8 @@ package enum UserRequest: Sendable {
 
 /// A question of the HTTP API to a user's home.
 package enum UserQuestion: Sendable {
-    case show
+    /// The user with the devices above a cursor by id.
+    case show(after: Identifier?, limit: Int)
     /// Closes the user's connections on all nodes.
     case removeConnections
     /// Commits a direct message to the user. Answered when the message has its place.
@@ -123,8 +126,7 @@ package enum MemberNotice: Sendable {
     case joined(Identifier, [FrameSlice], isLive: Bool, reached: UInt64)
     /// The answer to a `join` of one who is in.
     case described(FrameSlice)
-    /// The room is full.
-    case joinRefused(Identifier)
+    case joinRefused(Identifier, JoinRefusal)
     /// The room let the connection go.
     case leftRoom(Identifier, reason: StaticString)
     /// The room is gone.
@@ -139,6 +141,14 @@ package enum MemberNotice: Sendable {
     case replaced
     /// An operator removes the user.
     case removed
+}
+
+/// Why a room takes nobody in.
+package enum JoinRefusal: Sendable {
+    /// It has as many users as it takes.
+    case roomFull
+    /// It would be one room too many for the node.
+    case roomLimit
 }
 
 /// A part of a replay to a connection that is in already.

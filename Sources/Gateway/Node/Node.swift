@@ -69,7 +69,7 @@ package final class Node {
         context = NodeContext(
             configuration: configuration, nodeID: configuration.nodeID?.text ?? "n-" + String(random, radix: 36),
             port: port, logger: logger, connectionsMax: most, openFilesMax: openFiles,
-            startedAt: Clock.unixMilliseconds())
+            startedAt: Clock.unixMilliseconds(), memoryMax: NodeSampler.memoryMax(configuration))
         do throws(SystemError) {
             loop = try EventLoop()
             control = ControlLink(context: context, loop: loop)

@@ -31,6 +31,16 @@ extension Metric {
             Definition("sluice_send_queue_bytes", .gauge, "Bytes that wait until clients read.")
         case .rooms:
             Definition("sluice_rooms", .gauge, "Rooms that this node has in memory.")
+        case .storedBytes:
+            Definition("sluice_stored_bytes", .gauge, "Memory that histories and inboxes take.")
+        case .storedBytesMax:
+            Definition("sluice_stored_bytes_max", .gauge, "The most that they may take (STORED_BYTES_MAX).")
+        case .messageIDs:
+            Definition("sluice_message_ids", .gauge, "Message ids that are known.")
+        case .dedupeWindow:
+            Definition(
+                "sluice_dedupe_window_seconds", .gauge,
+                "How long an id is known: DEDUPE_WINDOW_SECONDS, or less while memory is short.")
         case .messagesReceived:
             Definition("sluice_messages_received_total", .counter, "Frames that clients sent, of all types.")
         case .messagesCommitted:

@@ -7,6 +7,7 @@ package enum Metric: CaseIterable, Sendable {
     case buildInfo, mode, draining, alertActive, eventStreams
     case connections, connectionsMax, connectionsAccepted, connectionsRefused, slowConsumersClosed, sendQueueBytes
     case rooms
+    case storedBytes, storedBytesMax, messageIDs, dedupeWindow
     case messagesReceived, messagesCommitted, messagesDelivered, messagesProvisional, messagesRefused
     case deliveryLatency, queueDelay, commitLatency, loopLag
     case tier, tierTransitions, pressure, governorPressure, governorPinned, governorDryRun, governorSampling, shed

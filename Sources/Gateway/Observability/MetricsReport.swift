@@ -56,7 +56,11 @@ struct MetricsReport {
             for reason in ConnectionRefusal.allCases { text.sample("\(reason.name)", value: sum { $0.count(reason) }) }
         case .slowConsumersClosed: text.sample(value: sum { $0.slowReadersClosed.value })
         case .sendQueueBytes: text.sample(value: sum { $0.queuedBytes.value })
-        case .rooms: text.sample(value: sum { $0.rooms.value })
+        case .rooms: text.sample(value: context.budgets.rooms.count)
+        case .storedBytes: text.sample(value: sum { $0.stored.bytes })
+        case .storedBytesMax: text.sample(value: context.budgets.stored.bytesMax)
+        case .messageIDs: text.sample(value: sum { $0.stored.ids.value })
+        case .dedupeWindow: text.sample(value: Double(context.dedupeMilliseconds) / 1000)
         case .messagesReceived: text.sample(value: sum { $0.messagesIn.value })
         case .messagesCommitted: text.sample(value: sum { $0.committed.value })
         case .messagesDelivered: text.sample(value: sum { $0.messagesOut.value })

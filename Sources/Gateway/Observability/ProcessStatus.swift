@@ -12,7 +12,7 @@ struct ProcessStatus {
     /// Reads `self/statm` and counts `self/fd` below `root`; what is not there stays nil.
     static func read(root: String, _ context: NodeContext) -> ProcessStatus {
         ProcessStatus(
-            residentBytes: ProcessFiles.residentBytes(root: root), cpuPercent: context.cpu.percent(),
+            residentBytes: ProcessFiles.residentBytes(root: root), cpuPercent: context.reports.cpu.percent(),
             openFiles: ProcessFiles.openFiles(root: root), openFilesMax: context.connections.openFilesMax)
     }
 

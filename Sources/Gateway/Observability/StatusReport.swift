@@ -36,13 +36,14 @@ struct StatusReport {
         writer.member("mode", context.mode.name)
         writeWorkers(to: &writer)
         writeConnections(to: &writer)
-        writer.member("rooms", sum { $0.rooms.value })
+        writer.member("rooms", context.budgets.rooms.count)
         writeMessages(to: &writer)
         GovernorStatus(context: context, at: time).write(to: &writer)
         StoreReport(context: context).write(to: &writer)
         writeCluster(to: &writer)
         locks.write(to: &writer, at: Clock.bootMilliseconds())
         writeAlerts(to: &writer)
+        writeMemory(to: &writer)
         process.write(to: &writer)
         writer.endObject()
     }
@@ -87,6 +88,17 @@ struct StatusReport {
         writer.member("refused_total", refused)
         writer.member("per_second_in", sum { $0.inPerSecond.value })
         writer.member("per_second_out", sum { $0.outPerSecond.value })
+        writer.endObject()
+    }
+
+    private func writeMemory(to writer: inout JSONWriter) {
+        writer.name("memory")
+        writer.beginObject()
+        writer.member("stored_bytes", sum { $0.stored.bytes })
+        writer.member("stored_bytes_max", context.budgets.stored.bytesMax)
+        writer.member("message_ids", sum { $0.stored.ids.value })
+        writer.member("message_ids_max", context.budgets.stored.idsMax)
+        writer.member("dedupe_window_ms", context.dedupeMilliseconds)
         writer.endObject()
     }
 

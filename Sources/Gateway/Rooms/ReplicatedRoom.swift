@@ -217,7 +217,9 @@ final class ReplicatedRoom {
         self.waiting = []
         _ = table.drop(id)
         for question in questions { question() }
-        for arrival in arrivals { table.open(id).join(arrival.info, from: arrival.position) }
+        for arrival in arrivals {
+            table.received(RoomRequest.join(arrival.info, from: arrival.position), of: id)
+        }
     }
 }
 

@@ -16,6 +16,8 @@ struct RoomDirectory {
         case none
         /// The store gave no answer.
         case unavailable
+        /// The node has as many rooms as it takes.
+        case noPlace
     }
 
     unowned let table: RoomTable
@@ -34,7 +36,7 @@ struct RoomDirectory {
     }
 
     private func followForAWhile(_ id: Identifier, _ completion: @escaping (Search) -> Void) {
-        let owner = table.open(id)
+        guard let owner = table.open(id) else { return completion(.noPlace) }
         table.listIfIdle(owner)
         owner.sequencer.whenReady { completion(.found(owner)) }
     }
@@ -43,7 +45,7 @@ struct RoomDirectory {
     func create(_ id: Identifier, _ settings: RoomSettings, _ completion: @escaping (Search) -> Void) {
         guard table.find(id) == nil else { return completion(.none) }
         guard let replication = table.replication, !replication.isStoreAway else {
-            let owner = table.create(id, settings, isConfigured: true)
+            guard let owner = table.create(id, settings, isConfigured: true) else { return completion(.noPlace) }
             if case .replicated(let room) = owner.sequencer { room.facts.areSettingsUnsent = true }
             table.listIfIdle(owner)
             return completion(.found(owner))
@@ -91,6 +93,7 @@ extension RoomDirectory {
             case .found(let owner): responder.answer(found(owner), by: core)
             case .none: responder.answer(none, by: core)
             case .unavailable: responder.answer(.storeAway, by: core)
+            case .noPlace: responder.answer(.noPlace(core.context.budgets.rooms), by: core)
             }
         }
         switch question {
@@ -107,7 +110,10 @@ extension RoomDirectory {
             find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.usersPage(after: cursor, limit: limit) } }
         case .history(let query): find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.historyPage(query) } }
         case .publish(let fields, let user):
-            let (owner, number) = (table.open(id), table.publications.open(for: responder))
+            guard let owner = table.open(id) else {
+                return responder.answer(.noPlace(core.context.budgets.rooms), by: core)
+            }
+            let number = table.publications.open(for: responder)
             fields.withFields { owner.publish($0, user: user, device: nil, author: .request(number)) }
             table.listIfIdle(owner)
         }
@@ -161,6 +167,11 @@ extension RoomDirectory {
 
 extension HTTPResponse {
     static var storeAway: HTTPResponse { .unavailable(Replication.awayText, retrySeconds: 1) }
+    static var storeFull: HTTPResponse { .unavailable(StoredShare.fullText, retrySeconds: 2) }
+
+    fileprivate static func noPlace(_ rooms: borrowing RoomCap) -> HTTPResponse {
+        .unavailable(rooms.fullText, retrySeconds: 10)
+    }
 
     fileprivate static func noSuchRoom(_ id: Identifier) -> HTTPResponse {
         .error(404, "no_such_room", "there is no room \(id.text)")

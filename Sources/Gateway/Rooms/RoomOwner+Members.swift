@@ -7,10 +7,10 @@ extension RoomOwner {
     /// A connection wants to come in.
     func join(_ info: ConnectionInfo, from position: Position?) {
         if sequencer.delays(info, position) { return }
-        if isFull(for: info.user) { return core.send(.joinRefused(id), to: info) }
+        if isFull(for: info.user) { return core.send(.joinRefused(id, .roomFull), to: info) }
         let isFirst: Bool
         switch room.joined(info, at: core.loop.now) {
-        case .full: return core.send(.joinRefused(id), to: info)
+        case .full: return core.send(.joinRefused(id, .roomFull), to: info)
         case .joined(let first): isFirst = first
         }
         // The output so far, and that somebody came, is for those who were in before.

@@ -44,6 +44,8 @@ extension RoomOwner {
         room.users(after: cursor, limit: limit, with: sequencer.elsewhere)
     }
 
+    /// Devices that a list of users names of each; of more it says how many there are. `GET /api/users/{id}` has all.
+    static let devicesPerUserMax = 20
     /// Users that one `users` frame names at most.
     static let usersPerFrameMax = 1000
 }
@@ -156,19 +158,26 @@ extension JSONWriter {
         }
         name("devices")
         beginArray()
-        for entry in owner.room.attendance(of: user).entries {
+        var left = RoomOwner.devicesPerUserMax
+        let here = owner.room.attendance(of: user).entries
+        for entry in here.prefix(left) {
             beginObject()
             device(entry.info, on: owner.core.context.nodeID)
             endObject()
         }
+        left -= min(here.count, left)
+        var count = here.count
         for remote in owner.sequencer.attendancesElsewhere(of: user) {
-            for device in remote.devices {
+            count += remote.devices.count
+            for device in remote.devices.prefix(left) {
                 beginObject()
                 self.device(device, on: remote.node)
                 endObject()
             }
+            left -= min(remote.devices.count, left)
         }
         endArray()
+        if count > RoomOwner.devicesPerUserMax { member("device_count", count) }
         endObject()
     }
 

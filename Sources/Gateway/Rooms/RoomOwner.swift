@@ -19,8 +19,6 @@ final class RoomOwner: Identifiable {
     var live: LiveMembers
     /// In the table's list of rooms that nobody is in.
     var isListedAsIdle = false
-    /// In the table's list of rooms with message ids that expire.
-    var isListedForIDs = false
 
     init(_ room: Room, in table: RoomTable) {
         self.room = room
@@ -104,6 +102,7 @@ final class RoomOwner: Identifiable {
 
     /// Commits a message, or takes it to be committed, and tells its author of its place in the room's order.
     func publish(_ fields: MessageFields, user: Identifier, device: Identifier?, author: Submission.Author) {
+        guard !core.stored.isFull else { return refuseAsStoreFull(author, id: fields.id?.text) }
         switch sequencer {
         case .local: publishHere(fields, user: user, device: device, author)
         case .replicated(let shared):
@@ -136,14 +135,23 @@ final class RoomOwner: Identifiable {
             frame = given.withBytes {
                 room.commit(core.writer.bytes, from: user, id: $0, time: time, at: core.loop.now)
             }
-            table.listForIDs(self)
         } else {
             frame = room.commit(core.writer.bytes, from: user, id: nil, time: time, at: core.loop.now)
         }
+        core.messagesGrew()
+        if core.stored.excess > 0 { giveItself() }
         openBatch().append(message: frame)
         if case .connection(let info) = author { info.messageCommitted(at: time) }
         core.writer.ack(in: room.historyHead, seq: seq, id: id, time: time)
         notify(author, status: 201, length: frame.length)
+    }
+
+    /// An operator's room makes no place for others. While the node holds too much it makes some for what is said in it
+    /// itself, if it holds as much as anybody.
+    private func giveItself() {
+        guard room.isConfigured, StoredLedger.sizeClass(of: room.storedBytes) >= core.stored.biggest else { return }
+        _ = room.give(max(min(core.stored.excess, room.storedBytes / 2), room.storedBytes / 8))
+        core.settleStored()
     }
 
     /// Gives an author the ack in `writer`: a connection in its place in the room's order, before the message's own
@@ -152,6 +160,20 @@ final class RoomOwner: Identifiable {
         switch author {
         case .connection(let info): openBatch().cut(for: info, length: length, ack: core.writtenFrame())
         case .request(let number): table.publications.answer(number, .json(status, core.writer.array))
+        case .nobody: break
+        }
+    }
+
+    /// - Parameter id: the client's own, if it sent one.
+    private func refuseAsStoreFull(_ author: Submission.Author, id: String?) {
+        core.counters.refused(.storeFull)
+        switch author {
+        case .connection(let info):
+            core.writer.error(
+                .unavailable, StoredShare.fullText, id: id, room: room.id,
+                retryMilliseconds: core.storeFullMilliseconds())
+            answerWritten(info)
+        case .request(let number): table.publications.answer(number, .storeFull)
         case .nobody: break
         }
     }

@@ -9,8 +9,8 @@ import WireProtocol
 final class RoomTable {
     /// Rooms looked at per second for their expiry, so that a large number of them never makes a long turn.
     private static let expiriesPerSecond = 10_000
-    /// Rooms without anybody in that are kept per worker; beyond, the one that is idle longest goes.
-    private static let emptyRoomsMax = 100_000
+    /// Idle rooms that are looked at to make place for a new one, so that those that must stay never make a long turn.
+    private static let evictionsTriedMax = 64
     /// How long a replicated room that nobody is in is still followed, so that one who comes back at once finds it
     /// ready.
     private static let lingerMilliseconds = 30_000
@@ -23,10 +23,12 @@ final class RoomTable {
     private(set) lazy var notices = DeferredNotices(of: self)
 
     private var owners = IdentifierTable<RoomOwner>()
+    /// The same rooms, for the list.
+    private var order = OrderedIndex<RoomOwner>()
     /// Rooms that fell empty, the one that did so first in front.
     private var idle = TimedQueue<Identifier>()
-    /// Rooms with message ids that expire.
-    private var withIDs: ContiguousArray<RoomOwner> = []
+    /// The same of operators' rooms, which stay.
+    private var idleConfigured = TimedQueue<Identifier>()
     /// Users whose last connection to a room was lost, and who may come back.
     private var graces = TimedQueue<(room: Identifier, user: Identifier)>()
     /// Rooms with output in this turn; one that was flushed early may stand here twice.
@@ -51,26 +53,58 @@ final class RoomTable {
 
     func find(_ id: Identifier) -> RoomOwner? { owners[id] }
 
-    /// The room, made if it is not there.
-    func open(_ id: Identifier) -> RoomOwner { owners[id] ?? create(id, defaultSettings, isConfigured: false) }
+    /// The room, made if it is not there; nil when the node has as many as it takes.
+    func open(_ id: Identifier) -> RoomOwner? { owners[id] ?? create(id, defaultSettings, isConfigured: false) }
 
-    /// Makes a room that is not there.
+    /// Makes a room that is not there; nil when the node has as many as it takes, and none here can go.
     /// - Parameter isConfigured: by an operator: it stays when it is empty.
-    func create(_ id: Identifier, _ settings: RoomSettings, isConfigured: Bool) -> RoomOwner {
+    func create(_ id: Identifier, _ settings: RoomSettings, isConfigured: Bool) -> RoomOwner? {
+        guard takePlace() else { return nil }
         let room = Room(
             id: id, settings: settings, isConfigured: isConfigured, epoch: core.makeID(),
-            createdAt: core.loop.unixNow, at: core.loop.now)
+            createdAt: core.loop.unixNow, at: core.loop.now, in: core.stored.messages)
         let owner = RoomOwner(room, in: self)
         owners[id] = owner
+        order.insert(owner)
         owner.begin(replication)
         return owner
+    }
+
+    /// Takes a room out of the table.
+    private func remove(_ owner: RoomOwner) {
+        owners[owner.id] = nil
+        order.remove(owner.id)
+        core.context.budgets.rooms.giveBack()
+    }
+
+    /// Counts one more room of the node. When there are as many as may be, the one that is idle longest here goes for
+    /// it: never an operator's, and none that somebody is in.
+    private func takePlace() -> Bool {
+        let cap = core.context.budgets.rooms.most
+        if core.context.budgets.rooms.take() { return true }
+        for _ in 0..<min(Self.evictionsTriedMax, idle.count) {
+            guard let first = idle.first else { break }
+            idle.removeFirst()
+            guard let owner = owners[first.element] else { continue }
+            owner.isListedAsIdle = false
+            guard owner.room.isEmpty else { continue }
+            guard owner.sequencer.isIdle, !owner.room.isConfigured else {
+                listIfIdle(owner)
+                continue
+            }
+            owner.sequencer.end()
+            remove(owner)
+            if core.context.budgets.rooms.take() { return true }
+        }
+        core.logger.debug("no place for one more room", metadata: ["max": "\(cap)"])
+        return false
     }
 
     /// Ends a room on this node: its members are told, its history goes. False when there is none.
     func drop(_ id: Identifier) -> Bool {
         guard let owner = owners[id] else { return false }
         owner.flush()
-        owners[id] = nil
+        remove(owner)
         owner.sequencer.end()
         for info in owner.room.connections { core.send(.roomDeleted(id), to: info) }
         return true
@@ -78,8 +112,7 @@ final class RoomTable {
 
     /// Rooms above `cursor` by id, one more than `limit` so that it shows whether there are more.
     func describe(after cursor: Identifier?, limit: Int) -> [RoomDescription] {
-        let found = owners.all.filter { owner in cursor.map { $0 < owner.id } ?? true }.sorted { $0.id < $1.id }
-        return found.prefix(limit + 1).map(\.description)
+        order.elements(after: cursor, limit: limit + 1).map(\.description)
     }
 
     // MARK: Requests
@@ -87,13 +120,19 @@ final class RoomTable {
     func received(_ message: RemoteMessage) {
         let info = message.info
         message.fields.withFields {
-            open(message.room).publish($0, user: info.user, device: info.device, author: .connection(info))
+            guard let owner = open(message.room) else {
+                core.writer.error(.roomLimit, core.context.budgets.rooms.fullText, id: $0.id?.text, room: message.room)
+                return core.answerWritten(info)
+            }
+            owner.publish($0, user: info.user, device: info.device, author: .connection(info))
         }
     }
 
     func received(_ request: RoomRequest, of id: Identifier) {
         switch request {
-        case .join(let info, let position): open(id).join(info, from: position)
+        case .join(let info, let position):
+            guard let owner = open(id) else { return core.send(.joinRefused(id, .roomLimit), to: info) }
+            owner.join(info, from: position)
         case .describe(let info):
             guard let owner = owners[id] else { return core.send(.roomDeleted(id), to: info) }
             owner.describe(to: info)
@@ -181,56 +220,51 @@ final class RoomTable {
     func listIfIdle(_ owner: RoomOwner) {
         guard owner.room.isEmpty, !owner.isListedAsIdle else { return }
         owner.isListedAsIdle = true
-        idle.append(owner.id, at: owner.room.lastActiveAt)
-    }
-
-    /// Remembers that a room has ids to forget.
-    func listForIDs(_ owner: RoomOwner) {
-        guard !owner.isListedForIDs else { return }
-        owner.isListedForIDs = true
-        withIDs.append(owner)
-    }
-
-    /// Once a second: forgets rooms and message ids.
-    func expire() {
-        expireRooms()
-        let idsBefore = core.loop.now - core.configuration.dedupeWindowMilliseconds
-        for owner in withIDs { owner.room.expireIDs(before: idsBefore) }
-        withIDs.removeAll { owner in
-            owner.isListedForIDs = owner.room.hasKnownIDs && owners[owner.id] === owner
-            return !owner.isListedForIDs
+        if owner.room.isConfigured {
+            idleConfigured.append(owner.id, at: owner.room.lastActiveAt)
+        } else {
+            idle.append(owner.id, at: owner.room.lastActiveAt)
         }
     }
 
-    /// Rooms that nobody is in go HISTORY_TTL_SECONDS after their last message or visit, and earlier when there are
-    /// more than `emptyRoomsMax`. The store keeps what a cluster has said: of that this node only stops to follow.
-    private func expireRooms() {
+    /// Once a second: rooms that nobody is in go HISTORY_TTL_SECONDS after their last message or visit. The store keeps
+    /// what a cluster has said: of that this node only stops to follow.
+    func expire() {
+        expire(&idle)
+        expire(&idleConfigured)
+    }
+
+    private func expire(_ queue: inout TimedQueue<Identifier>) {
         let kept = replication == nil ? core.configuration.historyTTLMilliseconds : Self.lingerMilliseconds
         let before = core.loop.now - kept
+        var again: [RoomOwner] = []
         for _ in 0..<Self.expiriesPerSecond {
-            guard let first = idle.first, first.time <= before || idle.count > Self.emptyRoomsMax else { return }
-            idle.removeFirst()
+            guard let first = queue.first, first.time <= before else { break }
+            queue.removeFirst()
             guard let owner = owners[first.element] else { continue }
             owner.isListedAsIdle = false
-            guard owner.room.isEmpty else { continue }
-            expire(owner, idleSince: first.time, isPressed: idle.count >= Self.emptyRoomsMax)
+            if owner.room.isEmpty, stays(owner, idleSince: first.time) { again.append(owner) }
         }
+        // Behind the loop: it has the queue for itself.
+        for owner in again { listIfIdle(owner) }
     }
 
-    private func expire(_ owner: RoomOwner, idleSince: Int, isPressed: Bool) {
+    /// Whether a room stays that was idle for so long; if not, it is gone.
+    private func stays(_ owner: RoomOwner, idleSince: Int) -> Bool {
         if case .replicated(let shared) = owner.sequencer {
-            guard shared.isIdle else { return listIfIdle(owner) }
+            guard shared.isIdle else { return true }
             shared.end()
-            owners[owner.id] = nil
-        } else if owner.room.lastActiveAt > idleSince, !isPressed {
-            // Somebody was here since; it gets its turn by that time.
-            listIfIdle(owner)
-        } else if owner.room.isConfigured, !isPressed {
-            owner.room.forgetHistory(newEpoch: core.makeID(), at: core.loop.now)
-            listIfIdle(owner)
-        } else {
-            owners[owner.id] = nil
+            remove(owner)
+            return false
         }
+        // Somebody was here since; it gets its turn by that time.
+        if owner.room.lastActiveAt > idleSince { return true }
+        if owner.room.isConfigured {
+            owner.room.forgetHistory(newEpoch: core.makeID(), at: core.loop.now)
+            return true
+        }
+        remove(owner)
+        return false
     }
 
     // MARK: The cluster

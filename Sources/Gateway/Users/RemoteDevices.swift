@@ -64,7 +64,7 @@ struct RemoteDevices {
 
     /// Asks the other nodes on which the user is; a node that does not answer in time is left out.
     func askWhereabouts(_ completion: @escaping ([String: [Whereabouts]]) -> Void) {
-        let boots = Set((presence?.roster.told(of: user.id) ?? []).map(\.boot))
+        let boots = Set((presence?.roster.entries(of: user.id) ?? []).map(\.boot))
         guard !boots.isEmpty, !replication.isStoreAway else { return completion([:]) }
         let desk = replication.whereabouts
         desk.put(to: boots, through: replication.store, at: core.loop.now) { [weak replicated] number in

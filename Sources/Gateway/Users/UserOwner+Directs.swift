@@ -57,7 +57,8 @@ extension UserOwner {
         let type = isOwnCopy && !toOneself ? nil : direct.deviceType
         let audience = Audience(
             deviceType: type, sender: isOwnCopy ? direct.sender?.device : nil, isOwnCopy: isOwnCopy)
-        _ = inbox.log.append(core.writer.bytes, audience: audience, at: core.loop.now)
+        _ = inbox.append(core.writer.bytes, audience: audience, at: core.loop.now)
+        core.messagesGrew()
         table.listForExpiry(inbox)
         leadReaders()
         table.listIfIdle(self)

@@ -6,7 +6,7 @@ import WireProtocol
 extension UserOwner {
     /// The inbox, made at the first use.
     func openInbox() -> Inbox {
-        user.openInbox(of: id, epoch: core.ids.prefix, size: core.configuration.inboxSize)
+        user.openInbox(of: id, epoch: core.ids.prefix, size: core.configuration.inboxSize, in: core.stored.messages)
     }
 
     /// A connection was taken in: the first part of what it gets.

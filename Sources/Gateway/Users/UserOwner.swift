@@ -103,9 +103,12 @@ final class UserOwner: Identifiable {
         table.listIfIdle(self)
     }
 
-    /// Tells the user's connections here that a device came or went.
+    /// Connections that hear of another device: with more of them each that comes would cost as much as there are.
+    static let devicesToldMax = 20
+
+    /// Tells the user's connections here, the latest ones, that a device came or went.
     func announce(_ device: Identifier, type: String?, isOnline: Bool, except info: ConnectionInfo? = nil) {
-        let others = user.attendance.living.filter { $0 !== info }
+        let others = user.attendance.living.filter { $0 !== info }.suffix(Self.devicesToldMax)
         guard !others.isEmpty else { return }
         core.writer.device(device, type: type, isOnline: isOnline)
         let frame = core.writtenFrame()

@@ -49,8 +49,8 @@ enum UserSequencer {
     var isInboxQuiet: Bool { if case .replicated(let user) = self { user.isQuiet } else { true } }
 
     /// The user's devices on other nodes by their nodes' runs.
-    func told(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
-        if case .replicated(let shared) = self { shared.presence?.roster.told(of: user) ?? [] } else { [] }
+    func entries(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
+        if case .replicated(let shared) = self { shared.presence?.roster.entries(of: user) ?? [] } else { [] }
     }
 
     /// Asks the other nodes in which rooms the user is; a node that does not answer in time is left out.

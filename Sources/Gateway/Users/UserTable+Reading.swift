@@ -8,7 +8,8 @@ extension UserTable {
     func answer(_ question: UserQuestion, of id: Identifier, _ responder: Responder) {
         let core = core
         switch question {
-        case .show: describe(id) { responder.answer($0.response, by: core) }
+        case .show(let cursor, let limit):
+            describe(id, after: cursor, limit: limit) { responder.answer($0.response, by: core) }
         case .removeConnections:
             removeConnections(of: id) { count in
                 var writer = JSONWriter()
@@ -18,6 +19,10 @@ extension UserTable {
                 responder.answer(.json(200, writer.array), by: core)
             }
         case .publish(let direct):
+            guard !core.stored.isInboxFull else {
+                core.counters.refused(.storeFull)
+                return responder.answer(.storeFull, by: core)
+            }
             open(id).publish(direct, author: .request(publications.open(for: responder)))
         }
     }
@@ -31,18 +36,22 @@ extension UserTable {
         }
     }
 
-    /// Describes a user: devices on all nodes with their rooms, and the messages that no device has acked.
-    private func describe(_ id: Identifier, _ completion: @escaping (UserDescription) -> Void) {
+    /// Describes a user: a page of the devices on all nodes with their rooms, and messages that no device has acked.
+    private func describe(
+        _ id: Identifier, after cursor: Identifier?, limit: Int, _ completion: @escaping (UserDescription) -> Void
+    ) {
         findOrFollow(id) { [surveys, core] owner in
-            guard let owner else { return completion(UserDescription(user: id, node: core.context.nodeID)) }
+            let node = core.context.nodeID
+            guard let owner else { return completion(UserDescription(user: id, node: node)) }
             owner.sequencer.whenCursorsRead {
-                let infos = owner.user.attendance.entries.map(\.info)
-                surveys.findRooms(of: infos) { here in
+                let page = DevicePage(
+                    here: owner.user.attendance.entries.map(\.info), elsewhere: owner.sequencer.entries(of: id),
+                    after: cursor, limit: limit)
+                surveys.findRooms(of: page.here) { here in
                     owner.sequencer.askWhereabouts { there in
                         completion(
                             UserDescription(
-                                user: id, node: core.context.nodeID, infos: infos, rooms: here,
-                                devicesElsewhere: owner.sequencer.told(of: id), roomsElsewhere: there,
+                                user: id, node: node, page: page, rooms: here, roomsElsewhere: there,
                                 pending: owner.inboxPending))
                     }
                 }
@@ -60,55 +69,5 @@ extension UserTable {
             guard let self else { return }
             if case .success(.integer(1...)) = result { found(open(id)) } else { found(find(id)) }
         }
-    }
-}
-
-/// A user as the HTTP API shows it.
-struct UserDescription {
-    let user: Identifier
-    /// This node.
-    let node: String
-    /// Connections here, and their rooms.
-    var infos: [ConnectionInfo] = []
-    var rooms: [Whereabouts] = []
-    /// Devices on other nodes, by the nodes' runs.
-    var devicesElsewhere: [(boot: String, attendance: RemoteAttendance)] = []
-    /// The rooms of these; of nodes that did not answer they are left out.
-    var roomsElsewhere: [String: [Whereabouts]] = [:]
-    var pending = 0
-
-    var response: HTTPResponse {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.member("user", user)
-        writer.member("online", !infos.isEmpty || !devicesElsewhere.isEmpty)
-        writer.name("devices")
-        writer.beginArray()
-        for (info, found) in zip(infos, rooms) {
-            writer.beginObject()
-            writer.device(info, on: node)
-            write(found, to: &writer)
-            writer.endObject()
-        }
-        for (boot, attendance) in devicesElsewhere {
-            for device in attendance.devices {
-                writer.beginObject()
-                writer.device(device, on: attendance.node)
-                write(roomsElsewhere[boot]?.first { $0.device == device.device }, to: &writer)
-                writer.endObject()
-            }
-        }
-        writer.endArray()
-        writer.member("inbox_pending", pending)
-        writer.endObject()
-        return .json(200, writer.array)
-    }
-
-    private func write(_ found: Whereabouts?, to writer: inout JSONWriter) {
-        guard let found else { return }
-        writer.name("rooms")
-        writer.beginArray()
-        for room in found.rooms { writer.string(room) }
-        writer.endArray()
     }
 }

@@ -9,8 +9,8 @@ import WireProtocol
 final class UserTable {
     /// Users looked at per second for their expiry, so that a large number of them never makes a long turn.
     private static let expiriesPerSecond = 10_000
-    /// Users without a connection that are kept per worker for their inbox or session; beyond, the one that is away
-    /// longest goes.
+    /// Users without a connection that are kept per worker for their session or their own copies; beyond, the one that
+    /// is away longest goes. One for whom a message waits stays: inboxes have a budget of their own.
     private static let absentUsersMax = 100_000
     /// How long a replicated user who is not connected here is still followed.
     private static let lingerMilliseconds = 30_000
@@ -66,7 +66,9 @@ final class UserTable {
             owner.admit(arrival, at: time) { session }
         case .detach(let info, let atOnce): find(id)?.detach(info, atOnce: atOnce)
         case .continueInboxReplay(let info, _): find(id)?.continueInboxReplay(info)
-        case .direct(let direct, let info): open(id).publish(direct, author: .connection(info))
+        case .direct(let direct, let info):
+            guard !core.stored.isInboxFull else { return refuseAsStoreFull(direct, from: info) }
+            open(id).publish(direct, author: .connection(info))
         case .keepOwnCopy(let direct, let messageID, let time):
             open(id).keepOwnCopy(of: direct, id: messageID, at: time)
         case .submitOwnCopy(let submission): open(id).submitOwnCopy(submission)
@@ -75,6 +77,17 @@ final class UserTable {
             open(id).history(query, requestID: requestID, info)
         case .asked(let question, let responder): answer(question, of: id, responder)
         }
+    }
+
+    /// A direct message is not taken, and its receiver not made for it.
+    private func refuseAsStoreFull(_ direct: Direct, from info: ConnectionInfo) {
+        core.counters.refused(.storeFull)
+        direct.fields.withFields { fields in
+            core.writer.error(
+                .unavailable, StoredShare.fullText, id: fields.id?.text,
+                retryMilliseconds: core.storeFullMilliseconds())
+        }
+        core.answerWritten(info)
     }
 
     /// The first connection of a user that is not known: nobody hears of it, and it misses nothing.
@@ -180,7 +193,8 @@ final class UserTable {
                 if owner.user.isForgettable { owner.user.forgetDevices() }
             }
             let isIdle = hasLeft(before) && owner.user.isForgettable && !owner.user.remembersDevices
-            guard isPressed || isIdle else { return false }
+            let mayGo = isPressed && owner.user.openedInbox?.hasPending != true
+            guard mayGo || isIdle else { return false }
         case .replicated(let shared):
             guard shared.isIdle, core.loop.now - shared.usedAt >= Self.lingerMilliseconds else { return false }
             shared.end()

@@ -134,10 +134,17 @@ package final class Worker {
 
     private func publishCounters() {
         core.counters.lagMilliseconds.set(core.loop.takeLag())
-        core.counters.rooms.set(rooms.count)
         guard ticks % 4 == 0 else { return }
         core.counters.queuedBytes.set(core.loop.sockets.all.reduce(0) { $0 + $1.queuedBytes })
         rates.sample(core.counters, at: core.loop.now)
+    }
+
+    /// Forgets message ids whose window is over.
+    private func expireIDs() {
+        let (ids, window) = (core.stored.messages.ids, core.configuration.dedupeWindowMilliseconds)
+        ids.expire(before: core.loop.now - window)
+        core.counters.stored.ids.set(ids.count)
+        core.counters.stored.idsMilliseconds.set(ids.window(of: window, at: core.loop.now))
     }
 
     /// Says in the log when the worker begins, or ends, to refuse what it has no time for.
@@ -167,6 +174,7 @@ extension Worker: WorkerMessageReceiver {
         case .survey(let survey, let number, let origin):
             core.send(.surveyed(answer(survey), number: number, from: core.index), to: origin)
         case .surveyed(let part, let number, let worker): surveys.received(part, number: number, from: worker)
+        case .settleStored: core.settleStored()
         case .control(let order): obey(order)
         case .answer(let response, let responder): connections.answer(response, to: responder)
         }
@@ -193,7 +201,9 @@ extension Worker: EventLoopDelegate {
         replication?.ticked()
         rooms.ticked()
         users.ticked()
+        core.settleStored()
         if ticks % 4 == 0 {
+            expireIDs()
             rooms.expire()
             users.expire()
         }

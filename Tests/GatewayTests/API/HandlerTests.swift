@@ -222,6 +222,17 @@ struct SystemAPITests {
         #expect(services.context.events.streamCount.load(ordering: .relaxed) == 256)
     }
 
+    @Test("Status and metrics are made once per tick", arguments: ["/api/system/status", "/metrics"])
+    func reports(path: String) throws {
+        let services = try FakeServices()
+        let first = try services.answer("GET", path)
+        services.counters.committed.add(4711)
+        services.now += 249
+        #expect(try services.answer("GET", path).body == first.body)
+        services.now += 1
+        #expect(try services.answer("GET", path).text.contains("4711"))
+    }
+
     @Test("Pages are there; a file that is not gets 404, and a room that can't be gets no page")
     func pages() throws {
         let services = try FakeServices()

@@ -69,7 +69,7 @@ struct ClusterPresenceTests {
         -> ConnectionInfo
     {
         let info = worker.info(user.text, key)
-        worker.rooms.open(room ?? lobby).join(info, from: nil)
+        worker.rooms.open(room ?? lobby)?.join(info, from: nil)
         return info
     }
 

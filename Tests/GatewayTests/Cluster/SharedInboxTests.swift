@@ -41,7 +41,7 @@ struct SharedInboxTests {
     }
 
     private func inbox(of user: Identifier, _ bodies: [[UInt8]]) -> Inbox {
-        let inbox = User(user, number: 1).openInbox(of: user, epoch: "w", size: 10)
+        let inbox = User(user, number: 1).openInbox(of: user, epoch: "w", size: 10, in: StoredMessages())
         for body in bodies { append(body, to: inbox, of: user) }
         return inbox
     }

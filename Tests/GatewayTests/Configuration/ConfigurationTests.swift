@@ -30,6 +30,7 @@ struct ConfigurationTests {
         #expect(configuration.outboxMessagesMax == 100_000 && configuration.outboxBytesMax == 268_435_456)
         #expect(configuration.connectionsMax == 100_000)
         #expect(configuration.connectionsPerUserMax == nil && configuration.connectionsPerAddressMax == nil)
+        #expect(configuration.roomsMax == 200_000 && configuration.storedBytesMax == nil)
         #expect(configuration.roomsPerConnectionMax == 32)
         #expect(configuration.messageBytesMax == 65_536 && configuration.messagesPerSecond == 50)
         #expect(configuration.sendQueueBytesMax == 1_048_576 && !configuration.compresses)
@@ -62,6 +63,7 @@ struct ConfigurationTests {
     private static let others = [
         "PORT": "9001", "HOST": "::1", "WORKERS": "5", "NODE_ID": "köln-1", "MAX_CONNECTIONS": "1234",
         "MAX_CONNECTIONS_PER_USER": "11", "MAX_CONNECTIONS_PER_IP": "12", "MAX_ROOMS_PER_CONNECTION": "13",
+        "MAX_ROOMS": "25", "STORED_BYTES_MAX": "1048577",
         "MAX_MESSAGE_BYTES": "4001", "MESSAGES_PER_SECOND": "14", "SEND_QUEUE_BYTES": "5001", "HISTORY_SIZE": "15",
         "HISTORY_TTL_SECONDS": "16", "INBOX_SIZE": "17", "INBOX_TTL_SECONDS": "18", "SESSION_TTL_SECONDS": "19",
         "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
@@ -89,6 +91,7 @@ struct ConfigurationTests {
         #expect(configuration.nodeHeartbeatMilliseconds == 1500 && configuration.nodeExpiryMilliseconds == 3001)
         #expect(configuration.connectionsMax == 1234)
         #expect(configuration.connectionsPerUserMax == 11 && configuration.connectionsPerAddressMax == 12)
+        #expect(configuration.roomsMax == 25 && configuration.storedBytesMax == 1_048_577)
         #expect(configuration.roomsPerConnectionMax == 13 && configuration.messageBytesMax == 4001)
         #expect(configuration.messagesPerSecond == 14 && configuration.sendQueueBytesMax == 5001)
         #expect(configuration.compresses)

@@ -63,7 +63,7 @@ struct ChatPhaseRoomsTests {
     @Test("A full room is an error, and the connection goes on")
     func full() {
         member.receive(#"{"type":"join","room":"a"}"#)
-        notice(.joinRefused(room))
+        notice(.joinRefused(room, .roomFull))
         #expect(member.takeTexts().first?.contains(#""code":"room_full""#) == true)
         #expect(!member.isWaiting && member.closes.isEmpty && member.rooms == ["url"])
     }

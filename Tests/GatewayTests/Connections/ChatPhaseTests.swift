@@ -11,7 +11,7 @@ struct ChatPhaseTests {
     private func scene(_ environment: [String: String] = [:]) throws -> (TestWorker, FakeMember) {
         let worker = try TestWorker(environment)
         let chat = FakeMember(worker.core, 1, info: worker.info("ann", 1))
-        let owner = worker.rooms.open(Identifier(unchecked: "room"))
+        let owner = try #require(worker.rooms.open(Identifier(unchecked: "room")))
         _ = chat.delivery.open(owner.id, owner: owner)
         chat.enter(owner.id, isURLRoom: true)
         return (worker, chat)

@@ -35,7 +35,7 @@ struct RoomOwnerTests {
 
         init(_ mode: Mode, _ environment: [String: String] = [:]) throws {
             worker = try mode.worker(environment)
-            owner = worker.rooms.open(Identifier(unchecked: "room"))
+            owner = try #require(worker.rooms.open(Identifier(unchecked: "room")))
         }
 
         /// Joins and goes live; returns the frames of the answer.
@@ -204,7 +204,7 @@ struct WallClockTests {
             Identifier(unchecked: "room"), Identifier(unchecked: "ann"), Identifier(unchecked: "bob")
         )
         let info = worker.info("ann", 1)
-        let owner = worker.rooms.open(room)
+        let owner = try #require(worker.rooms.open(room))
         owner.join(info, from: nil)
         func publish() {
             TestWorker.withFields("hello", id: "x") {

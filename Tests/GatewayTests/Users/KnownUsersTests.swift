@@ -23,7 +23,7 @@ struct KnownUsersTests {
         let announced = User.firstSession(number: phone.userNumber)
         let session = owner.user.openSession(notBefore: .max)
         #expect(session.isResumed && session.id == announced.id && !announced.isResumed)
-        let inbox = owner.user.openInbox(of: anna, epoch: "w", size: 10)
+        let inbox = owner.user.openInbox(of: anna, epoch: "w", size: 10, in: StoredMessages())
         #expect(inbox.log.epoch == User.inboxEpoch("w", number: phone.userNumber))
     }
 

@@ -1,0 +1,129 @@
+"""Contract, section 6 and 7: what one may make a node keep is bounded, and takes nothing from others."""
+
+import contextlib
+import time
+
+import pytest
+from client import Client
+from node import until
+
+MEGABYTE = 1 << 20
+
+
+def publish(node, room, content, **more):
+    return node.post(f"/api/rooms/{room}/messages", {"user": "m", "content": content, **more})
+
+
+def memory(node):
+    return node.get("/api/system/status").json["memory"]
+
+
+def resident(node):
+    with open(f"/proc/{node.process.pid}/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def test_the_status_says_what_is_stored(make_node):
+    node = make_node(STORED_BYTES_MAX=MEGABYTE, DEDUPE_WINDOW_SECONDS=7)
+    assert memory(node)["stored_bytes"] == 0 and memory(node)["stored_bytes_max"] == MEGABYTE
+    publish(node, "r", "x" * 10_000, id="1")
+    until(lambda: memory(node)["stored_bytes"] >= 10_000, what="the stored message")
+    until(lambda: memory(node)["message_ids"] == 1, what="its id")
+    assert memory(node)["dedupe_window_ms"] == 7_000
+    assert node.delete("/api/rooms/r").status == 204
+    until(lambda: memory(node)["stored_bytes"] == 0, what="nothing stored")
+
+
+def test_the_biggest_history_gives_first(make_node):
+    node = make_node(STORED_BYTES_MAX=MEGABYTE, WORKERS=2)
+    for number in range(10):
+        publish(node, "small", number)
+    for number in range(200):
+        assert publish(node, f"big-{number % 3}", "x" * 30_000).status == 201
+    assert memory(node)["stored_bytes"] <= MEGABYTE * 5 // 4
+    small = node.get("/api/rooms/small/messages").json["messages"]
+    assert [message["content"] for message in small] == list(range(10))
+    big = node.get("/api/rooms/big-0/messages?after=0").json["messages"]
+    assert big and big[0]["seq"] > 1
+
+
+def test_who_resumes_is_told_of_what_was_given(make_node):
+    node = make_node(STORED_BYTES_MAX=MEGABYTE)
+    first = publish(node, "r", "first").json
+    for _ in range(100):
+        publish(node, "r", "x" * 30_000)
+    query = {"since": first["seq"], "epoch": first["epoch"]}
+    with Client(node, "r", "ann", **query) as ann:
+        gap = ann.seek("gap")
+        assert gap["reason"] == "trimmed"
+        assert ann.seek("message")["seq"] == gap["next_seq"]
+
+
+def test_directs_that_wait_stay_and_rooms_go_on(make_node):
+    node = make_node(STORED_BYTES_MAX=MEGABYTE)
+    assert node.post("/api/users/bob/messages", {"from": "ann", "content": 1}).status == 201
+    answers = [node.post(f"/api/users/x{i}/messages", {"from": "m", "content": 1}) for i in range(1000)]
+    refused = [answer for answer in answers if answer.status != 201]
+    assert {answer.status for answer in refused} == {503}
+    assert refused[0].json["error"]["code"] == "unavailable" and "retry-after" in refused[0].headers
+    assert node.get("/api/users/bob").json["inbox_pending"] == 1
+    assert publish(node, "r", "on").status == 201
+
+
+def test_a_room_too_many(make_node):
+    node = make_node(MAX_ROOMS=2, WORKERS=1)
+    assert node.post("/api/rooms", {"id": "vip", "max_users": 2}).status == 201
+    with Client(node, "lobby", "ann") as ann:
+        refused = publish(node, "other", 1)
+        assert refused.status == 503 and "MAX_ROOMS" in refused.json["error"]["message"]
+        assert node.post("/api/rooms", {"id": "more"}).status == 503
+        ann.send("join", room="other")
+        assert ann.seek("error")["code"] == "room_limit"
+        ann.send("ping")
+        ann.seek("pong")
+    assert node.get("/api/rooms/vip").json["max_users"] == 2
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/system/status"])
+def test_reports_are_made_once_per_tick(make_node, path):
+    node = make_node()
+    bodies = set()
+    started = time.monotonic()
+    while time.monotonic() - started < 1:
+        bodies.add(node.get(path).body)
+    assert 2 <= len(bodies) <= 6
+
+
+def test_a_memory_limit_holds(make_node):
+    limit = 120_000_000
+    node = make_node(GOVERNOR_MEMORY_LIMIT_BYTES=limit, STORED_BYTES_MAX=4 * limit, GOVERNOR_DRY_RUN=0)
+    body = "x" * 60_000
+    statuses = set()
+    for number in range(4000):
+        answer = publish(node, f"r{number % 100}", body)
+        statuses.add(answer.status)
+        assert resident(node) <= limit
+        if answer.status == 503:
+            break
+    assert 503 in statuses, statuses
+    assert node.get("/health").status == 200
+
+
+def test_many_devices_of_one_user(make_node, room):
+    """The 20 latest devices hear of who comes; lists are cut, and the user's own list comes in pages."""
+    node = make_node(PRESENCE_GRACE_SECONDS=0)
+    with contextlib.ExitStack() as stack:
+        devices = [f"d{number:02}" for number in range(25)]
+        clients = [stack.enter_context(Client(node, room, "ann", device=device)) for device in devices]
+        clients[-1].fence()
+        heard = [sum(frame["type"] == "device" for frame in client.fence()) for client in clients[:-1]]
+        # d00 hears of the 20 that came next, as until then it is among the latest 20.
+        assert heard == [20] * 5 + list(range(19, 0, -1))
+        first = node.get("/api/users/ann?limit=20").json
+        assert [device["device"] for device in first["devices"]] == devices[:20]
+        assert all(device["rooms"] == [room] for device in first["devices"])
+        rest = node.get(f"/api/users/ann?limit=20&cursor={first['next_cursor']}").json
+        assert [device["device"] for device in rest["devices"]] == devices[20:]
+        assert "next_cursor" not in rest and rest["online"]
+        (user,) = node.get(f"/api/rooms/{room}/users").json["users"]
+        assert len(user["devices"]) == 20 and user["device_count"] == 25
