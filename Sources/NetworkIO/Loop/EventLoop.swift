@@ -27,6 +27,8 @@ public final class EventLoop {
     /// Sockets that one turn reads at most. Enough that what many senders tell one room leaves in one write per
     /// member; more would only keep what was read waiting for the writes of all the others.
     private static let eventsPerFetch = 128
+    /// How long one turn goes on with what former turns left, so that what is new does not wait behind all of it.
+    private static let restNanosecondsMax = 4_000_000
     /// Bytes that one read takes at most. Large enough that a busy sender's backlog comes in few calls, small enough
     /// to stay in the second-level cache.
     private static let readBufferBytes = 128 * 1024
@@ -292,13 +294,19 @@ public final class EventLoop {
         delegate?.loopWoken()
     }
 
-    /// Reads on where a read did not take all, or where reading was paused: as many sockets as a turn fetches.
+    /// Goes on where a turn did not take all, or where reading was paused, one socket after the other: as many as a
+    /// turn fetches, and no longer than a turn has for them. The others come first in the next turn.
     private func readRest() {
         guard !readAgain.isEmpty else { return }
         let again = ContiguousArray(readAgain.prefix(Self.eventsPerFetch))
-        readAgain.removeFirst(again.count)
+        let end = Clock.monotonicNanoseconds() + Self.restNanosecondsMax
+        var served = 0
+        repeat {
+            again[served].takeTurn(readBuffer)
+            served += 1
+        } while served < again.count && Clock.monotonicNanoseconds() < end
+        readAgain.removeFirst(served)
         if !readAgain.isEmpty { uv_async_send(waker) }
-        for socket in again { socket.readNow(readBuffer) }
     }
 
     /// A round: all that is ready is read; what that caused is written at the end of this turn.
