@@ -64,7 +64,7 @@ final class TestWorker: WorkerMessageReceiver {
     private static func frames(in message: WorkerMessage) -> [FrameSlice] {
         switch message {
         case .member(_, .joined(_, let frames, _, _)), .member(_, .frames(let frames)): frames
-        case .member(_, .described(let frame)): [frame]
+        case .member(_, .described(let frame)), .member(_, .readAnswer(let frame)): [frame]
         case .member(_, .inboxReplayed(let replay)): replay.frames
         case .opening(_, .attached(_, _, _, let replay)): replay.frames
         default: []

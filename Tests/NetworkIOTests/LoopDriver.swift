@@ -63,6 +63,8 @@ final class RecordingSocket: Socket {
     private(set) var bytes: [UInt8] = []
     private(set) var ends: [SocketEnd] = []
     private(set) var drains = 0
+    private(set) var backUps = 0
+    private(set) var continuations = 0
     private(set) var firedAt: [Int] = []
     /// Instead of keeping the bytes.
     var onReceived: ((RecordingSocket, UnsafeMutableRawBufferPointer) -> Void)?
@@ -73,6 +75,8 @@ final class RecordingSocket: Socket {
     }
     override func ended(_ end: SocketEnd) { ends.append(end) }
     override func drained() { drains += 1 }
+    override func backedUp() { backUps += 1 }
+    override func continueInput() { continuations += 1 }
     override func timerFired() { firedAt.append(loop.now) }
 
     func send(_ bytes: [UInt8]) { bytes.withUnsafeBytes { send(FrameBuffer(copying: $0)) } }

@@ -190,6 +190,21 @@ struct SocketWritingTests {
         guard case .peer = socket.ends.first else { Issue.record("\(socket.ends)"); return }
     }
 
+    @Test("What the kernel does not take is known before it is copied, and a turn that is asked for comes once")
+    func backedUpAndContinued() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver)
+        socket.send(Loopback.pattern(500_000, seed: 21))
+        driver.run(until: { socket.backUps > 0 })
+        #expect(socket.backUps == 1 && socket.queuedBytes > 0 && socket.continuations == 0)
+        socket.continueLater()
+        socket.continueLater()
+        driver.run(until: { socket.continuations > 0 })
+        driver.settle()
+        #expect(socket.continuations == 1)
+        withExtendedLifetime(peer) {}
+    }
+
     @Test("closeAfterFlush: everything is delivered, however long it takes, and the socket is closed behind it")
     func closeAfterFlush() throws {
         let driver = try LoopDriver()

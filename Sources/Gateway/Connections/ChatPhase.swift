@@ -52,12 +52,13 @@ struct ChatPhase<Transport: ChatTransport> {
             let limit = readLimit(query.limit, .history)
             let allowed = HistoryQuery(anchor: query.anchor, limit: limit, isOfInbox: query.isOfInbox)
             guard !query.isOfInbox else {
+                transport.beginWait()
                 return core.send(.inboxHistory(info, allowed, requestID: frame.id?.text), of: info.user)
             }
-            ask(frame, .history(info, allowed, requestID: frame.id?.text))
+            read(frame, .history(info, allowed, requestID: frame.id?.text))
         case .users:
             let limit = readLimit(RoomOwner.usersPerFrameMax, .users)
-            ask(frame, .users(info, limit: limit, requestID: frame.id?.text))
+            read(frame, .users(info, limit: limit, requestID: frame.id?.text))
         case .join(let room, let position): join(room, from: position)
         case .leave(let room): leave(room)
         case .inboxAck(let position):
@@ -113,6 +114,13 @@ struct ChatPhase<Transport: ChatTransport> {
     /// Asks the home of the room that a frame means.
     private func ask(_ frame: ClientFrame, _ request: RoomRequest) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
+        core.send(.room(members.room, request), to: members.home)
+    }
+
+    /// Asks for an answer that may be large: input waits for it, so that a connection has one of them under way.
+    private func read(_ frame: ClientFrame, _ request: RoomRequest) {
+        guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
+        transport.beginWait()
         core.send(.room(members.room, request), to: members.home)
     }
 

@@ -34,12 +34,12 @@ final class ClosingPhase {
     static let milliseconds = 2_000
     /// The same for a peer that was not reading: it may come back to what is left and find the reason.
     static let slowMilliseconds = 30_000
-    /// How long a last answer may make no progress.
-    static let standstillMilliseconds = 30_000
 
     private enum State {
-        /// The last answer of HTTP is taken by the peer: how much was left at which time (loop milliseconds).
-        case answering(unacknowledged: Int, since: Int)
+        /// The last answer of HTTP is taken by the peer.
+        case answering(OutputProgress)
+        /// It was taken; the peer has a little to end its side.
+        case answered
         /// The close frame is queued; input is only searched for the peer's.
         case awaitingPeer
         /// The peer's bytes are thrown away until it ends its side.
@@ -75,7 +75,7 @@ final class ClosingPhase {
 
     /// The last answer was queued.
     func beganBehindAnswer(on transport: some ClosingTransport) {
-        state = .answering(unacknowledged: .max, since: transport.now)
+        state = .answering(OutputProgress(at: transport.now))
         transport.endAfterFlush()
         transport.schedule(at: transport.now + Self.milliseconds)
     }
@@ -95,20 +95,11 @@ final class ClosingPhase {
     }
 
     func timerFired(on transport: some ClosingTransport) {
-        guard case .answering(let before, let since) = state, mayGoOn(before, since, transport) else {
-            return transport.reset()
-        }
-        transport.schedule(at: transport.now + Self.milliseconds)
-    }
-
-    /// A peer that reads slowly gets the whole answer, and then has the usual time to end its side.
-    private func mayGoOn(_ before: Int, _ since: Int, _ transport: some ClosingTransport) -> Bool {
+        guard case .answering(var progress) = state else { return transport.reset() }
         let left = transport.unacknowledgedBytes
-        guard left > 0 || before > 0 else { return false }
-        if left < before {
-            state = .answering(unacknowledged: left, since: transport.now)
-            return true
-        }
-        return transport.now - since < Self.standstillMilliseconds
+        if progress.looked(unacknowledged: left, at: transport.now) == .standstill { return transport.reset() }
+        // A peer that reads slowly gets the whole answer, and then has the usual time to end its side.
+        state = left > 0 ? .answering(progress) : .answered
+        transport.schedule(at: transport.now + Self.milliseconds)
     }
 }

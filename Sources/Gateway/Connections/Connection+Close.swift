@@ -31,6 +31,8 @@ extension Connection: ClosingTransport {
 
     private func beginClosing() -> ClosingPhase {
         let closing = ClosingPhase()
+        // No output follows that input would have to wait for.
+        wait?.reasons = .answer
         phase = .closing(closing)
         return closing
     }

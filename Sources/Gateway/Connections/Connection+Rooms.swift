@@ -31,15 +31,6 @@ extension Connection: OpeningTransport, ChatTransport, EchoTransport {
         endWait()
     }
 
-    /// Hands the answer of a home to the phase that waits for it.
-    func received(_ notice: MemberNotice) {
-        switch phase {
-        case .opening(let opening): opening.received(notice, on: self)
-        case .chat: ChatPhase(on: self).received(notice)
-        case .http, .events, .echo, .closing, .ended: break
-        }
-    }
-
     // MARK: Sending
 
     /// Queues a frame for the end of the turn. A reader whose queue is over the limit from earlier turns is closed at

@@ -29,7 +29,7 @@ final class Connection: Socket {
     /// While a batch is delivered: the first cut of this connection in it.
     var firstCut: Int32 = -1
     @exclusivity(unchecked) var memberships = RoomMemberships<Connection>()
-    private var heartbeat = Heartbeat()
+    var heartbeat = Heartbeat()
     private var extras: Extras?
     var phase: Phase
     @exclusivity(unchecked) var decoder = WebSocketDecoder()
@@ -41,17 +41,9 @@ final class Connection: Socket {
     private final class Extras {
         var countedAddress: Identifier?
         var flood: FloodCounter?
-        var wait: Wait?
+        var wait: KeptInput?
 
         var isNeeded: Bool { wait != nil || flood != nil || countedAddress != nil }
-    }
-
-    /// Input that is kept back until an answer comes.
-    final class Wait {
-        var input = ByteAccumulator()
-        /// The room that was asked for.
-        var joining: Joining?
-        init() {}
     }
 
     init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
@@ -86,7 +78,8 @@ final class Connection: Socket {
 
     // MARK: Rare state
 
-    private func openExtras() -> Extras {
+    /// Made at the first use.
+    private var openedExtras: Extras {
         if let extras { return extras }
         let opened = Extras()
         extras = opened
@@ -94,11 +87,11 @@ final class Connection: Socket {
     }
 
     /// Input that waits for an answer.
-    var wait: Wait? {
+    var wait: KeptInput? {
         get { extras?.wait }
         set {
             if extras == nil, newValue == nil { return }
-            let extras = openExtras()
+            let extras = openedExtras
             extras.wait = newValue
             if !extras.isNeeded { self.extras = nil }
         }
@@ -106,77 +99,52 @@ final class Connection: Socket {
 
     var countedAddress: Identifier? {
         get { extras?.countedAddress }
-        set { if extras != nil || newValue != nil { openExtras().countedAddress = newValue } }
+        set { if extras != nil || newValue != nil { openedExtras.countedAddress = newValue } }
     }
 
     /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
     /// yet does nothing wrong.
     func countRefusal() -> Bool {
-        let extras = openExtras()
+        let extras = openedExtras
         var flood = extras.flood ?? FloodCounter()
         let isFlood = flood.refused(now: loop.now, policy: table.floodPolicy)
         extras.flood = flood
         return isFlood
     }
 
-    // MARK: Input
+    // MARK: Events of the socket
 
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         heartbeat.heard(at: loop.now)
-        if let wait {
-            wait.input.append(UnsafeRawBufferPointer(bytes))
+        let taken = process(bytes)
+        if taken < bytes.count, let wait {
+            wait.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
             pauseReading()
-            return
         }
-        process(bytes)
         decoder.settle()
     }
 
-    /// Takes input in whatever phase the connection is.
-    private func process(_ bytes: UnsafeMutableRawBufferPointer) {
-        var rest = bytes
-        while isOpen, rest.count > 0 {
-            if let wait {
-                wait.input.append(UnsafeRawBufferPointer(rest))
-                return pauseReading()
-            }
-            let consumed: Int
-            switch phase {
-            case .http(let http): consumed = http.received(UnsafeRawBufferPointer(rest), on: self)
-            case .opening, .chat, .echo: consumed = processFrame(rest)
-            case .closing(let closing):
-                guard closing.readsFrames else { return }
-                consumed = processFrame(rest)
-            case .events, .ended: return
-            }
-            rest = UnsafeMutableRawBufferPointer(rebasing: rest[consumed...])
-        }
+    override func continueInput() {
+        goOn(.turn)
+        decoder.settle()
     }
-
-    func beginWait() { wait = Wait() }
-
-    /// Goes on with input after a wait.
-    func endWait() {
-        guard let ended = wait else { return }
-        wait = nil
-        process(ended.input.mutableBytes)
-        if wait == nil { resumeReading() }
-    }
-
-    // MARK: Other events of the socket
 
     override func drained() {
-        guard wait != nil else { return }
+        guard let wait else { return }
+        // Taking what is queued is a sign of life: input is not read meanwhile.
+        heartbeat.heard(at: loop.now)
+        // Others have their turn first.
+        if wait.drained() { return continueLater() }
         switch phase {
-        case .opening(let opening):
-            // Taking a replay is a sign of life: input is not read meanwhile.
-            heartbeat.heard(at: loop.now)
-            opening.drained(on: self)
-        case .chat:
-            heartbeat.heard(at: loop.now)
-            continueRoomReplay()
+        case .opening(let opening): opening.drained(on: self)
+        case .chat: continueRoomReplay()
         case .http, .events, .echo, .closing, .ended: break
         }
+    }
+
+    /// SEND_QUEUE_BYTES holds for what is going to be kept.
+    override func backedUp() {
+        if queuedBytes > core.load.limits.sendQueueBytesMax { table.closeAsTooSlow(self) }
     }
 
     override func timerFired() {
@@ -213,6 +181,14 @@ final class Connection: Socket {
     }
 
     private func beat() {
+        if let wait, queuedBytes > 0 {
+            // A part that the peer took is a sign of life: input is not read meanwhile.
+            switch wait.looked(unacknowledged: unacknowledgedBytes, at: loop.now) {
+            case .taking: heartbeat.heard(at: loop.now)
+            case .waiting: break
+            case .standstill: return table.closeAsTooSlow(self)
+            }
+        }
         let (timeout, interval) = (
             core.configuration.heartbeatTimeoutMilliseconds, core.load.limits.heartbeatMilliseconds
         )
@@ -222,6 +198,7 @@ final class Connection: Socket {
         case .ping: if !isBlocked { send(table.pingFrame) }
         case .nothing: break
         }
-        loop.schedule(self, at: heartbeat.nextBeat(timeout: timeout))
+        let next = heartbeat.nextBeat(timeout: timeout)
+        loop.schedule(self, at: wait?.progress == nil ? next : min(next, loop.now + OutputProgress.lookMilliseconds))
     }
 }

@@ -86,7 +86,15 @@ final class ConnectionTable {
         case .replay(let replay): connection.deliver(replay)
         case .replaced: connection.close(.replaced)
         case .removed: connection.close(.removed("removed"))
-        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed: connection.received(notice)
+        case .readAnswer(let frame):
+            connection.deliverAlone(frame)
+            connection.endWait()
+        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed:
+            switch connection.phase {
+            case .opening(let opening): opening.received(notice, on: connection)
+            case .chat: ChatPhase(on: connection).received(notice)
+            case .http, .events, .echo, .closing, .ended: break
+            }
         }
     }
 
@@ -139,7 +147,7 @@ final class ConnectionTable {
     }
 
     /// A reader that lets its queue grow over the limit: what is queued is dropped, so that the close comes next.
-    private func closeAsTooSlow(_ connection: Connection) {
+    func closeAsTooSlow(_ connection: Connection) {
         guard connection.isChatting else { return }
         core.counters.slowReadersClosed.add(1)
         connection.leaveEverything(atOnce: false)

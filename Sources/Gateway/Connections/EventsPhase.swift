@@ -20,6 +20,8 @@ final class EventsPhase {
     private var last = 0
     /// Whether this stream is among those that the node counts.
     private var isCounted: Bool
+    /// How the peer takes what is queued, while the kernel does not take all of it.
+    private var progress: OutputProgress?
 
     /// - Parameter request: a stream that was counted, if it has more than a head.
     init(_ request: EventStreamRequest, context: NodeContext) {
@@ -66,8 +68,16 @@ final class EventsPhase {
     }
 
     func timerFired(on transport: some PhaseTransport) {
-        // A peer that does not read needs no comments on top.
-        if !transport.isBlocked { transport.sendBytes(Self.comment) }
+        // A peer that does not read needs no comments on top, and can come back with the id of its last event.
+        if transport.isBlocked {
+            var progress = progress ?? OutputProgress(at: transport.now)
+            let look = progress.looked(unacknowledged: transport.unacknowledgedBytes, at: transport.now)
+            self.progress = progress
+            if look == .standstill { return transport.reset() }
+        } else {
+            progress = nil
+            transport.sendBytes(Self.comment)
+        }
         transport.schedule(at: transport.now + Self.keepAliveMilliseconds)
     }
 

@@ -26,6 +26,12 @@ final class HTTPPhase {
     private var isReadingBody = false
     /// When the connection's first head must be complete (loop milliseconds); later heads have no such bound.
     private var firstDeadline: Int
+    /// How the peer takes the last answer.
+    private var progress: OutputProgress?
+    /// When that is looked at next (loop milliseconds).
+    private var lookDue = Int.max
+    /// Until when the next request may begin (loop milliseconds).
+    private var idleUntil = Int.max
 
     /// The parts of a request that shape its answer.
     private struct Current {
@@ -63,16 +69,36 @@ final class HTTPPhase {
     }
 
     func timerFired(on transport: some HTTPTransport) {
+        if transport.now >= lookDue, !look(on: transport) { return transport.reset() }
         // A request that is being answered, or answers that are being taken, are not idle.
-        if isAnswering || transport.queuedBytes > 0 {
-            transport.schedule(at: transport.now + Self.idleMilliseconds)
-        } else if parser.isMidRequest {
-            fail(
-                HTTPFailure(status: 408, code: "bad_request", message: "the request did not arrive in time"),
-                on: transport)
-        } else {
-            transport.close()
+        guard !isAnswering, progress == nil, transport.now >= readingDeadline else { return reschedule(on: transport) }
+        guard parser.isMidRequest else { return transport.close() }
+        fail(
+            HTTPFailure(status: 408, code: "bad_request", message: "the request did not arrive in time"),
+            on: transport)
+    }
+
+    /// Looks how the peer takes the answers; false when it has taken nothing for too long.
+    private func look(on transport: some HTTPTransport) -> Bool {
+        let bytes = transport.unacknowledgedBytes
+        guard bytes > 0, var progress else {
+            (progress, lookDue) = (nil, .max)
+            return true
         }
+        let look = progress.looked(unacknowledged: bytes, at: transport.now)
+        (self.progress, lookDue) = (progress, transport.now + OutputProgress.lookMilliseconds)
+        return look != .standstill
+    }
+
+    /// When the present request must have come further, or the next one have begun.
+    private var readingDeadline: Int {
+        let deadline = parser.isMidRequest ? deadline ?? idleUntil : idleUntil
+        return isReadingBody ? deadline : min(deadline, firstDeadline)
+    }
+
+    private func reschedule(on transport: some HTTPTransport) {
+        let next = min(lookDue, isAnswering || progress != nil ? .max : readingDeadline)
+        transport.schedule(at: min(next, transport.now + Self.idleMilliseconds))
     }
 
     /// An answer came. One that is not for the current request is dropped.
@@ -96,7 +122,7 @@ final class HTTPPhase {
             isReadingBody = true
             deadline = transport.now + Self.bodyMilliseconds
         }
-        if let deadline { transport.schedule(at: isReadingBody ? deadline : min(deadline, firstDeadline)) }
+        reschedule(on: transport)
     }
 
     private func begin(_ request: HTTPRequest, on transport: some HTTPTransport) {
@@ -125,12 +151,18 @@ final class HTTPPhase {
         var bytes: [UInt8] = []
         response.encode(
             into: &bytes, keepAlive: keepsAlive, isHead: request.isHead, minorVersion: request.minorVersion)
+        if transport.queuedBytes == 0 || progress == nil {
+            (progress, lookDue) = (
+                OutputProgress(at: transport.now), transport.now + OutputProgress.lookMilliseconds
+            )
+        }
         transport.sendBytes(bytes)
         current = nil
         isReadingBody = false
         firstDeadline = .max
         guard keepsAlive else { return transport.endInOrder() }
-        transport.schedule(at: transport.now + Self.idleMilliseconds)
+        idleUntil = transport.now + Self.idleMilliseconds
+        reschedule(on: transport)
         transport.endWait()
     }
 

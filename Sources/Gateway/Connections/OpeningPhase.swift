@@ -144,7 +144,7 @@ final class OpeningPhase {
             transport.core.writer.leftRoom(room, reason: "deleted")
             transport.sendWritten()
             transport.close(.removed("room_deleted"))
-        case .described, .leftRoom, .frames, .replay, .replaced, .removed: break
+        case .described, .leftRoom, .frames, .readAnswer, .replay, .replaced, .removed: break
         }
     }
 }

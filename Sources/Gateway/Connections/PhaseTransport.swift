@@ -8,6 +8,8 @@ protocol PhaseTransport: AnyObject {
     var now: Int { get }
     /// Bytes that wait for the kernel to take them.
     var queuedBytes: Int { get }
+    /// Bytes that the peer's kernel has not acknowledged.
+    var unacknowledgedBytes: Int { get }
     /// Whether the kernel refused bytes and has not made room since.
     var isBlocked: Bool { get }
 

@@ -64,7 +64,7 @@ package final class WorkerCore: MailSender {
 
     /// Bytes of history that one answer carries while a connection catches up; the rest follows when these are with
     /// the kernel, so that a long replay never fills the connection's queue.
-    var replayBytesMax: Int { min(256 * 1024, load.limits.sendQueueBytesMax) }
+    var replayBytesMax: Int { min(256 * 1024, load.limits.sendQueueBytesMax / 2) }
 
     /// An id that no other room, message, session or device of this process has.
     func makeID(after head: String = "") -> String { ids.next(after: head) }
@@ -111,6 +111,9 @@ package final class WorkerCore: MailSender {
 
     /// Answers a connection with the frame in `writer`, behind what was sent to its worker before.
     func answerWritten(_ info: ConnectionInfo) { send(.frames([writtenFrame()]), to: info) }
+
+    /// The same for the answer to a read: the connection's input goes on behind it.
+    func answerReadWritten(_ info: ConnectionInfo) { send(.readAnswer(writtenFrame()), to: info) }
 
     /// Posts what was sent to other workers in this turn.
     func postOutgoing() {

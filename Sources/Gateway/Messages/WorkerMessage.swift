@@ -133,6 +133,8 @@ package enum MemberNotice: Sendable {
     case roomDeleted(Identifier)
     /// Frames for this connection alone.
     case frames([FrameSlice])
+    /// The answer to the read (`history`, `users`) for which the connection's input waits.
+    case readAnswer(FrameSlice)
     /// A replay to a connection that is in already.
     case replay([ReplayedFrame])
     /// A part of the inbox.

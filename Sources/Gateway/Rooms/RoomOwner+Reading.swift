@@ -8,8 +8,9 @@ extension RoomOwner {
     func history(_ query: HistoryQuery, requestID: String?, _ info: ConnectionInfo) {
         core.writer.removeAll()
         core.writer.history(
-            of: id, room, query, requestID: requestID, type: "history", provisional: sequencer.provisionalMessages)
-        answerWritten(info)
+            of: id, room, query, requestID: requestID, type: "history", byteCountMax: HistoryPage.frameBytesMax(core),
+            provisional: sequencer.provisionalMessages)
+        answerReadWritten(info)
     }
 
     /// Answers a `users` frame.
@@ -19,7 +20,7 @@ extension RoomOwner {
         core.writer.beginUsers(requestID)
         _ = core.writer.users(of: id, self, after: nil, limit: limit)
         core.writer.endObject()
-        answerWritten(info)
+        answerReadWritten(info)
     }
 
     /// A page of users for HTTP.
@@ -54,6 +55,8 @@ extension RoomOwner {
 struct HistoryPage {
     /// Bytes of messages that one page holds at most; it may be incomplete for that.
     static let bytesMax = 512 * 1024
+    /// The same for a `history` frame, which stands in its connection's queue.
+    static func frameBytesMax(_ core: WorkerCore) -> Int { min(bytesMax, core.load.limits.sendQueueBytesMax / 2) }
 
     let entries: ArraySlice<LogEntry>
     /// There is nothing more in the direction that was asked for.
@@ -67,29 +70,32 @@ struct HistoryPage {
     /// Of the messages that have no place yet, the ones that stand behind the entries.
     private(set) var provisional: Range<Int> = 0..<0
 
-    /// - Parameter waiting: messages that have no place yet.
-    init(_ query: HistoryQuery, of log: MemoryLog, waiting: Int = 0) {
+    /// - Parameters:
+    ///   - waiting: messages that have no place yet.
+    ///   - byteCountMax: bytes of messages that it holds at most, and one message more.
+    init(_ query: HistoryQuery, of log: MemoryLog, waiting: Int = 0, byteCountMax: Int = bytesMax) {
         switch query.anchor {
         case .after(let seq):
-            let found = log.entries(after: seq, countMax: query.limit, byteCountMax: Self.bytesMax)
+            let found = log.entries(after: seq, countMax: query.limit, byteCountMax: byteCountMax)
             let isEnd = found.last.map { log.count(after: $0.seq) == 0 } ?? true
             let fitting = isEnd ? min(waiting, query.limit - found.count) : 0
             self.init(found[...], isComplete: isEnd && fitting == waiting)
             provisional = 0..<fitting
         case .newest:
             let fitting = min(waiting, query.limit)
-            self.init(before: log.newestSeq + 1, query.limit - fitting, log)
+            self.init(before: log.newestSeq + 1, query.limit - fitting, byteCountMax, log)
             provisional = waiting - fitting..<waiting
-        case .before(let seq): self.init(before: min(seq, log.newestSeq + 1), query.limit, log)
+        case .before(let seq):
+            self.init(before: min(seq, log.newestSeq + 1), query.limit, byteCountMax, log)
         }
     }
 
     /// The last entries before `seq`, as many as the limits allow.
-    private init(before seq: UInt64, _ limit: Int, _ log: MemoryLog) {
+    private init(before seq: UInt64, _ limit: Int, _ byteCountMax: Int, _ log: MemoryLog) {
         let found = log.entries(before: seq, countMax: limit)
         var bytes = 0
         var start = found.endIndex
-        while start > 0, bytes <= Self.bytesMax {
+        while start > 0, bytes <= byteCountMax {
             start -= 1
             bytes += found[start].frame.length
         }
@@ -103,9 +109,9 @@ extension JSONWriter {
     /// Writes a history: of an unknown room, an empty one.
     mutating func history(
         of id: Identifier, _ room: Room?, _ query: HistoryQuery, requestID: String?, type: StaticString?,
-        provisional: [Submission] = []
+        byteCountMax: Int = HistoryPage.bytesMax, provisional: [Submission] = []
     ) {
-        let page = room.map { HistoryPage(query, of: $0.log, waiting: provisional.count) }
+        let page = room.map { HistoryPage(query, of: $0.log, waiting: provisional.count, byteCountMax: byteCountMax) }
         beginObject()
         if let type {
             member("type", type)

@@ -76,6 +76,12 @@ final class RoomOwner: Identifiable {
         core.answerWritten(info)
     }
 
+    /// The same for the answer to a read.
+    func answerReadWritten(_ info: ConnectionInfo) {
+        flush()
+        core.answerReadWritten(info)
+    }
+
     /// Delivers the output so far: to members here by a call, to members elsewhere by one message per worker.
     /// - Parameter isTurnEnding: nothing more will come from this room in this turn.
     func flush(isTurnEnding: Bool = false) {

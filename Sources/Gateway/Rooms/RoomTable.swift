@@ -147,7 +147,7 @@ final class RoomTable {
             if let owner = owners[id] { return owner.history(query, requestID: requestID, info) }
             core.writer.removeAll()
             core.writer.history(of: id, nil, query, requestID: requestID, type: "history")
-            core.answerWritten(info)
+            core.answerReadWritten(info)
         case .users(let info, let limit, let requestID):
             if let owner = owners[id] { return owner.users(limit: limit, requestID: requestID, info) }
             core.writer.removeAll()
@@ -155,7 +155,7 @@ final class RoomTable {
             core.writer.beginUsers(requestID)
             _ = core.writer.users(of: id, nil, after: nil, limit: limit)
             core.writer.endObject()
-            core.answerWritten(info)
+            core.answerReadWritten(info)
         case .asked(let question, let responder):
             RoomDirectory(table: self).answer(question, of: id, responder)
         }

@@ -141,7 +141,9 @@ extension UserOwner {
         sequencer.whenReady { [self] in
             let provisional = sequencer.provisionalMessages
             let log = user.openedInbox?.log
-            let page = log.map { HistoryPage(query, of: $0, waiting: provisional.count) }
+            let page = log.map {
+                HistoryPage(query, of: $0, waiting: provisional.count, byteCountMax: HistoryPage.frameBytesMax(core))
+            }
             var writer = JSONWriter()
             writer.beginObject()
             writer.member("type", "history" as StaticString)
@@ -162,7 +164,7 @@ extension UserOwner {
             writer.endObject()
             core.writer.removeAll()
             core.writer.raw(writer.bytes)
-            core.answerWritten(info)
+            core.answerReadWritten(info)
         }
     }
 

@@ -20,6 +20,8 @@ package protocol EventLoopDelegate: AnyObject {
 public final class EventLoop {
     /// How far apart two ticks are; the grain of all timers.
     package static let tickMilliseconds: Int = 250
+    /// How long one turn goes on with what former turns left, so that what is new does not wait behind all of it.
+    private static let restNanosecondsMax = 4_000_000
     /// Bytes that one read takes at most. Large enough that a busy sender's backlog comes in few calls, small enough
     /// to stay in the second-level cache.
     private static let readBufferBytes = 128 * 1024
@@ -221,13 +223,19 @@ public final class EventLoop {
         delegate?.loopWoken()
     }
 
-    /// Reads on where a read did not take all, or where reading was paused: as many sockets as a turn fetches.
+    /// Goes on where a turn did not take all, or where reading was paused, one socket after the other: as many as a
+    /// turn fetches, and no longer than a turn has for them. The others come first in the next turn.
     private func readRest() {
         guard !unread.isEmpty else { return }
         let sockets = ContiguousArray(unread.prefix(EpollSets.eventsPerFetch))
-        unread.removeFirst(sockets.count)
+        let end = Clock.monotonicNanoseconds() + Self.restNanosecondsMax
+        var served = 0
+        repeat {
+            sockets[served].takeTurn(readBuffer)
+            served += 1
+        } while served < sockets.count && Clock.monotonicNanoseconds() < end
+        unread.removeFirst(served)
         if !unread.isEmpty { handles.wake() }
-        for socket in sockets { socket.readNow(readBuffer) }
     }
 
     /// A round: all that is ready is read; what that caused is written at the end of this turn.

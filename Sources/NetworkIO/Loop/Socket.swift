@@ -50,6 +50,8 @@ open class Socket {
         static let closing = Flags(rawValue: 256)
         /// Its writes may wait for the loop's next round.
         static let patient = Flags(rawValue: 512)
+        /// Input that was kept back has its turn before further reading.
+        static let continuing = Flags(rawValue: 1024)
         /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing.
         static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256)
     }
@@ -86,6 +88,10 @@ open class Socket {
     open var outlivesPeerEnd: Bool { false }
     /// All that was queued is with the kernel.
     open func drained() {}
+    /// The kernel does not take all that is queued: what is left is going to be kept, in memory of its own.
+    open func backedUp() {}
+    /// The turn has come that `continueLater` asked for.
+    open func continueInput() {}
 
     // MARK: What callers use
 
@@ -113,10 +119,7 @@ open class Socket {
         loop.assertIsOnThread()
         guard descriptor >= 0, !flags.contains(.shutDown), !flags.contains(.ending) else { return }
         output.append(slice, &loop.scratch)
-        if !flags.contains(.unflushed) {
-            flags.insert(.unflushed)
-            loop.flushLater(self)
-        }
+        flushLater()
     }
 
     /// Hands a slice to the kernel at once, if nothing is queued before it: for a socket that gets nothing else in this
@@ -134,8 +137,20 @@ open class Socket {
         // What failed is tried again with the other sockets, and ends the socket there.
         guard sent > 0 else { return send(slice) }
         output.append(slice, sent: sent)
-        output.copyTransientSlices()
         flags.insert(.blocked)
+        // What is left is looked at, and copied, with the other sockets.
+        flushLater()
+    }
+
+    private func flushLater() {
+        guard !flags.contains(.unflushed) else { return }
+        flags.insert(.unflushed)
+        loop.flushLater(self)
+    }
+
+    /// Hands what is queued to the kernel now, before the end of the turn.
+    package func flushNow() {
+        if !flags.contains(.blocked), !output.isEmpty { flush() }
     }
 
     /// Queues bytes that are kept by nobody else.
@@ -155,6 +170,13 @@ open class Socket {
         if flags.contains(.unread) { loop.readLater(self) }
     }
 
+    /// Has `continueInput` called in the next turn, behind others that wait for theirs.
+    package func continueLater() {
+        guard !flags.contains(.continuing) else { return }
+        flags.insert(.continuing)
+        loop.readLater(self)
+    }
+
     /// Sends what is queued, then ends our side; the peer's side is read until it ends too.
     package func endAfterFlush() { end(.ending) }
 
@@ -165,10 +187,7 @@ open class Socket {
     private func end(_ how: Flags) {
         guard descriptor >= 0 else { return }
         flags.formUnion(how)
-        if !flags.contains(.unflushed) {
-            flags.insert(.unflushed)
-            loop.flushLater(self)
-        }
+        flushLater()
     }
 
     /// Closes at once; what is queued is lost.
@@ -208,6 +227,14 @@ open class Socket {
         if events & (EPOLLIN.rawValue | ends) != 0 { readNow(buffer) }
     }
 
+    /// Goes on where an earlier turn stopped: with what it kept back, or by reading.
+    func takeTurn(_ buffer: UnsafeMutableRawBufferPointer) {
+        guard descriptor >= 0 else { return }
+        guard flags.contains(.continuing) else { return readNow(buffer) }
+        flags.remove(.continuing)
+        continueInput()
+    }
+
     /// Reads once. A read that was shorter than the buffer emptied the socket, and an edge tells of what comes later
     /// (epoll(7)); one that filled the buffer is followed by another in the next turn, after the other sockets.
     func readNow(_ buffer: UnsafeMutableRawBufferPointer) {
@@ -240,18 +267,17 @@ open class Socket {
     func flush() {
         flags.remove(.unflushed)
         guard descriptor >= 0 else { return }
-        if flags.contains(.blocked) {
-            output.copyTransientSlices()
-        } else if !output.isEmpty {
+        if !flags.contains(.blocked), !output.isEmpty {
             switch output.write(to: descriptor, isLast: flags.contains(.closing)) {
-            case .all:
-                break
-            case .blocked:
-                flags.insert(.blocked)
-                output.copyTransientSlices()
+            case .all: break
+            case .blocked: flags.insert(.blocked)
             case .failed(let number):
                 return finish(.failed(SystemError(call: "send", number: number)))
             }
+        }
+        if flags.contains(.blocked) {
+            backedUp()
+            output.copyTransientSlices()
         }
         guard output.isEmpty else { return }
         if flags.contains(.closing) { return finish(.local) }

@@ -37,6 +37,40 @@ struct ChatPhaseTests {
         }
     }
 
+    @Test("A read holds what is behind it back until its answer, so that one of a connection is in flight")
+    func reads() throws {
+        let frames = [
+            #"{"type":"history","id":"h"}"#, #"{"type":"history","inbox":true,"id":"h"}"#,
+            #"{"type":"users","id":"h"}"#,
+        ]
+        for frame in frames {
+            let (worker, chat) = try scene()
+            chat.receive(frame)
+            #expect(chat.isWaiting)
+            guard case .member(_, .readAnswer(let answer))? = worker.sent.last?.message else {
+                Issue.record("no answer to \(frame)")
+                continue
+            }
+            #expect(String(decoding: answer.payload, as: UTF8.self).contains(#""id":"h""#))
+        }
+    }
+
+    @Test("A history answer has half of what may wait for a connection")
+    func historyBytes() throws {
+        let (worker, chat) = try scene(["SEND_QUEUE_BYTES": "20000"])
+        for number in 0..<10 {
+            let content = String(repeating: "x", count: 5_000)
+            chat.receive(#"{"type":"message","id":"\#(number)","content":"\#(content)"}"#)
+        }
+        worker.endTurn()
+        chat.receive(#"{"type":"history"}"#)
+        guard case .member(_, .readAnswer(let answer))? = worker.sent.last?.message else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(answer.length > 10_000 && answer.length <= 20_000)
+    }
+
     @Test("The 20th bad frame in a row closes, the 19th does not, and a good one resets the count")
     func badFrames() throws {
         let (_, chat) = try scene()

@@ -11,6 +11,7 @@ final class FakeTransport: HTTPTransport {
 
     var now = 0
     var queuedBytes = 0
+    var unacknowledgedBytes = 0
     var isBlocked = false
     var isDraining = false
     /// Gives the replies to requests.
@@ -58,7 +59,7 @@ final class FakeTransport: HTTPTransport {
 
     /// Lets time pass, and the timer fire when it is due.
     func wait(until time: Int) {
-        while let due = timer, due <= time, end != .closed, end != .inOrder {
+        while let due = timer, due <= time, end != .closed, end != .inOrder, end != .reset {
             now = due
             timer = nil
             phase.timerFired(on: self)

@@ -254,12 +254,31 @@ struct HTTPPhaseTests {
     func slowReader() {
         let transport = transport()
         transport.feed(get)
-        transport.queuedBytes = 1
-        transport.wait(until: 300_000)
-        #expect(transport.end == nil)
-        transport.queuedBytes = 0
-        transport.wait(until: 360_000)
+        for left in (1...150).reversed() {
+            transport.unacknowledgedBytes = left
+            transport.wait(until: transport.now + 2_000)
+        }
+        #expect(transport.end == nil && transport.now == 300_000)
+        transport.unacknowledgedBytes = 0
+        transport.wait(until: 303_000)
         #expect(transport.end == .closed)
+    }
+
+    @Test("Answers of which the peer takes nothing for thirty seconds end the connection, whatever else it sends")
+    func standstill() {
+        for keepsSending in [false, true] {
+            let transport = transport()
+            transport.feed(get)
+            (transport.queuedBytes, transport.unacknowledgedBytes) = (7, 9)
+            while transport.now < 31_000 {
+                transport.wait(until: transport.now + 1_000)
+                #expect(transport.end == nil)
+                if keepsSending { transport.feed(get + "GET ") }
+                if keepsSending { transport.feed("/a HTTP/1.1\r\nHost: h\r\n\r\n") }
+            }
+            transport.wait(until: 34_000)
+            #expect(transport.end == .reset)
+        }
     }
 
     // MARK: Drain

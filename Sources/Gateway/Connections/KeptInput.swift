@@ -1,0 +1,42 @@
+import WireProtocol
+
+/// Input of a connection that is kept back, and why. At most what the loop reads at once, as nothing more is read.
+final class KeptInput {
+    /// The things that it waits for.
+    struct Reasons: OptionSet {
+        let rawValue: UInt8
+        /// The answer of a home, or to an HTTP request.
+        static let answer = Reasons(rawValue: 1)
+        /// That the kernel takes what is queued.
+        static let output = Reasons(rawValue: 2)
+        /// The connection's next turn.
+        static let turn = Reasons(rawValue: 4)
+    }
+
+    /// Bytes of output that may be unsent while further input is taken.
+    static let unsentBytesMax = 64 * 1024
+
+    var reasons: Reasons
+    var bytes = ByteAccumulator()
+    /// The room that was asked for.
+    var joining: Joining?
+    /// How the peer takes what is queued, while that is looked at.
+    private(set) var progress: OutputProgress?
+
+    init(for reasons: Reasons) { self.reasons = reasons }
+
+    /// Looks how the peer takes what is queued.
+    func looked(unacknowledged: Int, at now: Int) -> OutputProgress.Look {
+        var progress = progress ?? OutputProgress(at: now)
+        defer { self.progress = progress }
+        return progress.looked(unacknowledged: unacknowledged, at: now)
+    }
+
+    /// The kernel has all that was queued; true if input waited for that and now waits for its turn.
+    func drained() -> Bool {
+        progress = nil
+        guard reasons.contains(.output) else { return false }
+        reasons = .turn
+        return true
+    }
+}
