@@ -16,7 +16,7 @@ struct RedisClientTests {
         var subscriberLosses: [RedisLoss] = []
         var refusals: [String] = []
 
-        func redisConnected(runID: String?) { runs.append(runID) }
+        func redisConnected(boot: String?) { runs.append(boot) }
         func redisLost(_ loss: RedisLoss) { losses.append(loss) }
         func redisTicked(oldestOutstanding: Int?) { oldestMax = max(oldestMax, oldestOutstanding ?? 0) }
         func redisSubscriberConnected() { subscriberConnects += 1 }

@@ -32,7 +32,7 @@ struct RedisConnectionTests {
         connection.send(words("PING"), outcomes.completion)
         #expect(outcomes.results == [.failure(.unavailable)])
         driver.run(until: { record.readies == 1 })
-        #expect(record.connects == 1 && connection.runID?.utf8.count == 40)
+        #expect(record.connects == 1 && connection.boot?.utf8.count == 40)
         #expect(connection.version?.hasPrefix("7.") == true || connection.version?.isEmpty == false)
         connection.send(words("SET", "key", "\u{0}\r\n$5"), outcomes.completion)
         connection.send(words("GET", "key"), outcomes.completion)

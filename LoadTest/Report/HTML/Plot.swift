@@ -9,7 +9,7 @@ struct Plot: Sendable {
     /// For those who don't see the drawing.
     var description: String
     var x: Scale
-    /// Named stretches of the x axis, behind all strips.
+    /// Stretches of the x axis with a name, behind all strips.
     var bands: [Band] = []
     var strips: [Strip]
     /// Values that are shown for a stretch of the x axis while the pointer is on it.

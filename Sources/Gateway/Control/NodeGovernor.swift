@@ -10,7 +10,7 @@ final class NodeGovernor {
     /// Called when the node goes to another tier.
     var tierChanged: () -> Void = {}
 
-    private static let reliefMilliseconds = 1_000
+    private static let emergencyMilliseconds = 1_000
     /// While memory presses, what was freed is given back so often: it may be all that presses.
     private static let givingBackMilliseconds = 10_000
 
@@ -20,7 +20,7 @@ final class NodeGovernor {
     private let interval: Int
     private var governor: Governor
     private var timer: PreciseTimer?
-    private var relievedUntil = 0
+    private var actsAgainAt = 0
     private var gaveBackAt = 0
     /// When the next sample is due, on `Clock.monotonicMilliseconds()`.
     private var due: Int
@@ -70,20 +70,20 @@ final class NodeGovernor {
         due = max(due + interval, now + interval / 2)
         schedule()
         if let change { tell(change) } else { publish() }
-        if let emergency = sample.emergency { relieve(emergency, unsentBytesMax: sample.unsentBytesMax, at: now) }
+        if let emergency = sample.emergency { act(on: emergency, unsentBytesMax: sample.unsentBytesMax, at: now) }
         giveBackMemory(at: now)
         governor.sampled(seconds: Double(Clock.threadNanoseconds() - start) / 1_000_000_000)
     }
 
     /// Does what can't wait for a tier to work, a second at a time.
-    private func relieve(_ emergency: Emergency, unsentBytesMax: Int?, at now: Int) {
-        guard !governor.report.isDryRun, now >= relievedUntil else { return }
-        relievedUntil = now + Self.reliefMilliseconds
+    private func act(on emergency: Emergency, unsentBytesMax: Int?, at now: Int) {
+        guard !governor.report.isDryRun, now >= actsAgainAt else { return }
+        actsAgainAt = now + Self.emergencyMilliseconds
         // Half of the budget that there is left for each worker: a backlog that is cut is cut well below its limit.
         let bytesMax = (unsentBytesMax ?? .max) / 2 / context.workerCount
         logger.warning(
             "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
-        context.order(.relieve(unsentBytesMax: bytesMax))
+        context.order(.closeLargestBacklogs(unsentBytesMax: bytesMax))
         ProcessMemory.giveBackFree()
         gaveBackAt = now
     }

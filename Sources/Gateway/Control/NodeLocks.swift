@@ -25,7 +25,7 @@ final class NodeLocks {
         self.context = context
         // A time of the wall clock that is not set while the process runs: leases go by it.
         let offset = Clock.unixMilliseconds() - Clock.bootMilliseconds()
-        let store = MemoryStore(runID: LockClient.randomName()) { (Clock.bootMilliseconds() + offset) * 1000 }
+        let store = MemoryStore(boot: LockClient.randomName()) { (Clock.bootMilliseconds() + offset) * 1000 }
         keeper = Self.keeper(store, quarantine: 0, context)
         keeper.storeConnected()
     }

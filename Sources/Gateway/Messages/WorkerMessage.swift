@@ -213,7 +213,7 @@ package enum ControlOrder: Sendable {
     /// The node's mode has changed: clients are notified.
     case modeChanged(from: NodeMode)
     /// An emergency: no more unsent bytes than this may be left.
-    case relieve(unsentBytesMax: Int)
+    case closeLargestBacklogs(unsentBytesMax: Int)
     case locks(LockReport)
     case event(EventHistory.Entry)
     /// The other nodes of the cluster as they are known now.

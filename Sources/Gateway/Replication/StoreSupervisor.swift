@@ -176,7 +176,7 @@ final class StoreSupervisor {
 }
 
 extension StoreSupervisor: RedisClientDelegate {
-    func redisConnected(runID: String?) {
+    func redisConnected(boot: String?) {
         if connections > 0 { counters.reconnects.add(1) }
         connections += 1
         for script in scripts { store.load(script) }

@@ -77,7 +77,7 @@ package final class Worker {
         case .stop: stop()
         case .drain(let milliseconds): beginDraining(within: milliseconds)
         case .adopt(let policy, let change): adopt(policy, change)
-        case .relieve(let bytesMax): relieve(unsentBytesMax: bytesMax)
+        case .closeLargestBacklogs(let bytesMax): closeLargestBacklogs(unsentBytesMax: bytesMax)
         case .locks(let report): services.locks = report
         case .modeChanged(let former): connections.modeChanged(from: former)
         case .event(let entry): connections.publish(entry)
@@ -120,7 +120,7 @@ package final class Worker {
     private static let slowMilliseconds = 1_000
 
     /// Takes hardly anybody new for a while, and cuts the largest backlogs.
-    private func relieve(unsentBytesMax bytesMax: Int) {
+    private func closeLargestBacklogs(unsentBytesMax bytesMax: Int) {
         acceptPace.slowDown(until: core.loop.now + Self.slowMilliseconds)
         paceAccepting()
         connections.closeLargestBacklogs(unsentBytesMax: bytesMax)

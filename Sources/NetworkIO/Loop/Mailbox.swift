@@ -36,13 +36,13 @@ package final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     }
 
     /// Leaves letters; wakes the owner only if there were none before. Any thread.
-    package func post(_ parcel: ContiguousArray<Letter>) {
-        guard !parcel.isEmpty else { return }
+    package func post(_ messages: ContiguousArray<Letter>) {
+        guard !messages.isEmpty else { return }
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         guard !isClosed else { return }
         let wasEmpty = letters.isEmpty
-        if wasEmpty { letters = parcel } else { letters.append(contentsOf: parcel) }
+        if wasEmpty { letters = messages } else { letters.append(contentsOf: messages) }
         // With the mutex held the handle can't be disconnected meanwhile.
         if wasEmpty { wakeHandle?.wake() }
     }

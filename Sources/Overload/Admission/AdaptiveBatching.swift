@@ -9,9 +9,9 @@ package struct AdaptiveBatching: Sendable {
     /// The windows that there are, in milliseconds.
     package static let steps = [0, 5, 10, 20, 40, 80, 120]
     /// A load below this share of the one that made a window necessary does not need it any more.
-    private static let relievedShare = 0.7
+    private static let easedShare = 0.7
     /// How long a lower load is seen before the window becomes shorter.
-    private static let relievedMilliseconds = 300
+    private static let easedMillisecondsMin = 300
     private static let firstHoldMilliseconds = 500
     /// A worker with less to do may do with a shorter window: that makes at most twice the writes.
     private static let busyShareMax = 0.75
@@ -21,7 +21,7 @@ package struct AdaptiveBatching: Sendable {
     /// The load at which each level was entered, requests per second.
     private var loads = Array(repeating: 0.0, count: steps.count)
     private var calmMilliseconds = 0
-    private var relieved = 0
+    private var easedMilliseconds = 0
     private var hold = firstHoldMilliseconds
     /// Milliseconds since a shorter window was tried; nil: it was not, or the try has succeeded.
     private var sinceTry: Int?
@@ -37,7 +37,7 @@ package struct AdaptiveBatching: Sendable {
     ///   - load: requests per second.
     package mutating func delayed(excess: Double, load: Double) {
         if sinceTry != nil { hold = min(hold * 2, Self.lastHoldMilliseconds) }
-        (sinceTry, calmMilliseconds, relieved) = (nil, 0, 0)
+        (sinceTry, calmMilliseconds, easedMilliseconds) = (nil, 0, 0)
         let rise = excess > 8 ? 2 : 1
         let last = min(Self.steps.count - 1, level + rise)
         while level < last {
@@ -58,8 +58,8 @@ package struct AdaptiveBatching: Sendable {
         }
         guard level > 0 else { return }
         calmMilliseconds = busy < Self.busyShareMax ? calmMilliseconds + elapsed : 0
-        relieved = load < loads[level] * Self.relievedShare ? relieved + elapsed : 0
-        if relieved >= Self.relievedMilliseconds {
+        easedMilliseconds = load < loads[level] * Self.easedShare ? easedMilliseconds + elapsed : 0
+        if easedMilliseconds >= Self.easedMillisecondsMin {
             shorten()
         } else if calmMilliseconds >= hold {
             shorten()
@@ -69,6 +69,6 @@ package struct AdaptiveBatching: Sendable {
 
     private mutating func shorten() {
         level -= 1
-        (calmMilliseconds, relieved) = (0, 0)
+        (calmMilliseconds, easedMilliseconds) = (0, 0)
     }
 }

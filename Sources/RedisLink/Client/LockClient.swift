@@ -53,7 +53,7 @@ package final class LockClient: RedisClientDelegate {
     /// Ends the connections.
     package func stop() { client.stop() }
 
-    package func redisConnected(runID: String?) {
+    package func redisConnected(boot: String?) {
         for script in LockScripts.all { store.load(script) }
         keeper.storeConnected()
         delegate?.locksConnected()

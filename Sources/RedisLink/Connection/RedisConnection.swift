@@ -42,8 +42,8 @@ package class RedisConnection: Socket {
 
     /// Lives longer than the connection, or takes itself away here.
     package weak var delegate: (any RedisConnectionDelegate)?
-    /// Which run of which server this is; nil until it is ready, and when INFO is not allowed.
-    package private(set) var runID: String?
+    /// The name of this life of the server (`run_id`); nil until it is ready, and when INFO is not allowed.
+    package private(set) var boot: String?
     /// The server's version; nil likewise.
     package private(set) var version: String?
 
@@ -164,7 +164,7 @@ package class RedisConnection: Socket {
         }
         switch step {
         case .info:
-            runID = reply.line("run_id")
+            boot = reply.line("run_id")
             version = reply.line("redis_version")
         case .ping: opened()
         case .resolve, .connect, .auth, .select, .command: break

@@ -10,7 +10,7 @@ struct StoreProbeTests {
     private let keys = ["place", "log", "id"].map { Array("sluice:{probe:run:0}:\($0)".utf8) }
 
     private func store(_ microseconds: @escaping () -> Int) -> MemoryStore {
-        MemoryStore(runID: "0", microseconds: microseconds)
+        MemoryStore(boot: "0", microseconds: microseconds)
     }
 
     @Test("it is written with an expiry, read and published")

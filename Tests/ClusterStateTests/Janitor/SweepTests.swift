@@ -12,7 +12,7 @@ struct SweepTests {
     private let spans = Sweep.Spans(sessionTTL: 100, nodeExpiry: 9_000)
 
     /// An empty store whose clock stands at these Unix milliseconds.
-    private func store(_ now: @escaping () -> Int) -> MemoryStore { MemoryStore(runID: "0") { now() * 1000 } }
+    private func store(_ now: @escaping () -> Int) -> MemoryStore { MemoryStore(boot: "0") { now() * 1000 } }
 
     private func run(_ store: MemoryStore, _ operation: StoreOperation) -> StoreReply {
         var reply = StoreReply.null

@@ -40,7 +40,7 @@ final class LockKeeperTests {
     private lazy var other = keeper("two", store)
 
     init() {
-        store = MemoryStore(runID: "ab") { [clock] in 1_700_000_000_000_000 + clock.now * 1_000 }
+        store = MemoryStore(boot: "ab") { [clock] in 1_700_000_000_000_000 + clock.now * 1_000 }
         door = Door(store)
     }
 

@@ -41,7 +41,7 @@ struct LockScriptTests {
     func sameReplies(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let heard = Heard()
-        let memory = MemoryStore(runID: "ab") { heard.microseconds }
+        let memory = MemoryStore(boot: "ab") { heard.microseconds }
         let channel = Array(LockKeys.channel(keeper: "k").utf8)
         memory.subscribe(channel) { if case .message(let payload) = $0 { heard.payloads.append(payload) } }
         _ = try #require(listener.perform([Array("SUBSCRIBE".utf8), channel]))
@@ -77,7 +77,7 @@ struct LockScriptTests {
     @Test("a lock is reclaimed within the quarantine only, and not from a higher token")
     func reclaim() {
         let heard = Heard()
-        let memory = MemoryStore(runID: "ab") { heard.microseconds }
+        let memory = MemoryStore(boot: "ab") { heard.microseconds }
         func call(_ script: StoreScript, _ owner: String, _ numbers: Int...) -> LockAnswer? {
             let arguments = [Array(owner.utf8)] + ([0, 100] + numbers).map { Array("\($0)".utf8) }
             var result = StoreResult.failure(.uncertain)

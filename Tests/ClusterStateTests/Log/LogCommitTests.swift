@@ -7,7 +7,7 @@ import Testing
 @Suite("Commits to a shared log")
 struct LogCommitTests {
     private let keys = LogKeys(room: Identifier(unchecked: "room"))
-    private let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
+    private let memory = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
 
     private func terms(
         _ epoch: String = "", _ seq: UInt64 = 0, new: String = "e1", kept: Int = 100, storedOneOf: Int = 1,

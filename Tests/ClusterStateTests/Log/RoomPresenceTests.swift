@@ -11,7 +11,7 @@ struct RoomPresenceTests {
 
     @Test("what is told is published and read; what changes nothing is not")
     func telling() {
-        let memory = MemoryStore(runID: "0") { 0 }
+        let memory = MemoryStore(boot: "0") { 0 }
         var published: [RoomPresence.Change?] = []
         memory.subscribe(keys.channel) { notice in
             if case .message(let payload) = notice { published.append(RoomPresence.publication(payload)) }
@@ -70,7 +70,7 @@ struct RoomPresenceTests {
     func twins(seed: UInt64) throws {
         let server = try #require(RedisServer())
         let redis = try #require(RedisDialogue(path: server.path))
-        let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
+        let memory = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
         var random = SplitMix64(seed: seed)
         for step in 0..<300 {
             let user = Identifier(unchecked: "u\(Int.random(in: 0..<4, using: &random))")

@@ -26,7 +26,7 @@ struct BeatTests {
     @Test("each node is told of all others, of those who left, and not of those who fell silent")
     func others() throws {
         var now = 1_700_000_000_000
-        let store = MemoryStore(runID: "0") { now * 1000 }
+        let store = MemoryStore(boot: "0") { now * 1000 }
         #expect(try beat(store, "a") == Beat.Answer(time: now, knownSince: now, others: []))
         let began = now
         now += 1_000
@@ -49,7 +49,7 @@ struct BeatTests {
     @Test("the key goes when nobody beats any more")
     func expiry() throws {
         var now = 1_700_000_000_000
-        let store = MemoryStore(runID: "0") { now * 1000 }
+        let store = MemoryStore(boot: "0") { now * 1000 }
         _ = try beat(store, "a")
         var left = 0
         store.perform(.timeToLive(key: Beat.nodesKey)) { result in
@@ -62,7 +62,7 @@ struct BeatTests {
 
     @Test("the others are told to look only when they are to")
     func telling() throws {
-        let store = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
+        let store = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
         var notices: [StoreNotice] = []
         store.subscribe(Beat.channel) { notices.append($0) }
         _ = try beat(store, "a")
@@ -73,7 +73,7 @@ struct BeatTests {
     @Test("who beats again too late learns it, also when nobody else has looked meanwhile")
     func late() throws {
         var now = 1_700_000_000_000
-        let store = MemoryStore(runID: "0") { now * 1000 }
+        let store = MemoryStore(boot: "0") { now * 1000 }
         let began = now
         #expect(try beat(store, "a").knownSince == began)
         now += 9_000
@@ -131,7 +131,7 @@ struct BeatTests {
         let server = try #require(RedisServer())
         let redis = try #require(RedisDialogue(path: server.path))
         var clock = 0
-        let memory = MemoryStore(runID: "0") { clock }
+        let memory = MemoryStore(boot: "0") { clock }
         var random = SplitMix64(seed: seed)
         let hour = 3_600_000
         for step in 0..<300 {

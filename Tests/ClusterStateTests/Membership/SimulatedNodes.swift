@@ -38,7 +38,7 @@ struct SimulatedNodes {
     private(set) var nodes: [Node] = []
     private(set) var faults: [String] = []
     private(set) var departures = 0
-    private var store = MemoryStore(runID: "0") { 0 }
+    private var store = MemoryStore(boot: "0") { 0 }
     private let clock = Clock()
     private var stalledUntil = 0
     private var troubledAt = 0
@@ -54,7 +54,7 @@ struct SimulatedNodes {
 
     private mutating func empty() {
         let clock = clock
-        store = MemoryStore(runID: "0") { clock.time }
+        store = MemoryStore(boot: "0") { clock.time }
     }
 
     private mutating func chance(_ perMinute: Double) -> Bool {

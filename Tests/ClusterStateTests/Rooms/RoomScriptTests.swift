@@ -23,7 +23,7 @@ struct RoomScriptTests {
 
     @Test("a room is made once, described, deleted, and made again")
     func life() {
-        let store = MemoryStore(runID: "0") { 0 }
+        let store = MemoryStore(boot: "0") { 0 }
         var notices: [ClusterNotice] = []
         store.subscribe(keys.channel) { notice in
             if case .message(let payload) = notice, let told = ClusterNotice(payload) { notices.append(told) }
@@ -58,7 +58,7 @@ struct RoomScriptTests {
 
     @Test("a read mark only rises, not above the newest message, and the lowest goes when there are too many")
     func marks() {
-        let store = MemoryStore(runID: "0") { 0 }
+        let store = MemoryStore(boot: "0") { 0 }
         for text in ["a", "b", "c"] { _ = run(store, LogCommit.operation(keys, terms, commit(text))) }
         func mark(_ user: String, _ seq: UInt64) -> StoreReply {
             run(
@@ -74,7 +74,7 @@ struct RoomScriptTests {
 
     @Test("rooms are listed by id, page by page")
     func index() {
-        let store = MemoryStore(runID: "0") { 0 }
+        let store = MemoryStore(boot: "0") { 0 }
         let rooms = ["b", "a", "d", "c"].map { Identifier(unchecked: $0) }
         _ = run(store, RoomIndex.adding(rooms))
         _ = run(store, RoomIndex.removing([rooms[3]]))
@@ -87,7 +87,7 @@ struct RoomScriptTests {
     func twins(seed: UInt64) throws {
         let server = try #require(RedisServer())
         let redis = try #require(RedisDialogue(path: server.path))
-        let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
+        let memory = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
         var random = SplitMix64(seed: seed)
         var epoch = ""
         for step in 0..<400 {

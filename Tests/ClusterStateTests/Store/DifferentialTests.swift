@@ -22,7 +22,7 @@ struct DifferentialTests {
         let redis = try #require(RedisDialogue(path: server.path))
         let clock = Clock()
         clock.microseconds = try redis.time()
-        let memory = MemoryStore(runID: "0") { clock.microseconds }
+        let memory = MemoryStore(boot: "0") { clock.microseconds }
         var operations = RandomOperations(random: SplitMix64(seed: seed))
         var random = SplitMix64(seed: ~seed)
         for number in 1...count {

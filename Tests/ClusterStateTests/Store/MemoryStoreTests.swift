@@ -12,7 +12,7 @@ struct MemoryStoreTests {
     private let key = Array("key".utf8)
 
     init() {
-        store = MemoryStore(runID: "c0ffee") { [clock] in clock.microseconds }
+        store = MemoryStore(boot: "c0ffee") { [clock] in clock.microseconds }
     }
 
     private func perform(_ operation: StoreOperation) -> StoreResult {

@@ -10,7 +10,7 @@ struct UserScriptTests {
     private let ann = Identifier(unchecked: "ann")
     private let phone = Identifier(unchecked: "phone")
 
-    private func emptyStore() -> MemoryStore { MemoryStore(runID: "0") { 0 } }
+    private func emptyStore() -> MemoryStore { MemoryStore(boot: "0") { 0 } }
 
     private func run(_ store: MemoryStore, _ operation: StoreOperation) -> StoreReply {
         var reply = StoreReply.null
@@ -26,7 +26,7 @@ struct UserScriptTests {
     @Test("a session goes on while somebody is connected, and for its time after that")
     func sessions() {
         var now = 200
-        let store = MemoryStore(runID: "0") { now * 1000 }
+        let store = MemoryStore(boot: "0") { now * 1000 }
         let first = session(store, "s1", ago: 100)
         #expect(first == UserSession(.array([.bytes(Array("s1".utf8)), .integer(0), .integer(0), .integer(0)])))
         now = 1100
@@ -103,7 +103,7 @@ struct UserScriptTests {
     @Test("a burst is one node's, until none came for its time, or it was ended")
     func claims() {
         var now = 0
-        let store = MemoryStore(runID: "0") { now * 1000 }
+        let store = MemoryStore(boot: "0") { now * 1000 }
         func isFirst(_ boot: String, at time: Int) -> Bool? {
             now = time
             return PushClaim.isFirst(run(store, PushClaim.operation(keys, boot: boot)))
@@ -119,7 +119,7 @@ struct UserScriptTests {
     func twins(seed: UInt64) throws {
         let server = try #require(RedisServer())
         let redis = try #require(RedisDialogue(path: server.path))
-        let memory = MemoryStore(runID: "0") { 1_700_000_000_000_000 }
+        let memory = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
         var random = SplitMix64(seed: seed)
         for step in 0..<300 {
             let operation: StoreOperation

@@ -15,7 +15,7 @@ final class SimulatedCluster {
     private var runs = 0
 
     init(nodes: Int) {
-        memory = MemoryStore(runID: "0") { 0 }
+        memory = MemoryStore(boot: "0") { 0 }
         restartEmpty()
         links = (0..<nodes).map { _ in SimulatedLink(self) }
     }
@@ -23,7 +23,7 @@ final class SimulatedCluster {
     /// The store loses all that it had.
     func restartEmpty() {
         runs += 1
-        memory = MemoryStore(runID: String(runs, radix: 16)) { [unowned self] in microseconds }
+        memory = MemoryStore(boot: String(runs, radix: 16)) { [unowned self] in microseconds }
         for channel in channels { listen(channel) }
     }
 

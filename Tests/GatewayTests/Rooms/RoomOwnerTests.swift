@@ -14,7 +14,7 @@ enum Mode: CaseIterable {
         switch self {
         case .local: return try TestWorker(environment)
         case .replicated:
-            let store = MemoryStore(runID: "r") { 1_700_000_000_000_000 }
+            let store = MemoryStore(boot: "r") { 1_700_000_000_000_000 }
             let worker = try TestWorker(environment, store: store)
             worker.replication?.storeReturned()
             return worker

@@ -12,7 +12,7 @@ final class MemoryKeyspace: StoreOperations {
     /// Few enough keys for going through all of them at once.
     private static let sweepIntervalMin = 1024
 
-    let runID: String
+    let boot: String
     /// Microseconds of the Unix epoch at the request that is being run.
     var now = 0
     /// The channels with a receiver.
@@ -23,8 +23,8 @@ final class MemoryKeyspace: StoreOperations {
     private var entries: [[UInt8]: Entry] = [:]
     private var requestsUntilSweep = MemoryKeyspace.sweepIntervalMin
 
-    init(runID: String) {
-        self.runID = runID
+    init(boot: String) {
+        self.boot = boot
     }
 
     private var nowMilliseconds: Int { now / 1000 }
@@ -46,7 +46,7 @@ final class MemoryKeyspace: StoreOperations {
         case .time:
             return .array([.bytes(decimal(now / 1_000_000)), .bytes(decimal(now % 1_000_000))])
         case .serverInfo:
-            return .bytes(Array("# Server\r\nrun_id:\(runID)\r\n".utf8))
+            return .bytes(Array("# Server\r\nrun_id:\(boot)\r\n".utf8))
         case .script:
             throw .refused(code: "ERR", message: "This Redis command is not allowed from script")
         }

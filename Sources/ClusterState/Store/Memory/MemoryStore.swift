@@ -11,10 +11,10 @@ package final class MemoryStore: Store {
     /// An empty store.
     ///
     /// - Parameters:
-    ///   - runID: names this instance, in hexadecimal digits.
+    ///   - boot: the name of this life of the store, in hexadecimal digits.
     ///   - microseconds: the time of the Unix epoch. Read once per operation; expiry goes by it.
-    package init(runID: String, microseconds: @escaping () -> Int) {
-        self.keyspace = MemoryKeyspace(runID: runID)
+    package init(boot: String, microseconds: @escaping () -> Int) {
+        self.keyspace = MemoryKeyspace(boot: boot)
         self.microseconds = microseconds
     }
 

@@ -25,7 +25,7 @@ final class SimulatedServer {
     init(_ time: SimulatedTime, names: [String]) {
         self.time = time
         keys = Set(names.flatMap { LockKeys.all($0) }).sorted { $0.lexicographicallyPrecedes($1) }
-        memory = MemoryStore(runID: "0") { 0 }
+        memory = MemoryStore(boot: "0") { 0 }
         startEmpty()
         keepSnapshots()
     }
@@ -87,7 +87,7 @@ final class SimulatedServer {
     }
 
     private func startEmpty() {
-        memory = MemoryStore(runID: String(runs, radix: 16)) { [unowned self] in milliseconds * 1000 + 77 }
+        memory = MemoryStore(boot: String(runs, radix: 16)) { [unowned self] in milliseconds * 1000 + 77 }
     }
 
     private func keepSnapshots() {

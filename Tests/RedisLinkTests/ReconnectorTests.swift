@@ -4,13 +4,13 @@ import Testing
 
 @testable import RedisLink
 
-@Suite("A line to Redis: the addresses of a name")
-struct RedisLineTests {
-    private final class Record: RedisLineDelegate {
+@Suite("The way to Redis: the addresses of a name")
+struct ReconnectorTests {
+    private final class Record: ReconnectorDelegate {
         var readies = 0
         var losses: [RedisLoss] = []
-        func ready(_ line: RedisLine, _ connection: RedisConnection) { readies += 1 }
-        func lost(_ line: RedisLine, _ loss: RedisLoss) { losses.append(loss) }
+        func ready(_ reconnector: Reconnector, _ connection: RedisConnection) { readies += 1 }
+        func lost(_ reconnector: Reconnector, _ loss: RedisLoss) { losses.append(loss) }
     }
 
     /// Takes connections and ends them.
@@ -27,7 +27,7 @@ struct RedisLineTests {
     private final class Trial {
         let driver: LinkDriver
         let record = Record()
-        let line: RedisLine
+        let reconnector: Reconnector
         private(set) var tried: [String] = []
 
         init(_ server: RedisProcess, credentials: String = "", timeout: Int = 30_000) throws {
@@ -36,18 +36,19 @@ struct RedisLineTests {
             let url = try RedisURL("redis://\(credentials)localhost:\(server.port)")
             let options = RedisOptions(url: url, timeoutMilliseconds: timeout)
             var note: (String) -> Void = { _ in }
-            line = RedisLine(options: options, loop: driver.loop, seed: 1) { (address, delegate) throws(SystemError) in
+            reconnector = Reconnector(options: options, loop: driver.loop, seed: 1) {
+                (address, delegate) throws(SystemError) in
                 note(address.text)
                 return try RedisConnection(to: address, options: options, loop: driver.loop, delegate: delegate)
             }
-            line.delegate = record
+            reconnector.delegate = record
             note = { [unowned self] in tried.append($0) }
         }
 
         /// Starts with these addresses in the place of what the look-up finds.
         func start(_ addresses: [(host: String, port: UInt16)]) throws {
-            line.start()
-            line.resolved(.success(try addresses.map { try SocketAddress(numericHost: $0.host, port: $0.port) }))
+            reconnector.start()
+            reconnector.resolved(.success(try addresses.map { try SocketAddress(numericHost: $0.host, port: $0.port) }))
             driver.run(until: { self.record.readies + self.record.losses.count > 0 })
         }
     }
@@ -64,13 +65,14 @@ struct RedisLineTests {
             ("255.255.255.255", 1), ("127.0.0.1", free), ("127.0.0.1", listener.port), ("127.0.0.1", server.port),
             ("127.0.0.1", free),
         ])
-        #expect(trial.record.readies == 1 && trial.record.losses.isEmpty && trial.line.connection?.isReady == true)
+        #expect(
+            trial.record.readies == 1 && trial.record.losses.isEmpty && trial.reconnector.connection?.isReady == true)
         #expect(
             trial.tried == [
                 "255.255.255.255:1", "127.0.0.1:\(free)", "127.0.0.1:\(listener.port)", "127.0.0.1:\(server.port)",
             ])
         acceptor.close()
-        trial.line.stop()
+        trial.reconnector.stop()
         trial.driver.run(until: { true })
     }
 
@@ -82,7 +84,7 @@ struct RedisLineTests {
         defer { frozen.thaw() }
         try trial.start([("127.0.0.1", frozen.port), ("127.0.0.1", server.port)])
         #expect(trial.record.losses == [.timedOut(.info)] && trial.tried.count == 1)
-        trial.line.stop()
+        trial.reconnector.stop()
     }
 
     @Test("a Redis that refuses us has spoken for all addresses; the last refusal is told when none serves")
@@ -95,11 +97,11 @@ struct RedisLineTests {
             return
         }
         #expect(first.tried.count == 1 && first.record.losses.count == 1)
-        first.line.stop()
+        first.reconnector.stop()
         let second = try Trial(server)
         try second.start([("127.0.0.1", RedisProcess.freePort()), ("127.0.0.1", RedisProcess.freePort())])
         #expect(second.tried.count == 2)
         #expect(second.record.losses == [.unreachable("connect: Connection refused")])
-        second.line.stop()
+        second.reconnector.stop()
     }
 }

@@ -3,17 +3,17 @@ import Core
 import NetworkIO
 
 /// The events of a reconnector, on the loop's thread.
-protocol RedisLineDelegate: AnyObject {
-    func ready(_ line: RedisLine, _ connection: RedisConnection)
-    /// The connection is over, or an attempt to get one has failed; the line tries again by itself.
-    func lost(_ line: RedisLine, _ loss: RedisLoss)
+protocol ReconnectorDelegate: AnyObject {
+    func ready(_ reconnector: Reconnector, _ connection: RedisConnection)
+    /// The connection is over, or an attempt to get one has failed; it tries again by itself.
+    func lost(_ reconnector: Reconnector, _ loss: RedisLoss)
 }
 
 /// Keeps one connection to Redis up: looks the host up, tries its addresses in order, and begins anew, after a wait
 /// that grows with each failure, when none of them serves or the connection is lost.
 ///
 /// Thread: the loop's.
-final class RedisLine: RedisConnectionDelegate {
+final class Reconnector: RedisConnectionDelegate {
     typealias Connect =
         (_ address: SocketAddress, _ delegate: any RedisConnectionDelegate) throws(SystemError) -> RedisConnection
 
@@ -26,7 +26,7 @@ final class RedisLine: RedisConnectionDelegate {
         case ready(RedisConnection)
     }
 
-    weak var delegate: (any RedisLineDelegate)?
+    weak var delegate: (any ReconnectorDelegate)?
     private let options: RedisOptions
     private let connect: Connect
     /// A connection that was ready for so long was of use: its loss is a first failure again.
@@ -42,7 +42,7 @@ final class RedisLine: RedisConnectionDelegate {
     private var random: FastRandom
 
     /// - Parameters:
-    ///   - seed: for the waits; other lines should have another.
+    ///   - seed: for the waits; other reconnectors should have another.
     ///   - connect: makes a connection of the kind that is wanted.
     init(options: RedisOptions, loop: EventLoop, seed: UInt64, connect: @escaping Connect) {
         self.options = options
