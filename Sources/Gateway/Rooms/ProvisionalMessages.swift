@@ -14,8 +14,16 @@ struct ProvisionalMessages {
     private(set) var count = 0
     /// The number of the first message that a device has not seen, for those that went while messages waited.
     private var unseenFrom: [Device: UInt64] = [:]
-    /// Members that resumed, and the number of the first that they saw on this connection.
-    private var resumed: [(info: ConnectionInfo, firstShown: UInt64)] = []
+    /// A member that resumed, and what it was shown on this connection.
+    private struct Resumed {
+        let info: ConnectionInfo
+        /// All from this number on.
+        let firstShown: UInt64
+        /// Earlier ones that it sent once more, and that were acked as kept here.
+        var repeated: Set<UInt64> = []
+    }
+
+    private var resumed: [ObjectIdentifier: Resumed] = [:]
 
     /// A message was delivered without a place.
     mutating func delivered() { count += 1 }
@@ -26,7 +34,7 @@ struct ProvisionalMessages {
         assert(count >= 0, "more messages have ended than were delivered")
         guard count == 0 else { return }
         unseenFrom = [:]
-        resumed = []
+        resumed = [:]
     }
 
     /// A member that was live is no longer in.
@@ -34,24 +42,30 @@ struct ProvisionalMessages {
     mutating func departed(_ info: ConnectionInfo, next: UInt64) {
         guard count > 0 else { return }
         unseenFrom[Device(user: info.user, device: info.device)] = next
-        if !resumed.isEmpty { resumed.removeAll { $0.info === info } }
+        resumed[ObjectIdentifier(info)] = nil
     }
 
     /// The number of the first message that a member must be shown who goes live.
     mutating func wentLive(_ info: ConnectionInfo, resumes: Bool) -> UInt64 {
         guard resumes, let first = unseenFrom[Device(user: info.user, device: info.device)] else { return 0 }
-        resumed.append((info, first))
+        resumed[ObjectIdentifier(info)] = Resumed(info: info, firstShown: first)
         return first
+    }
+
+    /// A member has sent a message once more that waits already: it knows it on this connection, too.
+    mutating func repeated(_ message: Submission, by info: ConnectionInfo) {
+        if let number = message.number { resumed[ObjectIdentifier(info)]?.repeated.insert(number) }
     }
 
     /// Whether a member was shown a message on its present connection.
     func wasShown(_ message: Submission, to info: ConnectionInfo) -> Bool {
         guard let number = message.number else { return false }
-        return !resumed.contains { $0.info === info && number < $0.firstShown }
+        guard let member = resumed[ObjectIdentifier(info)] else { return true }
+        return number >= member.firstShown || member.repeated.contains(number)
     }
 
     /// Members that were not shown a message on their present connections.
     func membersWithout(_ message: Submission) -> [ConnectionInfo] {
-        resumed.isEmpty ? [] : resumed.map(\.info).filter { !wasShown(message, to: $0) }
+        resumed.values.map(\.info).filter { !wasShown(message, to: $0) }
     }
 }

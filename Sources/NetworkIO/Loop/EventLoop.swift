@@ -365,6 +365,9 @@ public final class EventLoop {
         isReleaseDue = false
     }
 
+    /// Sets both clocks by hand, for a simulation: it runs no turns, which would set them again.
+    package func pretend(_ moment: Moment) { (now, unixNow) = (moment.now, moment.unix) }
+
     private func updateClock() {
         uv_update_time(loop)
         turnNanoseconds = Clock.monotonicNanoseconds()

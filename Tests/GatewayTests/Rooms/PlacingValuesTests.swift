@@ -1,0 +1,67 @@
+import Core
+import Rooms
+import Testing
+
+@testable import Gateway
+
+@Suite("What a room keeps of members that are not where it is")
+struct PlacingValuesTests {
+    private func info(_ key: UInt64) -> ConnectionInfo {
+        ConnectionInfo(
+            user: Identifier(unchecked: "u\(key)"), device: Identifier(unchecked: "d\(key)"), deviceType: nil,
+            worker: 0,
+            socketKey: key, connectedAt: 0, userNumber: 1)
+    }
+
+    private func message(_ number: UInt64, in submissions: inout Submissions) -> Submission {
+        let body = Array(#","id":"\#(number)","user":"u","content":1,"ts":1}"#.utf8)
+        let submission = Submission(
+            user: Identifier(unchecked: "u"), id: [], rawID: [], body: body, time: 1, author: .nobody)
+        return submissions.append(submission, isProvisional: true)
+    }
+
+    @Test("Members wait in the order in which they came, each once and at its first place")
+    func unplaced() {
+        var unplaced = UnplacedMembers()
+        let infos = (0..<100).map { info(UInt64($0)) }
+        for info in infos { unplaced.append(info, at: Position(epoch: "e", seq: info.socketKey), since: 0) }
+        unplaced.append(infos[3], at: nil, since: 9)
+        unplaced.remove(infos[5])
+        #expect(unplaced.contains(infos[3]) && !unplaced.contains(infos[5]))
+        let even = unplaced.take { ($0.position?.seq ?? 1) % 2 == 0 }.map(\.info.socketKey)
+        #expect(even == Array(stride(from: 0, to: 100, by: 2)))
+        let odd = unplaced.take { _ in true }.map(\.info.socketKey)
+        #expect(odd == Array(stride(from: 1, to: 100, by: 2)).filter { $0 != 5 } && unplaced.isEmpty)
+    }
+
+    @Test("A member that has seen several former epochs is led out once of what it saw in any of them")
+    func resumed() {
+        var resumed = ResumedMembers()
+        let (ann, bob) = (info(1), info(2))
+        resumed.append(ann, from: Position(epoch: "e", seq: 5))
+        resumed.append(ann, from: Position(epoch: "f", seq: 7))
+        resumed.append(bob, from: Position(epoch: "f", seq: 6))
+        #expect(resumed.all { $0.seq >= 5 }.count == 2)
+        #expect(resumed.all { $0.epoch == "e" }.map(\.socketKey) == [1])
+        resumed.remove(ann)
+        #expect(resumed.all { _ in true }.map(\.socketKey) == [2])
+    }
+
+    @Test("Who resumes is not shown again what it saw, and what it sends again it knows on this connection, too")
+    func provisional() {
+        var (messages, submissions) = (ProvisionalMessages(), Submissions())
+        let sent = (0..<3).map { _ in UInt64(0) }.indices.map { message(UInt64($0), in: &submissions) }
+        messages.delivered()
+        messages.delivered()
+        messages.delivered()
+        let (former, ann) = (info(1), info(1))
+        messages.departed(former, next: 2)
+        let first = messages.wentLive(ann, resumes: true)
+        #expect(first == 2)
+        #expect(!messages.wasShown(sent[0], to: ann) && messages.wasShown(sent[2], to: ann))
+        #expect(messages.membersWithout(sent[0]).map(\.socketKey) == [1])
+        messages.repeated(sent[0], by: ann)
+        #expect(messages.wasShown(sent[0], to: ann) && !messages.wasShown(sent[1], to: ann))
+        #expect(messages.membersWithout(sent[0]).isEmpty)
+    }
+}
