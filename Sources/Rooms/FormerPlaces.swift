@@ -9,6 +9,9 @@ package struct FormerPlaces {
     package var lineage = Lineage()
     /// Of entries that were committed again, by their present seqs.
     private var places: [UInt64: [Position]] = [:]
+    /// The seqs that were held here of former epochs: of these each entry is known that came over. A position says
+    /// nothing of others, as the store may have had a second history of the same epoch.
+    private var held: [String: ClosedRange<UInt64>] = [:]
 
     package init() {}
 
@@ -21,15 +24,23 @@ package struct FormerPlaces {
         places[seq] = was
     }
 
-    /// Another history begins: its entries come anew.
-    package mutating func removeAll() { places = [:] }
+    /// Another history begins, and its entries come anew; `seqs` were held here of the one before it.
+    package mutating func replaced(_ epoch: String, held seqs: ClosedRange<UInt64>?) {
+        places = [:]
+        held = held.filter { lineage.fork(of: $0.key) != nil }
+        held[epoch] = seqs
+    }
 
     /// Whether something is known of an epoch.
-    package func knows(_ epoch: String) -> Bool { lineage.fork(of: epoch) != nil }
+    package func knows(_ epoch: String) -> Bool { held[epoch] != nil || lineage.fork(of: epoch) != nil }
 
     /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
     package func wasSeen(_ seq: UInt64, upTo position: Position) -> Bool {
-        if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq) { return true }
+        if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq),
+            held[position.epoch]?.contains(seq) != true
+        {
+            return true
+        }
         guard !places.isEmpty, let places = places[seq] else { return false }
         return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
     }

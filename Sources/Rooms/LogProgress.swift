@@ -10,6 +10,8 @@ package struct LogProgress {
     /// The former epochs, as the store last said.
     package internal(set) var lineage = Lineage()
     package private(set) var early = EarlyEntries()
+    /// The store has entries up to `newestSeq`, so that a hole behind it is none that trimming left.
+    private var hasOlder = false
 
     package init() {}
 
@@ -54,14 +56,19 @@ package struct LogProgress {
         _ = early.take(epoch, seq)
     }
 
+    /// Publications may have been missed, or the store may be another one by now: what came early counts no more.
+    package mutating func forgetEarly() { early = EarlyEntries() }
+
     // MARK: Ranges
 
     /// One step through the entries that were read.
     package enum Step: Sendable {
         /// It is next, and must be appended now.
         case entry(ReplicaLog.Entry)
-        /// Entries up to `newestSeq` are in the store no longer.
+        /// Entries up to `newestSeq` are in the store no longer, and no older ones.
         case skipped
+        /// Entries up to `newestSeq` were lost: the store has older ones, and the next.
+        case lost
         /// Entries up to `newestSeq` were not stored, and what was published of them was missed.
         case passed
         /// Entries may be on their way that are not stored: a fence must show that they are not.
@@ -75,10 +82,11 @@ package struct LogProgress {
         while let entry = batch.rest.first {
             // What the store has no longer, or never had.
             let stored = entry.unstoredFrom ?? entry.seq
-            if skip(to: min(max(stored, 1), entry.seq) - 1) { return .skipped }
+            if skip(to: min(max(stored, 1), entry.seq) - 1) { return hasOlder ? .lost : .skipped }
             // What was not stored was published, and may be on its way.
             if entry.seq > newestSeq + 1 { return pass(upTo: entry.seq - 1, batch) }
             batch.rest = batch.rest.dropFirst()
+            hasOlder = true
             if entry.seq > newestSeq { return .entry(entry) }
         }
         return nil
@@ -117,16 +125,19 @@ package struct LogProgress {
     // MARK: Histories
 
     /// The first range behind `after` was read: the history has a beginning now.
-    /// - Parameter stored: the seq of the first entry of which the store says something; nil: there is none.
+    /// - Parameters:
+    ///   - stored: the seq of the first entry of which the store says something; nil: there is none.
+    ///   - hasOlder: the store has the entry at `after`.
     package mutating func opened(
-        _ place: ReplicaLog.Place, after: UInt64, stored: UInt64?
+        _ place: ReplicaLog.Place, after: UInt64, stored: UInt64?, hasOlder: Bool = false
     ) -> ReplicaLog.Opened {
+        self.hasOlder = hasOlder
         let oldest = stored ?? place.unstoredFrom ?? max(place.newestSeq, after) + 1
         let oldestBefore = max(oldest, 1) - 1
         early.forget(allBut: place.epoch)
         lineage = place.lineage
         guard place.epoch != epoch else {
-            let isSkipped = skip(to: oldestBefore)
+            let isSkipped = !hasOlder && skip(to: oldestBefore)
             return ReplicaLog.Opened(
                 epoch: epoch, isNew: false, oldestBefore: oldestBefore, skippedTo: isSkipped ? newestSeq : nil)
         }

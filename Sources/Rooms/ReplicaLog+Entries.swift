@@ -56,6 +56,8 @@ extension ReplicaLog {
         case repeated(Repetition)
         /// Entries up to `seq` will not come: the store has them no longer.
         case skipped(to: UInt64)
+        /// Entries up to `seq` will not come: the store lost them, and not those before.
+        case lost(upTo: UInt64)
         /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was
         /// missed.
         case passedUnstored(upTo: UInt64)
@@ -122,6 +124,7 @@ extension ReplicaLog {
         switch step {
         case .entry(let entry): return .committed(append(entry))
         case .skipped: return .skipped(to: newestSeq)
+        case .lost: return .lost(upTo: newestSeq)
         case .passed: return .passedUnstored(upTo: newestSeq)
         case .readsOn: return .read(ticket, after: newestSeq)
         case .needsFence:

@@ -81,6 +81,11 @@ extension ReplicaLog {
             return held.starts(with: tail) || MessageKey.areSame(held, tail)
         }
 
+        /// The seq of the first entry of which the store says something; nil: there is none.
+        var firstStored: UInt64? {
+            entries.first { 1...ReplicaLog.seqMax ~= $0.seq }.map { min($0.unstoredFrom ?? $0.seq, $0.seq) }
+        }
+
         package init(_ entries: [Entry], of epoch: String?, tail: [UInt8]? = nil) {
             self.entries = entries
             self.epoch = epoch
@@ -96,23 +101,21 @@ extension ReplicaLog {
         _ range: Range, for ticket: Ticket, held: (UInt64) -> [UInt8]? = { _ in nil }, seen: () -> [SeenEntry]
     ) -> RangeRead {
         guard !isStale(ticket) else { return .stale }
-        let readEpoch = range.epoch
         let batch = Batch(range.entries.filter { 1...Self.seqMax ~= $0.seq })
         switch state {
         case .opening(let opening):
             guard case .range(let place, let after) = opening.step else { return .stale }
-            guard readEpoch == place.epoch else { return .open(reopen(isLive: opening.isLive)) }
+            guard range.epoch == place.epoch else { return .open(reopen(isLive: opening.isLive)) }
             if place.epoch == epoch, after > 0, range.tail != nil, !range.follows(held(after)) {
                 state = .opening(opening.at(.fork))
                 return .fork(self.ticket)
             }
-            let opened = opened(place, after: after, first: batch.rest.first, seen)
-            state = .catchingUp(
-                CatchUp(number: opening.number, place: place, proof: opening.proof, reading: .taking(batch)))
+            let opened = opened(place, after: after, range, seen)
+            state = .catchingUp(CatchUp(behind: opening, at: place, batch))
             return .opened(opened)
         case .catchingUp, .following:
             guard state.isReading else { return .stale }
-            guard readEpoch == epoch else { return .open(reopen(isLive: true)) }
+            guard range.epoch == epoch else { return .open(reopen(isLive: true)) }
             state.wasRead(batch)
             return .taken
         case .away, .closed: return .stale
@@ -120,11 +123,11 @@ extension ReplicaLog {
     }
 
     /// The history has a beginning now. All own messages that wait must be sent (again).
-    private mutating func opened(_ place: Place, after: UInt64, first: Entry?, _ seen: () -> [SeenEntry]) -> Opened {
+    private mutating func opened(_ place: Place, after: UInt64, _ range: Range, _ seen: () -> [SeenEntry]) -> Opened {
         let former = epoch
-        let stored = first.map { min($0.unstoredFrom ?? $0.seq, $0.seq) }
+        let stored = range.firstStored
         messages.unsend()
-        let opened = progress.opened(place, after: after, stored: stored)
+        let opened = progress.opened(place, after: after, stored: stored, hasOlder: after > 0 && range.tail != nil)
         if opened.isNew, !former.isEmpty {
             // With entries from before the fork the store has kept what it was to keep: older ones were trimmed there.
             let isKept = stored.map { $0 <= lineage.fork(of: former) ?? 0 } ?? false

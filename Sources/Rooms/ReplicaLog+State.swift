@@ -120,6 +120,13 @@ extension ReplicaLog {
         var reading: Reading
         /// Looks since a fence was published.
         var looks = 0
+
+        /// The first range behind an opening was read.
+        init(behind opening: Opening, at place: Place, _ batch: Batch) {
+            (number, proof) = (opening.number, opening.proof)
+            self.place = place
+            reading = .taking(batch)
+        }
     }
 
     package struct Following: Sendable {

@@ -149,6 +149,7 @@ package struct ReplicaLog: ~Copyable {
     /// Publications come no more. Until they do again nothing is committed, and nothing is claimed.
     package mutating func interrupted() {
         isSubscribed = false
+        progress.forgetEarly()
         state.awaitSubscription()
     }
 

@@ -26,6 +26,31 @@ struct LogProgressTests {
         #expect(progress.takeNext()?.seq == 1)
     }
 
+    @Test("Where the entry before a range is stored, what lacks behind it was lost and not trimmed")
+    func loses() {
+        for hasOlder in [false, true] {
+            var progress = progress(at: 3)
+            let place = ReplicaLog.Place(epoch: "e", newestSeq: 6, unstoredFrom: nil)
+            let opened = progress.opened(place, after: 3, stored: 6, hasOlder: hasOlder)
+            #expect(opened.skippedTo == (hasOlder ? nil : 5))
+            var batch = ReplicaLog.Batch([sampleEntry(6)])
+            guard hasOlder else { continue }
+            guard case .lost? = progress.take(&batch), progress.newestSeq == 5 else {
+                Issue.record("4 and 5 were not lost")
+                return
+            }
+        }
+    }
+
+    @Test("What came early before an interruption counts no more")
+    func forgets() {
+        var progress = progress(at: 3)
+        #expect(progress.heard(sampleEntry(5), of: "e") == .early)
+        progress.forgetEarly()
+        progress.appended(4)
+        #expect(progress.takeNext() == nil)
+    }
+
     @Test("A range skips what the store has not, and passes what is not stored only behind a fence")
     func takes() {
         var progress = progress(at: 0)
@@ -37,10 +62,11 @@ struct LogProgressTests {
             return
         }
         progress.appended(3)
-        guard case .skipped? = progress.take(&batch), progress.newestSeq == 4,
+        // Behind an entry that is stored nothing was trimmed.
+        guard case .lost? = progress.take(&batch), progress.newestSeq == 4,
             case .needsFence? = progress.take(&batch)
         else {
-            Issue.record("5 was passed without a fence")
+            Issue.record("5 was passed without a fence, or 4 was trimmed")
             return
         }
         batch.isFenced = true

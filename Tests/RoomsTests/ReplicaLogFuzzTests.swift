@@ -289,7 +289,7 @@ struct ReplicaLogFuzzTests {
                 case .nothing: return
                 case .committed(let arrival): came(arrival)
                 case .repeated(let repetition): model.ended(repetition.submission)
-                case .skipped(let seq), .passedUnstored(let seq): model.passed(seq)
+                case .skipped(let seq), .lost(let seq), .passedUnstored(let seq): model.passed(seq)
                 case .fence(let ticket, let name):
                     model.asked(ticket)
                     model.fences = [name, "n:0"]

@@ -24,6 +24,7 @@ extension ReplicaLog.Advanced {
         case .committed(let arrival): "committed \(arrival.text)"
         case .repeated(let repetition): "repeated \(repetition.text)"
         case .skipped(let seq): "skipped \(seq)"
+        case .lost(let seq): "lost \(seq)"
         case .passedUnstored(let seq): "passed \(seq)"
         case .fence(_, let name): "fence \(name)"
         case .read(_, let after): "read \(after)"

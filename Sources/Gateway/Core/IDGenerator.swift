@@ -12,8 +12,11 @@ struct IDGenerator: ~Copyable {
 
     init() {
         let seed = Digest.random(count: 5).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        prefix = String(seed, radix: 36)
+        self.init(prefix: String(seed, radix: 36))
     }
+
+    /// - Parameter prefix: what no other generator has, at most 8 bytes.
+    init(prefix: String) { self.prefix = prefix }
 
     deinit { memory.deallocate() }
 

@@ -80,7 +80,12 @@ package final class RoomBatch: @unchecked Sendable {
     func append(_ frame: FrameSlice) { plain.append(frame) }
 
     /// Makes the author of the last `length` bytes get `ack` before, or instead of, them.
+    /// A frame is cut once for a connection.
     func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {
+        assert(
+            !cuts.contains {
+                $0.socketKey == info.socketKey && $0.worker == info.worker && $0.range.upperBound > byteCount - length
+            }, "a frame is cut twice for one connection")
         cuts.append(
             Cut(worker: info.worker, socketKey: info.socketKey, start: byteCount - length, length: length, ack: ack))
     }

@@ -102,8 +102,13 @@ final class ClusterPresence {
         replication.settle(self, at: settledAt)
     }
 
-    /// From now on nobody is missed.
-    func end() { isSettling = false }
+    /// From now on nobody is missed, and no answer counts: what it is about may be gone before this is, for which
+    /// others still have work.
+    func end() {
+        isSettling = false
+        (reading, next) = (nil, nil)
+        (missing, found) = ([], [])
+    }
 
     /// The time has come to miss those whom nobody told of.
     func settle() {

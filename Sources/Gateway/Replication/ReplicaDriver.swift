@@ -133,6 +133,7 @@ final class ReplicaDriver {
             case .committed(let arrival): tell(arrival)
             case .repeated(let repetition): tell(repetition)
             case .skipped(let seq): observer.skipped(to: seq)
+            case .lost(let seq): observer.lost(upTo: seq)
             case .passedUnstored(let seq): observer.passedUnstored(upTo: seq)
             case .fence(let ticket, let name): publishFence(ticket, name)
             case .read(let ticket, let after): read(ticket, after: after)

@@ -22,8 +22,10 @@ protocol ReplicaObserver: AnyObject {
     func wentAway()
     /// An entry has its place: the one behind the last that came.
     func committed(_ arrival: ReplicaLog.Arrival)
-    /// Entries up to `seq` will not come: the store has them no longer.
+    /// Entries up to `seq` will not come: the store has them no longer, and none before them.
     func skipped(to seq: UInt64)
+    /// Entries up to `seq` will not come: the store lost them, and not those before.
+    func lost(upTo seq: UInt64)
     /// Entries up to `seq` will not come: the store was not to keep them, and what was published of them was missed.
     func passedUnstored(upTo seq: UInt64)
     /// A message must be delivered without a place, because the store is away.
@@ -32,4 +34,9 @@ protocol ReplicaObserver: AnyObject {
     func repeated(_ submission: Submission, first: Position, time: Int)
     /// The same message waits for its place here already; this one is not kept.
     func repeatedWaiting(_ submission: Submission, of waiting: Submission)
+}
+
+extension ReplicaObserver {
+    /// Of a log that is stored whole: what it lacks though it says otherwise was lost.
+    func passedUnstored(upTo seq: UInt64) { skipped(to: seq) }
 }

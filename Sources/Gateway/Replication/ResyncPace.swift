@@ -55,7 +55,8 @@ final class ResyncPace {
         if waiting.first != nil, underWay < Self.underWayMax { timer?.schedule(at: resumeAt) }
     }
 
-    private func pump() {
+    /// Gives out the turns that are free; called by the timer.
+    func pump() {
         while underWay < Self.underWayMax, let next = waiting.first?.element {
             waiting.removeFirst()
             underWay += 1

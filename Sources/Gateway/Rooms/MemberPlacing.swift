@@ -14,25 +14,29 @@ struct UnplacedMembers {
         let since: Int
     }
 
-    private(set) var all: [Member] = []
+    private var members: [ObjectIdentifier: (number: Int, member: Member)] = [:]
+    private var nextNumber = 0
     /// Own messages that got their places while members waited for theirs, by seq.
     var placed: [UInt64: Submission] = [:]
 
-    var isEmpty: Bool { all.isEmpty }
+    var isEmpty: Bool { members.isEmpty }
 
-    func contains(_ info: ConnectionInfo) -> Bool { all.contains { $0.info === info } }
+    func contains(_ info: ConnectionInfo) -> Bool { members[ObjectIdentifier(info)] != nil }
 
+    /// One that waits already keeps the place that it came with.
     mutating func append(_ info: ConnectionInfo, at position: Position?, since: Int) {
-        all.append(Member(info: info, position: position, since: since))
+        guard !contains(info) else { return }
+        members[ObjectIdentifier(info)] = (nextNumber, Member(info: info, position: position, since: since))
+        nextNumber += 1
     }
 
-    mutating func remove(_ info: ConnectionInfo) { if !all.isEmpty { all.removeAll { $0.info === info } } }
+    mutating func remove(_ info: ConnectionInfo) { members[ObjectIdentifier(info)] = nil }
 
-    /// Takes all out that fit.
+    /// Takes all out that fit, in the order in which they came.
     mutating func take(where fits: (Member) -> Bool) -> [Member] {
-        let taken = all.filter(fits)
-        if !taken.isEmpty { all.removeAll(where: fits) }
-        return taken
+        let taken = members.values.filter { fits($0.member) }.sorted { $0.number < $1.number }
+        for entry in taken { members[ObjectIdentifier(entry.member.info)] = nil }
+        return taken.map(\.member)
     }
 }
 
@@ -51,20 +55,20 @@ struct MemberPlacing {
             isInStep || member.position.map { $0.epoch == log.epoch && $0.seq <= log.newestSeq } ?? false
         }
         for member in members {
-            let replay = replay(for: member)
+            let replay = acksOwed(to: member) + replay(for: member)
             home.flush()
             if !replay.isEmpty { core.send(.replay(replay), to: member.info) }
             if let position = member.position { replicated.resumed(member.info, from: position) }
         }
-        if replicated.unplaced.isEmpty { replicated.unplaced.placed = [:] }
+        guard replicated.unplaced.isEmpty else { return }
+        for own in replicated.unplaced.placed.values where own.isProvisional { replicated.provisionals.ended() }
+        replicated.unplaced.placed = [:]
     }
 
     /// Members hear nothing of what comes from now on, until each is led from where it stands.
     func freeze() {
         replicated.isReady = false
-        let placed = Set(replicated.unplaced.all.map { ObjectIdentifier($0.info) })
-        for info in home.room.connections where !placed.contains(ObjectIdentifier(info)) {
-            guard !home.live.isReplaying(info) else { continue }
+        for info in home.room.connections where !home.live.isReplaying(info) {
             replicated.unplaced.append(info, at: replicated.announced.position, since: core.loop.unixNow)
         }
     }
@@ -92,7 +96,7 @@ struct MemberPlacing {
         for entry in log.entries(after: seq, countMax: .max, byteCountMax: .max) {
             if entry.seq > reached + 1, gap == nil { gap = .notStored }
             reached = entry.seq
-            if wasSeen(entry.seq) {
+            if wasSeen(entry.seq), !isUnconfirmed(entry.seq, to: info) {
                 if gap == nil { gap = .trimmed }
                 continue
             }
@@ -105,8 +109,31 @@ struct MemberPlacing {
         return replay
     }
 
+    /// The acks of a member's own messages that it has had before it sent them again: their places lie behind it.
+    private func acksOwed(to member: UnplacedMembers.Member) -> [ReplayedFrame] {
+        guard let position = member.position, !replicated.unplaced.placed.isEmpty else { return [] }
+        let former = replicated.former
+        return replicated.unplaced.placed.sorted { $0.key < $1.key }.compactMap { seq, own in
+            guard case .connection(let author) = own.author, author === member.info, !own.isProvisional,
+                position.epoch == log.epoch ? seq <= position.seq : former.wasSeen(seq, upTo: position),
+                let body = home.room.body(at: seq)
+            else { return nil }
+            var place = replicated.replies.place(of: own, seq, body)
+            place.isRepetition = true
+            replicated.replies.writeAck(own, place)
+            return .frame(core.writtenFrame())
+        }
+    }
+
     private func gapFrame(before seq: UInt64, _ reason: GapReason) -> ReplayedFrame {
         .frame(replicated.replies.gapFrame(before: seq, reason))
+    }
+
+    /// Whether a member was shown a message of this node without a place: it waits for the confirmation, wherever it
+    /// has had the message before.
+    private func isUnconfirmed(_ seq: UInt64, to info: ConnectionInfo) -> Bool {
+        guard let own = replicated.unplaced.placed[seq], own.isProvisional else { return false }
+        return replicated.provisionals.isKnown(own, to: info)
     }
 
     /// An entry as a member gets it: what it has seen without a place is confirmed, and its own message is acked.

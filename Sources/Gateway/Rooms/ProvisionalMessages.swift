@@ -32,7 +32,7 @@ struct ProvisionalMessages {
     /// A message was delivered without a place.
     mutating func delivered() { count += 1 }
 
-    /// A message has its place, or gets none.
+    /// A message has its place, or gets none, and all members have heard of that.
     mutating func ended() {
         count -= 1
         assert(count >= 0, "more messages have ended than were delivered")

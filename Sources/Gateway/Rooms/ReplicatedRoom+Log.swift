@@ -20,8 +20,9 @@ extension ReplicatedRoom: ReplicaObserver {
         }
         if let replica { former.lineage = replica.log.lineage }
         guard isNew else { return }
+        let log = home.room.log
+        former.replaced(log.epoch, held: log.count > 0 ? log.oldestSeq...log.newestSeq : nil)
         home.room.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
-        former.removeAll()
     }
 
     func caughtUp() {
@@ -59,24 +60,28 @@ extension ReplicatedRoom: ReplicaObserver {
         // Who is in has seen it in the former history; only its author waits for its place.
         if !arrival.isSeen {
             home.openBatch().append(message: frame)
-            if !arrival.was.isEmpty { leaveOut(seq, frame) }
+            if !arrival.was.isEmpty { leaveOut(seq, frame, author: own?.author) }
         }
         guard let own else { return }
         replies.answer(own, replies.place(of: own, seq, body), length: arrival.isSeen ? 0 : frame.length)
     }
 
-    /// Members that came with a position of a former epoch, and had an entry there, get a gap in its place.
-    private func leaveOut(_ seq: UInt64, _ frame: FrameSlice) {
-        for member in resumed where former.wasSeen(seq, upTo: member.position) {
+    /// Members that have seen an entry in a former epoch get a gap in its place; its author here gets the ack there.
+    private func leaveOut(_ seq: UInt64, _ frame: FrameSlice, author: Submission.Author?) {
+        for info in resumed.all(where: { former.wasSeen(seq, upTo: $0) }) {
+            if case .connection(let own)? = author, own === info { continue }
+            // Who still catches up is led there.
+            if home.live.isReplaying(info) { continue }
             let gap = replies.gapFrame(before: seq + 1, .trimmed)
-            home.openBatch().cut(for: member.info, length: frame.length, replacement: gap)
+            home.openBatch().cut(for: info, length: frame.length, replacement: gap)
         }
     }
 
     /// A message of this node has its place, and members do not have theirs yet.
     private func ownIsHistory(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) {
         unplaced.placed[seq] = own
-        guard !own.isProvisional else { return provisionalEnded(own) }
+        // Who has seen it is forgotten when all have their places.
+        guard !own.isProvisional else { return replication.outbox.removed(own) }
         // Its author gets the ack in its place of what is replayed.
         if case .connection(let author) = own.author, unplaced.contains(author) { return }
         replies.answer(own, replies.place(of: own, seq, body))
@@ -121,14 +126,17 @@ extension ReplicatedRoom: ReplicaObserver {
 
     func skipped(to seq: UInt64) {
         home.room.replaceHistory(epoch: home.room.log.epoch, forkedAt: seq)
-        former.removeAll()
         announced.skipped(.trimmed)
     }
 
-    func passedUnstored(upTo seq: UInt64) {
+    func lost(upTo seq: UInt64) { pass(upTo: seq, .trimmed) }
+
+    func passedUnstored(upTo seq: UInt64) { pass(upTo: seq, .notStored) }
+
+    private func pass(upTo seq: UInt64, _ reason: GapReason) {
         home.room.passUnstored(upTo: seq)
         guard isReady else { return }
-        announced.skipped(.notStored)
+        announced.skipped(reason)
         announce(seq, before: seq + 1)
     }
 

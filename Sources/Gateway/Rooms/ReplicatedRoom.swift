@@ -26,8 +26,7 @@ final class ReplicatedRoom {
     var announced: AnnouncedPosition
     /// Where entries stood in former epochs.
     var former = FormerPlaces()
-    /// Members that came with a position of a former epoch, of which something may still be committed again.
-    private(set) var resumed: [(info: ConnectionInfo, position: Position)] = []
+    private(set) var resumed = ResumedMembers()
     /// In the table's list of rooms with something to commit.
     private var isListedForCommit = false
     var wasOpened = false
@@ -91,18 +90,20 @@ final class ReplicatedRoom {
         let isHere = position.map { $0.epoch == home.room.log.epoch && $0.seq <= home.room.log.newestSeq } ?? true
         if wasOpened, isHere { return .behind }
         unplaced.append(info, at: position, since: core.loop.unixNow)
+        // It must hear of no place before it is led to where the room is.
+        if isReady, replica?.log.isAway == false { MemberPlacing(replicated: self).freeze() }
         return .unplaced
     }
 
     /// A member came, or was placed, with a position: of a former epoch something may still be committed again.
     func resumed(_ info: ConnectionInfo, from position: Position) {
-        if position.epoch != home.room.log.epoch { resumed.append((info, position)) }
+        if position.epoch != home.room.log.epoch { resumed.append(info, from: position) }
     }
 
     /// A connection is no longer in.
     func departed(_ info: ConnectionInfo) {
         unplaced.remove(info)
-        if !resumed.isEmpty { resumed.removeAll { $0.info === info } }
+        resumed.remove(info)
         if let replica { provisionals.departed(info, next: replica.log.submissions.nextNumber) }
     }
 
@@ -113,10 +114,9 @@ final class ReplicatedRoom {
     }
 
     func provisionalFrames(to info: ConnectionInfo, resumes: Bool) -> [FrameSlice] {
-        // Where nothing was delivered without a place, all know all; members may yet wait for what has its place.
-        guard let replica, provisionals.count > 0 || !unplaced.placed.isEmpty else { return [] }
-        let messages = replica.log.submissions
-        let first = provisionals.wentLive(info, resumes: resumes, oldest: messages.oldestNumber)
+        guard provisionals.count > 0, let replica else { return [] }
+        let oldest = replica.log.submissions.oldestNumber
+        let first = provisionals.wentLive(info, resumes: resumes, oldest: oldest)
         return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(replies.provisionalFrame)
     }
 
@@ -179,7 +179,7 @@ final class ReplicatedRoom {
 
     /// A connection has caught up to a position; while members hear nothing of what comes, it waits there.
     func wentLive(_ info: ConnectionInfo, at position: Position) {
-        if !isReady, !unplaced.contains(info) { unplaced.append(info, at: position, since: core.loop.unixNow) }
+        if !isReady { unplaced.append(info, at: position, since: core.loop.unixNow) }
     }
 
     /// Members get their places, once the room has all that the store has, and all that they saw of a lost history.

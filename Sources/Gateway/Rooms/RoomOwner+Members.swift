@@ -83,7 +83,7 @@ extension RoomOwner {
             if entry.seq > reached + 1, gap == nil { gap = .notStored }
             reached = entry.seq
             if wasSeen(entry, by: info) {
-                if gap == nil { gap = frames.count > first.count ? .trimmed : .epochChanged }
+                if gap == nil { gap = .trimmed }
             } else {
                 appendGap(before: entry.seq)
                 frames.append(entry.frame)

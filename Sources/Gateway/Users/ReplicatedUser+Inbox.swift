@@ -66,8 +66,10 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         owner.leadReaders()
     }
 
-    /// Inboxes are stored whole, so what a log that says otherwise lacks was lost.
-    func passedUnstored(upTo seq: UInt64) { skipped(to: seq) }
+    func lost(upTo seq: UInt64) {
+        inbox.log.passUnstored(upTo: seq)
+        owner.leadReaders()
+    }
 
     // MARK: Authors
 

@@ -287,6 +287,11 @@ public final class EventLoop {
         round.turnEnded()
     }
 
+    /// Sets both clocks by hand, for a simulation: it runs no turns, which would set them again.
+    package func pretend(_ moment: Moment) {
+        clock.turnBegan(at: moment.now, unix: moment.unix, nanoseconds: clock.turnNanoseconds)
+    }
+
     private func updateClock() {
         handles.updateClock()
         let nanoseconds = Clock.monotonicNanoseconds()

@@ -58,6 +58,8 @@ struct ReplicaDriverTests {
 
         func skipped(to seq: UInt64) { faults.append("skipped to \(seq)") }
 
+        func lost(upTo seq: UInt64) { faults.append("lost up to \(seq)") }
+
         func passedUnstored(upTo seq: UInt64) {
             guard seq > reached else { return faults.append("passed \(seq) behind \(reached)") }
             passed.append((epoch, reached + 1...seq))
@@ -166,6 +168,14 @@ struct ReplicaDriverTests {
             driver.poll(at: now)
         }
 
+        /// Of any lane: between lanes there is no order.
+        private func runNext(_ link: SimulatedLink) {
+            link.runNext(in: link.requestLanes.randomElement(using: &random))
+        }
+        private func answerNext(_ link: SimulatedLink) {
+            link.answerNext(in: link.answerLanes.randomElement(using: &random))
+        }
+
         func disconnect(_ node: Int) {
             guard cluster.links[node].isConnected else { return }
             cluster.links[node].disconnect(running: Int.random(in: 0...3, using: &random))
@@ -204,8 +214,8 @@ struct ReplicaDriverTests {
             case 30..<33: submit(node, repeating: true)
             case 33..<60: drivers[node].flush()
             case 60..<64 where refuses: refuse(node)
-            case 60..<100: link.runNext()
-            case 100..<140: link.answerNext()
+            case 60..<100: runNext(link)
+            case 100..<140: answerNext(link)
             case 140..<180: link.noticeNext()
             // Between two looks whatever is on its way arrives, as long as nothing breaks.
             case 180 where flushes && random.next() % 8 == 0: cluster.restartEmpty()
@@ -231,8 +241,8 @@ struct ReplicaDriverTests {
                 }
                 while cluster.links.contains(where: { !$0.isIdle }) {
                     for link in cluster.links {
-                        link.runNext()
-                        link.answerNext()
+                        runNext(link)
+                        answerNext(link)
                         link.noticeNext()
                     }
                     for driver in drivers { driver.flush() }

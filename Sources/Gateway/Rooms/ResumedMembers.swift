@@ -1,0 +1,23 @@
+import Core
+import Rooms
+
+/// Members that have seen former epochs of a room's history, and how far: something of these may still be committed
+/// again. A value of its room's sequencer.
+///
+/// Bound: the room's members, with `Lineage.countMax` positions each.
+struct ResumedMembers {
+    private var members: [ObjectIdentifier: (info: ConnectionInfo, seen: [Position])] = [:]
+
+    /// A member goes on from a position of a former epoch.
+    mutating func append(_ info: ConnectionInfo, from position: Position) {
+        let seen = (members[ObjectIdentifier(info)]?.seen ?? []) + [position]
+        members[ObjectIdentifier(info)] = (info, seen.suffix(Lineage.countMax).map { $0 })
+    }
+
+    mutating func remove(_ info: ConnectionInfo) { members[ObjectIdentifier(info)] = nil }
+
+    /// Members that have seen one of these places in a former epoch, each once.
+    func all(where hasSeen: (Position) -> Bool) -> [ConnectionInfo] {
+        members.values.filter { $0.seen.contains(where: hasSeen) }.map(\.info)
+    }
+}

@@ -1,0 +1,189 @@
+import ClusterState
+import Core
+import Rooms
+import Testing
+
+@testable import Gateway
+
+@Suite("Members are led from where they stand to where the room is")
+struct MemberPlacingTests {
+    private static let room = Identifier(unchecked: "r")
+
+    /// Two nodes and two clients, in simulated time, without chance.
+    fileprivate final class Scene {
+        let cluster = SimulatedCluster(nodes: 2)
+        let nodes: [SimulatedNode]
+        let (ann, bob) = (
+            SimulatedClient(0, user: 0, rooms: ["r"], wantsEcho: false),
+            SimulatedClient(1, user: 1, rooms: ["r"], wantsEcho: false)
+        )
+        private(set) var now = 1_000_000
+        private var keys: UInt64 = 0
+        /// Frames that the clients took, in order.
+        private(set) var frames: [String: [String]] = [:]
+        /// A node to which the store's answers to reads do not come.
+        var unanswered: Int?
+
+        init() throws {
+            let (cluster, now) = (cluster, now)
+            nodes = try (0..<2).map { try SimulatedNode($0, link: cluster.links[$0], at: now) }
+        }
+
+        deinit { for node in nodes { node.replication.stop() } }
+
+        func connect(_ client: SimulatedClient, to node: Int) {
+            keys += 1
+            client.connect(to: nodes[node], key: keys, at: now)
+        }
+
+        func pass(_ milliseconds: Int) {
+            for _ in 0..<milliseconds / 250 {
+                now += 250
+                cluster.microseconds = SimulatedCluster.firstMicroseconds + now * 1000
+                for node in nodes { node.timePassed(to: now) }
+                run()
+            }
+        }
+
+        /// Everything goes on until nothing is left to do.
+        func run(takes: Bool = true) {
+            while step(takes) {}
+        }
+
+        private func step(_ takes: Bool) -> Bool {
+            var isDone = true
+            for node in nodes {
+                let link = node.link
+                if !link.requestLanes.isEmpty || link.hasNotices { isDone = false }
+                link.runNext()
+                link.noticeNext()
+                let lanes = link.answerLanes.filter { node.number != unanswered || $0 != .reads }
+                if let lane = lanes.first {
+                    isDone = false
+                    link.answerNext(in: lane)
+                }
+                for connection in node.connections where connection.hasInput {
+                    isDone = false
+                    connection.takeInput()
+                }
+                node.endTurn()
+            }
+            for client in [ann, bob] where takes && take(client) { isDone = false }
+            return !isDone
+        }
+
+        /// A client takes its next frame.
+        @discardableResult
+        func take(_ client: SimulatedClient) -> Bool {
+            guard let text = client.take(at: now, isLedBlindly: false) else { return false }
+            frames[client.name, default: []].append(text)
+            return true
+        }
+
+        func takeAll(of client: SimulatedClient, type: String) -> [String] {
+            frames[client.name, default: []].filter { $0.contains("\"type\":\"\(type)\"") }
+        }
+    }
+
+    @Test("A message that its author has had and sends again to a node that is behind is acked all the same")
+    func acksOwed() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        scene.nodes[1].link.disconnect(running: 0)
+        scene.nodes[1].storeWentAway(until: scene.now + 250)
+        scene.ann.say(in: "r", at: scene.now)
+        scene.run(takes: false)
+        // The ack is lost; the next connection gets the message, and ends before the second ack.
+        scene.ann.drop(arriving: 0)
+        scene.connect(scene.ann, to: 0)
+        scene.run(takes: false)
+        while scene.ann.views["r"]?.places["c0-1"] == nil { try #require(scene.take(scene.ann)) }
+        scene.ann.drop(arriving: 0)
+        #expect(scene.ann.pending["r"] == ["c0-1"])
+        // The other node gets no answers yet, and lets the client in after a while.
+        scene.unanswered = 1
+        scene.pass(1_000)
+        scene.connect(scene.ann, to: 1)
+        scene.pass(12_000)
+        #expect(scene.takeAll(of: scene.ann, type: "joined_room").last?.contains(#""pending":true"#) == true)
+        #expect(scene.ann.pending["r"] == ["c0-1"])
+        scene.unanswered = nil
+        scene.pass(2_000)
+        #expect(scene.ann.isAnswered && scene.ann.views["r"]?.violations == [])
+        #expect(scene.takeAll(of: scene.ann, type: "ack").last?.contains(#""duplicate":true"#) == true)
+    }
+
+    @Test("Who comes with a position of a lost history gets what it has not seen, and nothing twice")
+    func ledOver() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        for _ in 0..<2 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(1_000)
+        scene.bob.drop(arriving: 0)
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(250)
+        scene.cluster.restartEmpty()
+        scene.pass(6_000)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(4_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.repetitions == 0)
+        #expect(Set(view.places.keys) == ["c0-1", "c0-2", "c0-3"])
+        #expect(scene.takeAll(of: scene.bob, type: "gap").map { $0.contains("epoch_changed") } == [true])
+        #expect(view.position == scene.ann.views["r"]?.position)
+    }
+
+    @Test("What the store lost in the middle of a history leaves a hole there, and all before it")
+    func hole() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        for _ in 0..<3 {
+            scene.ann.say(in: "r", at: scene.now)
+            scene.pass(1_000)
+        }
+        // Both nodes lose their connections, and the store the last commit.
+        for node in scene.nodes {
+            node.link.disconnect(running: 0)
+            node.storeWentAway(until: scene.now + 500)
+        }
+        while scene.storedNewest == 3 { scene.cluster.lose(last: 1) }
+        scene.pass(8_000)
+        for node in scene.nodes {
+            let log = try #require(node.rooms.find(Self.room)).room.log
+            let seqs = log.entries(after: 0, countMax: .max, byteCountMax: .max).map(\.seq)
+            // The third was committed again.
+            #expect(seqs == [1, 2, 4], "node \(node.number)")
+        }
+        #expect(scene.bob.views["r"]?.violations == [] && scene.ann.views["r"]?.violations == [])
+    }
+
+    @Test("A room that is forgotten while the store is asked who is in takes no answer any more")
+    func forgotten() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.pass(2_000)
+        scene.nodes[0].rooms.checkPresence()
+        #expect(scene.nodes[0].link.requestCount > 0)
+        _ = scene.nodes[0].rooms.drop(Self.room)
+        scene.run()
+        #expect(scene.nodes[0].rooms.find(Self.room) == nil)
+    }
+}
+
+extension MemberPlacingTests.Scene {
+    /// The newest seq that the store has of the room.
+    fileprivate var storedNewest: Int? {
+        var newest: Int?
+        let key = LogKeys(room: Identifier(unchecked: "r")).place
+        cluster.memory.perform(.hashGet(key: key, field: Array("seq".utf8)), in: .commits) { result in
+            if case .success(.bytes(let bytes)) = result { newest = Int(String(decoding: bytes, as: UTF8.self)) }
+        }
+        return newest
+    }
+}

@@ -1,0 +1,42 @@
+import Core
+import Rooms
+import Testing
+
+@testable import Gateway
+
+@Suite("What a room keeps of members that are not where it is")
+struct PlacingValuesTests {
+    private func info(_ key: UInt64) -> ConnectionInfo {
+        ConnectionInfo(
+            user: Identifier(unchecked: "u\(key)"), device: Identifier(unchecked: "d\(key)"), deviceType: nil,
+            worker: 0,
+            socketKey: key, connectedAt: 0, userNumber: 1)
+    }
+
+    @Test("Members wait in the order in which they came, each once and at its first place")
+    func unplaced() {
+        var unplaced = UnplacedMembers()
+        let infos = (0..<100).map { info(UInt64($0)) }
+        for info in infos { unplaced.append(info, at: Position(epoch: "e", seq: info.socketKey), since: 0) }
+        unplaced.append(infos[3], at: nil, since: 9)
+        unplaced.remove(infos[5])
+        #expect(unplaced.contains(infos[3]) && !unplaced.contains(infos[5]))
+        let even = unplaced.take { ($0.position?.seq ?? 1) % 2 == 0 }.map(\.info.socketKey)
+        #expect(even == Array(stride(from: 0, to: 100, by: 2)))
+        let odd = unplaced.take { _ in true }.map(\.info.socketKey)
+        #expect(odd == Array(stride(from: 1, to: 100, by: 2)).filter { $0 != 5 } && unplaced.isEmpty)
+    }
+
+    @Test("A member that has seen several former epochs is led out once of what it saw in any of them")
+    func resumed() {
+        var resumed = ResumedMembers()
+        let (ann, bob) = (info(1), info(2))
+        resumed.append(ann, from: Position(epoch: "e", seq: 5))
+        resumed.append(ann, from: Position(epoch: "f", seq: 7))
+        resumed.append(bob, from: Position(epoch: "f", seq: 6))
+        #expect(resumed.all { $0.seq >= 5 }.count == 2)
+        #expect(resumed.all { $0.epoch == "e" }.map(\.socketKey) == [1])
+        resumed.remove(ann)
+        #expect(resumed.all { _ in true }.map(\.socketKey) == [2])
+    }
+}
