@@ -29,11 +29,12 @@ package final class NodeContext: MailSender, Sendable {
     package let site: Site
     package let cpu = ProcessorMeter()
     /// How the governor stands, as the control loop last found.
-    package let governor: Guarded<GovernorReport>
+    package let governor: Locked<GovernorReport>
     /// The alerts that are on, as the control loop last found.
-    package let alerts = Guarded<[Alert.Active]>([])
+    package let alerts = Locked<[Alert.Active]>([])
     let events: EventFeed
     package let connections: ConnectionCap
+    let addresses: AddressBook
     private let draining = Atomic<Bool>(false)
 
     package init(
@@ -45,6 +46,7 @@ package final class NodeContext: MailSender, Sendable {
         address = Self.address(configuration, port: port)
         self.logger = logger
         connections = ConnectionCap(most: connectionsMax, openFilesMax: openFilesMax)
+        addresses = AddressBook(configuration.addressLimits)
         started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)
         var report = GovernorReport(since: startedAt)
         report.isDryRun = configuration.governor.isDryRun

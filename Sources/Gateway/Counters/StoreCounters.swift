@@ -35,7 +35,7 @@ package final class StoreCounters: Sendable {
         let at: Int
     }
     /// nil: it never was.
-    let lastLoss = Guarded<Loss?>(nil)
+    let lastLoss = Locked<Loss?>(nil)
 
     package init() { state = .connecting }
 

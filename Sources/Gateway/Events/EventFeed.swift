@@ -6,11 +6,11 @@ package struct EventFeed: ~Copyable, Sendable {
     /// Streams at a time; further ones get 503.
     static let streamsMax = 256
 
-    let history: Guarded<EventHistory>
+    let history: Locked<EventHistory>
     /// Streams that are open on all workers.
     let streamCount = Atomic<Int>(0)
 
-    init(_ history: EventHistory) { self.history = Guarded(history) }
+    init(_ history: EventHistory) { self.history = Locked(history) }
 
     /// Counts one more stream, unless there are as many as the node takes.
     func takeStream() -> Bool {

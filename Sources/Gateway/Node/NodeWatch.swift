@@ -60,7 +60,7 @@ final class NodeWatch {
         func sum(_ counter: (WorkerCounters) -> Int) -> Int { context.counters.reduce(0) { $0 + counter($1) } }
         let redis = StoreReport(context: context)
         var reading = AlertReading()
-        reading.connections = context.connections.count
+        reading.connections = context.connections.sockets
         reading.connectionsMax = context.connections.most
         reading.messages = sum { $0.messagesIn.value }
         reading.refused = MessageRefusal.allCases.reduce(0) { total, reason in total + sum { $0.count(reason) } }

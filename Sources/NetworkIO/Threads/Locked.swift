@@ -4,7 +4,7 @@ import CLibuv
 ///
 /// `@unchecked Sendable`: `value` is touched only with the mutex held. A pthread mutex, because the standard library's
 /// own gives false reports under the thread sanitizer.
-package final class Guarded<Value: Sendable>: @unchecked Sendable {
+package final class Locked<Value: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var value: Value
 
