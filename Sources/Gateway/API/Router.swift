@@ -24,7 +24,17 @@ struct Router {
     /// Decides what a request's head alone decides, before its body is read: nil, with the route in the call, or the
     /// answer.
     func admit(_ call: inout HTTPCall) -> HTTPResponse? {
-        refusal(of: &call)?.adding(call.crossOriginHeaders)
+        let (refusal, method, path) = (refusal(of: &call), call.request.method, call.request.path)
+        let incidents = services.context.incidents
+        switch refusal?.status {
+        case 401?, 403?, 429?:
+            incidents.refused(
+                refusal?.status ?? 0, method: method.name, path: path, call.client, at: services.now)
+        case nil where method == .delete || method == .put:
+            incidents.operated(method: method.name, path: path, call.client, at: services.now)
+        default: break
+        }
+        return refusal?.adding(call.crossOriginHeaders)
     }
 
     private func refusal(of call: inout HTTPCall) -> HTTPResponse? {

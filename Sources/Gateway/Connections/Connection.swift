@@ -160,6 +160,9 @@ final class Connection: Socket {
     }
 
     override func ended(_ end: SocketEnd) {
+        core.logger.debug(
+            "connection ended",
+            metadata: ["by": "\(end)", "address": "\(client ?? .own)", "user": "\(info?.user.text ?? "")"])
         leaveEverything(atOnce: false)
         core.context.connections.leave()
         if let client { core.context.addresses.leave(client) }

@@ -63,6 +63,8 @@ final class ConnectionTable {
         }
         do throws(SystemError) {
             let connection = try Connection(descriptor: descriptor, loop: core.loop, peer: peer)
+            core.logger.debug(
+                "connection came", metadata: ["address": "\(client)", "key": "\(connection.key)"])
             if node == .over { connection.flags.insert(.isOverNode) }
             if let address { enter(connection, as: client, address) }
         } catch {
@@ -191,7 +193,6 @@ final class ConnectionTable {
     func closeAsTooSlow(_ connection: Connection) {
         guard connection.isChatting else { return }
         core.counters.slowReadersClosed.add(1)
-        connection.leaveEverything(atOnce: false)
         connection.dropQueuedFrames()
         connection.close(.tooSlow(retryMilliseconds: core.context.retryMilliseconds()))
     }

@@ -16,7 +16,6 @@ package final class NodeContext: MailSender, Sendable {
     /// Where others reach it: host and port.
     package let address: String
     private let started: Moment
-    package let logger: Logger
     package let mailboxes: [Mailbox<WorkerMessage>]
     /// What the control loop is to push, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
@@ -35,6 +34,7 @@ package final class NodeContext: MailSender, Sendable {
     let events: EventFeed
     package let connections: ConnectionCap
     let addresses: AddressBook
+    let incidents: IncidentLog
     private let draining = Atomic<Bool>(false)
 
     package init(
@@ -44,8 +44,8 @@ package final class NodeContext: MailSender, Sendable {
         self.configuration = configuration
         self.nodeID = nodeID
         address = Self.address(configuration, port: port)
-        self.logger = logger
         connections = ConnectionCap(most: connectionsMax, openFilesMax: openFilesMax)
+        incidents = IncidentLog(logger)
         addresses = AddressBook(configuration.addressLimits)
         started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)
         var report = GovernorReport(since: startedAt)
@@ -58,6 +58,8 @@ package final class NodeContext: MailSender, Sendable {
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
         site = Site()
     }
+
+    package var logger: Logger { incidents.logger }
 
     package var workerCount: Int { mailboxes.count }
 

@@ -29,6 +29,7 @@ final class NodeWatch {
         store.ticked()
         guard loop.now >= alertsDue else { return }
         alertsDue = loop.now + Self.alertMilliseconds
+        context.incidents.flush(at: loop.now)
         watchAlerts()
     }
 
