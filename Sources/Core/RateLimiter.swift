@@ -65,6 +65,9 @@ package struct RateLimiter: Sendable {
         fullAt += policy.tokenNanoseconds
         return .allowed
     }
+
+    /// Whether the bucket differs from a new one.
+    package func isInUse(at nanoseconds: Int) -> Bool { fullAt > nanoseconds }
 }
 
 /// Counts refusals in windows of ten seconds, to tell a flood from a burst: eight bytes per connection.

@@ -10,6 +10,7 @@ extension Configuration {
         do throws(ConfigurationError) {
             return try load(
                 environment: ProcessEnvironment.variables, dotEnv: try DotEnvFile.read(),
+                isFileReadableByOthers: DotEnvFile.isReadableByOthers(),
                 cores: ProcessLimits.processors())
         } catch {
             throw error.reported()

@@ -36,7 +36,8 @@ struct Serve: ParsableCommand {
         let log = try log(configuration)
         let logger = Logger(
             label: Self.label, level: configuration.logLevel, format: configuration.logFormat, output: log)
-        for warning in configuration.warnings { logger.warning("\(warning)") }
+        let warnings = configuration.warnings + [configuration.openNodeWarning].compactMap { $0 }
+        for warning in warnings { logger.warning("\(warning)") }
         let node = try node(configuration, logger)
         let status = node.run()
         log.flush(withinMilliseconds: Self.flushMilliseconds)

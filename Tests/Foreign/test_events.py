@@ -129,7 +129,8 @@ def test_alerts_come_and_go(make_node, room):
     node = make_node(MAX_CONNECTIONS=10, PRESENCE_GRACE_SECONDS=0)
     gauge = b'sluice_alert_active{name="connections_near_cap"} '
     with EventStream(node) as stream:
-        clients = [Client(node, room, f"user-{number}") for number in range(9)]
+        # The stream counts, too.
+        clients = [Client(node, room, f"user-{number}") for number in range(8)]
         raised = stream.seek("alert", name="connections_near_cap", active=True)
         assert raised["value"] == 0.9
         assert gauge + b"1\n" in node.get("/metrics").body

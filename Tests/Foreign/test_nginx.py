@@ -65,6 +65,28 @@ def test_answers_before_the_upgrade_pass(nginx, room):
         assert refused.value.response.status_code == 400
 
 
+def test_metrics_and_operating_stay_inside(nginx, room):
+    """Though Nginx stands on the node's own machine, and is asked for by a loopback name."""
+    assert nginx.get("/metrics").status == 404 and nginx.get("/metrics").code == "not_found"
+    for answer in (
+        nginx.delete(f"/api/rooms/{room}"),
+        nginx.put("/api/system/tier", {"tier": "heavy"}),
+        nginx.delete("/api/users/ann/connections"),
+    ):
+        assert answer.status == 403 and answer.code == "forbidden"
+
+
+def test_an_address_has_its_share_of_requests(nginx):
+    with socket.create_connection(("127.0.0.1", nginx.port), source_address=("127.0.0.9", 0)) as link:
+        link.settimeout(seconds(10))
+        link.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n" * 400 + b"GET / HTTP/1.0\r\n\r\n")
+        data = b""
+        while part := link.recv(1 << 16):
+            data += part
+    statuses = re.findall(rb"HTTP/1.1 (\d+) ", data)
+    assert 200 <= statuses.count(b"200") < 350 and statuses.count(b"429") > 50
+
+
 def test_only_pages_of_the_own_host_connect(nginx, room):
     with Client(nginx, room, "ann", origin=f"http://127.0.0.1:{nginx.port}"):
         pass

@@ -4,18 +4,27 @@ import WireProtocol
 
 /// A request on its way to its handler.
 struct HTTPCall: Sendable {
-    let request: HTTPRequest
+    /// Without its body until that has come.
+    var request: HTTPRequest
     /// The other end of the connection: the client, or a proxy before it.
     let peer: IPAddress
-    /// The effective address of the client; the router finds it out.
-    var client: IPAddress
-    /// The values of the parameters in the route's path, in its order.
+    /// The client; the router finds it out.
+    var client: Client
+    /// Whether there is room for its connection.
+    var place = SocketPlace.within
+    /// Whether it comes from this machine: by its effective address, and by the host that it asks for. A page whose
+    /// name leads here asks for that name, and so does a proxy that hides its clients.
+    var isThisMachine = false
+    /// The route that the router found, with the values of the parameters in its path, in its order.
+    var route: Route?
     var parameters: [String] = []
+    /// Headers for a page of another origin.
+    var crossOriginHeaders: [(String, String)] = []
 
     init(_ request: HTTPRequest, peer: IPAddress) {
         self.request = request
         self.peer = peer
-        client = peer
+        client = Client(address: peer, isKnown: true)
     }
 }
 

@@ -45,8 +45,8 @@ struct Upgrade {
     let opening: Opening
     /// The connection gets its own messages, too.
     let wantsEcho: Bool
-    /// The client's effective address.
-    let address: IPAddress
+    /// Whether there is room for it.
+    let place: SocketPlace
     /// Milliseconds after which the client may try again, when the load lets nobody in: the connection is closed right
     /// behind the upgrade, because a browser hides an HTTP status. Nil: it is let in.
     let shedRetryMilliseconds: Int?
@@ -58,6 +58,8 @@ struct EventStreamRequest {
     let lastEventID: String?
     /// The head is the whole answer; such a stream is not counted.
     let isHead: Bool
+    /// For whom it was counted, when it was.
+    let client: Client
     /// Headers for a page of another origin.
     var crossOriginHeaders: [(String, String)] = []
 }

@@ -23,6 +23,10 @@ struct RoomsAPI {
     /// `POST /api/rooms`
     func create(_ call: HTTPCall) throws(APIFault) -> Reply {
         let (id, settings) = try parseRoom(call)
+        let isOrdinary = settings.usersMax == nil && settings.historySize == services.configuration.historySize
+        guard isOrdinary || services.context.access.letsOperate(isThisMachine: call.isThisMachine) else {
+            return .now(.operatorsOnly)
+        }
         return services.ask(id, .create(settings))
     }
 

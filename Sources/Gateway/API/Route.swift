@@ -36,6 +36,9 @@ struct Route: Sendable {
         segments = path.split(separator: "/").map { $0.hasPrefix("{") ? .parameter : .fixed(String($0)) }
     }
 
+    /// Whether a body of its requests means anything: then it is JSON.
+    var takesBody: Bool { method == .post || method == .put }
+
     /// The values of the path's parameters, if it matches.
     private func match(_ path: [String]) -> [String]? {
         guard path.count == segments.count else { return nil }

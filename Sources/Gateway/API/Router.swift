@@ -10,22 +10,115 @@ struct Router {
 
     let services: any APIServices
 
-    /// The answer to a request. An answer that comes later goes through `complete`.
-    func route(_ call: HTTPCall) -> Reply {
+    /// Finds out from whom a request comes.
+    func identify(_ call: inout HTTPCall) {
         let request = call.request
-        guard let origin = request.header("origin") else { return replyToAllowedOrigin(call) }
+        let fields = TrustedProxies.Fields(
+            forwarded: request.header("forwarded"), forwardedFor: request.header("x-forwarded-for"),
+            realIP: request.header("x-real-ip"))
+        let address = services.configuration.trustedProxies.effectiveAddress(peer: call.peer, fields)
+        call.client = Client(address: address ?? call.peer, isKnown: address != nil)
+        call.isThisMachine = call.client.isOwn && request.host.map { HostName($0).isLoopback } ?? false
+    }
+
+    /// Decides what a request's head alone decides, before its body is read: nil, with the route in the call, or the
+    /// answer.
+    func admit(_ call: inout HTTPCall) -> HTTPResponse? {
+        let (refusal, method, path) = (refusal(of: &call), call.request.method, call.request.path)
+        let incidents = services.context.incidents
+        switch refusal?.status {
+        case 401?, 403?, 429?:
+            incidents.refused(
+                refusal?.status ?? 0, method: method.name, path: path, call.client, at: services.now)
+        case nil where method == .delete || method == .put:
+            incidents.operated(method: method.name, path: path, call.client, at: services.now)
+        default: break
+        }
+        return refusal?.adding(call.crossOriginHeaders)
+    }
+
+    private func refusal(of call: inout HTTPCall) -> HTTPResponse? {
+        let request = call.request
+        let (key, authorization) = (request.header("x-api-key"), request.header("authorization"))
+        let access = services.context.access
+        if !access.showsKey(apiKey: key, authorization: authorization),
+            let retry = services.context.budgets.addresses.refusesRequest(of: call.client, at: services.now)
+        {
+            return .rateLimited("this address asks too often", retryMilliseconds: retry)
+        }
+        if let hosts = services.configuration.allowedHosts, !hosts.contains(request.host) {
+            return .error(421, "bad_request", "this node does not answer for the host of the request")
+        }
+        if let refused = refusalByOrigin(&call) { return refused }
+        if let refused = refusalByPlace(call) { return refused }
+        if request.method == .options { return CrossOrigin.preflight(Route.allowedMethods(request.path)) }
+        let requirement = AccessPolicy.Requirement(method: request.method.name, path: request.path)
+        let decision = access.decide(
+            requirement, apiKey: key, authorization: authorization, isThisMachine: call.isThisMachine)
+        switch decision {
+        case .allowed: return refusalByRoute(&call)
+        case .unauthorized:
+            return .error(
+                401, "unauthorized", "the API key is missing or wrong: send X-API-Key or Authorization: Bearer",
+                headers: [("WWW-Authenticate", "Bearer")])
+        case .forbidden: return .operatorsOnly
+        }
+    }
+
+    private func refusalByOrigin(_ call: inout HTTPCall) -> HTTPResponse? {
+        let request = call.request
+        guard let origin = request.header("origin") else { return nil }
         switch services.configuration.originPolicy.decide(origin: origin, host: request.host) {
-        case .own: return replyToAllowedOrigin(call)
+        case .own: return nil
         case .foreign(let allowOrigin):
-            return replyToAllowedOrigin(call).adding(CrossOrigin.headers(allowOrigin))
+            call.crossOriginHeaders = CrossOrigin.headers(allowOrigin)
+            return nil
         case .refused:
             // A browser keeps the answer of a mere read from a page that may not have it.
             let isRead = request.method == .get || request.method == .head
-            guard isRead, !call.isUpgrade else {
-                return .now(.error(403, "forbidden", "the origin \(origin) is not allowed"))
-            }
-            return replyToAllowedOrigin(call)
+            return isRead && !call.isUpgrade ? nil : .error(403, "forbidden", "the origin \(origin) is not allowed")
         }
+    }
+
+    /// A WebSocket hears it by its close code, because a browser hides an HTTP status.
+    private func refusalByPlace(_ call: HTTPCall) -> HTTPResponse? {
+        guard let refusal = call.place.refusal, !call.isUpgrade else { return nil }
+        if call.place == .addressFull {
+            services.counters.refused(refusal)
+            return .rateLimited("this address has as many connections as it may", retryMilliseconds: 5_000)
+        }
+        guard !call.isThisMachine, !call.isProbe else { return nil }
+        services.counters.refused(refusal)
+        return .unavailable("the node has as many connections as it takes", retrySeconds: 5)
+    }
+
+    private func refusalByRoute(_ call: inout HTTPCall) -> HTTPResponse? {
+        let request = call.request
+        switch Route.find(request.method, request.path, servesEcho: services.configuration.servesEcho) {
+        case .found(let route, let parameters):
+            if route.takesBody, request.hasBody, request.mediaType != "application/json" {
+                return .error(415, "unsupported_media_type", "the body must be application/json")
+            }
+            if case .essential = services.load.policy.http, route.importance != .essential {
+                services.counters.shed(.http)
+                return .unavailable("the node is under heavy load", retrySeconds: Self.retrySeconds)
+            }
+            (call.route, call.parameters) = (route, parameters)
+            return nil
+        case .otherMethods(let allowed):
+            return .error(
+                405, "method_not_allowed", "\(request.method.name) is not possible here; allowed: \(allowed)",
+                headers: [("Allow", allowed)])
+        case .unknownMethod:
+            return .error(501, "method_not_allowed", "the method \(request.method.name) is not known")
+        case .unknownPath: return .error(404, "not_found", "there is nothing at this path")
+        }
+    }
+
+    /// The answer to a whole request that was admitted. An answer that comes later goes through `complete`.
+    func reply(to call: HTTPCall) -> Reply {
+        guard let route = call.route else { preconditionFailure("a request is admitted before it is answered") }
+        return reply(of: route, call).adding(call.crossOriginHeaders)
     }
 
     /// Completes an answer that came later; keeps it for others, when the tier lets them have it.
@@ -34,55 +127,11 @@ struct Router {
         return response.adding(completion.crossOriginHeaders)
     }
 
-    private func replyToAllowedOrigin(_ call: HTTPCall) -> Reply {
-        let request = call.request
-        if request.method == .options { return .now(CrossOrigin.preflight(Route.allowedMethods(request.path))) }
-        var call = call
-        call.client = services.configuration.trustedProxies.effectiveAddress(
-            peer: call.peer, forwardedFor: request.header("x-forwarded-for"), realIP: request.header("x-real-ip"))
-        let requirement = AccessPolicy.Requirement(method: request.method.name, path: request.path)
-        let decision = services.context.access.decide(
-            requirement, apiKey: request.header("x-api-key"), authorization: request.header("authorization"),
-            client: call.client)
-        switch decision {
-        case .allowed: return replyOfRoute(call)
-        case .unauthorized:
-            return .now(
-                .error(
-                    401, "unauthorized", "the API key is missing or wrong: send X-API-Key or Authorization: Bearer",
-                    headers: [("WWW-Authenticate", "Bearer")]))
-        case .forbidden:
-            return .now(.error(403, "forbidden", "without an API_KEY only clients on this machine may do that"))
-        }
-    }
-
-    private func replyOfRoute(_ call: HTTPCall) -> Reply {
-        let method = call.request.method
-        switch Route.find(method, call.request.path, servesEcho: services.configuration.servesEcho) {
-        case .found(let route, let parameters):
-            var call = call
-            call.parameters = parameters
-            return reply(of: route, call)
-        case .otherMethods(let allowed):
-            return .now(
-                .error(
-                    405, "method_not_allowed", "\(method.name) is not possible here; allowed: \(allowed)",
-                    headers: [("Allow", allowed)]))
-        case .unknownMethod:
-            return .now(.error(501, "method_not_allowed", "the method \(method.name) is not known"))
-        case .unknownPath:
-            return .now(.error(404, "not_found", "there is nothing at this path"))
-        }
-    }
-
     // MARK: Load
 
     /// The reply of a route's handler, or the one that the tier asks for instead.
     private func reply(of route: Route, _ call: HTTPCall) -> Reply {
         switch services.load.policy.http {
-        case .essential where route.importance != .essential:
-            services.counters.shed(.http)
-            return .now(.unavailable("the node is under heavy load", retrySeconds: Self.retrySeconds))
         case .cachedLists(let milliseconds) where route.importance == .list,
             .cachedReads(let milliseconds) where route.importance == .list || route.importance == .page:
             return copiedReply(of: route, call, ageMax: milliseconds)
@@ -122,7 +171,15 @@ struct Router {
     }
 }
 
+extension HTTPResponse {
+    /// 403 where only this machine may.
+    static let operatorsOnly = error(403, "forbidden", "without an API_KEY only clients on this machine may do that")
+}
+
 extension HTTPCall {
+    /// Whether somebody looks whether the node lives.
+    fileprivate var isProbe: Bool { request.path == ["health"] || request.path == ["ready"] }
+
     /// Whether the path is one at which a WebSocket is opened.
     fileprivate var isUpgrade: Bool { request.path.first == "ws" || request.path == ["echo"] }
 }

@@ -88,8 +88,15 @@ struct SystemAPI {
         let context = services.context
         if context.isDraining { return draining }
         let request = EventStreamRequest(
-            lastEventID: call.request.header("last-event-id"), isHead: call.request.method == .head)
+            lastEventID: call.request.header("last-event-id"), isHead: call.request.method == .head,
+            client: call.client)
+        guard request.isHead || context.budgets.addresses.takeStream(of: call.client) else {
+            return .now(
+                .rateLimited(
+                    "an address may have \(AddressLimits.streamsMax) streams of events", retryMilliseconds: 10_000))
+        }
         guard request.isHead || context.events.takeStream() else {
+            context.budgets.addresses.giveBackStream(of: call.client)
             return .now(.unavailable("as many streams of events are open as the node takes", retrySeconds: 10))
         }
         return .events(request)

@@ -27,7 +27,7 @@ struct WebSocketAPI {
         return .upgrade(
             Upgrade(
                 handshake: handshake, opening: opening, wantsEcho: call.request.queryValue("echo") == "1",
-                address: call.client, shedRetryMilliseconds: retry))
+                place: call.place, shedRetryMilliseconds: retry))
     }
 
     /// `GET /echo`

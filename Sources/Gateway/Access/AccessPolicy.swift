@@ -1,5 +1,3 @@
-import Core
-
 /// Who may ask for what over HTTP: the contract's section 6 as one pure function.
 package struct AccessPolicy: Sendable {
     /// What a request needs. Every route has exactly one.
@@ -52,14 +50,22 @@ package struct AccessPolicy: Sendable {
     /// - Parameters:
     ///   - apiKey: the value of `X-API-Key`, nil when absent.
     ///   - authorization: the value of `Authorization`, nil when absent.
-    ///   - client: the effective address (see `TrustedProxies`).
+    ///   - isThisMachine: whether the effective address (see `TrustedProxies`) and `Host` are both this machine's.
     package func decide(
-        _ requirement: Requirement, apiKey: String?, authorization: String?, client: IPAddress
+        _ requirement: Requirement, apiKey: String?, authorization: String?, isThisMachine: Bool
     ) -> Decision {
         guard requirement != .nothing else { return .allowed }
         if let gate {
             return gate.admits(apiKey: apiKey, authorization: authorization) ? .allowed : .unauthorized
         }
-        return requirement == .apiKey || client.isLoopback ? .allowed : .forbidden
+        return requirement == .apiKey || isThisMachine ? .allowed : .forbidden
+    }
+
+    /// Whether somebody who was allowed to ask may also operate: with a key all may who showed it.
+    package func letsOperate(isThisMachine: Bool) -> Bool { gate != nil || isThisMachine }
+
+    /// Whether a key is configured and was shown.
+    package func showsKey(apiKey: String?, authorization: String?) -> Bool {
+        gate?.admits(apiKey: apiKey, authorization: authorization) ?? false
     }
 }

@@ -27,6 +27,9 @@ package struct Origin: Hashable, Sendable, LosslessStringConvertible {
         self.authority = authority
     }
 
+    /// Whether a page came by http or https; extensions of a browser have schemes of their own, and chosen names.
+    var isOfWeb: Bool { scheme == "http" || scheme == "https" }
+
     /// The origin as a browser writes it.
     package var description: String { "\(scheme)://\(authority)" }
 

@@ -3,7 +3,7 @@
 /// Asked on every upgrade, and on every request other than GET and HEAD that has an `Origin`. A request without one
 /// does not come from a page on another site, and is not this policy's matter.
 package enum OriginPolicy: Sendable, Equatable {
-    /// Pages of the host that the request itself is for: the default.
+    /// Pages of the host that the request itself is for, by http or https: the default.
     case ownHost
     /// Pages of these origins and no others. The node's own host counts only if it is listed: a page whose host name
     /// is made to resolve to this node (DNS rebinding) is of "its own host" too, and a list is the defence against it.
@@ -30,7 +30,7 @@ package enum OriginPolicy: Sendable, Equatable {
     package func decide(origin: String, host: String?) -> Decision {
         guard self != .any else { return .foreign(allowOrigin: "*") }
         guard let parsed = Origin(origin) else { return .refused }
-        let isOwn = host.map(parsed.isSameHost) ?? false
+        let isOwn = parsed.isOfWeb && host.map(parsed.isSameHost) ?? false
         switch self {
         case .list(let origins) where !origins.contains(parsed): return .refused
         case .ownHost where !isOwn: return .refused

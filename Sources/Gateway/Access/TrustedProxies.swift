@@ -21,33 +21,66 @@ package struct TrustedProxies: Sendable, Equatable {
         blocks.contains { $0.contains(address) }
     }
 
-    /// The address that the request came from, seen through the trusted proxies.
+    /// The fields in which proxies name the client, as they came; several fields of one name are joined by commas.
+    package struct Fields: Sendable {
+        /// `Forwarded` (RFC 7239).
+        var forwarded: String?
+        /// `X-Forwarded-For`
+        var forwardedFor: String?
+        /// `X-Real-IP`
+        var realIP: String?
+
+        package init(forwarded: String? = nil, forwardedFor: String? = nil, realIP: String? = nil) {
+            self.forwarded = forwarded
+            self.forwardedFor = forwardedFor
+            self.realIP = realIP
+        }
+    }
+
+    /// The address that the request came from, seen through the trusted proxies; nil when that is unknown, as a field
+    /// can't be read, or two of them disagree: then nobody has said what all would have to believe, and the one that a
+    /// client wrote itself may be among them.
     ///
-    /// The right-most address of `X-Forwarded-For` that is not trusted, as each proxy appends whom it heard; if all are
-    /// trusted, the left-most. Without `X-Forwarded-For` the one in `X-Real-IP`, without that the peer.
+    /// Of a list the right-most address that is not trusted, as each proxy appends whom it heard; if all are trusted,
+    /// the left-most. A loopback address reported by another machine is that machine's own loopback, not ours, so that
+    /// machine's address stands. An `X-Real-IP` that names a trusted proxy of the list agrees with the list.
     ///
-    /// Two cases are decided against the client: an entry that is no address ends the walk with
-    /// `IPAddress.unspecified` (it can't get loopback's rights by sending rubbish), and a loopback address reported
-    /// by another machine is that machine's own loopback, not ours, so that machine's address stands.
-    ///
-    /// - Parameters:
-    ///   - peer: the other end of the TCP connection.
-    ///   - forwardedFor: the value of `X-Forwarded-For`, several fields joined by commas; nil when absent.
-    ///   - realIP: the value of `X-Real-IP`; nil when absent.
-    package func effectiveAddress(peer: IPAddress, forwardedFor: String?, realIP: String?) -> IPAddress {
+    /// - Parameter peer: the other end of the TCP connection.
+    package func effectiveAddress(peer: IPAddress, _ fields: Fields) -> IPAddress? {
         guard contains(peer) else { return peer }
+        var found: IPAddress?
+        var passed: Set<IPAddress> = [peer]
         // Bounded by the request head's limit.
-        let hops = Self.entries(of: forwardedFor ?? "")
+        let lists = [
+            ForwardedField.hops(of: fields.forwarded ?? ""),
+            Self.entries(of: fields.forwardedFor ?? "").map { String(decoding: $0, as: UTF8.self) },
+        ]
+        for hops in lists where !hops.isEmpty {
+            guard let address = walk(hops, from: peer, &passed), found == nil || found == address else { return nil }
+            found = address
+        }
+        for entry in Self.entries(of: fields.realIP ?? "") {
+            guard let real = Self.address(ofHop: entry) else { return nil }
+            if found != nil, real != peer, passed.contains(real) { continue }
+            guard let address = walk([String(decoding: entry, as: UTF8.self)], from: peer, &passed),
+                found == nil || found == address
+            else { return nil }
+            found = address
+        }
+        return found ?? peer
+    }
+
+    /// - Parameters:
+    ///   - hops: from the left; nil for one that can't be read.
+    ///   - passed: the trusted proxies that were met.
+    private func walk(_ hops: [String?], from peer: IPAddress, _ passed: inout Set<IPAddress>) -> IPAddress? {
         var effective = peer
-        for hop in hops.isEmpty ? Self.entries(of: realIP ?? "").suffix(1) : hops.reversed()[...] {
-            guard let address = Self.address(ofHop: hop) else { return .unspecified }
-            if address.isLoopback && !effective.isLoopback {
-                return effective
-            }
+        for hop in hops.reversed() {
+            guard let hop, let address = Self.address(ofHop: hop.utf8[...]) else { return nil }
+            if address.isLoopback && !effective.isLoopback { return effective }
             effective = address
-            if !contains(address) {
-                return address
-            }
+            guard contains(address) else { return address }
+            passed.insert(address)
         }
         return effective
     }

@@ -27,8 +27,8 @@ package struct Configuration: Sendable {
     package let connectionsMax: Int
     /// MAX_CONNECTIONS_PER_USER; nil: no limit.
     package let connectionsPerUserMax: Int?
-    /// MAX_CONNECTIONS_PER_IP; nil: no limit.
-    package let connectionsPerAddressMax: Int?
+    /// MAX_CONNECTIONS_PER_IP and HTTP_REQUESTS_PER_SECOND
+    package let addressLimits: AddressLimits
     /// MAX_ROOMS
     package let roomsMax: Int
     /// MAX_ROOMS_PER_CONNECTION
@@ -74,6 +74,8 @@ package struct Configuration: Sendable {
     package let apiKey: String?
     /// ALLOWED_ORIGINS
     package let originPolicy: OriginPolicy
+    /// ALLOWED_HOSTS; nil: any.
+    package let allowedHosts: AllowedHosts?
     /// TRUSTED_PROXIES
     package let trustedProxies: TrustedProxies
 
@@ -105,15 +107,20 @@ package struct Configuration: Sendable {
     /// - Parameters:
     ///   - environment: the process's variables; they win over the file.
     ///   - dotEnv: the text of `.env`, nil when there is none.
+    ///   - isFileReadableByOthers: whether users other than its owner may read that file.
     ///   - cores: how many workers there are by default (clamped to what WORKERS allows).
     package static func load(
-        environment: [String: String], dotEnv: String?, cores: Int
+        environment: [String: String], dotEnv: String?, isFileReadableByOthers: Bool = false, cores: Int
     ) throws(ConfigurationError) -> Configuration {
         let file = try dotEnv.map { text throws(ConfigurationError) in try DotEnv(parsing: text) }
-        return try Configuration(SettingReader(environment: environment, file: file), cores: cores)
+        return try Configuration(
+            SettingReader(environment: environment, file: file), isFileReadableByOthers: isFileReadableByOthers,
+            cores: cores)
     }
 
-    private init(_ reader: SettingReader, cores: Int) throws(ConfigurationError) {
+    private init(
+        _ reader: SettingReader, isFileReadableByOthers: Bool, cores: Int
+    ) throws(ConfigurationError) {
         let unsupported = try reader.unsupportedWarnings()
         port = try reader.integer(.port)
         host = try reader.value(.host) { $0 == "localhost" ? IPAddress(v4: 0x7F00_0001) : IPAddress($0) }
@@ -126,7 +133,7 @@ package struct Configuration: Sendable {
 
         connectionsMax = try reader.integer(.maxConnections)
         connectionsPerUserMax = try reader.optionalInteger(.maxConnectionsPerUser)
-        connectionsPerAddressMax = try reader.optionalInteger(.maxConnectionsPerIP)
+        addressLimits = try reader.addressLimits()
         roomsMax = try reader.integer(.maxRooms)
         roomsPerConnectionMax = try reader.integer(.maxRoomsPerConnection)
         messageBytesMax = try reader.integer(.maxMessageBytes)
@@ -154,6 +161,7 @@ package struct Configuration: Sendable {
             return isSendable ? key : nil
         }
         originPolicy = try reader.optionalValue(.allowedOrigins, OriginPolicy.init(configured:)) ?? .ownHost
+        allowedHosts = try reader.optionalValue(.allowedHosts) { AllowedHosts(commaSeparated($0)) }
         trustedProxies = try reader.value(.trustedProxies, TrustedProxies.init(configured:))
 
         pushWebhook = try reader.pushWebhook()
@@ -183,7 +191,28 @@ package struct Configuration: Sendable {
                 "SEND_QUEUE_BYTES (\(sendQueueBytesMax)) is less than MAX_MESSAGE_BYTES (\(messageBytesMax)): "
                     + "a message that is larger than the queue closes slow readers at once")
         }
+        if reader.hasSecretsInFile, isFileReadableByOthers {
+            warnings.append(".env has secrets, and others on this machine can read it: chmod 600 .env")
+        }
         self.warnings = warnings
+    }
+}
+
+extension Configuration {
+    /// The warning that a node begins with where anybody may knock, and nobody is asked for a key.
+    package var openNodeWarning: String? {
+        guard apiKey == nil, !host.isLoopback else { return nil }
+        return "there is no API_KEY, and the node listens on \(host): whoever reaches it may read and write all rooms"
+    }
+}
+
+extension SettingReader {
+    /// The limits by MAX_CONNECTIONS_PER_IP and HTTP_REQUESTS_PER_SECOND.
+    fileprivate func addressLimits() throws(ConfigurationError) -> AddressLimits {
+        AddressLimits(
+            socketsMax: try optionalInteger(.maxConnectionsPerIP),
+            requests: try optionalInteger(.httpRequestsPerSecond).map { RatePolicy(perSecond: $0) },
+            countsOwnSockets: isSet(.maxConnectionsPerIP), countsOwnRequests: isSet(.httpRequestsPerSecond))
     }
 }
 

@@ -38,6 +38,12 @@ package enum DotEnvFile {
         return text
     }
 
+    /// Whether users other than its owner may read the file; false when there is none.
+    package static func isReadableByOthers(path: String = ".env") -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & (S_IRGRP | S_IROTH) != 0
+    }
+
     private static func failure(_ path: String, _ number: Int32) -> ConfigurationError {
         ConfigurationError(variable: nil, "\(path) can't be read: \(String(cString: strerror(number)))")
     }

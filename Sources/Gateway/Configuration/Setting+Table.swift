@@ -37,13 +37,17 @@ extension Setting {
 
     static let maxConnections = Setting(
         "MAX_CONNECTIONS", .integer(lower: 1, upper: 10_000_000), default: "100000",
-        "The most connections at a time; lowered with a warning to what the open-file limit allows.")
+        "The most connections at a time, HTTP included; lowered with a warning to what the open-file limit allows.")
     static let maxConnectionsPerUser = Setting(
         "MAX_CONNECTIONS_PER_USER", .integer(lower: 1, upper: nil), default: nil, note: off,
         "The most connections of one user; closed with 4006 over it.")
     static let maxConnectionsPerIP = Setting(
-        "MAX_CONNECTIONS_PER_IP", .integer(lower: 1, upper: nil), default: nil, note: off,
-        "The most connections from one address; closed with 4006 over it.")
+        "MAX_CONNECTIONS_PER_IP", .integer(lower: 1, upper: nil), default: "1000", canBeOff: true,
+        "The most connections from one address, HTTP included: 4006, or 429; this machine's own only when set.")
+    static let httpRequestsPerSecond = Setting(
+        "HTTP_REQUESTS_PER_SECOND", .integer(lower: 1, upper: RatePolicy.range.upperBound), default: "100",
+        canBeOff: true,
+        "Requests and upgrades of one address, with bursts of twice that: 429; this machine's own only when set.")
     static let maxRooms = Setting(
         "MAX_ROOMS", .integer(lower: 1, upper: nil), default: "200000",
         "The most rooms that a node has at a time; for one more, the room that is empty longest goes, never an operator's."
@@ -126,9 +130,12 @@ extension Setting {
         "ALLOWED_ORIGINS", .text(rule: "origins such as https://chat.example.com, separated by commas, or *"),
         default: nil, note: "the request's own host",
         "Whose web pages may connect and write; when set, list the node's own origin too if its pages are used.")
+    static let allowedHosts = Setting(
+        "ALLOWED_HOSTS", .text(rule: "host names or addresses without a port, separated by commas"), default: nil,
+        note: "any", "The names under which the node answers; 421 for requests to others.")
     static let trustedProxies = Setting(
         "TRUSTED_PROXIES", .text(rule: "addresses or CIDR blocks, separated by commas"), default: "127.0.0.0/8,::1",
-        "Whose X-Forwarded-For and X-Real-IP are believed.")
+        "Whose Forwarded, X-Forwarded-For and X-Real-IP are believed.")
 
     // MARK: Pushes
 
@@ -179,13 +186,13 @@ extension Setting {
     package static let all: [Setting] = [
         port, host, workers, nodeID,
         redisURL, redisTimeout, nodeHeartbeat, nodeExpiry,
-        maxConnections, maxConnectionsPerUser, maxConnectionsPerIP,
+        maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, httpRequestsPerSecond,
         maxRooms, maxRoomsPerConnection, maxMessageBytes, messagesPerSecond,
         sendQueueBytes, compression,
         storedBytes, historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow, outboxMessages,
         outboxBytes,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
-        apiKey, allowedOrigins, trustedProxies,
+        apiKey, allowedOrigins, allowedHosts, trustedProxies,
         pushWebhookURL, pushWebhookSecret,
         governorDryRun, governorInterval, governorMemoryLimit, governorEnterMarks, governorLeaveMarks,
         governorSignalMarks,

@@ -40,18 +40,19 @@ package struct Setting: Sendable {
 
     init(
         _ name: String, _ kind: Kind, default defaultText: String?, note: String = "none", secret: Bool = false,
-        _ help: String
+        canBeOff: Bool = false, _ help: String
     ) {
         self.name = name
         self.kind = kind
         self.defaultText = defaultText
         self.defaultNote = note
         self.isSecret = secret
+        self.canBeOff = canBeOff || note == Self.off
         self.help = help
     }
 
     /// Whether the variable is a limit that is off by default.
-    var canBeOff: Bool { defaultNote == Self.off }
+    let canBeOff: Bool
 
     /// The allowed values, as a sentence part: "a whole number from 1 to 65535".
     package var rule: String {

@@ -20,8 +20,12 @@ struct SettingReader {
         if setting.canBeOff, found(setting)?.value == Setting.off {
             return nil
         }
+        if let standard = setting.defaultText, found(setting) == nil { return Self.integer(standard, setting.kind) }
         return try optionalValue(setting) { Self.integer($0, setting.kind) }
     }
+
+    /// Whether the variable has a value.
+    func isSet(_ setting: Setting) -> Bool { found(setting) != nil }
 
     /// The duration that is set, or the default, in milliseconds.
     func milliseconds(_ setting: Setting) throws(ConfigurationError) -> Int {
@@ -48,6 +52,13 @@ struct SettingReader {
     /// Whether the variable is written down without a value.
     func isEmpty(_ setting: Setting) -> Bool {
         found(setting) == nil && (environment[setting.name] ?? file?.entries[setting.name]?.value) != nil
+    }
+
+    /// Whether the file, and not the environment, says something that must not be shown.
+    var hasSecretsInFile: Bool {
+        Setting.all.contains { setting in
+            setting.isSecret && !(file?.entries[setting.name]?.value ?? "").isEmpty
+        }
     }
 
     // MARK: Messages

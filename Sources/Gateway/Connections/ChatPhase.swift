@@ -41,6 +41,9 @@ struct ChatPhase<Transport: ChatTransport> {
         case .success(let parsed): frame = parsed
         }
         transport.badFrames = 0
+        if core.isTracing {
+            core.logger.trace("frame", metadata: ["type": "\(frame.body.name)", "user": "\(info.user.text)"])
+        }
         if frame.body.takesToken, !takeToken(frame) { return }
         guard admits(frame) else { return }
         switch frame.body {
@@ -201,6 +204,22 @@ struct ChatPhase<Transport: ChatTransport> {
 }
 
 extension ClientFrame.Body {
+    /// Its `type`.
+    fileprivate var name: StaticString {
+        switch self {
+        case .message: "message"
+        case .direct: "direct"
+        case .typing: "typing"
+        case .read: "read"
+        case .history: "history"
+        case .users: "users"
+        case .join: "join"
+        case .leave: "leave"
+        case .inboxAck: "inbox_ack"
+        case .ping: "ping"
+        }
+    }
+
     /// Its rank among frames that are shed under load; nil: it is never shed.
     @inline(__always)
     fileprivate var priority: Admission.Priority? {

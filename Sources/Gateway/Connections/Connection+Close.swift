@@ -6,6 +6,8 @@ extension Connection: ClosingTransport {
     /// Sends a close frame and waits a little for the peer's.
     func close(_ reason: CloseReason) {
         guard isWebSocketOpen else { return }
+        core.context.incidents.closed(
+            Int(reason.code.rawValue), reason.text, client ?? .own, user: info?.user, at: loop.now)
         leaveEverything(atOnce: reason.leavesAtOnce)
         beginClosing().began(reason, on: self)
     }
@@ -19,6 +21,12 @@ extension Connection: ClosingTransport {
     /// The peer's close frame came: it is answered, or it is the answer.
     func peerClosed(_ code: CloseCode?) {
         if case .closing(let closing) = phase { return closing.peerClosed(on: self) }
+        core.logger.debug(
+            "connection closed by its client",
+            metadata: [
+                "code": "\(code.map { String($0.rawValue) } ?? "none")", "address": "\(client ?? .own)",
+                "user": "\(info?.user.text ?? "")",
+            ])
         leaveEverything(atOnce: false)
         beginClosing().beganByPeer(code, on: self)
     }

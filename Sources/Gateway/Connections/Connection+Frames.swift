@@ -13,9 +13,9 @@ extension Connection {
             bytes, role: .server, messageBytesMax: most, isDeflateAgreed: isDeflateAgreed)
         switch event {
         case .incomplete: break
-        case .text(let payload): received(.text, payload)
-        case .binary(let payload): received(.binary, payload)
-        case .compressed(let opcode, let payload): received(opcode, compressed: payload, most)
+        case .text(let payload): received(.text, payload, inflatedMax: nil)
+        case .binary(let payload): received(.binary, payload, inflatedMax: nil)
+        case .compressed(let opcode, let payload): received(opcode, payload, inflatedMax: most)
         case .ping(let payload): answerPing(payload)
         case .pong: break
         case .close(let code, _): peerClosed(code)
@@ -24,28 +24,24 @@ extension Connection {
         return consumed
     }
 
-    /// Takes a whole message.
-    private func received(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
-        switch phase {
-        case .echo: EchoPhase(on: self).received(opcode, payload)
-        case .chat: opcode == .text ? ChatPhase(on: self).received(payload) : fail(.unsupportedData)
-        default: break
-        }
-    }
-
-    /// Inflates a message and takes it; one that is not looked at is not inflated.
-    private func received(_ opcode: Opcode, compressed payload: UnsafeRawBufferPointer, _ byteCountMax: Int) {
+    /// Takes a whole message; a compressed one is inflated, up to so many bytes, if it is looked at.
+    @inline(__always)
+    private func received(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer, inflatedMax: Int?) {
         switch phase {
         case .chat, .echo: break
         default: return
         }
-        switch core.compressor.inflate(payload, byteCountMax: byteCountMax) {
-        case .whole(let message):
+        var message = payload
+        if let inflatedMax {
+            switch core.compressor.inflate(payload, byteCountMax: inflatedMax) {
+            case .whole(let inflated): message = inflated
+            case .tooLarge: return fail(.messageTooBig)
+            case .broken: return fail(.invalidPayload)
+            }
             if opcode == .text, !UTF8Validator.isValid(message) { return fail(.invalidPayload) }
-            received(opcode, message)
-        case .tooLarge: fail(.messageTooBig)
-        case .broken: fail(.invalidPayload)
         }
+        if case .echo = phase { return EchoPhase(on: self).received(opcode, message) }
+        opcode == .text ? ChatPhase(on: self).received(message) : fail(.unsupportedData)
     }
 
     /// Pings are always answered; while the peer does not read, what is queued already is answer enough, so that

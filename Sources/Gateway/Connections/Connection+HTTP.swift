@@ -24,7 +24,13 @@ extension Connection: HTTPTransport {
 
     // MARK: Requests
 
-    func route(_ call: HTTPCall) -> Reply { table.services.router.route(call) }
+    func admit(_ call: inout HTTPCall) -> HTTPResponse? {
+        table.services.router.identify(&call)
+        table.claim(self, for: &call)
+        return table.services.router.admit(&call)
+    }
+
+    func reply(to call: HTTPCall) -> Reply { table.services.router.reply(to: call) }
 
     func complete(_ response: HTTPResponse, with completion: Reply.Completion) -> HTTPResponse {
         table.services.router.complete(response, with: completion)
@@ -41,7 +47,7 @@ extension Connection: HTTPTransport {
         flags.set(.wantsEcho, upgrade.wantsEcho)
         let opening = OpeningPhase(upgrade.opening)
         phase = .opening(opening)
-        opening.began(from: upgrade.address, shedRetryMilliseconds: upgrade.shedRetryMilliseconds, on: self)
+        opening.began(upgrade.place, shedRetryMilliseconds: upgrade.shedRetryMilliseconds, on: self)
     }
 
     func beginEcho(_ handshake: WebSocketUpgrade) {

@@ -39,11 +39,12 @@ final class Connection: Socket {
 
     /// State that few connections need.
     private final class Extras {
-        var countedAddress: Identifier?
+        /// Counted in the address book.
+        var client: Client?
         var flood: FloodCounter?
         var wait: KeptInput?
 
-        var isNeeded: Bool { wait != nil || flood != nil || countedAddress != nil }
+        var isNeeded: Bool { wait != nil || flood != nil || client != nil }
     }
 
     init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
@@ -97,9 +98,10 @@ final class Connection: Socket {
         }
     }
 
-    var countedAddress: Identifier? {
-        get { extras?.countedAddress }
-        set { if extras != nil || newValue != nil { openedExtras.countedAddress = newValue } }
+    /// The client, as limits and logs name it; there when its socket counts for its address.
+    var client: Client? {
+        get { extras?.client }
+        set { if extras != nil || newValue != nil { openedExtras.client = newValue } }
     }
 
     /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
@@ -158,7 +160,12 @@ final class Connection: Socket {
     }
 
     override func ended(_ end: SocketEnd) {
+        core.logger.debug(
+            "connection ended",
+            metadata: ["by": "\(end)", "address": "\(client ?? .own)", "user": "\(info?.user.text ?? "")"])
         leaveEverything(atOnce: false)
+        core.context.connections.leave()
+        if let client { core.context.budgets.addresses.leave(client) }
         table.eventStreamEnded(on: self)
         phase = .ended
         wait = nil

@@ -10,6 +10,10 @@ struct ConnectionFlags: OptionSet {
     static let isCounted = ConnectionFlags(rawValue: 2)
     /// Its queue is over the limit.
     static let isSlow = ConnectionFlags(rawValue: 4)
+    /// Its socket is one of the node's reserve.
+    static let isOverNode = ConnectionFlags(rawValue: 8)
+    /// Its socket is one too many of its address.
+    static let isOverAddress = ConnectionFlags(rawValue: 0x80)
     /// Three bits: how many windows the agreed one is above the narrowest, and one; 0 when none was agreed.
     private static let window = ConnectionFlags(rawValue: 0x70)
     private static let windowShift = 4

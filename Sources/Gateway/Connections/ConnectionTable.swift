@@ -42,9 +42,58 @@ final class ConnectionTable {
         core.loop.owner = self
     }
 
-    /// Begins to watch an accepted connection, and owns the descriptor from now on.
-    func add(_ descriptor: Int32, from address: PeerAddress) throws(SystemError) {
-        _ = try Connection(descriptor: descriptor, loop: core.loop, peer: address)
+    /// Begins to watch an accepted connection, and owns the descriptor from now on. One that is far too many for the
+    /// node, or for its address, is closed at once: false.
+    func add(_ descriptor: Int32, from peer: PeerAddress) throws(SystemError) -> Bool {
+        let (context, counters) = (core.context, core.counters)
+        let node = context.connections.enter()
+        guard node != .closed else {
+            counters.refused(.nodeFull)
+            Acceptor.refuse(descriptor, RefusalResponse.nodeFull)
+            return false
+        }
+        // Whom a proxy's socket is for, its first head says.
+        let client = Client(address: peer.host, isKnown: true)
+        let address =
+            context.configuration.trustedProxies.contains(peer.host) ? nil : context.budgets.addresses.enter(client)
+        guard address != .closed else {
+            context.connections.leave()
+            counters.refused(.addressLimit)
+            Acceptor.refuse(descriptor, [])
+            return false
+        }
+        do throws(SystemError) {
+            let connection = try Connection(descriptor: descriptor, loop: core.loop, peer: peer)
+            core.logger.debug(
+                "connection came", metadata: ["address": "\(client)", "key": "\(connection.key)"])
+            if node == .over { connection.flags.insert(.isOverNode) }
+            if let address { enter(connection, as: client, address) }
+        } catch {
+            context.connections.leave()
+            if address != nil { context.budgets.addresses.leave(client) }
+            throw error
+        }
+        return true
+    }
+
+    /// The socket of a proxy is, for as long as it asks for a client, one of that client's. Says how the socket stands.
+    func claim(_ connection: Connection, for call: inout HTTPCall) {
+        let context = core.context
+        if context.configuration.trustedProxies.contains(call.peer), connection.client != call.client {
+            enter(connection, as: call.client, context.budgets.addresses.enter(call.client))
+        }
+        if connection.flags.contains(.isOverAddress) {
+            call.place = .addressFull
+        } else if connection.flags.contains(.isOverNode) {
+            call.place = .nodeFull
+        }
+    }
+
+    /// The socket is one of this client's from now on.
+    private func enter(_ connection: Connection, as client: Client, _ admission: AddressBook.Admission) {
+        if let former = connection.client { core.context.budgets.addresses.leave(former) }
+        connection.flags.set(.isOverAddress, admission != .within)
+        connection.client = admission != .closed && core.context.budgets.addresses.counts(client) ? client : nil
     }
 
     // MARK: Looking up
@@ -100,11 +149,6 @@ final class ConnectionTable {
 
     func received(_ notice: OpeningNotice, for key: UInt64) {
         switch notice {
-        case .addressAdmitted(let address):
-            guard let (connection, opening) = findOpening(key) else {
-                return core.send(.address(address, .release), to: core.context.home(of: address))
-            }
-            opening.addressAdmitted(address, on: connection)
         case .attached(let info, let session, let inbox, let replay):
             guard let (connection, opening) = findOpening(key) else {
                 // It went while it was being admitted.
@@ -150,7 +194,6 @@ final class ConnectionTable {
     func closeAsTooSlow(_ connection: Connection) {
         guard connection.isChatting else { return }
         core.counters.slowReadersClosed.add(1)
-        connection.leaveEverything(atOnce: false)
         connection.dropQueuedFrames()
         connection.close(.tooSlow(retryMilliseconds: core.context.retryMilliseconds()))
     }

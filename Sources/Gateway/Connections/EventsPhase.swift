@@ -18,15 +18,15 @@ final class EventsPhase {
     private let context: NodeContext
     /// The number of the last event that was sent.
     private var last = 0
-    /// Whether this stream is among those that the node counts.
-    private var isCounted: Bool
+    /// The client for whom this stream is counted, if it is.
+    private var countedFor: Client?
     /// How the peer takes what is queued, while the kernel does not take all of it.
     private var progress: OutputProgress?
 
     /// - Parameter request: a stream that was counted, if it has more than a head.
     init(_ request: EventStreamRequest, context: NodeContext) {
         self.context = context
-        isCounted = !request.isHead
+        countedFor = request.isHead ? nil : request.client
     }
 
     /// Sends the head, the events that the client missed, and the present state.
@@ -86,8 +86,8 @@ final class EventsPhase {
 
     /// The stream is over: its place is given back, once.
     func ended() {
-        guard isCounted else { return }
-        isCounted = false
+        guard let client = countedFor.take() else { return }
         context.events.giveBackStream()
+        context.budgets.addresses.giveBackStream(of: client)
     }
 }

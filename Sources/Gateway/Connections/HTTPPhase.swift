@@ -14,9 +14,14 @@ final class HTTPPhase {
     /// The time that a connection may wait for its next request.
     static let idleMilliseconds = 60_000
 
+    /// The longest body of a refused request that is read past.
+    private static let skippedBytesMax = 64 * 1024
+
     /// The other end of the connection.
     private let peer: IPAddress
     private var parser = HTTPRequestParser(limits: HTTPLimits())
+    /// The request whose head was admitted and whose body is still to come.
+    private var admitted: HTTPCall?
     /// The request that is being answered.
     private var current: Current?
     /// The number of the newest request.
@@ -61,8 +66,16 @@ final class HTTPPhase {
         let (consumed, event) = parser.consume(bytes)
         switch event {
         case .incomplete: watchProgress(on: transport)
-        case .expectsContinue: transport.sendBytes(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
-        case .request(let request): begin(request, on: transport)
+        case .head(let head, let expectsContinue):
+            guard admit(head, mayOmitBody: expectsContinue, on: transport) else { break }
+            if expectsContinue { transport.sendBytes(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+            watchProgress(on: transport)
+        case .request(let request):
+            guard admitted != nil || admit(request, mayOmitBody: false, on: transport) else { break }
+            begin(request, on: transport)
+        case .skipped:
+            (deadline, isReadingBody) = (nil, false)
+            reschedule(on: transport)
         case .failed(let failure): fail(failure, on: transport)
         }
         return consumed
@@ -125,15 +138,35 @@ final class HTTPPhase {
         reschedule(on: transport)
     }
 
-    private func begin(_ request: HTTPRequest, on transport: some HTTPTransport) {
-        let current = Current(
-            isHead: request.method == .head, minorVersion: request.minorVersion, keepsAlive: request.keepsAlive)
-        self.current = current
+    /// Answers a request whose head decides that; true if it does not. A body that is short is read past; behind a long
+    /// one, or one that may not come, the connection ends.
+    private func admit(_ head: HTTPRequest, mayOmitBody: Bool, on transport: some HTTPTransport) -> Bool {
+        var call = HTTPCall(head, peer: peer)
+        guard let refusal = transport.admit(&call) else {
+            admitted = call
+            return true
+        }
+        let isAtEnd = !head.hasBody || !mayOmitBody && parser.skipBody(upTo: Self.skippedBytesMax)
+        begin(head, keepsAlive: head.keepsAlive && isAtEnd && call.place == .within, on: transport)
+        if let current { send(refusal, answering: current, on: transport) }
+        return false
+    }
+
+    /// A request is answered from here on; what is pipelined behind it waits for that.
+    private func begin(_ request: HTTPRequest, keepsAlive: Bool, on transport: some HTTPTransport) {
+        current = Current(
+            isHead: request.method == .head, minorVersion: request.minorVersion, keepsAlive: keepsAlive)
         requestNumber &+= 1
         deadline = nil
-        // What is pipelined behind it waits for the answer.
         transport.beginWait()
-        switch transport.route(HTTPCall(request, peer: peer)) {
+    }
+
+    private func begin(_ request: HTTPRequest, on transport: some HTTPTransport) {
+        guard var call = admitted.take() else { return }
+        call.request = request
+        begin(request, keepsAlive: request.keepsAlive && call.place == .within, on: transport)
+        guard let current else { return }
+        switch transport.reply(to: call) {
         case .now(let response): send(response, answering: current, on: transport)
         case .later(let completion, let work):
             self.current?.completion = completion

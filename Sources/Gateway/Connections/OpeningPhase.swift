@@ -13,15 +13,13 @@ protocol OpeningTransport: RoomTransport {
     func beginChat()
 }
 
-/// A connection from its upgrade until it is in the URL's room: the node's cap, the address, the user's home, the
+/// A connection from its upgrade until it is in the URL's room: the user's home, the
 /// inbox, the room. Input waits meanwhile, since the request.
 ///
 /// Its connection calls it with each event and with itself as `transport`; it keeps no reference to it.
 /// Thread: the worker's.
 final class OpeningPhase {
     private enum Step {
-        /// Nobody is asked yet, or the home of the client's address.
-        case address
         /// The user's home is asked to take the connection in.
         case user
         /// The inbox comes in parts. `reached`: the last entry that was sent, while more is left.
@@ -31,7 +29,7 @@ final class OpeningPhase {
     }
 
     private let opening: Opening
-    private var step = Step.address
+    private var step = Step.user
 
     init(_ opening: Opening) { self.opening = opening }
 
@@ -39,34 +37,25 @@ final class OpeningPhase {
 
     /// The handshake was answered.
     /// - Parameters:
-    ///   - address: the client's effective address.
+    ///   - place: whether the node and the client's address have room for it.
     ///   - shedRetryMilliseconds: when to come back, if the load lets nobody in.
-    func began(from address: IPAddress, shedRetryMilliseconds: Int?, on transport: some OpeningTransport) {
+    func began(_ place: SocketPlace, shedRetryMilliseconds: Int?, on transport: some OpeningTransport) {
         if let retry = shedRetryMilliseconds { return transport.close(.shed(retryMilliseconds: retry)) }
         transport.beginHeartbeat()
         let (core, context) = (transport.core, transport.core.context)
-        let hasRoom = context.connections.take()
+        context.connections.take()
         core.counters.connections.add(1)
         transport.isCounted = true
-        guard hasRoom else {
-            core.counters.refused(.nodeFull)
-            return transport.close(.refused(.nodeFull, retryMilliseconds: context.retryMilliseconds()))
+        if let refusal = place.refusal {
+            core.counters.refused(refusal)
+            return transport.close(.refused(refusal, retryMilliseconds: context.retryMilliseconds()))
         }
-        guard core.configuration.connectionsPerAddressMax != nil else { return attach(on: transport) }
-        let counted = Identifier(unchecked: address.description)
-        core.send(.address(counted, .admit(transport.key, of: core.index)), to: context.home(of: counted))
-    }
-
-    /// The home of the client's address counts the connection.
-    func addressAdmitted(_ address: Identifier, on transport: some OpeningTransport) {
-        transport.countedAddress = address
         attach(on: transport)
     }
 
     // MARK: The user
 
     private func attach(on transport: some OpeningTransport) {
-        step = .user
         let arrival = Arrival(
             user: opening.user, device: opening.device, deviceType: opening.deviceType, worker: transport.core.index,
             socketKey: transport.key, windowBits: transport.windowBits)
@@ -115,7 +104,7 @@ final class OpeningPhase {
             step = .inbox(reached: nil)
             transport.core.send(UserRequest.continueInboxReplay(info, after: reached), of: info.user)
         case .room: transport.continueRoomReplay()
-        case .address, .user, .inbox(nil): break
+        case .user, .inbox(nil): break
         }
     }
 

@@ -40,8 +40,10 @@ protocol HTTPTransport: PhaseTransport {
     /// Hands over the input that was kept back, in this call, and reads on.
     func endWait()
 
-    /// Finds the reply to a request.
-    func route(_ call: HTTPCall) -> Reply
+    /// Decides what a request's head decides: nil, with what was found out in the call, or the answer.
+    func admit(_ call: inout HTTPCall) -> HTTPResponse?
+    /// Finds the reply to a whole request that was admitted.
+    func reply(to call: HTTPCall) -> Reply
     /// Completes an answer that came later.
     func complete(_ response: HTTPResponse, with completion: Reply.Completion) -> HTTPResponse
 

@@ -20,8 +20,6 @@ protocol RoomTransport: Recipient {
     var joining: Joining? { get set }
     /// Counted against the node's limit.
     var isCounted: Bool { get set }
-    /// The address that is counted, when there is a limit per address.
-    var countedAddress: Identifier? { get set }
     /// Bytes that wait for the kernel to take them.
     var queuedBytes: Int { get }
 
@@ -125,10 +123,6 @@ extension RoomTransport {
             isCounted = false
             core.context.connections.giveBack()
             core.counters.connections.add(-1)
-        }
-        if let counted = countedAddress {
-            countedAddress = nil
-            core.send(.address(counted, .release), to: core.context.home(of: counted))
         }
         guard let info else { return }
         self.info = nil

@@ -74,7 +74,7 @@ final class NodeSampler {
         let suppressed = shed + refusedByTier()
         let frames = context.counters.reduce(0) { $0 + $1.messagesIn.value }
         sample.demand = demand.sampled(admitted: max(0, frames - suppressed), suppressed: suppressed, at: now)
-        let connections = context.connections.count
+        let connections = context.connections.sockets
         sample.readings[.connections] = Double(connections) / Double(max(context.connections.most, 1))
         let open = openFiles.sampled(connections: connections, root: context.configuration.procRoot, at: now)
         sample.readings[.openFiles] = open.map { Double($0) / Double(max(context.connections.openFilesMax, 1)) }

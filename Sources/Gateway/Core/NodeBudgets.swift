@@ -5,10 +5,12 @@ import Synchronization
 package struct NodeBudgets: ~Copyable, Sendable {
     package let rooms: RoomCap
     package let stored: StoredBudget
+    let addresses: AddressBook
 
-    init(rooms: consuming RoomCap, stored: consuming StoredBudget) {
+    init(rooms: consuming RoomCap, stored: consuming StoredBudget, addresses: AddressBook) {
         self.rooms = rooms
         self.stored = stored
+        self.addresses = addresses
     }
 }
 

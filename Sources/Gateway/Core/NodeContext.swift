@@ -16,7 +16,6 @@ package final class NodeContext: MailSender, Sendable {
     /// Where others reach it: host and port.
     package let address: String
     private let started: Moment
-    package let logger: Logger
     package let mailboxes: [Mailbox<WorkerMessage>]
     /// Pushes for the control loop to send, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
@@ -36,6 +35,7 @@ package final class NodeContext: MailSender, Sendable {
     let events: EventFeed
     package let connections: ConnectionCap
     package let budgets: NodeBudgets
+    let incidents: IncidentLog
     private let draining = Atomic<Bool>(false)
 
     /// - Parameter memoryMax: the memory that the process may use, in bytes; nil: not known.
@@ -46,11 +46,12 @@ package final class NodeContext: MailSender, Sendable {
         self.configuration = configuration
         self.nodeID = nodeID
         address = Self.address(configuration, port: port)
-        self.logger = logger
         connections = ConnectionCap(most: connectionsMax, openFilesMax: openFilesMax)
         budgets = NodeBudgets(
             rooms: RoomCap(most: configuration.roomsMax),
-            stored: StoredBudget(configured: configuration.storedBytesMax, memoryMax: memoryMax))
+            stored: StoredBudget(configured: configuration.storedBytesMax, memoryMax: memoryMax),
+            addresses: AddressBook(configuration.addressLimits))
+        incidents = IncidentLog(logger)
         started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)
         var report = GovernorReport(since: startedAt)
         report.isDryRun = configuration.governor.isDryRun
@@ -62,6 +63,8 @@ package final class NodeContext: MailSender, Sendable {
         access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
         site = Site()
     }
+
+    package var logger: Logger { incidents.logger }
 
     package var workerCount: Int { mailboxes.count }
 

@@ -19,6 +19,8 @@ package final class WorkerCore: MailSender {
     package let context: NodeContext
     package let loop: EventLoop
     let logger: Logger
+    /// Whether each frame has a line in the log.
+    let isTracing: Bool
     /// For spreading things in time.
     var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
     var ids = IDGenerator()
@@ -42,6 +44,7 @@ package final class WorkerCore: MailSender {
         self.index = index
         self.context = context
         logger = context.logger
+        isTracing = context.logger.logLevel <= .trace
         outgoing = Array(repeating: [], count: context.workerCount)
         loop = try EventLoop()
         load = LoadControl(context.configuration, at: loop.now)

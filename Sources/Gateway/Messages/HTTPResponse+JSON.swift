@@ -27,17 +27,27 @@ extension HTTPResponse {
         error(failure.status, failure.code, failure.message)
     }
 
+    /// 429, to be tried again.
+    static func rateLimited(_ message: String, retryMilliseconds: Int) -> HTTPResponse {
+        error(429, "rate_limited", message, headers: [("Retry-After", String((retryMilliseconds + 999) / 1000))])
+    }
+
     /// 503, to be tried again.
     static func unavailable(_ message: String, retrySeconds: Int) -> HTTPResponse {
         error(503, "unavailable", message, headers: [("Retry-After", String(retrySeconds))])
     }
 }
 
-/// The answer that a connection gets when there is no descriptor for it.
+/// The answers of connections of which nothing is read.
 enum RefusalResponse {
-    static var tooManyOpenFiles: [UInt8] {
+    /// There is no descriptor for it.
+    static let tooManyOpenFiles = bytes("the node has no descriptors left")
+    /// There are more connections than even the reserve takes.
+    static let nodeFull = bytes("the node has as many connections as it takes")
+
+    private static func bytes(_ message: String) -> [UInt8] {
         var bytes: [UInt8] = []
-        HTTPResponse.unavailable("the node has no descriptors left", retrySeconds: 5)
+        HTTPResponse.unavailable(message, retrySeconds: 5)
             .encode(into: &bytes, keepAlive: false, isHead: false, minorVersion: 1)
         return bytes
     }

@@ -22,8 +22,6 @@ package enum WorkerMessage: Sendable {
     case member(ConnectionInfo, MemberNotice)
     /// To the worker of a connection that waits for admission, by its socket's key.
     case opening(UInt64, OpeningNotice)
-    /// To the home of a client's address, which counts the connections from there.
-    case address(Identifier, AddressRequest)
     /// A question to each worker, which answers by `surveyed`.
     case survey(Survey, number: Int, from: Int)
     /// One worker's answer to a survey.
@@ -169,8 +167,6 @@ package struct InboxReplay: Sendable {
 
 /// An answer to a connection that waits for admission.
 package enum OpeningNotice: Sendable {
-    /// Its address allows one more connection. One that has gone gives the place back (`AddressRequest.release`).
-    case addressAdmitted(Identifier)
     /// The user's home took it in. One that has gone is detached again (`UserRequest.detach`).
     case attached(ConnectionInfo, WelcomeFrame.SessionState, WelcomeFrame.InboxState, InboxReplay)
     /// It is one too many.
@@ -179,14 +175,6 @@ package enum OpeningNotice: Sendable {
     case replaced
     /// The user's home asks whether the connection is still there. Answered by `UserRequest.attachConfirmed` if it is.
     case confirm(Arrival, at: Int, WelcomeFrame.SessionState)
-}
-
-/// A question to the home of a client's address.
-package enum AddressRequest: Sendable {
-    /// Answered by `OpeningNotice.addressAdmitted` or `refused`.
-    case admit(UInt64, of: Int)
-    /// A counted connection has ended. No answer.
-    case release
 }
 
 /// A question to all workers of a node.

@@ -16,7 +16,7 @@ package enum NodeStartFault: Error {
 /// Thread: the one that calls `run()`.
 package final class Node {
     /// Descriptors that are kept for other things than connections: logs, loops, listeners, the spare ones.
-    private static let reservedDescriptors = 64
+    private static let reservedDescriptors = 64 + ConnectionCap.reserve
     /// How long connections have to take their close frame once the drain's time is over.
     private static let lingerMilliseconds = 3_000
     /// How long Redis has for taking back this node's locks and record; without that they end by their age.

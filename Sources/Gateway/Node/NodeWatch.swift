@@ -29,6 +29,7 @@ final class NodeWatch {
         store.ticked()
         guard loop.now >= alertsDue else { return }
         alertsDue = loop.now + Self.alertMilliseconds
+        context.incidents.flush(at: loop.now)
         watchAlerts()
     }
 
@@ -60,7 +61,7 @@ final class NodeWatch {
         func sum(_ counter: (WorkerCounters) -> Int) -> Int { context.counters.reduce(0) { $0 + counter($1) } }
         let redis = StoreReport(context: context)
         var reading = AlertReading()
-        reading.connections = context.connections.count
+        reading.connections = context.connections.sockets
         reading.connectionsMax = context.connections.most
         reading.messages = sum { $0.messagesIn.value }
         reading.refused = MessageRefusal.allCases.reduce(0) { total, reason in total + sum { $0.count(reason) } }

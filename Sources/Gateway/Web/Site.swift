@@ -17,7 +17,7 @@ package struct Site: Sendable {
                 status: 200,
                 headers: [
                     ("Content-Type", Self.mediaType(of: name)), ("Cache-Control", "no-cache"),
-                    ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                    ("Referrer-Policy", "no-referrer"),
                     ("Content-Security-Policy", Self.contentSecurityPolicy),
                 ], body: bytes)
         }

@@ -17,7 +17,6 @@ package final class Worker {
     let rooms: RoomTable
     let users: UserTable
     let connections: ConnectionTable
-    private let addresses: AddressLimits
     private let surveys: Surveys
     private let services: WorkerServices
     private var acceptor: Acceptor?
@@ -42,7 +41,6 @@ package final class Worker {
         surveys = Surveys(core)
         rooms = RoomTable(core, replication, publications)
         users = UserTable(core, replication, publications, surveys)
-        addresses = AddressLimits(core)
         services = WorkerServices(core, rooms, surveys)
         connections = ConnectionTable(core, rooms, services)
         acceptPace = AcceptPace(startedAt: core.loop.now)
@@ -170,7 +168,6 @@ extension Worker: WorkerMessageReceiver {
         case .user(let id, let request): users.received(request, of: id)
         case .member(let info, let notice): connections.received(notice, for: info)
         case .opening(let key, let notice): connections.received(notice, for: key)
-        case .address(let address, let request): addresses.received(request, of: address)
         case .survey(let survey, let number, let origin):
             core.send(.surveyed(answer(survey), number: number, from: core.index), to: origin)
         case .surveyed(let part, let number, let worker): surveys.received(part, number: number, from: worker)
@@ -247,8 +244,7 @@ extension Worker: ReplicationOwner {
 extension Worker: AcceptorDelegate {
     package func accepted(_ descriptor: Int32, from address: PeerAddress) {
         do {
-            try connections.add(descriptor, from: address)
-            core.counters.accepted.add(1)
+            if try connections.add(descriptor, from: address) { core.counters.accepted.add(1) }
         } catch {
             // The kernel is out of memory for one more watched socket; the descriptor was closed with the attempt.
             core.logger.error("a connection could not be watched", metadata: ["error": "\(error)"])

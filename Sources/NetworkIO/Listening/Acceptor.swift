@@ -4,7 +4,7 @@ import CLibuv
 package protocol AcceptorDelegate: AnyObject {
     /// A connection came; the delegate owns the descriptor from now on.
     func accepted(_ descriptor: Int32, from address: PeerAddress)
-    /// The process was out of descriptors: a connection was told so and closed.
+    /// The process was out of descriptors: a connection was refused and closed.
     func refusedForLackOfDescriptors()
 }
 
@@ -97,18 +97,23 @@ package final class Acceptor {
         var address = sockaddr_storage()
         let descriptor = sluice_accept(listener.descriptor, &address)
         if descriptor >= 0 {
-            // What the client sent is taken first: closing with unread bytes would reset the answer away.
-            var scratch: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-            withUnsafeMutableBytes(of: &scratch) { buffer in
-                var reads = 0
-                while reads < 512, recv(descriptor, buffer.baseAddress, buffer.count, 0) > 0 { reads += 1 }
-            }
-            _ = refusal.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, sluice_msg_nosignal) }
-            CLibuv.close(descriptor)
+            Self.refuse(descriptor, refusal)
             delegate?.refusedForLackOfDescriptors()
         }
         spare = Self.openSpare()
         return descriptor >= 0
+    }
+
+    /// Sends a text over an accepted connection, and closes that. An empty text closes it without a word.
+    package static func refuse(_ descriptor: Int32, _ text: [UInt8]) {
+        // What the client sent is taken first: closing with unread bytes would reset the answer away.
+        var scratch: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &scratch) { buffer in
+            var reads = 0
+            while !text.isEmpty, reads < 512, recv(descriptor, buffer.baseAddress, buffer.count, 0) > 0 { reads += 1 }
+        }
+        _ = text.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, sluice_msg_nosignal) }
+        CLibuv.close(descriptor)
     }
 
     private static func openSpare() -> Int32 { sluice_open_spare() }

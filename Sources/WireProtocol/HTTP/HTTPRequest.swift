@@ -10,6 +10,8 @@ package struct HTTPRequest: Sendable {
     package let minorVersion: Int
     /// False when the connection must end after the response (RFC 9112 §9.3).
     package let keepsAlive: Bool
+    /// Whether a body follows the head, or has followed it.
+    package let hasBody: Bool
     /// Without its chunking; at most `HTTPLimits.bodyBytesMax` bytes.
     package internal(set) var body: [UInt8] = []
 
@@ -23,6 +25,7 @@ package struct HTTPRequest: Sendable {
         query = line.target.query
         minorVersion = line.minorVersion
         keepsAlive = framing.keepsAlive
+        hasBody = framing.body != .length(0)
         self.fields = fields
         targetSlice = line.slice
         hostSlice = line.target.authority ?? framing.host

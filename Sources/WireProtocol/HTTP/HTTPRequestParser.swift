@@ -5,10 +5,13 @@ package struct HTTPRequestParser: Sendable {
     package enum Event: Sendable {
         /// All was consumed; more bytes are needed.
         case incomplete
-        /// Given once for a head with Expect: 100-continue when none of its body is there yet. Write
-        /// "HTTP/1.1 100 Continue" and an empty line, then go on with the rest of the bytes as they come.
-        case expectsContinue
+        /// Given once for a head that a body follows: what the head decides can be answered now. Go on with the rest of
+        /// the bytes as they come. `expectsContinue`: for a head with Expect: 100-continue when none of its body is
+        /// there yet; write "HTTP/1.1 100 Continue" and an empty line first.
+        case head(HTTPRequest, expectsContinue: Bool)
         case request(HTTPRequest)
+        /// A body came to its end that `skipBody` left unread.
+        case skipped
         /// Answer it and close; every further call fails in the same way.
         case failed(HTTPFailure)
     }
@@ -16,6 +19,7 @@ package struct HTTPRequestParser: Sendable {
     private enum Phase: Sendable {
         case head
         case body(remaining: Int)
+        case skipping(remaining: Int)
         case chunks
         case failed(HTTPFailure)
     }
@@ -37,7 +41,7 @@ package struct HTTPRequestParser: Sendable {
     package var isMidRequest: Bool {
         switch phase {
         case .head: head.isBegun
-        case .body, .chunks: true
+        case .body, .skipping, .chunks: true
         case .failed: false
         }
     }
@@ -46,15 +50,23 @@ package struct HTTPRequestParser: Sendable {
     package var isReadingBody: Bool {
         switch phase {
         case .head, .failed: false
-        case .body, .chunks: true
+        case .body, .skipping, .chunks: true
         }
+    }
+
+    /// Drops the body whose head was given last, if its length is known and at most that: the next request follows.
+    package mutating func skipBody(upTo most: Int) -> Bool {
+        guard case .body(let remaining) = phase, remaining <= most else { return false }
+        phase = .skipping(remaining: remaining)
+        pending = nil
+        return true
     }
 
     /// Consumes from the front of `bytes` and keeps inside what is incomplete. After `.request` the rest of `bytes` is
     /// untouched: a pipelined request (call again), or frames after an upgrade.
     package mutating func consume(_ bytes: UnsafeRawBufferPointer) -> (consumed: Int, event: Event) {
-        var position = 0
         if case .head = phase {
+            let position: Int
             switch head.consume(bytes, limits: limits) {
             case .incomplete:
                 return (bytes.count, .incomplete)
@@ -64,16 +76,16 @@ package struct HTTPRequestParser: Sendable {
                 position = consumed
             }
             do throws(HTTPFailure) {
-                if let event = try headCompleted(hasMore: position < bytes.count) { return (position, event) }
+                return (position, try headCompleted(hasMore: position < bytes.count))
             } catch {
                 return fail(error, bytes.count)
             }
         }
-        return consumeBody(bytes, position)
+        return consumeBody(bytes)
     }
 
-    /// The event that the head alone gives, or nil when the body must be read.
-    private mutating func headCompleted(hasMore: Bool) throws(HTTPFailure) -> Event? {
+    /// The event that the head gives.
+    private mutating func headCompleted(hasMore: Bool) throws(HTTPFailure) -> Event {
         guard let line = head.requestLine else { preconditionFailure("a complete head has a request line") }
         let fields = head.take()
         let framing = try HTTPFraming(fields, minorVersion: line.minorVersion, limits: limits)
@@ -88,13 +100,13 @@ package struct HTTPRequestParser: Sendable {
             chunked = HTTPChunkedBody()
         }
         pending = request
-        return framing.expectsContinue && !hasMore ? .expectsContinue : nil
+        return .head(request, expectsContinue: framing.expectsContinue && !hasMore)
     }
 
     private mutating func consumeBody(
-        _ bytes: UnsafeRawBufferPointer, _ start: Int
+        _ bytes: UnsafeRawBufferPointer
     ) -> (consumed: Int, event: Event) {
-        var position = start
+        var position = 0
         switch phase {
         case .head:
             preconditionFailure("the body follows the head")
@@ -108,6 +120,13 @@ package struct HTTPRequestParser: Sendable {
                 return (bytes.count, .incomplete)
             }
             return (position &+ count, finished())
+        case .skipping(let remaining):
+            guard remaining <= bytes.count else {
+                phase = .skipping(remaining: remaining &- bytes.count)
+                return (bytes.count, .incomplete)
+            }
+            phase = .head
+            return (remaining, .skipped)
         case .chunks:
             switch chunked.consume(bytes, &position, into: &body, limits: limits) {
             case .incomplete: return (bytes.count, .incomplete)

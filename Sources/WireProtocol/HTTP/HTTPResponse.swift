@@ -46,6 +46,8 @@ package struct HTTPResponse: Sendable {
         out.append(contentsOf: HTTPStatus.reason(status).utf8)
         out.append(contentsOf: "\r\n".utf8)
         for (name, value) in headers { HTTPResponse.append(name, value, to: &out) }
+        // Nothing here is anything else than what its Content-Type says.
+        HTTPResponse.append("X-Content-Type-Options", "nosniff", to: &out)
     }
 
     /// Appends a field line. A control character becomes a space: what a value quotes must not end the line.

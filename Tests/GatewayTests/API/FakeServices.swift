@@ -45,14 +45,28 @@ final class FakeServices: APIServices {
     func route(
         _ method: String, _ target: String, _ headers: String..., body: String = "", from peer: String = "192.0.2.1"
     ) throws -> Reply {
-        Router(services: self).route(try FakeCall.make(method, target, headers, body: body, from: peer))
+        try route(method, target, headers, body: body, from: peer)
+    }
+
+    private func route(
+        _ method: String, _ target: String, _ headers: [String], body: String, from peer: String
+    ) throws -> Reply {
+        route(try FakeCall.make(method, target, headers, body: body, from: peer))
+    }
+
+    /// The same for a request that is there.
+    func route(_ call: HTTPCall) -> Reply {
+        let router = Router(services: self)
+        var call = call
+        router.identify(&call)
+        return router.admit(&call).map { .now($0) } ?? router.reply(to: call)
     }
 
     /// The answer to a request that is answered at once.
     func answer(
         _ method: String, _ target: String, _ headers: String..., body: String = "", from peer: String = "192.0.2.1"
     ) throws -> HTTPResponse {
-        let reply = Router(services: self).route(try FakeCall.make(method, target, headers, body: body, from: peer))
+        let reply = try route(method, target, headers, body: body, from: peer)
         guard case .now(let response) = reply else { throw FakeCall.Fault.otherReply("\(reply)") }
         return response
     }
@@ -81,11 +95,15 @@ enum FakeCall {
         _ method: String, _ target: String, _ headers: [String] = [], body: String = "", from peer: String = "192.0.2.1"
     ) throws -> HTTPCall {
         let length = body.isEmpty ? [] : ["Content-Length: \(body.utf8.count)"]
-        let lines = ["\(method) \(target) HTTP/1.1", "Host: node.test"] + headers + length
+        // Who is on this machine asks for it by that name.
+        let name = IPAddress(peer)?.isLoopback == true ? "localhost" : "node.test"
+        let host = headers.contains { $0.hasPrefix("Host:") } ? [] : ["Host: \(name)"]
+        let lines = ["\(method) \(target) HTTP/1.1"] + host + headers + length
         var parser = HTTPRequestParser(limits: HTTPLimits())
-        let (_, event) = Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + body).utf8).withUnsafeBytes {
-            parser.consume($0)
-        }
+        let bytes = Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + body).utf8)
+        let (consumed, first) = bytes.withUnsafeBytes { parser.consume($0) }
+        var event = first
+        if case .head = first { event = bytes[consumed...].withUnsafeBytes { parser.consume($0) }.event }
         guard case .request(let request) = event, let address = IPAddress(peer) else { throw Fault.noRequest }
         return HTTPCall(request, peer: address)
     }

@@ -42,7 +42,7 @@ struct RouterTests {
             "Sec-WebSocket-Version: 13",
         ]
         let call = try FakeCall.make("GET", "/echo", handshake)
-        guard case .echo = Router(services: try FakeServices(["ECHO_ENDPOINT": "1"])).route(call) else {
+        guard case .echo = try FakeServices(["ECHO_ENDPOINT": "1"]).route(call) else {
             return #expect(Bool(false), "no upgrade")
         }
     }
@@ -79,9 +79,11 @@ struct RouterTests {
         let services = try FakeServices()
         #expect(try services.answer("DELETE", "/api/rooms/r").status == 403)
         #expect(try services.answer("PUT", "/api/system/tier").status == 403)
-        guard case .later = try services.route("DELETE", "/api/rooms/r", from: "127.0.0.1") else {
+        guard case .later = try services.route("DELETE", "/api/rooms/r", "Host: localhost:80", from: "127.0.0.1") else {
             return #expect(Bool(false), "refused")
         }
+        let rebound = try services.answer("DELETE", "/api/rooms/r", "Host: evil.example", from: "127.0.0.1")
+        #expect(rebound.status == 403)
     }
 
     @Test("The effective address decides, not that of the proxy")
@@ -89,6 +91,81 @@ struct RouterTests {
         let services = try FakeServices(["TRUSTED_PROXIES": "127.0.0.1"])
         let answer = try services.answer("DELETE", "/api/rooms/r", "X-Forwarded-For: 192.0.2.7", from: "127.0.0.1")
         #expect(answer.status == 403)
+    }
+
+    @Test("A request whose proxies contradict each other has no rights of this machine")
+    func contradiction() throws {
+        let services = try FakeServices()
+        let answer = try services.answer(
+            "DELETE", "/api/rooms/r", "Host: localhost", "X-Forwarded-For: 127.0.0.1", "X-Real-IP: 192.0.2.7",
+            from: "127.0.0.1")
+        #expect(answer.status == 403)
+    }
+
+    @Test("A room's limits are an operator's matter")
+    func roomLimits() throws {
+        let body = #"{"id":"r","max_users":2}"#
+        let services = try FakeServices()
+        let json = "Content-Type: application/json"
+        #expect(try services.answer("POST", "/api/rooms", json, body: body).status == 403)
+        guard case .later = try services.route("POST", "/api/rooms", json, body: #"{"id":"r"}"#),
+            case .later = try services.route("POST", "/api/rooms", json, "Host: [::1]", body: body, from: "::1")
+        else { return #expect(Bool(false), "refused") }
+    }
+
+    @Test("With ALLOWED_HOSTS the node answers to no other name")
+    func hosts() throws {
+        let services = try FakeServices(["ALLOWED_HOSTS": "node.test"])
+        #expect(try services.answer("GET", "/health").status == 200)
+        #expect(try services.answer("GET", "/health", "Host: other.test").status == 421)
+    }
+
+    @Test("An address has its requests per second and twice that at once; a key is exempt, and this machine unless set")
+    func rate() throws {
+        let services = try FakeServices(["HTTP_REQUESTS_PER_SECOND": "2", "API_KEY": "k"])
+        func statuses(_ headers: String, from peer: String) throws -> [Int] {
+            try (1...5).map { _ in try services.answer("GET", "/health", headers, from: peer).status }
+        }
+        #expect(try statuses("X: y", from: "192.0.2.1") == [200, 200, 200, 200, 429])
+        #expect(try services.answer("GET", "/health", from: "192.0.2.1").header("Retry-After") == "1")
+        #expect(try statuses("X: y", from: "192.0.2.2").last == 429, "each address has its own")
+        #expect(try statuses("X-API-Key: k", from: "192.0.2.1").last == 200)
+        #expect(try statuses("X: y", from: "127.0.0.1").last == 429, "this machine, as the limit was set")
+        services.now += 500
+        #expect(try statuses("X: y", from: "192.0.2.1") == [200, 429, 429, 429, 429])
+        let standard = try FakeServices()
+        for _ in 0..<300 { #expect(try standard.answer("GET", "/health", from: "127.0.0.1").status == 200) }
+        let unknown = try (1...300).map { _ in
+            try standard.answer("GET", "/health", "X-Real-IP: rubbish", from: "127.0.0.1").status
+        }
+        #expect(unknown.last == 429, "a client that is unknown is not this machine")
+    }
+
+    @Test("One socket too many of the node serves probes and operators; one too many of its address nobody")
+    func places() throws {
+        let services = try FakeServices()
+        let router = Router(services: services)
+        func status(_ target: String, _ host: String, from peer: String, _ place: SocketPlace) throws -> Int? {
+            var call = try FakeCall.make("GET", target, ["Host: \(host)"], from: peer)
+            router.identify(&call)
+            call.place = place
+            return router.admit(&call)?.status
+        }
+        #expect(try status("/health", "a", from: "192.0.2.1", .nodeFull) == nil)
+        #expect(try status("/ready", "a", from: "192.0.2.1", .nodeFull) == nil)
+        #expect(try status("/", "a", from: "192.0.2.1", .nodeFull) == 503)
+        #expect(try status("/api/system/status", "localhost", from: "127.0.0.1", .nodeFull) == nil)
+        #expect(try status("/ws/r/u", "a", from: "192.0.2.1", .nodeFull) == nil, "it hears it by its close code")
+        #expect(try status("/health", "a", from: "192.0.2.1", .addressFull) == 429)
+        #expect(try status("/ws/r/u", "a", from: "192.0.2.1", .addressFull) == nil)
+    }
+
+    @Test("The head decides about a body that is no JSON")
+    func mediaType() throws {
+        let services = try FakeServices()
+        #expect(try services.answer("POST", "/api/rooms", "Content-Type: text/plain", body: "{}").status == 415)
+        #expect(try services.answer("POST", "/health", body: "{}").status == 405)
+        #expect(try services.answer("POST", "/nothing", body: "{}").status == 404)
     }
 
     @Test("A foreign page may read what it can't see, and do nothing")

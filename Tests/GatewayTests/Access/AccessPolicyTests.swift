@@ -83,10 +83,9 @@ struct AccessPolicyTests {
     func decisions(isConfigured: Bool, isLocal: Bool) throws {
         let gate = isConfigured ? APIKeyGate(key: "key") : nil
         let policy = AccessPolicy(gate: gate)
-        let client = try #require(IPAddress(isLocal ? "127.0.0.1" : "192.0.2.1"))
         for shown in ["key", "wrong", nil] {
             func decide(_ requirement: Requirement) -> AccessPolicy.Decision {
-                policy.decide(requirement, apiKey: shown, authorization: nil, client: client)
+                policy.decide(requirement, apiKey: shown, authorization: nil, isThisMachine: isLocal)
             }
             #expect(decide(.nothing) == .allowed)
             if isConfigured {
@@ -100,10 +99,26 @@ struct AccessPolicyTests {
         }
     }
 
-    @Test("An address that can't be known is not this machine")
-    func unknownAddress() {
-        let policy = AccessPolicy(gate: nil)
-        #expect(
-            policy.decide(.apiKeyOrLoopback, apiKey: nil, authorization: nil, client: .unspecified) == .forbidden)
+    @Test("A host names this machine when it is localhost or a loopback address, whatever the port")
+    func hosts() {
+        for host in ["localhost", "LOCALHOST:8000", "localhost.", "127.0.0.1:80", "127.9.9.9", "[::1]:8000", "[::1]"] {
+            #expect(HostName(host).isLoopback, "\(host)")
+        }
+        for host in [
+            "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.1", "[::2]", "", ":80",
+            "0.0.0.0", "::1", "127.1",
+        ] {
+            #expect(!HostName(host).isLoopback, "\(host)")
+        }
+    }
+
+    @Test("Allowed hosts are names without a port, in any case")
+    func allowedHosts() throws {
+        let hosts = try #require(AllowedHosts(["chat.example", "[2001:db8::1]"]))
+        for host in ["chat.example", "CHAT.example:443", "chat.example.", "[2001:db8::1]:8000"] {
+            #expect(hosts.contains(host), "\(host)")
+        }
+        for host in ["a.chat.example", "chat.example.evil", "192.0.2.1", nil] { #expect(!hosts.contains(host)) }
+        for items in [[], [""], ["a:80"], ["https://a"], ["[x]"], ["*"]] { #expect(AllowedHosts(items) == nil) }
     }
 }

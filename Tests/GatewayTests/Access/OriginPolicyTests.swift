@@ -49,6 +49,7 @@ struct OriginPolicyTests {
             ("", "", false), ("http://", "", false), ("http://example.com", nil, false),
             ("http://example.com", "", false),
             ("http://example.com", "user@example.com", false),
+            ("chrome-extension://example.com", "example.com", false), ("ws://example.com", "example.com", false),
         ] as [(String, String?, Bool)])
     func ownHost(origin: String, host: String?, isAllowed: Bool) {
         #expect(OriginPolicy.ownHost.decide(origin: origin, host: host) == (isAllowed ? .own : .refused))

@@ -29,7 +29,12 @@ struct ConfigurationTests {
         #expect(configuration.redis == nil)
         #expect(configuration.outboxMessagesMax == 100_000 && configuration.outboxBytesMax == 268_435_456)
         #expect(configuration.connectionsMax == 100_000)
-        #expect(configuration.connectionsPerUserMax == nil && configuration.connectionsPerAddressMax == nil)
+        #expect(configuration.connectionsPerUserMax == nil && configuration.allowedHosts == nil)
+        #expect(
+            configuration.addressLimits
+                == AddressLimits(
+                    socketsMax: 1000, requests: RatePolicy(perSecond: 100), countsOwnSockets: false,
+                    countsOwnRequests: false))
         #expect(configuration.roomsMax == 200_000 && configuration.storedBytesMax == nil)
         #expect(configuration.roomsPerConnectionMax == 32)
         #expect(configuration.messageBytesMax == 65_536 && configuration.messagesPerSecond == 50)
@@ -64,6 +69,7 @@ struct ConfigurationTests {
         "PORT": "9001", "HOST": "::1", "WORKERS": "5", "NODE_ID": "köln-1", "MAX_CONNECTIONS": "1234",
         "MAX_CONNECTIONS_PER_USER": "11", "MAX_CONNECTIONS_PER_IP": "12", "MAX_ROOMS_PER_CONNECTION": "13",
         "MAX_ROOMS": "25", "STORED_BYTES_MAX": "1048577",
+        "HTTP_REQUESTS_PER_SECOND": "9", "ALLOWED_HOSTS": "a.example, [::1]",
         "MAX_MESSAGE_BYTES": "4001", "MESSAGES_PER_SECOND": "14", "SEND_QUEUE_BYTES": "5001", "HISTORY_SIZE": "15",
         "HISTORY_TTL_SECONDS": "16", "INBOX_SIZE": "17", "INBOX_TTL_SECONDS": "18", "SESSION_TTL_SECONDS": "19",
         "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
@@ -90,7 +96,10 @@ struct ConfigurationTests {
         #expect(configuration.outboxMessagesMax == 21 && configuration.outboxBytesMax == 2048)
         #expect(configuration.nodeHeartbeatMilliseconds == 1500 && configuration.nodeExpiryMilliseconds == 3001)
         #expect(configuration.connectionsMax == 1234)
-        #expect(configuration.connectionsPerUserMax == 11 && configuration.connectionsPerAddressMax == 12)
+        #expect(configuration.connectionsPerUserMax == 11 && configuration.addressLimits.socketsMax == 12)
+        #expect(configuration.addressLimits.countsOwnSockets && configuration.addressLimits.countsOwnRequests)
+        #expect(configuration.addressLimits.requests == RatePolicy(perSecond: 9))
+        #expect(configuration.allowedHosts?.contains("A.example:80") == true)
         #expect(configuration.roomsMax == 25 && configuration.storedBytesMax == 1_048_577)
         #expect(configuration.roomsPerConnectionMax == 13 && configuration.messageBytesMax == 4001)
         #expect(configuration.messagesPerSecond == 14 && configuration.sendQueueBytesMax == 5001)
@@ -111,6 +120,25 @@ struct ConfigurationTests {
             configuration.governor == Governor.Settings(signals: signals, ladder: ladder, isDryRun: true))
         #expect(configuration.governorIntervalMilliseconds == 51 && configuration.governorMemoryMax == 52)
         #expect(configuration.warnings == [])
+    }
+
+    @Test("A limit that has a default can be off")
+    func limitsOff() throws {
+        let limits = try load(["MAX_CONNECTIONS_PER_IP": "off", "HTTP_REQUESTS_PER_SECOND": "off"]).addressLimits
+        #expect(limits.socketsMax == nil && limits.requests == nil)
+    }
+
+    @Test("An open node says so, and so does a file with secrets that others can read")
+    func openness() throws {
+        #expect(try load().openNodeWarning?.contains("API_KEY") == true)
+        #expect(try load(["HOST": "127.0.0.1"]).openNodeWarning == nil)
+        #expect(try load(["API_KEY": "key"]).openNodeWarning == nil)
+        for (file, isWarned) in [("API_KEY=key", true), ("API_KEY=", false), ("PORT=9000", false)] {
+            let warnings = try Configuration.load(
+                environment: [:], dotEnv: file, isFileReadableByOthers: true, cores: 1
+            ).warnings
+            #expect(warnings.contains { $0.contains("chmod 600 .env") } == isWarned, "\(file)")
+        }
     }
 
     @Test("The environment wins; an empty value is unset and hides nothing")

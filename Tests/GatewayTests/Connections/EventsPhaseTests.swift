@@ -15,9 +15,10 @@ struct EventsPhaseTests {
     /// A stream that was let in, and what it was sent.
     private func begin(lastEventID: String? = nil, isHead: Bool = false) -> (EventsPhase, String) {
         let request = EventStreamRequest(
-            lastEventID: lastEventID, isHead: isHead, crossOriginHeaders: [("Vary", "Origin")])
+            lastEventID: lastEventID, isHead: isHead, client: Client(address: .unspecified, isKnown: true),
+            crossOriginHeaders: [("Vary", "Origin")])
         if !isHead {
-            let isTaken = context.events.takeStream()
+            let isTaken = context.events.takeStream() && context.budgets.addresses.takeStream(of: request.client)
             #expect(isTaken)
         }
         let events = EventsPhase(request, context: context)
@@ -35,7 +36,8 @@ struct EventsPhaseTests {
         #expect(
             sent.hasPrefix(
                 "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
-                    + "X-Accel-Buffering: no\r\nVary: Origin\r\nConnection: close\r\n\r\nretry: 2000\n\n"))
+                    + "X-Accel-Buffering: no\r\nVary: Origin\r\nX-Content-Type-Options: nosniff\r\n"
+                    + "Connection: close\r\n\r\nretry: 2000\n\n"))
         #expect(sent.contains("event: tier\n") && sent.contains("event: mode\n") && transport.end == nil)
     }
 

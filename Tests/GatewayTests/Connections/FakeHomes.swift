@@ -3,7 +3,7 @@ import Rooms
 
 @testable import Gateway
 
-/// The homes of a node's rooms, users and addresses, for one connection: they answer nothing, and keep what they were
+/// The homes of a node's rooms and users, for one connection: they answer nothing, and keep what they were
 /// asked as words.
 final class FakeHomes: WorkerMessageReceiver {
     let core: WorkerCore
@@ -32,8 +32,6 @@ final class FakeHomes: WorkerMessageReceiver {
         switch message {
         case .room(let room, let request): asked.append(words(of: request, room.text))
         case .user(let user, let request): asked.append(words(of: request, user.text))
-        case .address(let address, .admit(let key, _)): asked.append("admit \(address.text) \(key)")
-        case .address(let address, .release): asked.append("release \(address.text)")
         case .publish(let message): asked.append("publish \(message.room.text)")
         default: asked.append("\(message)")
         }

@@ -15,7 +15,6 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     var windowBits = 0
     var memberships = RoomMemberships<FakeMember>()
     var isCounted = false
-    var countedAddress: Identifier?
     var queuedBytes = 0
     var badFrames: UInt8 = 0
     var rate = RateLimiter()

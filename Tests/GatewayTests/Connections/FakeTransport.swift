@@ -17,6 +17,10 @@ final class FakeTransport: HTTPTransport {
     /// Gives the replies to requests.
     var router: (HTTPCall) -> Reply = { .now(.json(200, Array("\($0.request.target)".utf8))) }
 
+    /// The answers that heads of requests get; nil: the body is read.
+    var refusal: (HTTPCall) -> HTTPResponse? = { _ in nil }
+    var place = SocketPlace.within
+
     private(set) var calls: [HTTPCall] = []
     /// The addresses of requests that are answered later, in their order.
     private(set) var responders: [Responder] = []
@@ -100,7 +104,11 @@ final class FakeTransport: HTTPTransport {
         waiting = nil
         feed(input[...])
     }
-    func route(_ call: HTTPCall) -> Reply {
+    func admit(_ call: inout HTTPCall) -> HTTPResponse? {
+        call.place = place
+        return refusal(call)
+    }
+    func reply(to call: HTTPCall) -> Reply {
         calls.append(call)
         return router(call)
     }

@@ -10,9 +10,11 @@ struct HTTPPhaseTests {
 
     private func text(_ body: String) -> HTTPResponse { HTTPResponse(status: 200, body: Array(body.utf8)) }
 
+    private let sniff = "X-Content-Type-Options: nosniff\r\n"
+
     /// The whole answer with this body.
     private func wire(_ body: String, _ headers: String = "") -> String {
-        "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)"
+        "HTTP/1.1 200 OK\r\n\(sniff)Content-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)"
     }
 
     private func transport() -> FakeTransport {
@@ -70,6 +72,50 @@ struct HTTPPhaseTests {
         #expect(transport.takeSent() == wire("/p 2"))
     }
 
+    @Test("What the head decides is answered before the body comes, and the body is not read")
+    func refusedByHead() {
+        for size in ["5", "1048576"] {
+            let transport = transport()
+            transport.refusal = { _ in HTTPResponse(status: 405) }
+            let head = "POST /p HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+            transport.feed(head + "Content-Length: \(size)\r\n\r\n")
+            let sent = transport.takeSent()
+            #expect(sent.hasPrefix("HTTP/1.1 405 ") && sent.contains("Connection: close\r\n"))
+            #expect(transport.end == .inOrder && transport.calls.isEmpty)
+        }
+    }
+
+    @Test("A short body of a refused request is read past, however it is split; a long one ends the connection")
+    func refusedBodies() {
+        for split in 0...post.utf8.count {
+            let transport = transport()
+            transport.refusal = { $0.request.target == "/p" ? HTTPResponse(status: 404) : nil }
+            let bytes = Array(post.utf8)
+            transport.feed(bytes[..<split])
+            transport.feed(bytes[split...])
+            transport.feed(get)
+            let sent = transport.takeSent()
+            #expect(sent.hasPrefix("HTTP/1.1 404 ") && sent.hasSuffix(wire("/a 0")) && transport.calls.count == 1)
+        }
+        for size in [65_536, 65_537] {
+            let transport = transport()
+            transport.refusal = { _ in HTTPResponse(status: 404) }
+            transport.feed("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: \(size)\r\n\r\n")
+            #expect((transport.end == nil) == (size == 65_536))
+        }
+    }
+
+    @Test("A refused request without a body leaves the connection; a connection that is one too many ends")
+    func refusedWithoutBody() {
+        let transport = transport()
+        transport.refusal = { $0.request.target == "/a" ? HTTPResponse(status: 404) : nil }
+        transport.feed(get + post)
+        #expect(transport.takeSent().hasPrefix("HTTP/1.1 404 ") && transport.end == nil && transport.calls.count == 1)
+        transport.place = .nodeFull
+        transport.feed(post)
+        #expect(transport.takeSent() == wire("/p 5", "Connection: close\r\n") && transport.end == .inOrder)
+    }
+
     // MARK: Later answers
 
     @Test("An answer that comes later is sent whatever else happened to the connection meanwhile")
@@ -111,7 +157,7 @@ struct HTTPPhaseTests {
             }
         }
         transport.feed(get)
-        #expect(transport.takeSent() == "HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 0\r\n\r\n")
+        #expect(transport.takeSent() == "HTTP/1.1 200 OK\r\nX: y\r\n\(sniff)Content-Length: 0\r\n\r\n")
         #expect(transport.keptTargets == ["/t"])
         transport.router = { _ in .now(HTTPResponse(status: 200)) }
         transport.feed(get)
@@ -124,7 +170,7 @@ struct HTTPPhaseTests {
     func head() {
         let transport = transport()
         transport.feed("HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n" + get)
-        #expect(transport.takeSent() == "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + wire("/a 0"))
+        #expect(transport.takeSent() == "HTTP/1.1 200 OK\r\n\(sniff)Content-Length: 4\r\n\r\n" + wire("/a 0"))
     }
 
     @Test("A client of HTTP/1.0 is closed, unless it asked to go on")
@@ -169,7 +215,7 @@ struct HTTPPhaseTests {
                 + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\nframes")
         #expect(transport.next == .echo && transport.waiting == Array("frames".utf8) && transport.takeSent() == "")
         let other = self.transport()
-        other.router = { _ in .events(EventStreamRequest(lastEventID: nil, isHead: false)) }
+        other.router = { .events(EventStreamRequest(lastEventID: nil, isHead: false, client: $0.client)) }
         other.feed(get)
         #expect(other.next == .events)
     }

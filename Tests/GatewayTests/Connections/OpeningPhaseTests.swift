@@ -11,18 +11,16 @@ struct OpeningPhaseTests {
 
     /// A connection that has just been answered 101.
     private func begin(
-        _ environment: [String: String] = [:], others: Int = 0, shedRetryMilliseconds: Int? = nil
+        _ environment: [String: String] = [:], place: SocketPlace = .within, shedRetryMilliseconds: Int? = nil
     ) throws -> (FakeHomes, FakeMember, OpeningPhase) {
         let homes = try FakeHomes(environment)
-        _ = homes.core.context.connections.take(others)
         let member = FakeMember(homes.core, 7)
         let opening = OpeningPhase(
             Opening(
                 room: room, user: Identifier(unchecked: "ann"), device: Identifier(unchecked: "phone"),
                 deviceType: "mobile", position: Position(epoch: "e", seq: 5)))
         member.beginWait()
-        let address = try #require(IPAddress("192.0.2.1"))
-        opening.began(from: address, shedRetryMilliseconds: shedRetryMilliseconds, on: member)
+        opening.began(place, shedRetryMilliseconds: shedRetryMilliseconds, on: member)
         return (homes, member, opening)
     }
 
@@ -89,27 +87,14 @@ struct OpeningPhaseTests {
         #expect(member.isChatting)
     }
 
-    @Test("The node takes as many as it may, and refuses one more")
-    func nodeFull() throws {
-        for (others, isTaken) in [(9, true), (10, false)] {
-            let (homes, member, _) = try begin(others: others)
-            #expect(member.isCounted == isTaken && homes.takeAsked().isEmpty == !isTaken)
-            #expect(member.closes.map(\.code) == (isTaken ? [] : [.overCapacity]))
-            #expect(homes.core.counters.count(ConnectionRefusal.nodeFull) == (isTaken ? 0 : 1))
-            #expect(homes.core.context.connections.count == (isTaken ? others + 1 : others))
-        }
-    }
-
-    @Test("With a limit per address its home is asked first, and gets the place back")
-    func address() throws {
-        let (homes, member, opening) = try begin(["MAX_CONNECTIONS_PER_IP": "1"])
-        #expect(homes.takeAsked() == ["admit 192.0.2.1 7"])
-        opening.addressAdmitted(Identifier(unchecked: "192.0.2.1"), on: member)
-        #expect(homes.takeAsked() == ["attach ann phone mobile 7"])
-        member.leaveEverything(atOnce: false)
-        #expect(homes.takeAsked() == ["release 192.0.2.1"])
-        member.leaveEverything(atOnce: false)
-        #expect(homes.takeAsked().isEmpty)
+    @Test(
+        "One that is too many for the node or its address is closed with the code that says so",
+        arguments: [(SocketPlace.nodeFull, CloseCode.overCapacity), (.addressFull, .tooManyConnections)])
+    func full(place: SocketPlace, code: CloseCode) throws {
+        let (homes, member, _) = try begin(place: place)
+        #expect(member.closes.map(\.code) == [code] && homes.takeAsked().isEmpty)
+        #expect(homes.core.counters.count(try #require(place.refusal)) == 1)
+        #expect(!member.isCounted && homes.core.context.connections.count == 0)
     }
 
     @Test("A connection that the load lets not in is closed at once, and counted nowhere")

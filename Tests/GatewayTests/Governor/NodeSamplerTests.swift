@@ -53,7 +53,7 @@ struct NodeSamplerTests {
         context.counters[1].queueDelayMicroseconds.set(7_250)
         context.counters[0].queuedBytes.set(100)
         context.counters[1].queuedBytes.set(150)
-        _ = context.connections.take(40)
+        for _ in 0..<40 { _ = context.connections.enter() }
         context.counters[1].store.outboxMessages.set(400)
         context.counters[0].store.latencyMicroseconds.set(9_000)
         context.counters[1].store.latencyMicroseconds.set(2_000)

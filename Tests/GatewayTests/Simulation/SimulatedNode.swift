@@ -170,7 +170,6 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
             guard opening != nil else { return }
             core.send(.attachConfirmed(arrival, at: time, session), of: arrival.user)
         case .refused(let refusal): find(key)?.close(.refused(refusal, retryMilliseconds: 1))
-        case .addressAdmitted: break
         }
     }
 }
@@ -202,7 +201,6 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     var windowBits: Int { 0 }
     var memberships = RoomMemberships<SimulatedConnection>()
     var isCounted = false
-    var countedAddress: Identifier?
     var badFrames: UInt8 = 0
     var rate = RateLimiter()
     let wantsEcho: Bool
@@ -217,8 +215,7 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
 
     func begin() {
         node.accepted(self)
-        guard let opening, let address = IPAddress("192.0.2.1") else { return }
-        opening.began(from: address, shedRetryMilliseconds: nil, on: self)
+        opening?.began(.within, shedRetryMilliseconds: nil, on: self)
     }
 
     var opening: OpeningPhase? { if case .opening(let opening) = phase { opening } else { nil } }

@@ -70,9 +70,10 @@ enum HTTPFeeding {
                     return outcomes + [.failed(failure)]
                 case .incomplete:
                     #expect(consumed == piece.count)
-                case .expectsContinue:
-                    #expect(parser.isReadingBody)
-                    #expect(consumed == piece.count, "only asked for when no body is there")
+                case .skipped: Issue.record("nothing was to be skipped")
+                case .head(let head, let expectsContinue):
+                    #expect(parser.isReadingBody && head.hasBody && head.body.isEmpty)
+                    #expect(!expectsContinue || consumed == piece.count, "only asked for when no body is there")
                 }
                 piece.removeFirst(consumed)
                 if piece.isEmpty { break }
@@ -148,7 +149,10 @@ enum HTTPFeeding {
     /// The request itself, for its accessors.
     static func parsed(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> HTTPRequest {
         var parser = HTTPRequestParser(limits: HTTPLimits())
-        let event = Array(text.utf8).withUnsafeBytes { parser.consume($0).event }
+        let bytes = Array(text.utf8)
+        var (consumed, event) = bytes.withUnsafeBytes { parser.consume($0) }
+        if case .head = event { (consumed, event) = bytes[consumed...].withUnsafeBytes { parser.consume($0) } }
+        #expect(consumed > 0, sourceLocation: sourceLocation)
         guard case .request(let request) = event else { throw HTTPNoRequest(event: "\(event)") }
         return request
     }

@@ -12,16 +12,19 @@ struct HTTPResponseTests {
         return String(String(decoding: out, as: UTF8.self).dropFirst("before|".count))
     }
 
+    /// The line of every response.
+    private let sniff = "X-Content-Type-Options: nosniff\r\n"
+
     @Test("length, connection and body")
     func whole() {
         let response = HTTPResponse(status: 200, headers: [("Content-Type", "text/plain")], body: Array("hello".utf8))
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n"
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\(sniff)Content-Length: 5\r\n"
         #expect(encoded(response) == head + "\r\nhello")
         #expect(encoded(response, keepAlive: false) == head + "Connection: close\r\n\r\nhello")
         #expect(encoded(response, minorVersion: 0) == head + "Connection: keep-alive\r\n\r\nhello")
         #expect(encoded(response, keepAlive: false, minorVersion: 0) == head + "Connection: close\r\n\r\nhello")
         #expect(encoded(response, isHead: true) == head + "\r\n")
-        #expect(encoded(HTTPResponse(status: 404)) == "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+        #expect(encoded(HTTPResponse(status: 404)) == "HTTP/1.1 404 Not Found\r\n\(sniff)Content-Length: 0\r\n\r\n")
     }
 
     @Test(
@@ -29,14 +32,15 @@ struct HTTPResponseTests {
         arguments: [(101, "Switching Protocols"), (204, "No Content"), (304, "Not Modified")])
     func withoutBody(status: Int, reason: String) {
         let response = HTTPResponse(status: status, body: Array("ignored".utf8))
-        #expect(encoded(response) == "HTTP/1.1 \(status) \(reason)\r\n\r\n")
+        #expect(encoded(response) == "HTTP/1.1 \(status) \(reason)\r\n\(sniff)\r\n")
     }
 
     @Test("a value can't end its line")
     func injection() {
         let response = HTTPResponse(status: 200, headers: [("X", "a\r\nSet-Cookie: b\u{0}\u{7F}\tc"), ("Y\r\nZ", "é")])
         #expect(
-            encoded(response) == "HTTP/1.1 200 OK\r\nX: a  Set-Cookie: b  \tc\r\nY  Z: é\r\nContent-Length: 0\r\n\r\n")
+            encoded(response)
+                == "HTTP/1.1 200 OK\r\nX: a  Set-Cookie: b  \tc\r\nY  Z: é\r\n\(sniff)Content-Length: 0\r\n\r\n")
     }
 
     @Test("§6.3 a body that ends with the connection")
@@ -46,7 +50,7 @@ struct HTTPResponseTests {
             .encodeUntilClose(into: &out)
         #expect(
             String(decoding: out, as: UTF8.self)
-                == "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hi\n\n")
+                == "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\(sniff)Connection: close\r\n\r\n: hi\n\n")
     }
 
     @Test("every status of the contract has its phrase")
