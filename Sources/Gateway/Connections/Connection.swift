@@ -129,7 +129,7 @@ final class Connection: Socket {
             return
         }
         process(bytes)
-        decoder.settle()
+        decoder.settle(at: loop.now)
     }
 
     /// Takes input in whatever phase the connection is.
@@ -222,6 +222,9 @@ final class Connection: Socket {
         case .ping: if !isBlocked { send(table.pingFrame) }
         case .nothing: break
         }
-        loop.schedule(self, at: heartbeat.nextBeat(timeout: timeout))
+        // A message that never ends holds its memory, however alive its sender is.
+        let unfinishedEnd = decoder.begunAt.map { $0 + timeout } ?? .max
+        if loop.fairNow >= unfinishedEnd { return close(.unfinishedMessage) }
+        loop.schedule(self, at: min(heartbeat.nextBeat(timeout: timeout), unfinishedEnd))
     }
 }
