@@ -4,7 +4,7 @@ import contextlib
 import time
 
 import pytest
-from client import Client
+from client import Client, Closed
 from node import until
 
 MEGABYTE = 1 << 20
@@ -127,3 +127,20 @@ def test_many_devices_of_one_user(make_node, room):
         assert "next_cursor" not in rest and rest["online"]
         (user,) = node.get(f"/api/rooms/{room}/users").json["users"]
         assert len(user["devices"]) == 20 and user["device_count"] == 25
+
+
+@pytest.mark.parametrize("head", [b"\x82\xfe\x03\xe8" + bytes(4), b"\x01\x81mask\x4f"])
+def test_a_message_that_never_ends(make_node, room, head):
+    """A frame of which a byte comes now and then (also of pongs), and a first fragment with only pings behind it."""
+    node = make_node(HEARTBEAT_INTERVAL_SECONDS=1, HEARTBEAT_TIMEOUT_SECONDS=2)
+    with Client(node, room, "ann") as ann:
+        link = ann.socket.socket
+        link.sendall(head)
+        started = time.monotonic()
+        with pytest.raises(Closed) as closed:
+            while time.monotonic() - started < 20:
+                link.sendall(b"x" if head[0] == 0x82 else b"\x89\x80mask")
+                with contextlib.suppress(TimeoutError):
+                    ann.next(0.1)
+        assert (closed.value.code, closed.value.details) == (1008, {"reason": "unfinished_message"})
+        assert time.monotonic() - started >= 1.9

@@ -28,6 +28,8 @@ struct CloseReason {
     // MARK: The client's doing
 
     static var badFrames: CloseReason { CloseReason(.policyViolation, "bad_frames") }
+    /// A message was not complete within the time in which a sign of life must come.
+    static var unfinishedMessage: CloseReason { CloseReason(.policyViolation, "unfinished_message") }
     static var noSignOfLife: CloseReason { CloseReason(.noSignOfLife, "no_sign_of_life") }
 
     static func flooding(retryMilliseconds: Int) -> CloseReason {

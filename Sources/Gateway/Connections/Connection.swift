@@ -123,12 +123,12 @@ final class Connection: Socket {
             wait.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
             pauseReading()
         }
-        decoder.settle()
+        decoder.settle(at: loop.now)
     }
 
     override func continueInput() {
         goOn(.turn)
-        decoder.settle()
+        decoder.settle(at: loop.now)
     }
 
     override func drained() {
@@ -205,7 +205,10 @@ final class Connection: Socket {
         case .ping: if !isBlocked { send(table.pingFrame) }
         case .nothing: break
         }
-        let next = heartbeat.nextBeat(timeout: timeout)
+        // A message that never ends holds its memory, however alive its sender is; unless we keep the rest waiting.
+        let unfinishedEnd = wait == nil ? decoder.begunAt.map { $0 + timeout } ?? .max : .max
+        if loop.fairNow >= unfinishedEnd { return close(.unfinishedMessage) }
+        let next = min(heartbeat.nextBeat(timeout: timeout), unfinishedEnd)
         loop.schedule(self, at: wait?.progress == nil ? next : min(next, loop.now + OutputProgress.lookMilliseconds))
     }
 }

@@ -230,11 +230,11 @@ final class RoomTable {
     /// Once a second: rooms that nobody is in go HISTORY_TTL_SECONDS after their last message or visit. The store keeps
     /// what a cluster has said: of that this node only stops to follow.
     func expire() {
-        expire(&idle)
-        expire(&idleConfigured)
+        for owner in takeIdle(from: &idle) + takeIdle(from: &idleConfigured) { listIfIdle(owner) }
     }
 
-    private func expire(_ queue: inout TimedQueue<Identifier>) {
+    /// Ends the rooms whose time has come; returns those that stay, to be listed again.
+    private func takeIdle(from queue: inout TimedQueue<Identifier>) -> [RoomOwner] {
         let kept = replication == nil ? core.configuration.historyTTLMilliseconds : Self.lingerMilliseconds
         let before = core.loop.now - kept
         var again: [RoomOwner] = []
@@ -245,8 +245,7 @@ final class RoomTable {
             owner.isListedAsIdle = false
             if owner.room.isEmpty, stays(owner, idleSince: first.time) { again.append(owner) }
         }
-        // Behind the loop: it has the queue for itself.
-        for owner in again { listIfIdle(owner) }
+        return again
     }
 
     /// Whether a room stays that was idle for so long; if not, it is gone.

@@ -241,7 +241,7 @@ open class WebSocketClient: Socket {
                 sendClose(code, "")
                 return endAfterFlush(within: Self.closeWaitMilliseconds)
             }
-            decoder.settle()
+            decoder.settle(at: loop.now)
         }
     }
 

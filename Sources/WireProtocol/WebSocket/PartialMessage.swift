@@ -19,6 +19,8 @@ final class PartialMessage {
     private var isCompressed = false
     private var utf8 = UTF8Validator()
 
+    /// When it was first seen unfinished at the end of a read, in the owner's milliseconds.
+    var begunAt: Int?
     /// The message was handed out; this object may go.
     private(set) var isDelivered = false
 

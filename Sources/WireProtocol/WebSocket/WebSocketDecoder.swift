@@ -40,10 +40,19 @@ package struct WebSocketDecoder {
     /// Whether a frame or a fragmented message has begun and is not complete.
     package var isMidMessage: Bool { partial.map { !$0.isDelivered } ?? false }
 
-    /// Gives back the memory of a message that was handed out and is no longer needed.
-    package mutating func settle() {
-        if let partial, partial.isDelivered { self.partial = nil }
+    /// Gives back the memory of a message that was handed out and is no longer needed, and notes since when an
+    /// unfinished one has been coming (the caller's milliseconds).
+    package mutating func settle(at now: Int) {
+        guard let partial else { return }
+        if partial.isDelivered {
+            self.partial = nil
+        } else if partial.begunAt == nil {
+            partial.begunAt = now
+        }
     }
+
+    /// When the message began that is not finished yet, as `settle` has noted; nil when there is none.
+    package var begunAt: Int? { partial?.begunAt }
 
     /// Takes bytes from the front of `bytes`, which it may change, up to and including the next event.
     /// - Parameters:

@@ -52,6 +52,25 @@ struct StoredBudgetTests {
         #expect(worker.rooms.find(id("vip"))?.room.settings.usersMax == 2)
     }
 
+    @Test(
+        "Once a second idle rooms go whose time is over, an operator's only loses its history", .timeLimit(.minutes(1)))
+    func expiry() async throws {
+        let worker = try TestWorker(["HISTORY_TTL_SECONDS": "1"])
+        RoomDirectory(table: worker.rooms).create(id("vip"), RoomSettings(historySize: 10)) { _ in }
+        publish("vip", 10, worker)
+        publish("r", 10, worker)
+        worker.rooms.expire()
+        #expect(worker.rooms.count == 2)
+        while worker.rooms.count == 2 {
+            try await Task.sleep(for: .milliseconds(20))
+            worker.core.loop.runTurn()
+            worker.rooms.expire()
+        }
+        #expect(worker.rooms.find(id("vip"))?.room.log.count == 0)
+        worker.rooms.expire()
+        #expect(worker.rooms.count == 1 && worker.core.context.budgets.rooms.count == 1)
+    }
+
     @Test("Where no room can go, one more is refused by name, at n + 1")
     func noRoom() throws {
         let worker = try TestWorker(["MAX_ROOMS": "2"])
