@@ -34,7 +34,7 @@ def main():
         "SWIFT_DETERMINISTIC_HASHING": "1",
     }
     command = ["swift", "test", "--disable-xctest", "--skip-build", "--filter", "SimulationTests.measured"]
-    began, done = time.monotonic(), 0
+    began, done, rest = time.monotonic(), 0, []
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         for line in run.stdout:
             if options.seed or line.startswith("SIMULATION failed"):
@@ -43,9 +43,12 @@ def main():
                 words = line.split()
                 done, seconds = int(words[2]) - first + 1, time.monotonic() - began
                 print(f"{done} seeds in {seconds:.0f} s: {' '.join(words[3:])}", flush=True)
-    if done == 0 and not options.seed:
-        print("no seed ran: build the tests, and see what swift test says")
-    return 1 if run.returncode or done == 0 and not options.seed else 0
+            else:
+                rest = [*rest[-40:], line]
+    is_short = done < last - first + 1 and time.monotonic() - began < options.seconds
+    if is_short and not options.seed:
+        print(f"it ended after {done} seeds, and said:", "".join(rest), sep="\n")
+    return 1 if run.returncode or is_short and not options.seed else 0
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ struct UnplacedMembers {
 
     private var members: [ObjectIdentifier: (number: Int, member: Member)] = [:]
     private var nextNumber = 0
-    /// Own messages that got their places while members waited for theirs, by seq.
-    var placed: [UInt64: Submission] = [:]
+    /// Own messages that got their places while members waited for theirs, in their order: by user and id, as another
+    /// history may give them other places before members have theirs.
+    private(set) var own: [Submission] = []
+    private var ownByKey: [[UInt8]: Int] = [:]
 
     var isEmpty: Bool { members.isEmpty }
 
@@ -28,6 +30,23 @@ struct UnplacedMembers {
         guard !contains(info) else { return }
         members[ObjectIdentifier(info)] = (nextNumber, Member(info: info, position: position, since: since))
         nextNumber += 1
+    }
+
+    /// An own message got its place.
+    mutating func gotPlace(_ message: Submission) {
+        ownByKey[MessageKey.bytes(of: message.body)] = own.count
+        own.append(message)
+    }
+
+    /// The own message of the same user and id as a body.
+    func own(like body: [UInt8]) -> Submission? {
+        own.isEmpty ? nil : ownByKey[MessageKey.bytes(of: body)].map { own[$0] }
+    }
+
+    /// All have their places. The own messages that got theirs meanwhile.
+    mutating func takeOwn() -> [Submission] {
+        defer { (own, ownByKey) = ([], [:]) }
+        return own
     }
 
     mutating func remove(_ info: ConnectionInfo) { members[ObjectIdentifier(info)] = nil }
@@ -61,8 +80,7 @@ struct MemberPlacing {
             if let position = member.position { replicated.resumed(member.info, from: position) }
         }
         guard replicated.unplaced.isEmpty else { return }
-        for own in replicated.unplaced.placed.values where own.isProvisional { replicated.provisionals.ended() }
-        replicated.unplaced.placed = [:]
+        for own in replicated.unplaced.takeOwn() where own.isProvisional { replicated.provisionals.ended() }
     }
 
     /// Members hear nothing of what comes from now on, until each is led from where it stands.
@@ -111,12 +129,12 @@ struct MemberPlacing {
 
     /// The acks of a member's own messages that it has had before it sent them again: their places lie behind it.
     private func acksOwed(to member: UnplacedMembers.Member) -> [ReplayedFrame] {
-        guard let position = member.position, !replicated.unplaced.placed.isEmpty else { return [] }
+        guard let position = member.position else { return [] }
         let former = replicated.former
-        return replicated.unplaced.placed.sorted { $0.key < $1.key }.compactMap { seq, own in
+        return replicated.unplaced.own.compactMap { own in
             guard case .connection(let author) = own.author, author === member.info, !own.isProvisional,
-                position.epoch == log.epoch ? seq <= position.seq : former.wasSeen(seq, upTo: position),
-                let body = home.room.body(at: seq)
+                let seq = home.room.held(like: own.body)?.seq, let body = home.room.body(at: seq),
+                position.epoch == log.epoch ? seq <= position.seq : former.wasSeen(seq, upTo: position)
             else { return nil }
             var place = replicated.replies.place(of: own, seq, body)
             place.isRepetition = true
@@ -129,16 +147,22 @@ struct MemberPlacing {
         .frame(replicated.replies.gapFrame(before: seq, reason))
     }
 
+    /// The own message that got its place, while members waited for theirs, as the entry of that seq.
+    private func own(at seq: UInt64) -> Submission? {
+        guard !replicated.unplaced.own.isEmpty, let body = home.room.body(at: seq) else { return nil }
+        return replicated.unplaced.own(like: body)
+    }
+
     /// Whether a member was shown a message of this node without a place: it waits for the confirmation, wherever it
     /// has had the message before.
     private func isUnconfirmed(_ seq: UInt64, to info: ConnectionInfo) -> Bool {
-        guard let own = replicated.unplaced.placed[seq], own.isProvisional else { return false }
+        guard let own = own(at: seq), own.isProvisional else { return false }
         return replicated.provisionals.isKnown(own, to: info)
     }
 
     /// An entry as a member gets it: what it has seen without a place is confirmed, and its own message is acked.
     private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> ReplayedFrame {
-        guard let own = replicated.unplaced.placed[entry.seq] else { return .frame(entry.frame) }
+        guard let own = own(at: entry.seq) else { return .frame(entry.frame) }
         if own.isProvisional {
             guard replicated.provisionals.isKnown(own, to: info) else { return .frame(entry.frame) }
             return .frame(replicated.replies.confirmFrame(own, at: Position(epoch: log.epoch, seq: entry.seq)))

@@ -79,7 +79,7 @@ extension ReplicatedRoom: ReplicaObserver {
 
     /// A message of this node has its place, and members do not have theirs yet.
     private func ownIsHistory(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) {
-        unplaced.placed[seq] = own
+        unplaced.gotPlace(own)
         // Who has seen it is forgotten when all have their places.
         guard !own.isProvisional else { return replication.outbox.removed(own) }
         // Its author gets the ack in its place of what is replayed.
