@@ -13,6 +13,13 @@ struct PlacingValuesTests {
             socketKey: key, connectedAt: 0, userNumber: 1)
     }
 
+    private func message(_ number: UInt64, in submissions: inout Submissions) -> Submission {
+        let body = Array(#","id":"\#(number)","user":"u","content":1,"ts":1}"#.utf8)
+        let submission = Submission(
+            user: Identifier(unchecked: "u"), id: [], rawID: [], body: body, time: 1, author: .nobody)
+        return submissions.append(submission, isProvisional: true)
+    }
+
     @Test("Members wait in the order in which they came, each once and at its first place")
     func unplaced() {
         var unplaced = UnplacedMembers()
