@@ -9,6 +9,7 @@ something broke. One seed alone is shown with all that happened in it; it is the
 
 import argparse
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -23,6 +24,12 @@ def arguments():
     return parser.parse_args()
 
 
+def tests():
+    """The program of the debug build's tests."""
+    folder = subprocess.run(["swift", "build", "--show-bin-path"], check=True, capture_output=True, text=True).stdout
+    return str(next(pathlib.Path(folder.strip()).glob("*PackageTests.xctest")))
+
+
 def main():
     options = arguments()
     first = options.seed or options.first
@@ -33,7 +40,8 @@ def main():
         # Without it the order of what Swift keeps in dictionaries differs from run to run.
         "SWIFT_DETERMINISTIC_HASHING": "1",
     }
-    command = ["swift", "test", "--disable-xctest", "--skip-build", "--filter", "SimulationTests.measured"]
+    # `swift test` would keep back what is printed until the end.
+    command = [tests(), "--testing-library", "swift-testing", "--filter", "SimulationTests.measured"]
     began, done, rest = time.monotonic(), 0, []
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         for line in run.stdout:

@@ -29,7 +29,7 @@ struct MemberPlacingTests {
             nodes = try (0..<2).map { try SimulatedNode($0, link: cluster.links[$0], at: now) }
         }
 
-        deinit { for node in nodes { node.replication.stop() } }
+        deinit { for node in nodes { node.end() } }
 
         func connect(_ client: SimulatedClient, to node: Int) {
             keys += 1

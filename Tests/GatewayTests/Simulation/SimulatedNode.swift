@@ -128,6 +128,15 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     func accepted(_ connection: SimulatedConnection) { connections.append(connection) }
 
+    /// The simulation is over: lets go of all that would keep the node, and so its descriptors.
+    func end() {
+        for connection in connections { connection.leaveEverything(atOnce: true) }
+        connections = []
+        link.disconnect(running: 0)
+        for room in rooms.all { _ = rooms.drop(room.id) }
+        replication.stop()
+    }
+
     func ended(_ connection: SimulatedConnection) { connections.removeAll { $0 === connection } }
 
     func received(_ message: WorkerMessage) {

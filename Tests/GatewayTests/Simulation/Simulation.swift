@@ -82,7 +82,7 @@ final class Simulation {
             violations += check.violations
             missed = check.missed
         }
-        for node in nodes { node.replication.stop() }
+        for node in nodes { node.end() }
         return violations
     }
 

@@ -29,6 +29,17 @@ struct SimulationTests {
         if broken.count > Self.openMax { broken.forEach(report) }
     }
 
+    @Test("A run leaves no node behind")
+    func ends() throws {
+        weak var core: AnyObject?
+        do {
+            let simulation = try Simulation(seed: 1)
+            _ = simulation.run()
+            core = simulation.nodes[0].core
+        }
+        #expect(core == nil)
+    }
+
     @Test("A seed gives the same run again", arguments: 1...5 as ClosedRange<UInt64>)
     func replay(seed: UInt64) throws {
         let runs = try (0..<2).map { _ in
