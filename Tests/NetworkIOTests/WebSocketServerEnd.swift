@@ -63,7 +63,10 @@ final class WebSocketServerEnd: Socket {
 
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         if isUpgraded { return take(bytes) }
-        let (_, event) = parser.consume(UnsafeRawBufferPointer(bytes))
+        var (taken, event) = parser.consume(UnsafeRawBufferPointer(bytes))
+        if case .head = event {
+            (taken, event) = parser.consume(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[taken...]))
+        }
         guard case .request(let request) = event else { return }
         requests += 1
         switch answer {
