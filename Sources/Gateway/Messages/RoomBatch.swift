@@ -83,8 +83,8 @@ package final class RoomBatch: @unchecked Sendable {
     /// A frame is cut once for a connection.
     func cut(for info: ConnectionInfo, length: Int, ack: FrameSlice?) {
         assert(
-            !cuts.contains {
-                $0.socketKey == info.socketKey && $0.worker == info.worker && $0.range.upperBound > byteCount - length
+            !cuts.reversed().prefix { $0.range.upperBound > byteCount - length }.contains {
+                $0.socketKey == info.socketKey && $0.worker == info.worker
             }, "a frame is cut twice for one connection")
         cuts.append(
             Cut(worker: info.worker, socketKey: info.socketKey, start: byteCount - length, length: length, ack: ack))
