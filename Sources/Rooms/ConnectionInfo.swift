@@ -14,7 +14,7 @@ package final class ConnectionInfo: Sendable {
     /// Unix milliseconds above, and in the lowest 17 bits the worker (12), the window (4), and whether the device was
     /// named.
     private let connectedAtAndWorker: UInt64
-    /// What the user's home numbers the user with, should this be the user's first connection.
+    /// The number of the user at its home, should this be the user's first connection.
     package let userNumber: UInt32
     private let commits = Atomic<UInt32>(0)
     private let committedAt = Atomic<Int>(0)

@@ -99,7 +99,7 @@ package struct LogProgress {
         return batch.isEmpty ? nil : .readsOn
     }
 
-    /// What was read of a hole was taken: what is still missing of it?
+    /// The entries that were read of a hole are taken: what is still missing of it?
     package func missingOfHole(behind batch: ReplicaLog.Batch) -> Step? {
         guard !batch.isEmpty, let next = early.firstSeq(of: epoch), next > newestSeq else { return nil }
         return .readsOn

@@ -88,7 +88,7 @@ package struct RemoteRoster: Sendable {
         if users[user]?.isEmpty == true { users[user] = nil }
     }
 
-    /// What each node has told of a user, by its run.
+    /// The entries of each node for a user, by the node's boot.
     package func entries(of user: Identifier) -> [(boot: String, attendance: RemoteAttendance)] {
         (users[user] ?? [:]).map { ($0.key, $0.value) }.sorted { $0.attendance.node < $1.attendance.node }
     }

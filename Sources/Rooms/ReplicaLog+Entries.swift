@@ -6,7 +6,7 @@ extension ReplicaLog {
         /// It was here before, or it waits.
         case nothing
         /// It is next. Then `advanced` gives out what follows.
-        case committed(Arrival)
+        case committed(PlacedEntry)
         /// It came too early: read entries behind `after`, and the log's epoch behind them.
         case read(Ticket, after: UInt64)
         /// It belongs to another history: ask for the log's place.
@@ -41,7 +41,7 @@ extension ReplicaLog {
         }
     }
 
-    private mutating func append(_ entry: Entry) -> Arrival {
+    private mutating func append(_ entry: Entry) -> PlacedEntry {
         progress.appended(entry.seq)
         if let number = state.reached(newestSeq) { proofs.prove(number) }
         return messages.came(entry)
@@ -51,7 +51,7 @@ extension ReplicaLog {
 
     package enum Advanced: Sendable {
         case nothing
-        case committed(Arrival)
+        case committed(PlacedEntry)
         /// A message was committed before, and its author can be notified.
         case repeated(Repetition)
         /// Entries up to `seq` will not come: the store has them no longer.

@@ -40,7 +40,7 @@ extension ReplicaLog {
     }
 
     /// Finds the oldest entry, for a log that was not followed before, or the first that is missing.
-    private mutating func readFirst(_ opening: Opening, _ place: Place) -> PlaceAnswered {
+    private mutating func readFirst(_ opening: LogOpening, _ place: Place) -> PlaceAnswered {
         let after = place.epoch == epoch ? newestSeq : 0
         state = .opening(opening.at(.range(place, after: after)))
         return .read(ticket, after: after)

@@ -8,7 +8,7 @@ extension ReplicaLog {
         /// kept.
         case away(Away)
         /// The log's place was asked for.
-        case opening(Opening)
+        case opening(LogOpening)
         /// The place is known, and what the store has is read.
         case catchingUp(CatchUp)
         /// In step but for holes: what is submitted is committed.
@@ -81,7 +81,7 @@ extension ReplicaLog {
         let isRefused: Bool
     }
 
-    package struct Opening: Sendable {
+    package struct LogOpening: Sendable {
         package enum Step: Equatable, Sendable {
             /// The subscription must stand first.
             case subscription
@@ -109,12 +109,12 @@ extension ReplicaLog {
         var looks = 0
 
         /// The same opening at another step.
-        func at(_ step: Step) -> Opening { Opening(number: number, step: step, isLive: isLive, proof: proof) }
+        func at(_ step: Step) -> LogOpening { LogOpening(number: number, step: step, isLive: isLive, proof: proof) }
     }
 
     package struct CatchUp: Sendable {
         let number: UInt64
-        /// What was there when it was opened must be here before this ends.
+        /// All that was there when it was opened must be here before this ends.
         let place: Place
         let proof: UInt64
         var reading: Reading
@@ -122,7 +122,7 @@ extension ReplicaLog {
         var looks = 0
 
         /// The first range behind an opening was read.
-        init(behind opening: Opening, at place: Place, _ batch: Batch) {
+        init(behind opening: LogOpening, at place: Place, _ batch: Batch) {
             (number, proof) = (opening.number, opening.proof)
             self.place = place
             reading = .taking(batch)
@@ -152,7 +152,7 @@ extension ReplicaLog {
         var rest: ArraySlice<Entry>
         /// Nothing was read at all.
         let isEmpty: Bool
-        /// What was published before it was read has come, or was lost on its way.
+        /// Publications from before the reading have come, or were lost on their way.
         var isFenced = false
 
         init(_ entries: [Entry]) {
@@ -177,7 +177,7 @@ extension ReplicaLog {
     }
 
     /// An entry that is next: it must be appended and delivered now.
-    package struct Arrival: Sendable {
+    package struct PlacedEntry: Sendable {
         package let entry: Entry
         /// Set when this node submitted it, and members have not seen it in a lost history.
         package let own: Submission?
@@ -198,7 +198,7 @@ extension ReplicaLog.State {
         var isLive = true
         if case .opening(let opening) = self { isLive = opening.isLive }
         if case .away = self { return }
-        self = .opening(ReplicaLog.Opening(number: opening + 1, step: .subscription, isLive: isLive, proof: 0))
+        self = .opening(ReplicaLog.LogOpening(number: opening + 1, step: .subscription, isLive: isLive, proof: 0))
     }
 
     /// Entries up to `seq` are here: the number of the look that has its whole answer by that.

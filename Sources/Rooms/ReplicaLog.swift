@@ -9,7 +9,7 @@ import Core
 /// must do. After a result that gives something out, the driver calls `advanced` until nothing is left, so that the
 /// machine never claims more than its observer has. Every question gets an answer or a refusal. Thread: the home's.
 package struct ReplicaLog: ~Copyable {
-    /// What all logs of a node have in common.
+    /// The limits that all logs of a node have in common.
     package struct Limits: Sendable {
         /// How long the store knows the ids of messages, milliseconds.
         package let dedupeMilliseconds: Int
@@ -49,7 +49,7 @@ package struct ReplicaLog: ~Copyable {
         state =
             isStoreAway
             ? .away(Away(number: 0, isRefused: false))
-            : .opening(Opening(number: 0, step: .subscription, isLive: false, proof: 0))
+            : .opening(LogOpening(number: 0, step: .subscription, isLive: false, proof: 0))
     }
 
     package var epoch: String { progress.epoch }
@@ -61,11 +61,11 @@ package struct ReplicaLog: ~Copyable {
     // MARK: What this node may claim
 
     package enum Standing: Sendable {
-        /// What the node has is as good as it gets.
+        /// The store is away: the node's own entries are all that can be had.
         case away
         /// Something is missing here that the store has, or may have.
         case behind
-        /// What the store has is here, and nothing that members saw in a lost history is still to come again.
+        /// All that the store has is here, and all that members saw in a lost history has come again.
         case inStep
     }
 
@@ -107,7 +107,7 @@ package struct ReplicaLog: ~Copyable {
     /// Asks for the log's place anew; answers to what was asked before mean nothing any more.
     /// - Parameter isLive: whether entries that come next meanwhile are taken.
     mutating func reopen(isLive: Bool) -> Ticket {
-        state = .opening(Opening(number: (state.opening ?? 0) + 1, step: .place, isLive: isLive, proof: proofs.ask()))
+        state = .opening(.init(number: (state.opening ?? 0) + 1, step: .place, isLive: isLive, proof: proofs.ask()))
         return ticket
     }
 
@@ -130,7 +130,7 @@ package struct ReplicaLog: ~Copyable {
     package mutating func storeReturned() -> Ticket? {
         guard let number = state.opening else { return nil }
         guard !isSubscribed else { return reopen(isLive: false) }
-        state = .opening(Opening(number: number + 1, step: .subscription, isLive: false, proof: 0))
+        state = .opening(LogOpening(number: number + 1, step: .subscription, isLive: false, proof: 0))
         return nil
     }
 

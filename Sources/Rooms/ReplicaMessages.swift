@@ -70,20 +70,20 @@ package struct ReplicaMessages {
     // MARK: What came of them
 
     /// The next entry came: is it our own, and have members seen it?
-    package mutating func came(_ entry: ReplicaLog.Entry) -> ReplicaLog.Arrival {
+    package mutating func came(_ entry: ReplicaLog.Entry) -> ReplicaLog.PlacedEntry {
         let isSeen = former.found(entry.body)
         let places = former.places(of: entry.body)
         let was = places.isEmpty ? entry.was : entry.was + places.filter { !entry.was.contains($0) }
         guard var own = submissions.remove(like: entry.body) else {
-            return ReplicaLog.Arrival(entry: entry, own: nil, isSeen: isSeen, repetition: nil, was: was)
+            return ReplicaLog.PlacedEntry(entry: entry, own: nil, isSeen: isSeen, repetition: nil, was: was)
         }
         own.isStored = entry.isStored
         guard isSeen, let first = former.firstPlace(of: entry.body) else {
-            return ReplicaLog.Arrival(entry: entry, own: own, isSeen: isSeen, repetition: nil, was: was)
+            return ReplicaLog.PlacedEntry(entry: entry, own: own, isSeen: isSeen, repetition: nil, was: was)
         }
         let time = Self.time(of: entry.body) ?? own.time
         let repetition = ReplicaLog.Repetition(submission: own, first: first, time: time)
-        return ReplicaLog.Arrival(entry: entry, own: nil, isSeen: true, repetition: repetition, was: was)
+        return ReplicaLog.PlacedEntry(entry: entry, own: nil, isSeen: true, repetition: repetition, was: was)
     }
 
     /// The message of that number was committed before.

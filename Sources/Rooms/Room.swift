@@ -1,7 +1,7 @@
 import Core
 import WireProtocol
 
-/// What an operator may set of a room. A class, because nearly all rooms share the node's defaults.
+/// The settings of a room that an operator may change. A class, because nearly all rooms share the node's.
 package final class RoomSettings: Sendable {
     package let name: String?
     /// Distinct users at once; nil: no bound but the node's.
@@ -87,7 +87,7 @@ package final class Room {
         return frame
     }
 
-    /// What the frames of the history begin with.
+    /// The bytes with which the frames of the history begin.
     package var historyHead: HistoryHead {
         if let head { return head }
         let made = HistoryHead(room: id, epoch: log.epoch)
@@ -119,7 +119,7 @@ package final class Room {
 
     package enum Join {
         case full
-        /// `isFirst`: others are to be told that the user came.
+        /// `isFirst`: others must hear that the user came.
         case joined(isFirst: Bool)
     }
 
@@ -145,7 +145,7 @@ package final class Room {
     package enum Departure {
         /// The user is still in, or was not in before.
         case unnoticed
-        /// The last connection went: others are to be told.
+        /// The last connection went: others must hear of that.
         case userLeft
         /// The last living connection was lost: ask `graceEnded` then.
         case inGrace
@@ -234,7 +234,7 @@ package final class Room {
 
     // MARK: Settings
 
-    /// What an operator set, somewhere in the cluster.
+    /// The settings by an operator, somewhere in the cluster.
     package func set(_ settings: RoomSettings, isConfigured: Bool, createdAt: Int) {
         self.settings = settings
         self.isConfigured = isConfigured

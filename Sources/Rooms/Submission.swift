@@ -11,7 +11,7 @@ package struct Submission: Sendable {
     }
 
     package let user: Identifier
-    /// What the id means, the key of a repetition.
+    /// The id without escapes, the key of a repetition.
     package let id: [UInt8]
     /// The id as it stands in the frame, the inside of a JSON string.
     package let rawID: [UInt8]

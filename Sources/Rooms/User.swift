@@ -13,7 +13,7 @@ package final class User {
     private var sessionNumber: UInt16 = 0
     /// In its home's list of users that are away.
     package var isListedAsIdle = false
-    /// What closed connections of the session committed.
+    /// Messages that closed connections of the session committed.
     private var formerCommits: UInt32 = 0
     /// The last connect, disconnect or commit of connections that are gone, in Unix milliseconds.
     private var formerActiveAt = 0
@@ -97,22 +97,22 @@ package final class User {
 
     package var connectionCount: Int { attendance.livingCount }
 
-    package struct Arrival {
-        /// The connection of the same device that is to be closed.
+    package struct Attached {
+        /// The connection of the same device that must be closed.
         package let replaced: ConnectionInfo?
-        /// The user's other devices are to be told.
+        /// The user's other devices must hear of it.
         package let isNewDevice: Bool
     }
 
     /// - Parameter now: loop milliseconds.
-    package func connected(_ info: ConnectionInfo, at now: Int) -> Arrival {
+    package func connected(_ info: ConnectionInfo, at now: Int) -> Attached {
         let replaced = attendance.living.first { $0.device == info.device }
         if let replaced {
             closed(replaced, at: Moment(now: now, unix: info.connectedAt))
             attendance.left(replaced)
         }
         let isNew = attendance.joined(info)
-        return Arrival(replaced: replaced, isNewDevice: isNew && replaced == nil)
+        return Attached(replaced: replaced, isNewDevice: isNew && replaced == nil)
     }
 
     /// A connection was lost; its device counts as online until `graceEnd` (loop milliseconds). False when

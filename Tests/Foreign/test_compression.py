@@ -172,7 +172,8 @@ def test_single_answers(node, room, name):
         assert [message["content"] for message in ann.take("history")["messages"]] == [TEXT] * 5
         assert [compressed for compressed, _ in ann.factory.frames[-7:]] == [True] * 7
         ann.close()
-        bob.send("direct", to=name("ann"), content=TEXT * 2)
+        bob.send("direct", to=name("ann"), content=TEXT * 2, id="second")
+        bob.seek("ack", id="second")
         back = compressing(node, room, name("ann"), device="d", since=position["seq"], epoch=position["epoch"])
         with back:
             for content in (TEXT, TEXT * 2):

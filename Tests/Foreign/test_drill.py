@@ -235,7 +235,10 @@ def threads_of(pid):
     """CPU time of each thread of the drill that computes, in ticks."""
     found = {}
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
-        name, rest = re.search(r"\((.*)\) (.*)", (task / "stat").read_text()).groups()
+        try:
+            name, rest = re.search(r"\((.*)\) (.*)", (task / "stat").read_text()).groups()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It has ended since the list was read.
         if name == "drill":
             fields = rest.split()
             found[int(task.name)] = int(fields[11]) + int(fields[12])

@@ -9,7 +9,7 @@ enum ProjectFile {
         return try #require(try DotEnvFile.read(path: "/" + folders.joined(separator: "/") + "/" + path), "\(path)")
     }
 
-    /// What stands between `<!-- name -->` and `<!-- /name -->`, without the line ends at both sides.
+    /// The text between `<!-- name -->` and `<!-- /name -->`, without the line ends at both sides.
     static func table(_ name: String, in path: String) throws -> String {
         let parts = try text(path).split(separator: "<!-- \(name) -->\n", omittingEmptySubsequences: false)
         try #require(parts.count == 2, "one opening marker of \(name)")

@@ -13,7 +13,7 @@ final class TestWorker: WorkerMessageReceiver {
     let replication: Replication?
     let rooms: RoomTable
     let users: UserTable
-    /// What went to connections, with their keys; a batch has the key 0.
+    /// The messages to connections, with their keys; a batch has the key 0.
     private(set) var sent: [(key: UInt64, message: WorkerMessage)] = []
 
     /// - Parameter store: the cluster's; nil for a single node.

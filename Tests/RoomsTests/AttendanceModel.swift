@@ -1,7 +1,7 @@
 import Core
 import Rooms
 
-/// What an attendance or a room should say, as a plain list.
+/// The model of an attendance or a room, as a plain list.
 struct AttendanceModel {
     var entries: [(info: ConnectionInfo, graceEnd: Int?)] = []
 

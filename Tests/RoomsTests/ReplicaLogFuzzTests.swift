@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A replica under events in any order")
 struct ReplicaLogFuzzTests {
-    /// What a replica's results must add up to.
+    /// The sum that a replica's results must make.
     private struct Model {
         var epoch = ""
         /// The seq of the last entry that came, was skipped or was passed.
@@ -27,7 +27,7 @@ struct ReplicaLogFuzzTests {
             if tickets.count > 12 { tickets.removeFirst() }
         }
 
-        mutating func came(_ arrival: ReplicaLog.Arrival) {
+        mutating func came(_ arrival: ReplicaLog.PlacedEntry) {
             if arrival.entry.seq != reached + 1 { faults.append("\(arrival.entry.seq) follows \(reached)") }
             reached = arrival.entry.seq
             if let own = arrival.own { ended(own) }
@@ -224,7 +224,7 @@ struct ReplicaLogFuzzTests {
             }
         }
 
-        private mutating func came(_ arrival: ReplicaLog.Arrival) {
+        private mutating func came(_ arrival: ReplicaLog.PlacedEntry) {
             model.came(arrival)
             seen.append(SeenEntry(seq: arrival.entry.seq, body: arrival.entry.body))
             if seen.count > 30 { seen.removeFirst() }

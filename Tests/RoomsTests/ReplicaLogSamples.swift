@@ -1,7 +1,7 @@
 import Core
 import Rooms
 
-/// What a message with that id and user is kept as.
+/// The body as which a message with that id and user is kept.
 func sampleBody(_ id: String, user: String = "ann", content: String = "1", time: Int = 7) -> [UInt8] {
     Array(#","id":"\#(id)","user":"\#(user)","content":\#(content),"ts":\#(time)}"#.utf8)
 }
@@ -16,7 +16,7 @@ func sampleSubmission(_ id: String, content: String = "1", time: Int = 7) -> Sub
         body: sampleBody(id, content: content, time: time), time: time, author: .nobody)
 }
 
-/// What a replica gave out, as a text per result, so that tests compare lists.
+/// The results of a replica, a text each, so that tests compare lists.
 extension ReplicaLog.Advanced {
     var text: String {
         switch self {
@@ -34,7 +34,7 @@ extension ReplicaLog.Advanced {
     }
 }
 
-extension ReplicaLog.Arrival {
+extension ReplicaLog.PlacedEntry {
     var text: String {
         "\(entry.seq)" + (own == nil ? "" : " own") + (isSeen ? " seen" : "")
             + (repetition.map { " repeated \($0.text)" } ?? "")

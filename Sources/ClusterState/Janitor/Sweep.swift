@@ -11,7 +11,7 @@ package enum Sweep {
         }
     }
 
-    package struct Answer: Equatable, Sendable {
+    package struct Outcome: Equatable, Sendable {
         package let removed: Int
         /// Runs of nodes that are neither gone nor known to live, as those that are said to be gone and beat; of very
         /// many, some.
@@ -68,11 +68,11 @@ package enum Sweep {
     }
 
     /// Reads the store's answer; nil when it is none that the script gives.
-    package static func answer(_ reply: StoreReply) -> Answer? {
+    package static func answer(_ reply: StoreReply) -> Outcome? {
         guard case .array(let parts) = reply, parts.count >= 2, case .bytes(let cursor) = parts[0],
             let removed = Stored.number(parts[1])
         else { return nil }
-        return Answer(
+        return Outcome(
             removed: removed, unknown: parts.dropFirst(2).compactMap(Stored.text),
             next: cursor == start ? nil : cursor)
     }

@@ -62,7 +62,7 @@ package enum LogCommit {
     }
 
     /// The store's answer.
-    package struct Answer: Equatable, Sendable {
+    package struct Outcome: Equatable, Sendable {
         package let epoch: String
         /// The newest seq now.
         package let newestSeq: UInt64
@@ -123,7 +123,7 @@ package enum LogCommit {
     }
 
     /// Reads the answer; nil when it is none that the script gives.
-    package static func answer(_ reply: StoreReply) -> Answer? {
+    package static func answer(_ reply: StoreReply) -> Outcome? {
         guard case .array(let parts) = reply, parts.count >= 4, case .bytes(let epoch) = parts[0],
             let newest = Stored.number(parts[1]), let unstored = Stored.number(parts[2]),
             case .bytes(let lineage) = parts[3]
@@ -139,7 +139,7 @@ package enum LogCommit {
             default: return nil
             }
         }
-        return Answer(
+        return Outcome(
             epoch: String(decoding: epoch, as: UTF8.self), newestSeq: UInt64(newest),
             unstoredFrom: (1...max(newest, 1)).contains(unstored) ? UInt64(unstored) : nil,
             lineage: Lineage(text: lineage), results: results)

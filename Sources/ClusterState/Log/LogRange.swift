@@ -10,7 +10,7 @@ package enum LogRange {
     /// Bytes of the entry before the range that the answer has: more than any message's id and user take.
     private static let tailBytes = 2048
 
-    package struct Answer: Equatable, Sendable {
+    package struct Part: Equatable, Sendable {
         /// nil: the log is not there.
         package let epoch: String?
         /// The beginning of the entry behind which it was read; nil when the log does not have it.
@@ -26,12 +26,12 @@ package enum LogRange {
     }
 
     /// Reads the answer; nil when it is none that the script gives.
-    package static func answer(_ reply: StoreReply) -> Answer? {
+    package static func answer(_ reply: StoreReply) -> Part? {
         guard case .array(let parts) = reply, parts.count == 3, case .bytes(let tail) = parts[1],
             let entries = LogCommit.entries(parts[2])
         else { return nil }
         let epoch: String? = if case .bytes(let text) = parts[0] { String(decoding: text, as: UTF8.self) } else { nil }
-        return Answer(epoch: epoch, tail: tail.isEmpty ? nil : tail, entries: entries)
+        return Part(epoch: epoch, tail: tail.isEmpty ? nil : tail, entries: entries)
     }
 
     /// The script `range.lua`, and the same in Swift.

@@ -14,7 +14,7 @@ package struct ClusterMembership: Sendable {
     /// So long before a silent node is due to go the first of the two answers is asked for: two ticks.
     private static let doubtMilliseconds = 500
 
-    package enum Departure: String, Sendable {
+    package enum NodeEnd: String, Sendable {
         /// It ended in order.
         case left
         /// It gave no sign of life for NODE_EXPIRY_SECONDS.
@@ -29,7 +29,7 @@ package struct ClusterMembership: Sendable {
         /// It has begun to drain.
         case draining(NodeRecord)
         /// It counts no more. Told once of each life.
-        case gone(NodeRecord, Departure)
+        case gone(NodeRecord, NodeEnd)
         /// Another living node has this node's NODE_ID. Told once of each.
         case sameName(NodeRecord)
         /// The store had forgotten this node, which so counted as gone: the others have to get all of it anew.

@@ -32,7 +32,7 @@ package struct APIKeyGate: Sendable {
         return difference == 0
     }
 
-    /// What follows the scheme `Bearer` (in any case) and its spaces, or nil for other schemes.
+    /// The text behind the scheme `Bearer` (in any case) and its spaces; nil for other schemes.
     private static func bearerToken(in authorization: String) -> Substring.UTF8View? {
         let text = authorization.utf8
         let space = UInt8(ascii: " ")

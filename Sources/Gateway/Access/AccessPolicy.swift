@@ -1,6 +1,6 @@
 /// Who may ask for what over HTTP: the contract's section 6 as one pure function.
 package struct AccessPolicy: Sendable {
-    /// What a request needs. Every route has exactly one.
+    /// The right that a request needs. Every route has exactly one.
     package enum Requirement: Equatable, Sendable {
         /// Nothing: pages, health, upgrades (which have their own rules).
         case nothing
@@ -9,7 +9,7 @@ package struct AccessPolicy: Sendable {
         /// The API key, if one is configured; else a client on this machine.
         case apiKeyOrLoopback
 
-        /// What a method on a path needs.
+        /// The right that a method on a path needs.
         ///
         /// By prefix and not by route, so that unknown paths under `/api/` tell a stranger nothing. `OPTIONS` needs
         /// nothing: a browser's preflight can't carry a key, and its answer says nothing but the CORS rule.

@@ -11,7 +11,7 @@ package enum OriginPolicy: Sendable, Equatable {
     /// Pages from anywhere.
     case any
 
-    /// What the policy says about one request.
+    /// The policy's word on one request.
     package enum Decision: Equatable, Sendable {
         /// A page of this very host: no CORS header is needed.
         case own

@@ -2,7 +2,7 @@ import ClusterState
 import Core
 import Rooms
 
-/// What a worker asks the other nodes about users, and waits for. A node answers on the asking worker's own channel.
+/// A worker's questions to the other nodes about users. A node answers on the asking worker's own channel.
 ///
 /// Thread: the worker's.
 final class DeviceLocator {

@@ -1,11 +1,11 @@
 import Core
 import WireProtocol
 
-/// What a body that was kept says of its message.
+/// Reads of a kept body which message it is.
 struct KeptMessage {
     /// Who sent it.
     let user: Identifier
-    /// What the store remembers it by, besides the user.
+    /// The id by which the store remembers it, besides the user.
     let id: [UInt8]
     /// Of a direct message.
     let receiver: Identifier?
@@ -36,7 +36,7 @@ struct KeptMessage {
         self.body = body
     }
 
-    /// What a direct message is remembered by: its sender's own inbox takes copies of what went to different users.
+    /// The id of a direct message: its sender's own inbox takes copies of messages to different users.
     static func directID(_ id: [UInt8], to receiver: Identifier) -> [UInt8] {
         Array(receiver.text.utf8) + [0] + id
     }

@@ -3,12 +3,12 @@ import Core
 import NetworkIO
 import Rooms
 
-/// What a log asks the store, in the store's words. Completions get nil when the store refused, gave no answer, or gave
-/// one that can't be read.
+/// The questions of a log to the store, in the store's words. Completions get nil when the store refused, gave no
+/// answer, or gave one that can't be read.
 ///
 /// Thread: the home's; the store's completions come on it.
 struct LogQuestions {
-    /// What is asked of the store besides the log's place, each time as it is then.
+    /// The terms of a question besides the log's place, each time as they are then.
     struct Terms {
         /// Entries that the store keeps.
         let entriesMax: () -> Int
@@ -99,7 +99,7 @@ struct LogQuestions {
     /// deleted.
     func commit(
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [Submission],
-        _ answered: @escaping (LogCommit.Answer?) -> Void
+        _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
         let messages = batch.map { message($0.user, $0.id, $0.time, $0.body) }
         // What was kept for the store was promised to be kept; no ack follows that could say otherwise.
@@ -116,7 +116,7 @@ struct LogQuestions {
     /// Commits messages of a lost history again, as `commit` does, and before those that wait here.
     func restore(
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [(message: KeptMessage, was: [Position])],
-        _ answered: @escaping (LogCommit.Answer?) -> Void
+        _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
         let messages = batch.map { message($0.message.user, $0.message.id, $0.message.time, $0.message.body, $0.was) }
         perform(ticket, messages, storedOneOf: 1, lineage: lineage, answered)
@@ -124,7 +124,7 @@ struct LogQuestions {
 
     private func perform(
         _ ticket: ReplicaLog.Ticket, _ messages: [LogCommit.Message], storedOneOf: Int, lineage: Lineage,
-        forks: Bool = false, in lane: StoreLane = .commits, _ answered: @escaping (LogCommit.Answer?) -> Void
+        forks: Bool = false, in lane: StoreLane = .commits, _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
         let terms = LogCommit.Terms(
             epoch: ticket.at.epoch, newestSeq: ticket.at.seq, newEpoch: terms.makeEpoch(),

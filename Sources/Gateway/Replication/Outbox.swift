@@ -3,7 +3,7 @@ import WireProtocol
 
 /// How much a worker keeps for the store while that is away. The messages themselves wait in their rooms.
 struct Outbox {
-    /// What an author is told for whose message there is no place.
+    /// The text for an author for whose message there is no place.
     static let fullText = "Redis is away and this node keeps as many messages as it can"
     /// When such an author may try again.
     static let retryMilliseconds = 2_000

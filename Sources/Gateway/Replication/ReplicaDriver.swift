@@ -121,7 +121,7 @@ final class ReplicaDriver {
         observer.repeated(repetition.submission, first: repetition.first, time: repetition.time)
     }
 
-    private func tell(_ arrival: ReplicaLog.Arrival) {
+    private func tell(_ arrival: ReplicaLog.PlacedEntry) {
         observer.committed(arrival)
         if let repetition = arrival.repetition { tell(repetition) }
     }
@@ -290,7 +290,7 @@ extension ReplicaDriver {
 
     /// Takes what became of messages, if the answer counts; `found` gets those that were committed before, by index.
     private func take(
-        _ answer: LogCommit.Answer, _ ticket: ReplicaLog.Ticket, _ bodies: [[UInt8]], found: (Int, Known) -> Void
+        _ answer: LogCommit.Outcome, _ ticket: ReplicaLog.Ticket, _ bodies: [[UInt8]], found: (Int, Known) -> Void
     ) {
         let isDeleted = answer.results.isEmpty && !bodies.isEmpty
         switch log.answered(of: answer.epoch, isDeleted: isDeleted, for: ticket) {

@@ -1,9 +1,9 @@
 import Core
 import Rooms
 
-/// What a room, or a user, learns of its log. On the home's thread.
+/// Events of a log, for the room or user whose log it is. On the home's thread.
 protocol ReplicaObserver: AnyObject {
-    /// What members have seen of the history so far, in its order.
+    /// The entries that members have seen so far, in their order.
     var seenEntries: [SeenEntry] { get }
     /// The body of an entry by its seq, if it is held.
     func body(at seq: UInt64) -> [UInt8]?
@@ -18,10 +18,10 @@ protocol ReplicaObserver: AnyObject {
     func caughtUp()
     /// An answer of the store was taken: perhaps all that it has is here now, and that is proven.
     func answered()
-    /// The store can be reached, and does not serve this log: nobody is to wait for it.
+    /// The store can be reached, and does not serve this log: nobody must wait for it.
     func wentAway()
     /// An entry has its place: the one behind the last that came.
-    func committed(_ arrival: ReplicaLog.Arrival)
+    func committed(_ arrival: ReplicaLog.PlacedEntry)
     /// Entries up to `seq` will not come: the store has them no longer, and none before them.
     func skipped(to seq: UInt64)
     /// Entries up to `seq` will not come: the store lost them, and not those before.

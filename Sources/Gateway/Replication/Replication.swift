@@ -5,7 +5,7 @@ import NetworkIO
 import RedisLink
 import Rooms
 
-/// What the owner of a worker is told of the cluster's store, on the worker's thread.
+/// Events of the cluster's store, for the owner of a worker, on the worker's thread.
 protocol ReplicationOwner: AnyObject {
     /// The store can't be reached: rooms and users go on with what they have.
     func storeLost()
@@ -42,11 +42,11 @@ final class Replication {
     private(set) var otherNodes: [NodeRecord] = []
     /// Nodes that have gone, by their runs, the last ones.
     private(set) var goneNodes: [String] = []
-    /// What is kept for the store.
+    /// Messages that are kept for the store.
     var outbox: Outbox
     /// When that is sent.
     let pace: ResyncPace
-    /// What other nodes are asked about users.
+    /// Questions to other nodes about users.
     let whereabouts: DeviceLocator
     /// Who is in here, on its way to the store.
     let presence: PresenceLedger
@@ -106,7 +106,7 @@ final class Replication {
 
     // MARK: Commits
 
-    /// One of how many messages of rooms the store is to keep now.
+    /// One of how many messages of rooms the store must keep now.
     var storedOneOf: Int { if case .sampled(let count) = core.load.policy.storage { count } else { 1 } }
 
     // MARK: Other nodes

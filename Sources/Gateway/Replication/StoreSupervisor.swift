@@ -4,7 +4,7 @@ import Logging
 import NetworkIO
 import RedisLink
 
-/// What a loop's owner is told of its way to Redis, on the loop's thread.
+/// Events of a loop's way to Redis, for the loop's owner, on the loop's thread.
 protocol StoreObserver: AnyObject {
     /// Messages that are kept until the store has them.
     var messagesKept: Int { get }
@@ -35,7 +35,7 @@ final class StoreSupervisor {
     /// For how long the oldest reply has been due, as of the last tick.
     private var oldestOutstanding: Int?
     private var connections = 0
-    /// What the present resync began with.
+    /// When the present resync began, and how many messages waited then.
     private var resync: (since: Int, messages: Int)?
     /// When such a refusal was logged, and how many came since then.
     private var noted: (at: Int, count: Int)?

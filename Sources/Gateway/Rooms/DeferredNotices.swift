@@ -115,7 +115,7 @@ final class DeferredNotices {
     }
 }
 
-/// What one room has not announced to its members yet. A value of `DeferredNotices`.
+/// The notices that one room still owes its members. A value of `DeferredNotices`.
 struct RoomNotices {
     /// Authors whose last `typing` is remembered.
     private static let typistsMax = 500

@@ -6,7 +6,7 @@ struct LiveMembers {
     /// A connection that catches up.
     private struct Replay {
         var epoch: String
-        /// What the connection got: before it came, and of a former history when another one began meanwhile.
+        /// Up to where the connection has seen histories: before it came, and of one that ended meanwhile.
         var seen: [Position]
     }
 

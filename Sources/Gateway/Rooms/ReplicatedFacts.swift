@@ -107,7 +107,7 @@ extension ReplicatedFacts: NoticeObserver {
 }
 
 extension RoomSettings {
-    /// What an operator said; of what was not said, the node's own.
+    /// The operator's settings, and the node's own for all others.
     convenience init(_ settings: RoomFacts.Settings?, defaultHistorySize: Int) {
         self.init(
             name: settings?.name, usersMax: settings?.usersMax,

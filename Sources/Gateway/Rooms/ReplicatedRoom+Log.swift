@@ -38,7 +38,7 @@ extension ReplicatedRoom: ReplicaObserver {
         gate.letIn()
     }
 
-    func committed(_ arrival: ReplicaLog.Arrival) {
+    func committed(_ arrival: ReplicaLog.PlacedEntry) {
         defer { gate.letIn() }
         let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }

@@ -9,7 +9,7 @@ import WireProtocol
 /// Thread: the worker's. `find`, `create` and `delete` are called on the room's home, `list` on any worker. Each calls
 /// its completion exactly once, perhaps before it returns.
 struct RoomDirectory {
-    /// What came of looking for a room, or of making one.
+    /// The outcome of looking for a room, or of making one.
     enum Search {
         case found(RoomOwner)
         /// There is none; or for `create`, there is one already.

@@ -35,7 +35,7 @@ final class RoomTable {
     @exclusivity(unchecked) private var dirty: ContiguousArray<RoomOwner> = []
     /// Batches to be filled again.
     @exclusivity(unchecked) private var batchPool: ContiguousArray<RoomBatch> = []
-    /// Rooms with messages that are to be sent to the store.
+    /// Rooms with messages that must be sent to the store.
     private var toCommit: ContiguousArray<ReplicatedRoom> = []
 
     init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications) {

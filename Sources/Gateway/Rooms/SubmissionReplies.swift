@@ -54,7 +54,7 @@ struct SubmissionReplies {
         return core.writtenFrame()
     }
 
-    /// What lies before `seq` does not come.
+    /// Says that entries before `seq` do not come.
     func gapFrame(before seq: UInt64, _ reason: GapReason) -> FrameSlice {
         core.writer.gap(room: home.room.id, epoch: home.room.log.epoch, nextSeq: seq, reason: reason.rawValue)
         return core.writtenFrame()

@@ -40,7 +40,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
 
     func wentAway() { if isReady { goOn() } else { becameReady() } }
 
-    func committed(_ arrival: ReplicaLog.Arrival) {
+    func committed(_ arrival: ReplicaLog.PlacedEntry) {
         defer { goOn() }
         let (body, seq) = (arrival.entry.body, arrival.entry.seq)
         // A body that this version can't read keeps its place.

@@ -41,13 +41,13 @@ struct SweepTests {
         let nodes = Sweep.Nodes(gone: ["dead"], living: ["alive"])
         let page = Sweep.page(run(store, Sweep.keys(from: Sweep.start)))
         #expect(page?.next == nil && Set(page?.keys ?? []) == [room.members, user.members])
-        func sweep(_ key: [UInt8]) -> Sweep.Answer? {
+        func sweep(_ key: [UInt8]) -> Sweep.Outcome? {
             Sweep.answer(run(store, Sweep.operation(key, nodes, spans)))
         }
-        #expect(sweep(room.members) == Sweep.Answer(removed: 1, unknown: ["who"], next: nil))
-        #expect(sweep(room.members) == Sweep.Answer(removed: 0, unknown: ["who"], next: nil))
+        #expect(sweep(room.members) == Sweep.Outcome(removed: 1, unknown: ["who"], next: nil))
+        #expect(sweep(room.members) == Sweep.Outcome(removed: 0, unknown: ["who"], next: nil))
         #expect(told == [RoomPresence.Change(boot: "dead", user: ann, record: [])])
-        #expect(sweep(user.members) == Sweep.Answer(removed: 1, unknown: [], next: nil))
+        #expect(sweep(user.members) == Sweep.Outcome(removed: 1, unknown: [], next: nil))
         now = 9_100
         let again = UserSession(run(store, UserSession.operation(user, news, ttl: 100)))
         #expect(again?.isResumed == true && again?.lastActiveAt == 9_000)
@@ -63,7 +63,7 @@ struct SweepTests {
             let record = NodeRecord(Array("format=9".utf8), boot: boot)
             _ = run(store, Beat.operation(boot: boot, record: record, isTold: false, expiryMilliseconds: 9_000))
         }
-        func sweep() -> Sweep.Answer? {
+        func sweep() -> Sweep.Outcome? {
             let nodes = Sweep.Nodes(gone: ["a", "b"], living: [])
             return Sweep.answer(run(store, Sweep.operation(room.members, nodes, spans)))
         }
@@ -71,7 +71,7 @@ struct SweepTests {
             beat(boot)
             _ = run(store, RoomPresence.operation(room, boot: boot, user: ann, record: Array("1\nn".utf8)))
         }
-        #expect(sweep() == Sweep.Answer(removed: 0, unknown: ["a", "b"], next: nil))
+        #expect(sweep() == Sweep.Outcome(removed: 0, unknown: ["a", "b"], next: nil))
         now += 9_000
         beat("a")
         #expect(sweep()?.removed == 0)

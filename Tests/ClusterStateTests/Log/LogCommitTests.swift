@@ -24,8 +24,8 @@ struct LogCommitTests {
             body: Array("body of \(id)\nat \(time)".utf8), was: was)
     }
 
-    private func commit(_ terms: LogCommit.Terms, _ messages: [LogCommit.Message]) throws -> LogCommit.Answer {
-        var answer: LogCommit.Answer?
+    private func commit(_ terms: LogCommit.Terms, _ messages: [LogCommit.Message]) throws -> LogCommit.Outcome {
+        var answer: LogCommit.Outcome?
         memory.perform(LogCommit.operation(keys, terms, messages)) { result in
             if case .success(let reply) = result { answer = LogCommit.answer(reply) }
         }
@@ -34,7 +34,7 @@ struct LogCommitTests {
 
     @Test("each message once, in one order; a repetition gets the first place")
     func committing() throws {
-        let empty = LogCommit.Answer(
+        let empty = LogCommit.Outcome(
             epoch: "e1", newestSeq: 0, unstoredFrom: nil, lineage: Lineage(), results: [])
         #expect(try commit(terms(), []) == empty)
         let first = try commit(terms("e1"), [message("a"), message("b"), message("a", time: 9)])
@@ -170,11 +170,11 @@ struct LogCommitTests {
         let messages = (1...LogRange.entriesMax + 1).map { message("m\($0)") }
         _ = try commit(terms(kept: 10_000), messages)
         #expect(read().map(\.seq) == Array(1...UInt64(LogRange.entriesMax)))
-        var answer: LogRange.Answer?
+        var answer: LogRange.Part?
         memory.perform(LogRange.operation(keys, after: 2)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
         #expect(answer?.epoch == "e1" && answer?.tail == message("m2").body && answer?.entries.first?.seq == 3)
         memory.perform(LogRange.operation(keys, after: 900)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
-        #expect(answer == LogRange.Answer(epoch: "e1", tail: nil, entries: []))
+        #expect(answer == LogRange.Part(epoch: "e1", tail: nil, entries: []))
     }
 
     @Test("large entries are read in parts")

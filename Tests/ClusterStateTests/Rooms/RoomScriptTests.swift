@@ -48,7 +48,7 @@ struct RoomScriptTests {
         let late = LogCommit.Terms(
             epoch: "e1", newestSeq: 1, newEpoch: "e3", dedupeMilliseconds: 1, entriesMax: 1, keptMilliseconds: 60_000)
         let answer = LogCommit.answer(run(store, LogCommit.operation(keys, late, commit("late"))))
-        let empty = LogCommit.Answer(epoch: "e2", newestSeq: 0, unstoredFrom: nil, lineage: Lineage(), results: [])
+        let empty = LogCommit.Outcome(epoch: "e2", newestSeq: 0, unstoredFrom: nil, lineage: Lineage(), results: [])
         #expect(answer == empty)
         let facts = RoomFacts(run(store, RoomFacts.operation(keys, at: 9)))
         #expect(facts == RoomFacts(run(store, RoomFacts.operation(keys, at: 10))))

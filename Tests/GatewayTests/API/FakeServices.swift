@@ -73,7 +73,7 @@ final class FakeServices: APIServices {
 }
 
 enum FakeNode {
-    /// What the workers of a node share; none of them runs.
+    /// The context that the workers of a node share; none of them runs.
     static func context(_ environment: [String: String] = [:]) throws -> NodeContext {
         let environment = environment.merging(["WORKERS": "2"]) { given, _ in given }
         return NodeContext(

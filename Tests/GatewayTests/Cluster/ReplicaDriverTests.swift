@@ -19,7 +19,7 @@ struct ReplicaDriverTests {
         var acked: [[UInt8]: Position] = [:]
         var local: Set<[UInt8]> = []
         var faults: [String] = []
-        /// What did not come because the store does not keep it, by epochs.
+        /// Entries that did not come because the store does not keep them, by epochs.
         var passed: [(epoch: String, seqs: ClosedRange<UInt64>)] = []
 
         init(node: Int) { self.node = node }
@@ -42,7 +42,7 @@ struct ReplicaDriverTests {
 
         func wentAway() {}
 
-        func committed(_ arrival: ReplicaLog.Arrival) {
+        func committed(_ arrival: ReplicaLog.PlacedEntry) {
             let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
             let isSeen = arrival.isSeen
             if seq != reached + 1 { faults.append("\(seq) follows \(reached) in \(epoch)") }
@@ -251,7 +251,7 @@ struct ReplicaDriverTests {
         }
     }
 
-    /// What holds of every room when all came to its end, with samples or without.
+    /// Checks of every room when all came to its end, with samples or without.
     private func expectAgreement(_ world: World, _ comment: Comment) {
         let first = world.rooms[0]
         var entries: [UInt64: [UInt8]] = [:]

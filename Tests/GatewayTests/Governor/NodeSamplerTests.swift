@@ -6,7 +6,7 @@ import Testing
 
 @testable import Gateway
 
-/// What a sample takes from the counters of workers. The workers are the test: nothing runs.
+/// The part of a sample that comes from workers' counters. The workers are the test: nothing runs.
 struct NodeSamplerTests {
     private func context(_ variables: [String: String] = [:]) throws -> NodeContext {
         let variables = variables.merging(["WORKERS": "2", "PROC_ROOT": "/nothing", "CGROUP_ROOT": "/nothing"]) {

@@ -10,10 +10,10 @@ import WireProtocol
 struct FanOutTests {
     private static let room = Identifier(unchecked: "room")
 
-    /// What the batch says of one frame: the naive model's form of it.
+    /// The batch's word on one frame: the naive model's form of it.
     private struct Said {
         let frame: [UInt8]
-        /// The key of the connection that is to see something else, and its worker.
+        /// The key of the connection that must see something else, and its worker.
         var author: (key: UInt64, worker: Int)?
         var ack: [UInt8]?
         var isReplacement = false
@@ -76,7 +76,7 @@ struct FanOutTests {
         }
     }
 
-    /// What one connection gets: every frame in order, but in the place of its own the ack, and the frame only with
+    /// The frames of one connection: every frame in order, but in the place of its own the ack, and the frame only with
     /// echo.
     private func expected(_ said: [Said], _ key: UInt64, isMember: Bool, wantsEcho: Bool) -> [[UInt8]] {
         var frames: [[UInt8]] = []
