@@ -117,8 +117,13 @@ class Client:
         return json.loads(data)
 
     def take(self, type, bound=WAIT, **fields):
-        """The next frame, which has to be of this type and to have these fields."""
+        """The next frame, which has to be of this type and to have these fields.
+
+        `mode` and `tier` may come between any two frames, as a machine has hiccups: they are passed over.
+        """
         frame = self.next(bound)
+        while frame["type"] in ("mode", "tier") and frame["type"] != type:
+            frame = self.next(bound)
         assert frame["type"] == type, f"expected {type}, got {frame}"
         for name, value in fields.items():
             assert frame.get(name) == value, f"expected {name} = {value!r} in {frame}"

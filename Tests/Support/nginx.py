@@ -154,8 +154,14 @@ class Nginx(Endpoint):
 
 
 @contextlib.contextmanager
-def cluster(replaced=(), tls=None, **settings):
-    """Nodes `node-0` to `node-2`, their Redis, and Nginx before them."""
+def cluster(replaced=(), tls=None, rate=10_000, **settings):
+    """Nodes `node-0` to `node-2`, their Redis, and Nginx before them.
+
+    All clients of a test share one address, which asks for more than a person does: `rate` requests per second pass.
+    None is the shipped limit.
+    """
+    if rate is not None:
+        replaced = [*replaced, ("rate=100r/s", f"rate={rate}r/s")]
     with contextlib.ExitStack() as stack:
         redis = stack.enter_context(Redis())
         nodes = []
@@ -164,7 +170,7 @@ def cluster(replaced=(), tls=None, **settings):
             stack.callback(node.stop)
             nodes.append(node.start())
         for node in nodes:
-            until(lambda: node.get("/health").json["mode"] == "cluster", what="the cluster")
+            until(lambda: node.get("/health").json.get("mode") == "cluster", what="the cluster")
         yield stack.enter_context(Nginx(nodes, replaced, tls))
 
 
