@@ -11,7 +11,8 @@ package struct NameText {
 
     /// Appends text.
     package mutating func append(_ text: String) {
-        for byte in text.utf8 { append(byte) }
+        var text = text
+        text.withUTF8 { for byte in $0 { append(byte) } }
     }
 
     /// Appends a number in base 36, in lower case.

@@ -26,23 +26,23 @@ package final class Room {
     package let id: Identifier
     package private(set) var settings: RoomSettings
     /// Made by an operator: it stays when it is empty, and only its history expires.
-    package private(set) var isConfigured: Bool
+    @exclusivity(unchecked) package private(set) var isConfigured: Bool
     /// Unix milliseconds.
     package private(set) var createdAt: Int
     @exclusivity(unchecked) package private(set) var log: MemoryLog
-    package private(set) var connectionCount = 0
+    @exclusivity(unchecked) package private(set) var connectionCount = 0
     /// The last join, leave or message, in loop milliseconds.
-    package var lastActiveAt: Int
+    @exclusivity(unchecked) package var lastActiveAt: Int
     private let stored: StoredMessages
     /// Names the history in the table of known ids.
-    private var scope: UInt64
+    @exclusivity(unchecked) private var scope: UInt64
     @exclusivity(unchecked) package var listing = StoredListing()
     /// Of a history that nodes share.
     var index = HistoryIndex()
-    private var users = Roster()
-    private var readMarks: [Identifier: UInt64] = [:]
+    @exclusivity(unchecked) private var users = Roster()
+    @exclusivity(unchecked) private var readMarks: [Identifier: UInt64] = [:]
     /// There since the first message.
-    private var head: HistoryHead?
+    @exclusivity(unchecked) private var head: HistoryHead?
 
     /// - Parameters:
     ///   - createdAt: Unix milliseconds.
@@ -86,6 +86,9 @@ package final class Room {
         if let id { stored.ids.insert(scope, user, id, seq: log.newestSeq, time: time, at: now) }
         return frame
     }
+
+    /// The seq of the newest message. Read here, as another module would check the access to `log`.
+    package var newestSeq: UInt64 { log.newestSeq }
 
     /// The bytes with which the frames of the history begin.
     package var historyHead: HistoryHead {

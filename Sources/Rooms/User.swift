@@ -10,20 +10,20 @@ package final class User {
     /// A number that no other user of the home's worker had before.
     private let number: UInt32
     /// Sessions begun so far.
-    private var sessionNumber: UInt16 = 0
+    @exclusivity(unchecked) private var sessionNumber: UInt16 = 0
     /// In its home's list of users that are away.
-    package var isListedAsIdle = false
+    @exclusivity(unchecked) package var isListedAsIdle = false
     /// Messages that closed connections of the session committed.
-    private var formerCommits: UInt32 = 0
+    @exclusivity(unchecked) private var formerCommits: UInt32 = 0
     /// The last connect, disconnect or commit of connections that are gone, in Unix milliseconds.
-    private var formerActiveAt = 0
+    @exclusivity(unchecked) private var formerActiveAt = 0
     /// When the last connection that is gone went, in loop milliseconds; nil before the first.
-    package private(set) var leftAt: Int?
-    package private(set) var attendance = Attendance.none
-    private var inbox: Inbox?
+    @exclusivity(unchecked) package private(set) var leftAt: Int?
+    @exclusivity(unchecked) package private(set) var attendance = Attendance.none
+    @exclusivity(unchecked) private var inbox: Inbox?
     /// Devices with a name that were here while there was no inbox: they have processed nothing of it. At most
     /// `Inbox.cursorsMax`, the most recent ones.
-    private var formerDevices: [Identifier] = []
+    @exclusivity(unchecked) private var formerDevices: [Identifier] = []
 
     package init(_ id: Identifier, number: UInt32) {
         self.id = id

@@ -12,9 +12,6 @@ struct HTTPCall: Sendable {
     var client: Client
     /// Whether there is room for its connection.
     var place = SocketPlace.within
-    /// Whether it comes from this machine: by its effective address, and by the host that it asks for. A page whose
-    /// name leads here asks for that name, and so does a proxy that hides its clients.
-    var isThisMachine = false
     /// The route that the router found, with the values of the parameters in its path, in its order.
     var route: Route?
     var parameters: [String] = []
@@ -26,6 +23,10 @@ struct HTTPCall: Sendable {
         self.peer = peer
         client = Client(address: peer, isKnown: true)
     }
+
+    /// Whether it comes from this machine: by its effective address, and by the host that it asks for. A page whose
+    /// name leads here asks for that name, and so does a proxy that hides its clients.
+    var isThisMachine: Bool { client.isOwn && request.host.map { HostName($0).isLoopback } ?? false }
 }
 
 /// An error that a request gets as its answer.

@@ -18,7 +18,6 @@ struct Router {
             realIP: request.header("x-real-ip"))
         let address = services.configuration.trustedProxies.effectiveAddress(peer: call.peer, fields)
         call.client = Client(address: address ?? call.peer, isKnown: address != nil)
-        call.isThisMachine = call.client.isOwn && request.host.map { HostName($0).isLoopback } ?? false
     }
 
     /// Decides what a request's head alone decides, before its body is read: nil, with the route in the call, or the

@@ -51,14 +51,15 @@ package struct AccessPolicy: Sendable {
     ///   - apiKey: the value of `X-API-Key`, nil when absent.
     ///   - authorization: the value of `Authorization`, nil when absent.
     ///   - isThisMachine: whether the effective address (see `TrustedProxies`) and `Host` are both this machine's.
+    ///     Asked only where that decides.
     package func decide(
-        _ requirement: Requirement, apiKey: String?, authorization: String?, isThisMachine: Bool
+        _ requirement: Requirement, apiKey: String?, authorization: String?, isThisMachine: @autoclosure () -> Bool
     ) -> Decision {
         guard requirement != .nothing else { return .allowed }
         if let gate {
             return gate.admits(apiKey: apiKey, authorization: authorization) ? .allowed : .unauthorized
         }
-        return requirement == .apiKey || isThisMachine ? .allowed : .forbidden
+        return requirement == .apiKey || isThisMachine() ? .allowed : .forbidden
     }
 
     /// Whether somebody who was allowed to ask may also operate: with a key all may who showed it.

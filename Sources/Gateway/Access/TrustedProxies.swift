@@ -35,6 +35,8 @@ package struct TrustedProxies: Sendable, Equatable {
             self.forwardedFor = forwardedFor
             self.realIP = realIP
         }
+
+        var isEmpty: Bool { forwarded == nil && forwardedFor == nil && realIP == nil }
     }
 
     /// The address that the request came from, seen through the trusted proxies; nil when that is unknown, as a field
@@ -47,7 +49,7 @@ package struct TrustedProxies: Sendable, Equatable {
     ///
     /// - Parameter peer: the other end of the TCP connection.
     package func effectiveAddress(peer: IPAddress, _ fields: Fields) -> IPAddress? {
-        guard contains(peer) else { return peer }
+        guard !fields.isEmpty, contains(peer) else { return peer }
         var found: IPAddress?
         var passed: Set<IPAddress> = [peer]
         // Bounded by the request head's limit.

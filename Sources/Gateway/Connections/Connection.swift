@@ -24,17 +24,17 @@ final class Connection: Socket {
     // The small ones first: they fit behind the socket's own, and the object into 136 bytes. What delivery reads stands
     // in front, beside what sending touches.
     /// Bad frames in a row.
-    var badFrames: UInt8 = 0
-    var flags: ConnectionFlags = []
+    @exclusivity(unchecked) var badFrames: UInt8 = 0
+    @exclusivity(unchecked) var flags: ConnectionFlags = []
     /// While a batch is delivered: the first cut of this connection in it.
-    var firstCut: Int32 = -1
+    @exclusivity(unchecked) var firstCut: Int32 = -1
     @exclusivity(unchecked) var memberships = RoomMemberships<Connection>()
-    var heartbeat = Heartbeat()
+    @exclusivity(unchecked) var heartbeat = Heartbeat()
     private var extras: Extras?
-    var phase: Phase
+    @exclusivity(unchecked) var phase: Phase
     @exclusivity(unchecked) var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
-    var info: ConnectionInfo?
+    @exclusivity(unchecked) var info: ConnectionInfo?
     @exclusivity(unchecked) var rate = RateLimiter()
 
     /// State that few connections need.

@@ -25,7 +25,7 @@ final class ConnectionTable {
     private var modeNotices = SpreadNotices<NodeMode>(overTicks: 4)
     /// Connections that the drain will close, each at a time of its own, soonest last.
     private var drainPlan: [(due: Int, key: UInt64)] = []
-    private(set) var isDraining = false
+    @exclusivity(unchecked) private(set) var isDraining = false
 
     /// - Parameter rooms: those that are at home on the same worker.
     init(_ core: WorkerCore, _ rooms: RoomTable, _ services: WorkerServices) {

@@ -12,9 +12,10 @@ final class MessageCompressor {
     /// By window bits, made when the first connection with such a window needs it.
     private var deflaters: ContiguousArray<Deflater?>
     /// Made when the first compressed message comes.
-    private var openInflater: Inflater?
+    @exclusivity(unchecked) private var openInflater: Inflater?
     /// Compressed frames of this turn.
-    private var frames = FrameArena(capacityMin: 64 * 1024, capacityMax: 256 * 1024, isTransient: true)
+    @exclusivity(unchecked) private var frames = FrameArena(
+        capacityMin: 64 * 1024, capacityMax: 256 * 1024, isTransient: true)
 
     init() { deflaters = ContiguousArray(repeating: nil, count: DeflateAgreement.windowBitsRange.count) }
 

@@ -22,8 +22,8 @@ package final class WorkerCore: MailSender {
     /// Whether each frame has a line in the log.
     let isTracing: Bool
     /// For spreading things in time.
-    var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
-    var ids = IDGenerator()
+    @exclusivity(unchecked) var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
+    @exclusivity(unchecked) var ids = IDGenerator()
     /// Writes one JSON text after the other.
     var writer = JSONWriter()
     /// Compresses for those who agreed to it, and inflates what they send.
@@ -32,13 +32,13 @@ package final class WorkerCore: MailSender {
     /// The tier's policy and limits, and the inner controller.
     var load: LoadControl
     /// The messages that the worker keeps, within the node's budget.
-    var stored: StoredShare
+    @exclusivity(unchecked) var stored: StoredShare
     /// Sockets that fell too far behind in this turn, to be closed at its end.
-    var slowReaders: ContiguousArray<Socket> = []
+    @exclusivity(unchecked) var slowReaders: ContiguousArray<Socket> = []
     /// Takes what is sent to this worker by itself. Set once by the owner, which lives as long.
     unowned(unsafe) var receiver: (any WorkerMessageReceiver)?
     /// By worker: what is posted to its mailbox at the end of this turn.
-    private var outgoing: [ContiguousArray<WorkerMessage>]
+    @exclusivity(unchecked) private var outgoing: [ContiguousArray<WorkerMessage>]
 
     package init(index: Int, context: NodeContext) throws(SystemError) {
         self.index = index

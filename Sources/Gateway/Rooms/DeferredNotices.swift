@@ -12,9 +12,9 @@ final class DeferredNotices {
 
     private unowned let table: RoomTable
     /// Rooms that have something to announce later, or have announced something lately.
-    private var rooms: [ObjectIdentifier: RoomNotices] = [:]
+    @exclusivity(unchecked) private var rooms: [ObjectIdentifier: RoomNotices] = [:]
     /// In the order in which they are looked at.
-    private var queue: ContiguousArray<RoomOwner> = []
+    @exclusivity(unchecked) private var queue: ContiguousArray<RoomOwner> = []
 
     init(of table: RoomTable) { self.table = table }
 

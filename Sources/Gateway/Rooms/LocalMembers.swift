@@ -52,7 +52,7 @@ final class LocalMembers<Member: Recipient>: LocalAudience, Identifiable {
     let home: Int
     private unowned(unsafe) let delivery: LocalDelivery<Member>
     /// Unmanaged, so that delivery counts no references: a connection leaves its rooms before its loop lets go of it.
-    private var members: ContiguousArray<Unmanaged<Member>> = []
+    @exclusivity(unchecked) private var members: ContiguousArray<Unmanaged<Member>> = []
 
     /// - Parameter delivery: the worker's, which outlives its members.
     init(room: Identifier, home: Int, delivery: LocalDelivery<Member>) {
@@ -107,7 +107,7 @@ final class LocalDelivery<Member: Recipient> {
 
     private let core: WorkerCore
     private let distribute: Distribute
-    private var rooms = IdentifierTable<LocalMembers<Member>>()
+    @exclusivity(unchecked) private var rooms = IdentifierTable<LocalMembers<Member>>()
 
     /// - Parameter distribute: `FanOut.distribute`, called where the type of the members is known: the compiler
     ///   specialises the walk over them there, and can't where a method is found through a generic class.

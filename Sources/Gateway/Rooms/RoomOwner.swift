@@ -13,10 +13,10 @@ final class RoomOwner: Identifiable {
     /// something to say, so that those that are silent hold no memory for it, and those that talk allocate none.
     @exclusivity(unchecked) private var batch: RoomBatch?
     /// Set once, by `begin`.
-    private(set) var sequencer = RoomSequencer.local
+    @exclusivity(unchecked) private(set) var sequencer = RoomSequencer.local
     /// The members on this worker itself, if there are any.
-    var localAudience: LocalAudience?
-    var live: LiveMembers
+    @exclusivity(unchecked) var localAudience: LocalAudience?
+    @exclusivity(unchecked) var live: LiveMembers
     /// In the table's list of rooms that nobody is in.
     var isListedAsIdle = false
 
@@ -132,7 +132,7 @@ final class RoomOwner: Identifiable {
         }
         let time = core.loop.unixNow
         let id = fields.id?.raw ?? core.ids.nextBytes()
-        let seq = room.log.newestSeq + 1
+        let seq = room.newestSeq + 1
         core.writer.message(
             in: room.historyHead, seq: seq, MessageHead(id: id, user: user, device: device, time: time), fields)
         core.counters.committed.add(1)

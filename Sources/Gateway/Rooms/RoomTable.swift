@@ -22,21 +22,21 @@ final class RoomTable {
     let defaultSettings: RoomSettings
     private(set) lazy var notices = DeferredNotices(of: self)
 
-    private var owners = IdentifierTable<RoomOwner>()
+    @exclusivity(unchecked) private var owners = IdentifierTable<RoomOwner>()
     /// The same rooms, for the list.
-    private var order = OrderedIndex<RoomOwner>()
+    @exclusivity(unchecked) private var order = OrderedIndex<RoomOwner>()
     /// Rooms that fell empty, the one that did so first in front.
-    private var idle = TimedQueue<Identifier>()
+    @exclusivity(unchecked) private var idle = TimedQueue<Identifier>()
     /// The same of operators' rooms, which stay.
     private var idleConfigured = TimedQueue<Identifier>()
     /// Users whose last connection to a room was lost, and who may come back.
-    private var graces = TimedQueue<(room: Identifier, user: Identifier)>()
+    @exclusivity(unchecked) private var graces = TimedQueue<(room: Identifier, user: Identifier)>()
     /// Rooms with output in this turn; one that was flushed early may stand here twice.
     @exclusivity(unchecked) private var dirty: ContiguousArray<RoomOwner> = []
     /// Batches to be filled again.
     @exclusivity(unchecked) private var batchPool: ContiguousArray<RoomBatch> = []
     /// Rooms with messages that must be sent to the store.
-    private var toCommit: ContiguousArray<ReplicatedRoom> = []
+    @exclusivity(unchecked) private var toCommit: ContiguousArray<ReplicatedRoom> = []
 
     init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications) {
         self.core = core

@@ -10,7 +10,7 @@ final class UserOwner: Identifiable {
     /// The table that owns it, and outlives what it does.
     unowned(unsafe) let table: UserTable
     /// Set once, by `begin`.
-    private(set) var sequencer = UserSequencer.local
+    @exclusivity(unchecked) private(set) var sequencer = UserSequencer.local
 
     init(_ user: User, in table: UserTable) {
         self.user = user

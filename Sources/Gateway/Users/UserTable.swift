@@ -22,16 +22,16 @@ final class UserTable {
     let surveys: Surveys
     private(set) lazy var pushes = PushRequests(of: self)
 
-    private var known = KnownUsers()
+    @exclusivity(unchecked) private var known = KnownUsers()
     /// Users that went, the one that did so first in front.
-    private var idle = TimedQueue<Identifier>()
+    @exclusivity(unchecked) private var idle = TimedQueue<Identifier>()
     /// Inboxes with message ids or entries that expire.
     private var usedInboxes: ContiguousArray<Inbox> = []
     /// Users with a lost connection that may come back.
     private var graces = TimedQueue<Identifier>()
     /// Users for whose inbox somebody waits, with the time when that must end.
     private var inboxWaits = TimedQueue<Identifier>()
-    private var toCommit: ContiguousArray<ReplicatedUser> = []
+    @exclusivity(unchecked) private var toCommit: ContiguousArray<ReplicatedUser> = []
 
     init(_ core: WorkerCore, _ replication: Replication?, _ publications: Publications, _ surveys: Surveys) {
         self.core = core

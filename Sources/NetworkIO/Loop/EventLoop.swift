@@ -27,7 +27,7 @@ public final class EventLoop {
     private static let readBufferBytes = 128 * 1024
 
     /// Whoever runs the loop: it owns the loop, and so lives as long. Set before `run()`.
-    package unowned(unsafe) var delegate: (any EventLoopDelegate)?
+    @exclusivity(unchecked) package unowned(unsafe) var delegate: (any EventLoopDelegate)?
     /// The object that sockets of this loop reach as theirs, for those who made them. It lives as long as the loop. Set
     /// before `run()`.
     @inlinable package var owner: AnyObject? {
@@ -39,8 +39,8 @@ public final class EventLoop {
     @exclusivity(unchecked) @usableFromInline unowned(unsafe) var heldOwner: AnyObject?
     @exclusivity(unchecked) @usableFromInline private(set) var clock: LoopClock
     /// Where `unixNow` comes from; tests set it.
-    package var wallClock: () -> Int = Clock.unixMilliseconds
-    private var busyMeter = BusyMeter(at: Clock.monotonicNanoseconds())
+    @exclusivity(unchecked) package var wallClock: () -> Int = Clock.unixMilliseconds
+    @exclusivity(unchecked) private var busyMeter = BusyMeter(at: Clock.monotonicNanoseconds())
 
     private let handles: LoopHandles
     let sets: EpollSets
@@ -56,7 +56,7 @@ public final class EventLoop {
     @exclusivity(unchecked) private var unflushed: ContiguousArray<Socket> = []
     @exclusivity(unchecked) private var round = Round()
     /// Sockets that are read again in the next turn, without waiting.
-    private var unread: ContiguousArray<Socket> = []
+    @exclusivity(unchecked) private var unread: ContiguousArray<Socket> = []
     /// The thread that calls `run()`; nil before.
     private var thread: pthread_t?
 

@@ -20,9 +20,9 @@ public enum SocketEnd: Sendable {
 open class Socket {
     /// Whose thread this is. The loop owns its sockets, and so outlives what they do.
     package unowned(unsafe) let loop: EventLoop
-    package internal(set) var slot: UInt32 = 0
+    @exclusivity(unchecked) package internal(set) var slot: UInt32 = 0
     /// Tells this socket from others that have the slot before or after it.
-    var generation: UInt32 = 0
+    @exclusivity(unchecked) var generation: UInt32 = 0
     // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
     // be.
     /// Bytes that wait to be written.

@@ -79,18 +79,17 @@ package enum WebSocketHandshake {
     /// 22 digits of base64 and "==". Two lines joined by a comma don't match, nor does an unpadded one.
     private static func isKey(_ key: String) -> Bool {
         guard key.utf8.count == 24 else { return false }
-        var place = 0
-        for byte in key.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "+"), UInt8(ascii: "/"):
-                if place >= 22 { return false }
-            case UInt8(ascii: "="):
-                if place < 22 { return false }
-            default: return false
-            }
-            place += 1
+        var key = key
+        return key.withUTF8 { bytes in
+            bytes[..<22].allSatisfy(isBase64) && bytes[22] == UInt8(ascii: "=") && bytes[23] == UInt8(ascii: "=")
         }
-        return true
+    }
+
+    private static func isBase64(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "+"), UInt8(ascii: "/"): true
+        default: false
+        }
     }
 
     /// The elements of a comma-separated list, empty ones left out (RFC 9110 §5.6.1); nil when one is no token.
