@@ -100,6 +100,13 @@ let package = Package(
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // The rules that any input must keep: for libFuzzer, and for the tests that replay Tests/Corpus.
+        .target(
+            name: "Fuzzing",
+            dependencies: ["Gateway", "RedisLink", "NetworkIO", "Rooms", "ClusterState", "WireProtocol", "Core"],
+            path: "Tests/Fuzzing"
+        ),
+        .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "TestSupport"]),
         .testTarget(name: "CoreTests", dependencies: ["Core", "TestSupport"]),
         .testTarget(
             name: "WireProtocolTests",
@@ -138,3 +145,9 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// It has libFuzzer's symbols, which only ./fuzz.sh links.
+if Context.environment["SLUICE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(name: "fuzz_driver", dependencies: ["Fuzzing"], path: "Tests/FuzzDriver"))
+}

@@ -140,7 +140,7 @@ part_shell() {
     while IFS= read -r file; do
         printf '%s\n' "$file"
         bash -n "$file" || return 1
-    done < <(printf '%s\n' start.sh test.sh bench.sh .ci/run; find Tests LoadTest -name '*.sh')
+    done < <(printf '%s\n' start.sh test.sh bench.sh fuzz.sh .ci/run; find Tests LoadTest -name '*.sh')
 }
 
 part_format() { swift format lint --strict -r Sources LoadTest Benchmarks Tests Package.swift; }

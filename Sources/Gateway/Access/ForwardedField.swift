@@ -1,9 +1,15 @@
 /// The field `Forwarded` (RFC 7239): through whom a request came.
 enum ForwardedField {
     /// The `for` of each element, from the left; nil for an element that does not say it readably.
+    ///
+    /// A quote that is not closed would swallow what proxies appended behind it, and leave what the client wrote before
+    /// it: nothing of such a field can be read.
     static func hops(of field: String) -> [String?] {
-        split(field.utf8[...], at: UInt8(ascii: ",")).filter { !isBlank($0) }.map(node)
+        guard field.utf8.count(where: { $0 == quote }).isMultiple(of: 2) else { return [nil] }
+        return split(field.utf8[...], at: UInt8(ascii: ",")).filter { !isBlank($0) }.map(node)
     }
+
+    private static let quote = UInt8(ascii: "\"")
 
     /// The value of an element's one `for`, without its quotes.
     private static func node(of element: Substring.UTF8View) -> String? {
@@ -18,7 +24,6 @@ enum ForwardedField {
     }
 
     private static func unquoted(_ value: Substring.UTF8View) -> String? {
-        let quote = UInt8(ascii: "\"")
         guard value.first == quote else { return String(decoding: value, as: UTF8.self) }
         guard value.count >= 2, value.last == quote else { return nil }
         let inner = value.dropFirst().dropLast()
@@ -33,7 +38,7 @@ enum ForwardedField {
         var (start, isQuoted) = (text.startIndex, false)
         for index in text.indices {
             switch text[index] {
-            case UInt8(ascii: "\""): isQuoted.toggle()
+            case quote: isQuoted.toggle()
             case separator where !isQuoted:
                 parts.append(text[start..<index])
                 start = text.index(after: index)

@@ -73,7 +73,7 @@ final class DeviceLocator {
 
 /// A node's answer: the question's number, its run, and for each device a line with the device, and lines with a tab
 /// and a room. Names contain neither.
-struct WhereaboutsAnswer: Equatable {
+package struct WhereaboutsAnswer: Equatable {
     let question: Int
     let boot: String
     let whereabouts: [Whereabouts]
@@ -84,14 +84,14 @@ struct WhereaboutsAnswer: Equatable {
         self.whereabouts = whereabouts
     }
 
-    var payload: [UInt8] {
+    package var payload: [UInt8] {
         var lines = [String(question), boot]
         for entry in whereabouts { lines += [entry.device.text] + entry.rooms.map { "\t" + $0.text } }
         return Array(lines.joined(separator: "\n").utf8)
     }
 
     /// Reads it; nil when it is none.
-    init?(_ payload: [UInt8]) {
+    package init?(_ payload: [UInt8]) {
         let lines = String(decoding: payload, as: UTF8.self).split(separator: "\n").map(String.init)
         guard lines.count >= 2, let question = Int(lines[0]) else { return nil }
         var found: [(device: Identifier, rooms: [Identifier])] = []

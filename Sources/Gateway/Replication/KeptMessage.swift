@@ -2,7 +2,7 @@ import Core
 import WireProtocol
 
 /// Reads of a kept body which message it is.
-struct KeptMessage {
+package struct KeptMessage {
     /// Who sent it.
     let user: Identifier
     /// The id by which the store remembers it, besides the user.
@@ -10,11 +10,11 @@ struct KeptMessage {
     /// Of a direct message.
     let receiver: Identifier?
     /// Unix milliseconds.
-    let time: Int
-    let body: [UInt8]
+    package let time: Int
+    package let body: [UInt8]
 
     /// Reads it; nil when it is no message's body.
-    init?(_ body: [UInt8]) {
+    package init?(_ body: [UInt8]) {
         let parts = body.withUnsafeBytes { bytes -> (Identifier, [UInt8], Identifier?, Int)? in
             let frame = DirectBody(bytes)?.frame ?? bytes
             guard let time = MessageBody.time(frame) else { return nil }

@@ -125,6 +125,14 @@ struct TrustedProxiesTests {
         #expect(try effective(Self.local, peer: "203.0.113.7", forwarded: "for=127.0.0.1") == "203.0.113.7")
     }
 
+    @Test("A client's open quote does not swallow what a proxy appended", arguments: ["127.0.0.1", "192.0.2.60"])
+    func openQuote(claim: String) throws {
+        for open in ["for=\(claim);by=\"", "for=\(claim);by=\"x", "for=\(claim);by=\"a\"b\""] {
+            let field = open + ", for=198.51.100.1"
+            #expect(try effective(Self.chain, peer: "127.0.0.1", forwarded: field) == "unknown", "\(field)")
+        }
+    }
+
     @Test("Forwarded and X-Forwarded-For have to agree")
     func forwardedAndList() throws {
         for (field, list, expected) in [
