@@ -6,8 +6,6 @@ import WireProtocol
 extension ReplicatedRoom: ReplicaObserver {
     var seenEntries: [SeenEntry] { home.room.bodies }
 
-    func body(at seq: UInt64) -> [UInt8]? { home.room.body(at: seq) }
-
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         if wasOpened {
             // In another history members keep their positions of the former one until all that they saw is back: from

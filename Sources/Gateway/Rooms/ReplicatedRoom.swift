@@ -54,7 +54,7 @@ final class ReplicatedRoom {
             terms: LogQuestions.Terms(
                 entriesMax: { [unowned home] in home.room.settings.historySize },
                 storedOneOf: { [unowned replication] in replication.storedOneOf },
-                makeEpoch: { [unowned core] in core.makeID() }),
+                makeID: { [unowned core] in core.makeID() }),
             commitLatency: core.counters.store.commitLatency)
         let replica = ReplicaDriver(
             questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
