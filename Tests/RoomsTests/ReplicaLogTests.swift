@@ -471,6 +471,19 @@ struct ReplicaLogTests {
         #expect(log.newestSeq == 3)
     }
 
+    @Test("A repetition of what members saw in a lost history is not shown again when the store goes")
+    func unplacedFormer() throws {
+        var log = ReplicaLog.following(entries: 1)
+        log.finish(try log.asked(), place("e2", 1), seen: [SeenEntry(seq: 1, body: sampleBody("x"))])
+        _ = log.submitted(sampleSubmission("y"), held: nil, mayKeep: true)
+        #expect(log.submitted(sampleSubmission("x"), held: nil, mayKeep: true).text == "repeated x at e1 1")
+        log = ReplicaLog.following(entries: 1)
+        _ = log.submitted(sampleSubmission("x"), held: nil, mayKeep: true)
+        log.finish(try log.asked(), place("e2", 1), seen: [SeenEntry(seq: 1, body: sampleBody("x"))])
+        #expect(log.storeLost() == [0])
+        #expect(log.unplaced(0, held: nil).text == "repeated x at e1 1")
+    }
+
     @Test("Of a lost history only what the store did not trim is restored")
     func trimmedBeforeTheFork() throws {
         var log = ReplicaLog.following(entries: 5)
