@@ -31,6 +31,9 @@ package struct FormerPlaces {
         held[epoch] = seqs
     }
 
+    /// Whether the entry with this present seq was committed again.
+    package func isRestored(_ seq: UInt64) -> Bool { places[seq] != nil }
+
     /// Whether something is known of an epoch.
     package func knows(_ epoch: String) -> Bool { held[epoch] != nil || lineage.fork(of: epoch) != nil }
 

@@ -7,6 +7,8 @@ package struct LogProgress {
     /// The newest entry that is here; the epoch is empty before the log was opened for the first time.
     package private(set) var epoch = ""
     package private(set) var newestSeq: UInt64 = 0
+    /// The last entry that came, if it named the commit that wrote it.
+    private var newestCommit: (seq: UInt64, name: String)?
     /// The former epochs, as the store last said.
     package internal(set) var lineage = Lineage()
     package private(set) var early = EarlyEntries()
@@ -50,11 +52,15 @@ package struct LogProgress {
     /// Takes out the next entry, if it came early.
     package mutating func takeNext() -> ReplicaLog.Entry? { early.take(epoch, newestSeq + 1) }
 
-    /// The entry of that seq is here now.
-    package mutating func appended(_ seq: UInt64) {
-        newestSeq = seq
-        _ = early.take(epoch, seq)
+    /// An entry is here now.
+    package mutating func appended(_ entry: ReplicaLog.Entry) {
+        newestSeq = entry.seq
+        newestCommit = entry.commit.map { (entry.seq, $0) }
+        _ = early.take(epoch, entry.seq)
     }
+
+    /// The name of the commit that wrote the newest entry, if it has that seq and the name is known.
+    package func commit(at seq: UInt64) -> String? { newestCommit.flatMap { $0.seq == seq ? $0.name : nil } }
 
     /// Publications may have been missed, or the store may be another one by now: what came early counts no more.
     package mutating func forgetEarly() { early = EarlyEntries() }
@@ -143,6 +149,7 @@ package struct LogProgress {
         }
         epoch = place.epoch
         newestSeq = oldestBefore
+        newestCommit = nil
         return ReplicaLog.Opened(epoch: epoch, isNew: true, oldestBefore: oldestBefore, skippedTo: nil)
     }
 }

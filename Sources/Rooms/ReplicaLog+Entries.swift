@@ -42,7 +42,7 @@ extension ReplicaLog {
     }
 
     private mutating func append(_ entry: Entry) -> PlacedEntry {
-        progress.appended(entry.seq)
+        progress.appended(entry)
         if let number = state.reached(newestSeq) { proofs.prove(number) }
         return messages.came(entry)
     }

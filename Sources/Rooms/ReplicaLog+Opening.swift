@@ -68,17 +68,26 @@ extension ReplicaLog {
         package let skippedTo: UInt64?
     }
 
+    /// An entry of the store.
+    package struct Tail: Sendable {
+        /// The name of the commit that wrote it; nil when the store does not say.
+        let commit: String?
+
+        package init(commit: String?) { self.commit = commit }
+    }
+
     /// The answer to one read of the log.
     package struct Range: Sendable {
         let entries: [Entry]
         let epoch: String?
-        /// The beginning of the entry behind which it was read, when the store has it.
-        let tail: [UInt8]?
+        /// The entry behind which it was read; nil when the store does not have it.
+        let tail: Tail?
 
-        /// Whether the entry behind which it was read, and which is held here, can be the store's.
-        func follows(_ held: [UInt8]?) -> Bool {
-            guard let tail, let held else { return true }
-            return held.starts(with: tail) || MessageKey.areSame(held, tail)
+        /// Whether the entry behind which it was read is the one that a commit of that name wrote here, and so all that
+        /// came before it, too: nothing else has the name. Without a name nothing is known.
+        func follows(_ commit: String?) -> Bool {
+            guard let tail = tail?.commit, let commit else { return true }
+            return tail == commit
         }
 
         /// The seq of the first entry of which the store says something; nil: there is none.
@@ -86,7 +95,7 @@ extension ReplicaLog {
             entries.first { 1...ReplicaLog.seqMax ~= $0.seq }.map { min($0.unstoredFrom ?? $0.seq, $0.seq) }
         }
 
-        package init(_ entries: [Entry], of epoch: String?, tail: [UInt8]? = nil) {
+        package init(_ entries: [Entry], of epoch: String?, tail: Tail? = nil) {
             self.entries = entries
             self.epoch = epoch
             self.tail = tail
@@ -94,19 +103,15 @@ extension ReplicaLog {
     }
 
     /// Entries were read.
-    /// - Parameters:
-    ///   - held: the body of an entry by its seq, if it is held here.
-    ///   - seen: what members have seen of the history so far; called when another one begins.
-    package mutating func rangeRead(
-        _ range: Range, for ticket: Ticket, held: (UInt64) -> [UInt8]? = { _ in nil }, seen: () -> [SeenEntry]
-    ) -> RangeRead {
+    /// - Parameter seen: what members have seen of the history so far; called when another one begins.
+    package mutating func rangeRead(_ range: Range, for ticket: Ticket, seen: () -> [SeenEntry]) -> RangeRead {
         guard !isStale(ticket) else { return .stale }
         let batch = Batch(range.entries.filter { 1...Self.seqMax ~= $0.seq })
         switch state {
         case .opening(let opening):
             guard case .range(let place, let after) = opening.step else { return .stale }
             guard range.epoch == place.epoch else { return .open(reopen(isLive: opening.isLive)) }
-            if place.epoch == epoch, after > 0, range.tail != nil, !range.follows(held(after)) {
+            if place.epoch == epoch, after > 0, !range.follows(progress.commit(at: after)) {
                 state = .opening(opening.at(.fork))
                 return .fork(self.ticket)
             }
@@ -115,7 +120,9 @@ extension ReplicaLog {
             return .opened(opened)
         case .catchingUp, .following:
             guard state.isReading else { return .stale }
-            guard range.epoch == epoch else { return .open(reopen(isLive: true)) }
+            guard range.epoch == epoch, range.follows(progress.commit(at: ticket.at.seq)) else {
+                return .open(reopen(isLive: true))
+            }
             state.wasRead(batch)
             return .taken
         case .away, .closed: return .stale

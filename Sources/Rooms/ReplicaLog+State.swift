@@ -62,10 +62,14 @@ extension ReplicaLog {
         package let unstoredFrom: UInt64?
         /// Where it stood in former epochs, when it was committed again.
         package let was: [Position]
+        /// The name of the commit that wrote it, which nothing else has; nil when it is not known.
+        package let commit: String?
 
         package init(
-            seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil, was: [Position] = []
+            seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil, was: [Position] = [],
+            commit: String? = nil
         ) {
+            self.commit = commit
             self.seq = seq
             self.body = body
             self.isStored = isStored

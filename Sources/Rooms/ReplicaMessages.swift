@@ -53,10 +53,13 @@ package struct ReplicaMessages {
             let (place, time) = (Position(epoch: epoch, seq: first.seq), first.time ?? submission.time)
             return .repeated(ReplicaLog.Repetition(submission: submission, first: place, time: time))
         }
-        guard let waiting = submissions.first(like: submission.body), waiting.number != submission.number else {
-            return nil
+        if let waiting = submissions.first(like: submission.body), waiting.number != submission.number {
+            return .repeatedWaiting(submission, of: waiting)
         }
-        return .repeatedWaiting(submission, of: waiting)
+        // Members saw it in a lost history: it is committed again from there, and must not be shown once more.
+        return former.firstPlace(of: submission.body).map {
+            .repeated(ReplicaLog.Repetition(submission: submission, first: $0, time: submission.time))
+        }
     }
 
     private static func time(of body: [UInt8]) -> Int? { body.withUnsafeBytes(MessageBody.time) }

@@ -35,15 +35,6 @@ extension Room {
         log.entry(at: seq).map { Array(historyHead.body(of: $0.frame.payload, seq: $0.seq)) }
     }
 
-    /// The newest message whose body fits, with its seq.
-    package func findBody(_ fits: ([UInt8]) -> Bool) -> (seq: UInt64, body: [UInt8])? {
-        for entry in entries.reversed() {
-            let body = Array(entry.body)
-            if fits(body) { return (entry.seq, body) }
-        }
-        return nil
-    }
-
     private var entries: [(seq: UInt64, body: UnsafeRawBufferPointer)] {
         let head = historyHead
         return log.entries(after: 0, countMax: .max, byteCountMax: .max)

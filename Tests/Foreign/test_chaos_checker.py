@@ -126,6 +126,7 @@ def test_a_new_epoch_with_its_gap_is_right():
         ([message(1, "a1"), gap(2, "epoch_changed"), ack(2, "b1")], ["gap"]),
         ([message(1, "a1"), gap(5, "epoch_changed"), ack(5, "b1")], ["gap"]),
         ([shown("a1"), confirm(1, "a1"), confirm(1, "a1"), ack(2, "b1")], ["behind", "confirmed twice"]),
+        ([shown("a1"), ack(1, "b1"), confirm(1, "a1")], ["behind"]),
         ([message(1, "a1"), local("b1") | {"stored": False}, confirm(2, "b1")], ["ack"]),
         ([ack(1, "b1"), message(2, "a1")], ["agreement", "history"]),
         ([shown("a1"), ack(2, "b1")], ["order", "unconfirmed"]),
@@ -194,6 +195,13 @@ def test_a_message_that_is_said_again_to_a_node_that_could_not_know_it_is_confir
     one, two = Life(0, 0, 0.0), Life(1, 0, 0.0)
     second = [pending(2), local("b1"), confirm(2, "b1")]
     coming = member("b", (None, [joined(), message(1, "a1"), ack(2, "b1")]), (("E", 2), second), lives=(one, two))
+    assert rules(author(), coming) == []
+
+
+def test_what_a_client_had_passed_when_it_was_shown_is_confirmed_behind_it():
+    one, two = Life(0, 0, 0.0), Life(1, 0, 0.0)
+    second = [pending(), shown("a1"), confirm(1, "a1"), ack(2, "b1")]
+    coming = member("b", (None, [joined(1)]), (("E", 1), second), lives=(one, two))
     assert rules(author(), coming) == []
 
 

@@ -20,7 +20,7 @@ struct LogProgressTests {
         #expect(progress.heard(sampleEntry(5), of: "e") == .early)
         #expect(progress.heard(sampleEntry(1), of: "f") == .foreign)
         #expect(progress.early.count == 2 && progress.takeNext() == nil)
-        progress.appended(4)
+        progress.appended(sampleEntry(4))
         #expect(progress.takeNext()?.seq == 5)
         _ = progress.opened(ReplicaLog.Place(epoch: "f", newestSeq: 1, unstoredFrom: nil), after: 0, stored: 1)
         #expect(progress.takeNext()?.seq == 1)
@@ -47,7 +47,7 @@ struct LogProgressTests {
         var progress = progress(at: 3)
         #expect(progress.heard(sampleEntry(5), of: "e") == .early)
         progress.forgetEarly()
-        progress.appended(4)
+        progress.appended(sampleEntry(4))
         #expect(progress.takeNext() == nil)
     }
 
@@ -61,7 +61,7 @@ struct LogProgressTests {
             Issue.record("entries before 3 were not skipped")
             return
         }
-        progress.appended(3)
+        progress.appended(sampleEntry(3))
         // Behind an entry that is stored nothing was trimmed.
         guard case .lost? = progress.take(&batch), progress.newestSeq == 4,
             case .needsFence? = progress.take(&batch)
@@ -76,7 +76,7 @@ struct LogProgressTests {
             Issue.record("5 was not passed")
             return
         }
-        progress.appended(6)
+        progress.appended(sampleEntry(6))
         let end = progress.take(&batch)
         #expect(end.map { _ in true } == nil)
     }

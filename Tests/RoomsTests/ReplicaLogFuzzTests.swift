@@ -89,7 +89,8 @@ struct ReplicaLogFuzzTests {
             let from = upTo(3) == 0 ? self.seq() : nil
             let id = upTo(2) == 0 ? "m\(upTo(9))" : "e\(seq)"
             let body = upTo(40) == 0 ? Array("no body".utf8) : sampleBody(id, content: "\(upTo(3))")
-            return ReplicaLog.Entry(seq: seq, body: body, isStored: upTo(2) > 0, unstoredFrom: from)
+            return ReplicaLog.Entry(
+                seq: seq, body: body, isStored: upTo(2) > 0, unstoredFrom: from, commit: ["a", "b", nil][upTo(2)])
         }
 
         private mutating func entries() -> [ReplicaLog.Entry] {
@@ -200,9 +201,9 @@ struct ReplicaLogFuzzTests {
             if upTo(1) == 0, case .opening(let opening) = log.state, case .range(let place, _) = opening.step {
                 readEpoch = place.epoch
             }
-            let tail = upTo(5) == 0 ? sampleBody("m\(upTo(2))") : nil
+            let tail = upTo(2) == 0 ? ReplicaLog.Tail(commit: ["a", "b", nil][upTo(2)]) : nil
             let range = ReplicaLog.Range(entries, of: readEpoch, tail: tail)
-            switch log.rangeRead(range, for: ticket, held: { _ in sampleBody("m1") }, seen: { seen }) {
+            switch log.rangeRead(range, for: ticket, seen: { seen }) {
             case .stale, .taken: break
             case .open(let ticket), .fork(let ticket): model.asked(ticket)
             case .opened(let opened):

@@ -429,13 +429,20 @@ struct ReplicaLogTests {
         #expect(log.isProven(proof) == true)
     }
 
-    @Test("With another entry than the store's at the newest seq the store must begin another epoch")
+    @Test("With an entry of another commit than the store's at the newest seq the store must begin another epoch")
     func otherEntry() throws {
-        for (tail, forks) in [(sampleBody("i3"), false), (sampleBody("other"), true), (nil, false)] {
-            var log = ReplicaLog.following(entries: 3)
+        let tails = [
+            (ReplicaLog.Tail(commit: "mine"), false), (.init(commit: "other"), true), (.init(commit: nil), false),
+            (nil, false),
+        ]
+        for (tail, forks) in tails {
+            var log = ReplicaLog.following(entries: 2)
+            // The same message, by whatever commit it came.
+            let newest = ReplicaLog.Entry(seq: 3, body: sampleBody("i3"), commit: "mine")
+            #expect(log.entryHeard(newest, of: "e1").text == "committed 3")
             guard case .read(let ticket, _) = log.placeAnswered(place("e1", 4), for: try log.asked()) else { return }
             let range = ReplicaLog.Range([sampleEntry(4)], of: "e1", tail: tail)
-            switch log.rangeRead(range, for: ticket, held: { sampleBody("i\($0)") }, seen: { [] }) {
+            switch log.rangeRead(range, for: ticket, seen: { [] }) {
             case .fork(let asked):
                 #expect(forks)
                 guard case .askDeleted = log.placeAnswered(place("e2", 4), for: asked) else {
@@ -446,6 +453,35 @@ struct ReplicaLogTests {
             default: Issue.record("it was refused")
             }
         }
+    }
+
+    @Test("A hole that was read in another history than the one here is not filled from it")
+    func otherHole() {
+        var log = ReplicaLog.following(entries: 2)
+        _ = log.entryHeard(ReplicaLog.Entry(seq: 3, body: sampleBody("i3"), commit: "mine"), of: "e1")
+        guard case .read(let ticket, 3) = log.entryHeard(sampleEntry(5), of: "e1") else {
+            Issue.record("the hole is not read")
+            return
+        }
+        let range = ReplicaLog.Range([sampleEntry(4)], of: "e1", tail: ReplicaLog.Tail(commit: "other"))
+        guard case .open = log.rangeRead(range, for: ticket, seen: { [] }) else {
+            Issue.record("it is filled")
+            return
+        }
+        #expect(log.newestSeq == 3)
+    }
+
+    @Test("A repetition of what members saw in a lost history is not shown again when the store goes")
+    func unplacedFormer() throws {
+        var log = ReplicaLog.following(entries: 1)
+        log.finish(try log.asked(), place("e2", 1), seen: [SeenEntry(seq: 1, body: sampleBody("x"))])
+        _ = log.submitted(sampleSubmission("y"), held: nil, mayKeep: true)
+        #expect(log.submitted(sampleSubmission("x"), held: nil, mayKeep: true).text == "repeated x at e1 1")
+        log = ReplicaLog.following(entries: 1)
+        _ = log.submitted(sampleSubmission("x"), held: nil, mayKeep: true)
+        log.finish(try log.asked(), place("e2", 1), seen: [SeenEntry(seq: 1, body: sampleBody("x"))])
+        #expect(log.storeLost() == [0])
+        #expect(log.unplaced(0, held: nil).text == "repeated x at e1 1")
     }
 
     @Test("Of a lost history only what the store did not trim is restored")

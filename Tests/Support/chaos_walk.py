@@ -68,6 +68,7 @@ class Walk:
         # ack "local"), "gap", and the kinds of sightings.
         self.steps = []
         self.provisional = {}  # key → index of the message, or of the own ack "local"
+        self.stood = {}  # key → (epoch, next seq) when it was shown without a place
         self.heard = {}  # key → index of the first frame that gave it a place or showed it without one
         self.placed = set()
         self.confirmed = set()
@@ -190,6 +191,7 @@ class Walk:
 
     def show(self, index, key):
         self.provisional.setdefault(key, index)
+        self.stood.setdefault(key, self.position)
         self.heard.setdefault(key, index)
         self.steps.append((index, "shown", key))
 
@@ -230,14 +232,19 @@ class Walk:
             return self.place(index, frame, seq, key, "ack")
         self.saw(index, key, "repetition", epoch, seq)
 
+    def had_passed(self, key, place):
+        """Whether a place was behind the client when a message was shown to it without that place."""
+        epoch, next_seq = self.stood.get(key) or (None, None)
+        return place[0] == epoch == self.epoch and place[1] < min(next_seq, self.next_seq)
+
     def on_confirm(self, index, frame):
         for entry in frame["entries"]:
             key = (entry["user"], entry["id"])
             if key not in self.provisional:
                 self.broken("confirm", "of what was not shown on this connection", index, key)
             place = (frame["epoch"], entry["seq"])
-            if place in self.known.get(key, ()) and place != self.position:
-                # The author said it a second time, to a node that could not know it.
+            if self.had_passed(key, place) or place in self.known.get(key, ()) and place != self.position:
+                # The author said it a second time, to a node that could not know it: the confirm moves nothing.
                 self.saw(index, key, "repetition", *place)
             elif key not in self.placed and any(gap.reason == "not_stored" and gap.covers(*place) for gap in self.gaps):
                 # The node heard late of its own message's place, which is not stored and was passed.

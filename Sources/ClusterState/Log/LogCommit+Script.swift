@@ -54,7 +54,7 @@ extension LogCommit {
             try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
             try tellUnstored()
             guard !former.isEmpty else { return }
-            let payload = [LogCommit.mark + epoch, LogCommit.digits(seq + 1)].joined(separator: [0x0A])
+            let payload = [LogCommit.mark + epoch, arguments[3], LogCommit.digits(seq + 1)].joined(separator: [0x0A])
             _ = try operations.call(.publish(channel: arguments[0], payload: Array(payload)))
         }
 
@@ -87,7 +87,7 @@ extension LogCommit {
             if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0), .bytes(lineage)]) }
             let next = seq + 1
             var results: [StoreReply] = []
-            var published = [LogCommit.mark + epoch, LogCommit.digits(next)]
+            var published = [LogCommit.mark + epoch, arguments[3], LogCommit.digits(next)]
             for index in keys.indices.dropFirst(2) {
                 let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
                 let was = arguments[3 * index + 6]
@@ -127,7 +127,7 @@ extension LogCommit {
 
         /// Returns the fault when the store refuses the entry.
         private mutating func append(_ body: [UInt8], _ was: [UInt8]) throws(StoreFault) -> StoreFault? {
-            var pairs = [StorePair(Array("m".utf8), body)]
+            var pairs = [StorePair(Array("m".utf8), body), StorePair(Array("by".utf8), arguments[3])]
             if let unstored { pairs.append(StorePair(Array("unstored".utf8), unstored)) }
             if !was.isEmpty { pairs.append(StorePair(Array("was".utf8), was)) }
             unstored = nil

@@ -8,8 +8,8 @@ package enum LogCommit {
         package let epoch: String
         /// The newest seq that it has seen in it.
         package let newestSeq: UInt64
-        /// A name for a new epoch, should one begin; no other epoch has it.
-        package let newEpoch: String
+        /// A name that nothing else has: that of the commit, and of a new epoch, should one begin.
+        package let name: String
         package let dedupeMilliseconds: Int
         package let entriesMax: Int
         package let keptMilliseconds: Int
@@ -21,12 +21,12 @@ package enum LogCommit {
         package let forks: Bool
 
         package init(
-            epoch: String, newestSeq: UInt64, newEpoch: String, dedupeMilliseconds: Int, entriesMax: Int,
+            epoch: String, newestSeq: UInt64, name: String, dedupeMilliseconds: Int, entriesMax: Int,
             keptMilliseconds: Int, storedOneOf: Int = 1, lineage: Lineage = Lineage(), forks: Bool = false
         ) {
             self.epoch = epoch
             self.newestSeq = newestSeq
-            self.newEpoch = newEpoch
+            self.name = name
             self.dedupeMilliseconds = dedupeMilliseconds
             self.entriesMax = entriesMax
             self.keptMilliseconds = keptMilliseconds
@@ -85,10 +85,14 @@ package enum LogCommit {
         package let unstoredFrom: UInt64?
         /// Where it stood in former epochs, when it was committed again.
         package let was: [Position]
+        /// The name of the commit that wrote it; nil when it is not known.
+        package let commit: String?
 
         package init(
-            seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil, was: [Position] = []
+            seq: UInt64, body: [UInt8], isStored: Bool = true, unstoredFrom: UInt64? = nil, was: [Position] = [],
+            commit: String? = nil
         ) {
+            self.commit = commit
             self.seq = seq
             self.body = body
             self.isStored = isStored
@@ -107,7 +111,7 @@ package enum LogCommit {
     package static func operation(_ keys: LogKeys, _ terms: Terms, _ messages: [Message]) -> StoreOperation {
         var names = [keys.place, keys.entries]
         var arguments = [
-            keys.channel, Array(terms.epoch.utf8), digits(terms.newestSeq), Array(terms.newEpoch.utf8),
+            keys.channel, Array(terms.epoch.utf8), digits(terms.newestSeq), Array(terms.name.utf8),
             digits(terms.dedupeMilliseconds), digits(terms.entriesMax), digits(terms.keptMilliseconds),
             digits(terms.storedOneOf), terms.lineage.text, terms.forks ? [UInt8(ascii: "1")] : [],
         ]
@@ -168,7 +172,8 @@ package enum LogCommit {
             defer { rest = rest[end...].dropFirst() }
             return rest[..<end]
         }
-        guard let epoch = line(), let first = line().flatMap({ Stored.seq($0) }) else { return nil }
+        guard let epoch = line(), let name = line(), let first = line().flatMap({ Stored.seq($0) }) else { return nil }
+        let commit = String(decoding: name, as: UTF8.self)
         var entries: [Entry] = []
         while !rest.isEmpty {
             guard let sized = line() else { return nil }
@@ -179,7 +184,8 @@ package enum LogCommit {
             else { return nil }
             let body = Array(rest.prefix(Int(length)))
             let was = words.count == 2 ? Position.list(words[1]) : []
-            entries.append(Entry(seq: first + UInt64(entries.count), body: body, isStored: isStored, was: was))
+            let seq = first + UInt64(entries.count)
+            entries.append(Entry(seq: seq, body: body, isStored: isStored, was: was, commit: commit))
             rest = rest.dropFirst(Int(length))
             if !rest.isEmpty {
                 guard rest.first == UInt8(ascii: "\n") else { return nil }
@@ -204,7 +210,8 @@ package enum LogCommit {
             entries.append(
                 Entry(
                     seq: seq, body: body, unstoredFrom: from.flatMap { 1 <= $0 && $0 < seq ? $0 : nil },
-                    was: value("was", of: fields).map(Position.list) ?? []))
+                    was: value("was", of: fields).map(Position.list) ?? [],
+                    commit: value("by", of: fields).map { String(decoding: $0, as: UTF8.self) }))
         }
         return entries
     }
@@ -222,7 +229,7 @@ package enum LogCommit {
     }
 
     /// Begins a publication; the digit is its format.
-    static let mark = Array("=1\n".utf8)
+    static let mark = Array("=2\n".utf8)
 
     /// Stands at the time of an id, and before the length of a published body, of a message that is not stored.
     static let unstoredMark = UInt8(ascii: "-")

@@ -7,14 +7,16 @@ package enum LogRange {
     /// Bytes of entries after which an answer ends; one entry may be larger. A range of the largest messages is read
     /// in many parts.
     package static let bytesMax = 4 * 1024 * 1024
-    /// Bytes of the entry before the range that the answer has: more than any message's id and user take.
-    private static let tailBytes = 2048
+    package struct Tail: Equatable, Sendable {
+        /// The name of the commit that wrote it; nil when the log does not say.
+        package let commit: String?
+    }
 
     package struct Part: Equatable, Sendable {
         /// nil: the log is not there.
         package let epoch: String?
-        /// The beginning of the entry behind which it was read; nil when the log does not have it.
-        package let tail: [UInt8]?
+        /// The entry behind which it was read; nil when the log does not have it.
+        package let tail: Tail?
         package let entries: [LogCommit.Entry]
     }
 
@@ -31,8 +33,12 @@ package enum LogRange {
             let entries = LogCommit.entries(parts[2])
         else { return nil }
         let epoch: String? = if case .bytes(let text) = parts[0] { String(decoding: text, as: UTF8.self) } else { nil }
-        return Part(epoch: epoch, tail: tail.isEmpty ? nil : tail, entries: entries)
+        let commit = tail == unnamed ? nil : String(decoding: tail, as: UTF8.self)
+        return Part(epoch: epoch, tail: tail.isEmpty ? nil : Tail(commit: commit), entries: entries)
     }
+
+    /// Stands for the name of a commit that an entry does not have.
+    private static let unnamed = [UInt8(ascii: "-")]
 
     /// The script `range.lua`, and the same in Swift.
     package static let script = StoreScript(name: "range", lua: PackageResources.range_lua) {
@@ -41,7 +47,7 @@ package enum LogRange {
         var (count, bytes) = (LogCommit.number(arguments[1]), LogCommit.number(arguments[2]))
         let at = try operations.call(
             .streamRange(key: keys[1], first: StreamID(after), last: StreamID(after)))
-        let tail = LogCommit.entries(at)?.first.map { Array($0.body.prefix(tailBytes)) } ?? []
+        let tail = LogCommit.entries(at)?.first.map { $0.commit.map { Array($0.utf8) } ?? unnamed } ?? []
         var found: [StoreReply] = []
         var part = 1
         while count > 0, bytes > 0 {

@@ -15,7 +15,7 @@ struct LogQuestions {
         /// One of how many messages the store keeps.
         var storedOneOf: () -> Int = { 1 }
         /// Makes names that nothing else has.
-        let makeEpoch: () -> String
+        let makeID: () -> String
     }
 
     let keys: LogKeys
@@ -52,7 +52,8 @@ struct LogQuestions {
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, forks: Bool = false, in lane: StoreLane = .background,
         _ answered: @escaping (ReplicaLog.Place?) -> Void
     ) {
-        perform(ticket, [], storedOneOf: 1, lineage: lineage, forks: forks, in: lane) { answer in
+        let name = terms.makeID()
+        perform(ticket, [], named: name, storedOneOf: 1, lineage: lineage, forks: forks, in: lane) { answer in
             answered(
                 answer.map {
                     ReplicaLog.Place(
@@ -74,7 +75,9 @@ struct LogQuestions {
             let answer = (try? result.get()).flatMap(LogRange.answer)
             answered(
                 answer.map {
-                    ReplicaLog.Range($0.entries.map(ReplicaLog.Entry.init), of: $0.epoch, tail: $0.tail)
+                    ReplicaLog.Range(
+                        $0.entries.map(ReplicaLog.Entry.init), of: $0.epoch,
+                        tail: $0.tail.map { ReplicaLog.Tail(commit: $0.commit) })
                 })
         }
     }
@@ -97,15 +100,16 @@ struct LogQuestions {
 
     /// Commits own messages. The answer has a result for each, or none when the history that the ticket names was
     /// deleted.
+    /// - Parameter name: of `Terms.makeID`; all that it commits bears it.
     func commit(
-        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [Submission],
+        _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [Submission], named name: String,
         _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
         let messages = batch.map { message($0.user, $0.id, $0.time, $0.body) }
         // What was kept for the store was promised to be kept; no ack follows that could say otherwise.
         let storedOneOf = batch.first?.isProvisional == true ? 1 : terms.storedOneOf()
         let sentAt = Clock.monotonicNanoseconds()
-        perform(ticket, messages, storedOneOf: storedOneOf, lineage: lineage) { [commitLatency] answer in
+        perform(ticket, messages, named: name, storedOneOf: storedOneOf, lineage: lineage) { [commitLatency] answer in
             if answer != nil {
                 commitLatency.observe((Clock.monotonicNanoseconds() - sentAt) / 1000, times: messages.count)
             }
@@ -116,18 +120,19 @@ struct LogQuestions {
     /// Commits messages of a lost history again, as `commit` does, and before those that wait here.
     func restore(
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [(message: KeptMessage, was: [Position])],
-        _ answered: @escaping (LogCommit.Outcome?) -> Void
+        named name: String, _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
         let messages = batch.map { message($0.message.user, $0.message.id, $0.message.time, $0.message.body, $0.was) }
-        perform(ticket, messages, storedOneOf: 1, lineage: lineage, answered)
+        perform(ticket, messages, named: name, storedOneOf: 1, lineage: lineage, answered)
     }
 
     private func perform(
-        _ ticket: ReplicaLog.Ticket, _ messages: [LogCommit.Message], storedOneOf: Int, lineage: Lineage,
-        forks: Bool = false, in lane: StoreLane = .commits, _ answered: @escaping (LogCommit.Outcome?) -> Void
+        _ ticket: ReplicaLog.Ticket, _ messages: [LogCommit.Message], named name: String, storedOneOf: Int,
+        lineage: Lineage, forks: Bool = false, in lane: StoreLane = .commits,
+        _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
         let terms = LogCommit.Terms(
-            epoch: ticket.at.epoch, newestSeq: ticket.at.seq, newEpoch: terms.makeEpoch(),
+            epoch: ticket.at.epoch, newestSeq: ticket.at.seq, name: name,
             dedupeMilliseconds: limits.dedupeMilliseconds, entriesMax: terms.entriesMax(),
             keptMilliseconds: limits.keptMilliseconds, storedOneOf: storedOneOf, lineage: lineage, forks: forks)
         store.perform(LogCommit.operation(keys, terms, messages), in: lane) { result in
@@ -157,6 +162,6 @@ extension ReplicaLog.Entry {
     init(_ entry: LogCommit.Entry) {
         self.init(
             seq: entry.seq, body: entry.body, isStored: entry.isStored, unstoredFrom: entry.unstoredFrom,
-            was: entry.was)
+            was: entry.was, commit: entry.commit)
     }
 }

@@ -23,7 +23,7 @@ final class ReplicaDriver {
     init(
         _ questions: LogQuestions, isStoreAway: Bool, pace: ResyncPace? = nil, observer: any ReplicaObserver
     ) {
-        log = ReplicaLog(name: questions.terms.makeEpoch(), limits: questions.limits, isStoreAway: isStoreAway)
+        log = ReplicaLog(name: questions.terms.makeID(), limits: questions.limits, isStoreAway: isStoreAway)
         self.questions = questions
         self.pace = pace
         self.observer = observer
@@ -177,9 +177,7 @@ final class ReplicaDriver {
         questions.range(after: seq) { [weak self] range in
             guard let self else { return }
             guard let range else { return refused(.range, ticket) }
-            let read = log.rangeRead(
-                range, for: ticket, held: { observer.body(at: $0) }, seen: { observer.seenEntries })
-            switch read {
+            switch log.rangeRead(range, for: ticket, seen: { observer.seenEntries }) {
             case .stale: return
             case .open(let ticket): return askPlace(ticket)
             case .fork(let ticket): return askPlace(ticket, forks: true)
@@ -258,11 +256,12 @@ extension ReplicaDriver {
     private func commit(
         _ ticket: ReplicaLog.Ticket, _ batch: [Submission], ended: @escaping (ReplicaDriver?) -> Void
     ) {
-        questions.commit(ticket, log.lineage, batch) { [weak self] answer in
+        let name = questions.terms.makeID()
+        questions.commit(ticket, log.lineage, batch, named: name) { [weak self] answer in
             defer { ended(self) }
             guard let self else { return }
             guard let answer else { return refused(.commit, ticket) }
-            take(answer, ticket, batch.map(\.body)) { index, known in
+            take(answer, ticket, batch.map(\.body), named: name) { index, known in
                 log.repetitionFound(batch[index], first: known.place, time: known.time, isStored: known.isStored)
             }
         }
@@ -277,10 +276,11 @@ extension ReplicaDriver {
             }
             return (kept, lost.was)
         }
-        questions.restore(ticket, log.lineage, batch) { [weak self] answer in
+        let name = questions.terms.makeID()
+        questions.restore(ticket, log.lineage, batch, named: name) { [weak self] answer in
             guard let self else { return }
             guard let answer else { return refused(.restoring, ticket) }
-            take(answer, ticket, batch.map(\.message.body)) { index, known in
+            take(answer, ticket, batch.map(\.message.body), named: name) { index, known in
                 log.restoringFound(batch[index].message.body, at: known.place)
             }
         }
@@ -290,7 +290,8 @@ extension ReplicaDriver {
 
     /// Takes what became of messages, if the answer counts; `found` gets those that were committed before, by index.
     private func take(
-        _ answer: LogCommit.Outcome, _ ticket: ReplicaLog.Ticket, _ bodies: [[UInt8]], found: (Int, Known) -> Void
+        _ answer: LogCommit.Outcome, _ ticket: ReplicaLog.Ticket, _ bodies: [[UInt8]], named name: String,
+        found: (Int, Known) -> Void
     ) {
         let isDeleted = answer.results.isEmpty && !bodies.isEmpty
         switch log.answered(of: answer.epoch, isDeleted: isDeleted, for: ticket) {
@@ -301,7 +302,8 @@ extension ReplicaDriver {
         for (index, result) in answer.results.enumerated() {
             switch result {
             case .committed(let seq, let isStored):
-                heard(ReplicaLog.Entry(seq: seq, body: bodies[index], isStored: isStored), of: answer.epoch)
+                let entry = ReplicaLog.Entry(seq: seq, body: bodies[index], isStored: isStored, commit: name)
+                heard(entry, of: answer.epoch)
             case .known(let place, let time, let isStored): found(index, (place, time, isStored))
             }
         }

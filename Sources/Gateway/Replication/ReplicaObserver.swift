@@ -5,8 +5,6 @@ import Rooms
 protocol ReplicaObserver: AnyObject {
     /// The entries that members have seen so far, in their order.
     var seenEntries: [SeenEntry] { get }
-    /// The body of an entry by its seq, if it is held.
-    func body(at seq: UInt64) -> [UInt8]?
     /// Where the history here has a message of the same user and id as a body; must cost the same however long it is.
     func held(like body: [UInt8]) -> ReplicaLog.Held?
     /// The history that was followed was deleted: nothing of it is restored. The observer must close the log.

@@ -16,10 +16,15 @@ struct UnplacedMembers {
 
     private var members: [ObjectIdentifier: (number: Int, member: Member)] = [:]
     private var nextNumber = 0
-    /// Own messages that got their places while members waited for theirs, in their order: by user and id, as another
-    /// history may give them other places before members have theirs.
-    private(set) var own: [Submission] = []
-    private var ownByKey: [[UInt8]: Int] = [:]
+    /// A message of this node that got its place while members waited for theirs.
+    struct Own {
+        let message: Submission
+        /// Where it stood then; another history may have given it another place since.
+        let place: Position
+    }
+
+    /// These messages, in their order.
+    private(set) var own: [Own] = []
 
     var isEmpty: Bool { members.isEmpty }
 
@@ -33,19 +38,21 @@ struct UnplacedMembers {
     }
 
     /// An own message got its place.
-    mutating func gotPlace(_ message: Submission) {
-        ownByKey[MessageKey.bytes(of: message.body)] = own.count
-        own.append(message)
+    mutating func gotPlace(_ message: Submission, at place: Position) {
+        own.append(Own(message: message, place: place))
     }
 
-    /// The own message of the same user and id as a body.
-    func own(like body: [UInt8]) -> Submission? {
-        own.isEmpty ? nil : ownByKey[MessageKey.bytes(of: body)].map { own[$0] }
+    /// A member has its place, and with it the acks of its own messages.
+    mutating func acked(_ info: ConnectionInfo) {
+        own.removeAll { own in
+            guard case .connection(let author) = own.message.author, !own.message.isProvisional else { return false }
+            return author === info
+        }
     }
 
     /// All have their places. The own messages that got theirs meanwhile.
-    mutating func takeOwn() -> [Submission] {
-        defer { (own, ownByKey) = ([], [:]) }
+    mutating func takeOwn() -> [Own] {
+        defer { own = [] }
         return own
     }
 
@@ -61,7 +68,21 @@ struct UnplacedMembers {
 
 /// Leads members from where they stand to where the room is. Thread: the home worker's.
 struct MemberPlacing {
-    unowned let replicated: ReplicatedRoom
+    private unowned let replicated: ReplicatedRoom
+    /// Own messages that got their places while members waited for theirs, each with its seq if the history holds it.
+    private let own: [(message: Submission, place: Position, seq: UInt64?)]
+    /// The same by seq.
+    private let ownBySeq: [UInt64: Submission]
+
+    init(replicated: ReplicatedRoom) {
+        self.replicated = replicated
+        own = replicated.unplaced.own.map { own in
+            let seq = replicated.home.room.held(like: own.message.body)?.seq
+            let epoch = replicated.home.room.log.epoch
+            return (own.message, seq.map { Position(epoch: epoch, seq: $0) } ?? own.place, seq)
+        }
+        ownBySeq = Dictionary(own.compactMap { own in own.seq.map { ($0, own.message) } }) { _, last in last }
+    }
 
     private var home: RoomOwner { replicated.home }
     private var core: WorkerCore { replicated.core }
@@ -73,14 +94,23 @@ struct MemberPlacing {
         let members = replicated.unplaced.take { member in
             isInStep || member.position.map { $0.epoch == log.epoch && $0.seq <= log.newestSeq } ?? false
         }
+        let times = members.contains { $0.position == nil } ? entryTimes : []
         for member in members {
-            let replay = acksOwed(to: member) + replay(for: member)
+            let replay = replay(for: member, times)
             home.flush()
             if !replay.isEmpty { core.send(.replay(replay), to: member.info) }
             if let position = member.position { replicated.resumed(member.info, from: position) }
         }
-        guard replicated.unplaced.isEmpty else { return }
-        for own in replicated.unplaced.takeOwn() where own.isProvisional { replicated.provisionals.ended() }
+        guard replicated.unplaced.isEmpty else {
+            // Who is placed must hear nothing of that again when it has to wait once more.
+            let numbers = Set(own.lazy.filter(\.message.isProvisional).compactMap(\.message.number))
+            for member in members {
+                replicated.provisionals.heard(numbers, by: member.info)
+                replicated.unplaced.acked(member.info)
+            }
+            return
+        }
+        for own in replicated.unplaced.takeOwn() where own.message.isProvisional { replicated.provisionals.ended() }
     }
 
     /// Members hear nothing of what comes from now on, until each is led from where it stands.
@@ -91,30 +121,59 @@ struct MemberPlacing {
         }
     }
 
-    private func replay(for member: UnplacedMembers.Member) -> [ReplayedFrame] {
-        guard let position = member.position else {
-            // Of what it heard, and of what was there before it came, nothing leads here.
-            let after = lastSeq(before: member.since)
-            return replay(after: after, gap: .epochChanged, to: member.info) { _ in false }
-        }
+    private typealias EntryTime = (seq: UInt64, time: Int?)
+
+    /// When each entry was said, Unix milliseconds.
+    private var entryTimes: [EntryTime] {
+        home.room.bodies.map { ($0.seq, $0.body.withUnsafeBytes(MessageBody.time)) }
+    }
+
+    private func replay(for member: UnplacedMembers.Member, _ times: [EntryTime]) -> [ReplayedFrame] {
+        let info = member.info
+        guard let position = member.position else { return newcomersReplay(info, since: member.since, times) }
         let former = replicated.former
         let plan = ResumePlan(from: position, in: log, former)
-        return replay(after: plan.replayAfter, gap: plan.gap, to: member.info) { seq in
-            position.epoch != log.epoch && former.wasSeen(seq, upTo: position)
+        if position.epoch == log.epoch {
+            return answersOwed(to: info) { $0 <= plan.replayAfter }
+                + replay(after: plan.replayAfter, gap: plan.gap, to: info) { _ in false }
         }
+        // What it was shown without a place is confirmed in its place, also before all that it has not seen.
+        let first = own.lazy.filter { isUnconfirmed($0.message, to: info) }.compactMap(\.seq).min()
+        let after = min(plan.replayAfter, (first ?? .max) - 1)
+        return answersOwed(to: info) { former.wasSeen($0, upTo: position) && !isUnconfirmed($0, to: info) }
+            + replay(after: after, gap: plan.gap, to: info) { seq in
+                (seq <= plan.replayAfter || former.wasSeen(seq, upTo: position)) && !isUnconfirmed(seq, to: info)
+            }
+    }
+
+    /// Nothing leads here from what a member heard that came without a position: it gets what was said since it came,
+    /// and the answers that it waits for, wherever these stand.
+    private func newcomersReplay(_ info: ConnectionInfo, since: Int, _ times: [EntryTime]) -> [ReplayedFrame] {
+        var (first, isRecent, old) = (UInt64.max, false, Set<UInt64>())
+        for entry in times {
+            let isOld = entry.time.map { $0 < since } ?? false
+            if !isOld { isRecent = true }
+            if !isUnanswered(entry.seq, to: info), isOld, !isRecent || replicated.former.isRestored(entry.seq) {
+                old.insert(entry.seq)
+            } else {
+                first = min(first, entry.seq)
+            }
+        }
+        let after = first == .max ? log.newestSeq : first - 1
+        return replay(after: after, gap: .epochChanged, to: info) { old.contains($0) }
     }
 
     /// - Parameters:
     ///   - gap: why the first frame does not follow what the member had; said even when none comes.
-    ///   - wasSeen: whether the member had an entry in a former epoch.
+    ///   - isLeftOut: whether the member gets a gap in an entry's place.
     private func replay(
-        after seq: UInt64, gap: GapReason?, to info: ConnectionInfo, wasSeen: (UInt64) -> Bool
+        after seq: UInt64, gap: GapReason?, to info: ConnectionInfo, isLeftOut: (UInt64) -> Bool
     ) -> [ReplayedFrame] {
         var (replay, gap, reached) = ([ReplayedFrame](), gap, seq)
         for entry in log.entries(after: seq, countMax: .max, byteCountMax: .max) {
             if entry.seq > reached + 1, gap == nil { gap = .notStored }
             reached = entry.seq
-            if wasSeen(entry.seq), !isUnconfirmed(entry.seq, to: info) {
+            if isLeftOut(entry.seq) {
                 if gap == nil { gap = .trimmed }
                 continue
             }
@@ -127,18 +186,21 @@ struct MemberPlacing {
         return replay
     }
 
-    /// The acks of a member's own messages that it has had before it sent them again: their places lie behind it.
-    private func acksOwed(to member: UnplacedMembers.Member) -> [ReplayedFrame] {
-        guard let position = member.position else { return [] }
-        let former = replicated.former
-        return replicated.unplaced.own.compactMap { own in
-            guard case .connection(let author) = own.author, author === member.info, !own.isProvisional,
-                let seq = home.room.held(like: own.body)?.seq, let body = home.room.body(at: seq),
-                position.epoch == log.epoch ? seq <= position.seq : former.wasSeen(seq, upTo: position)
+    /// The answers to a member whose places lie before what is replayed to it: acks of own messages that it sent again,
+    /// and confirmations of what it was shown without a place, as nobody here knew then that it had been committed.
+    /// - Parameter isPassed: whether the member has passed an entry, and gets nothing in its place.
+    private func answersOwed(to info: ConnectionInfo, isPassed: (UInt64) -> Bool) -> [ReplayedFrame] {
+        let replies = replicated.replies
+        return own.compactMap { own in
+            guard !own.message.isProvisional else {
+                guard isUnconfirmed(own.message, to: info), own.seq.map(isPassed) ?? true else { return nil }
+                return .frame(replies.confirmFrame(own.message, at: own.place))
+            }
+            guard isAuthor(info, of: own.message), let seq = own.seq, isPassed(seq), let body = home.room.body(at: seq)
             else { return nil }
-            var place = replicated.replies.place(of: own, seq, body)
+            var place = replies.place(of: own.message, seq, body)
             place.isRepetition = true
-            replicated.replies.writeAck(own, place)
+            replies.writeAck(own.message, place)
             return .frame(core.writtenFrame())
         }
     }
@@ -147,36 +209,36 @@ struct MemberPlacing {
         .frame(replicated.replies.gapFrame(before: seq, reason))
     }
 
-    /// The own message that got its place, while members waited for theirs, as the entry of that seq.
-    private func own(at seq: UInt64) -> Submission? {
-        guard !replicated.unplaced.own.isEmpty, let body = home.room.body(at: seq) else { return nil }
-        return replicated.unplaced.own(like: body)
-    }
-
     /// Whether a member was shown a message of this node without a place: it waits for the confirmation, wherever it
     /// has had the message before.
+    private func isUnconfirmed(_ own: Submission, to info: ConnectionInfo) -> Bool {
+        own.isProvisional && replicated.provisionals.isKnown(own, to: info)
+    }
+
     private func isUnconfirmed(_ seq: UInt64, to info: ConnectionInfo) -> Bool {
-        guard let own = own(at: seq), own.isProvisional else { return false }
-        return replicated.provisionals.isKnown(own, to: info)
+        ownBySeq[seq].map { isUnconfirmed($0, to: info) } ?? false
+    }
+
+    private func isAuthor(_ info: ConnectionInfo, of own: Submission) -> Bool {
+        if case .connection(let author) = own.author { author === info } else { false }
+    }
+
+    /// Whether a member waits for the answer to an entry: a confirmation, or the ack of its own message.
+    private func isUnanswered(_ seq: UInt64, to info: ConnectionInfo) -> Bool {
+        ownBySeq[seq].map { isUnconfirmed($0, to: info) || isAuthor(info, of: $0) } ?? false
     }
 
     /// An entry as a member gets it: what it has seen without a place is confirmed, and its own message is acked.
     private func replayed(_ entry: LogEntry, to info: ConnectionInfo) -> ReplayedFrame {
-        guard let own = own(at: entry.seq) else { return .frame(entry.frame) }
+        guard let own = ownBySeq[entry.seq] else { return .frame(entry.frame) }
         if own.isProvisional {
-            guard replicated.provisionals.isKnown(own, to: info) else { return .frame(entry.frame) }
+            guard isUnconfirmed(own, to: info) else { return .frame(entry.frame) }
             return .frame(replicated.replies.confirmFrame(own, at: Position(epoch: log.epoch, seq: entry.seq)))
         }
-        guard case .connection(let author) = own.author, author === info else { return .frame(entry.frame) }
+        guard isAuthor(info, of: own) else { return .frame(entry.frame) }
         let body = home.room.historyHead.body(of: entry.frame.payload, seq: entry.seq)
         let replies = replicated.replies
         replies.writeAck(own, replies.place(of: own, entry.seq, Array(body)))
         return .ack(core.writtenFrame(), message: entry.frame)
-    }
-
-    /// The newest entry that is older than a moment: who came then without a position has seen nothing behind it.
-    private func lastSeq(before time: Int) -> UInt64 {
-        let last = home.room.findBody { body in body.withUnsafeBytes(MessageBody.time).map { $0 < time } ?? false }
-        return last?.seq ?? log.oldestSeq - 1
     }
 }

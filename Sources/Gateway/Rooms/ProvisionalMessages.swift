@@ -18,7 +18,10 @@ struct ProvisionalMessages {
         let info: ConnectionInfo
         /// The number of the first message that it was shown.
         let firstShown: UInt64
-        /// Messages before that one which it sent once more.
+        /// Messages behind that one of which it was not shown, as they had their places when it came, or of whose
+        /// places it has heard.
+        var settled: Set<UInt64>
+        /// Messages that it sent once more.
         var repeated: Set<UInt64> = []
     }
 
@@ -50,11 +53,14 @@ struct ProvisionalMessages {
     /// - Parameters:
     ///   - resumes: whether it came with a position.
     ///   - oldest: the number of the first message that still waits for its place; the next one's when none does.
+    ///   - placed: the numbers of those that have their places, while members wait for theirs.
     /// - Returns: the number of the first message that it must be shown.
-    mutating func wentLive(_ info: ConnectionInfo, resumes: Bool, oldest: UInt64) -> UInt64 {
+    mutating func wentLive(
+        _ info: ConnectionInfo, resumes: Bool, oldest: UInt64, placed: Set<UInt64> = []
+    ) -> UInt64 {
         let unseen = resumes ? unseenFrom[Device(user: info.user, device: info.device)] : nil
         let first = max(unseen ?? 0, oldest)
-        late[ObjectIdentifier(info)] = Knowledge(info: info, firstShown: first)
+        late[ObjectIdentifier(info)] = Knowledge(info: info, firstShown: first, settled: placed)
         return first
     }
 
@@ -63,10 +69,20 @@ struct ProvisionalMessages {
         if let number = message.number { late[ObjectIdentifier(info)]?.repeated.insert(number) }
     }
 
-    /// Whether a member knows a message by its present connection.
+    /// A member has heard where messages stand, by their numbers, and others have not.
+    mutating func heard(_ numbers: Set<UInt64>, by info: ConnectionInfo) {
+        guard !numbers.isEmpty else { return }
+        var known = late[ObjectIdentifier(info)] ?? Knowledge(info: info, firstShown: 0, settled: [])
+        known.settled.formUnion(numbers)
+        known.repeated.subtract(numbers)
+        late[ObjectIdentifier(info)] = known
+    }
+
+    /// Whether a member knows a message by its present connection, and not its place.
     func isKnown(_ message: Submission, to info: ConnectionInfo) -> Bool {
         guard let number = message.number else { return false }
-        return late[ObjectIdentifier(info)].map { $0.firstShown <= number || $0.repeated.contains(number) } ?? true
+        guard let known = late[ObjectIdentifier(info)] else { return true }
+        return known.firstShown <= number && !known.settled.contains(number) || known.repeated.contains(number)
     }
 
     /// Members that do not know a message by their present connections.

@@ -6,8 +6,6 @@ import WireProtocol
 extension ReplicatedRoom: ReplicaObserver {
     var seenEntries: [SeenEntry] { home.room.bodies }
 
-    func body(at seq: UInt64) -> [UInt8]? { home.room.body(at: seq) }
-
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         if wasOpened {
             // In another history members keep their positions of the former one until all that they saw is back: from
@@ -79,7 +77,7 @@ extension ReplicatedRoom: ReplicaObserver {
 
     /// A message of this node has its place, and members do not have theirs yet.
     private func ownIsHistory(_ own: Submission, _ seq: UInt64, _ body: [UInt8]) {
-        unplaced.gotPlace(own)
+        unplaced.gotPlace(own, at: Position(epoch: home.room.log.epoch, seq: seq))
         // Who has seen it is forgotten when all have their places.
         guard !own.isProvisional else { return replication.outbox.removed(own) }
         // Its author gets the ack in its place of what is replayed.
@@ -107,11 +105,26 @@ extension ReplicatedRoom: ReplicaObserver {
         }
     }
 
+    /// A message that members saw without a place had one, where this node did not look for it. Each is led past that
+    /// place, or has passed it: who was not shown the message on its present connection has it from there.
+    private func confirmRepeated(_ own: Submission, at place: Position) {
+        guard isReady else {
+            unplaced.gotPlace(own, at: place)
+            return replication.outbox.removed(own)
+        }
+        let confirm = replies.confirmFrame(own, at: place)
+        let batch = home.openBatch()
+        batch.append(confirm)
+        for member in provisionals.membersWithout(own) { batch.cut(for: member, length: confirm.length, ack: nil) }
+        provisionalEnded(own)
+    }
+
     /// Says now that something does not come: who comes in hears where the room stands.
     func announceGap() {
         let newest = home.room.log.newestSeq
         guard isReady, announced.position != Position(epoch: home.room.log.epoch, seq: newest) else { return }
         announce(newest, before: newest + 1)
+        home.flush()
     }
 
     /// Members hear of `seq` now, and that what lies between the last entry that they heard of and `next` does not
@@ -159,9 +172,7 @@ extension ReplicatedRoom: ReplicaObserver {
     func repeated(_ submission: Submission, first: Position, time: Int) {
         // One that was acked already, as kept here, gets no second answer.
         guard !submission.isProvisional else {
-            // It was committed elsewhere, and this node never saw where.
-            provisionalEnded(submission)
-            return home.openBatch().append(replies.confirmFrame(submission, at: first))
+            return confirmRepeated(submission, at: replies.presentPlace(of: submission, first: first))
         }
         replies.answer(submission, .init(position: first, time: time, isRepetition: true))
     }

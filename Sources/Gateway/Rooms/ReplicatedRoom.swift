@@ -54,7 +54,7 @@ final class ReplicatedRoom {
             terms: LogQuestions.Terms(
                 entriesMax: { [unowned home] in home.room.settings.historySize },
                 storedOneOf: { [unowned replication] in replication.storedOneOf },
-                makeEpoch: { [unowned core] in core.makeID() }),
+                makeID: { [unowned core] in core.makeID() }),
             commitLatency: core.counters.store.commitLatency)
         let replica = ReplicaDriver(
             questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)
@@ -116,7 +116,8 @@ final class ReplicatedRoom {
     func provisionalFrames(to info: ConnectionInfo, resumes: Bool) -> [FrameSlice] {
         guard provisionals.count > 0, let replica else { return [] }
         let oldest = replica.log.submissions.oldestNumber
-        let first = provisionals.wentLive(info, resumes: resumes, oldest: oldest)
+        let placed = Set(unplaced.own.lazy.filter(\.message.isProvisional).compactMap(\.message.number))
+        let first = provisionals.wentLive(info, resumes: resumes, oldest: oldest, placed: placed)
         return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(replies.provisionalFrame)
     }
 

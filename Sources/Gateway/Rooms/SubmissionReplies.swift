@@ -25,6 +25,15 @@ struct SubmissionReplies {
             position: Position(epoch: home.room.log.epoch, seq: seq), time: time, isRepetition: !isFirst)
     }
 
+    /// Where a message stands in the present history that was committed first at `first`, perhaps in a former one.
+    func presentPlace(of own: Submission, first: Position) -> Position {
+        let epoch = home.room.log.epoch
+        if first.epoch == epoch { return first }
+        if let seq = home.room.held(like: own.body)?.seq { return Position(epoch: epoch, seq: seq) }
+        let isBeforeFork = home.sequencer.former.lineage.fork(of: first.epoch).map { first.seq <= $0 } ?? false
+        return isBeforeFork ? Position(epoch: epoch, seq: first.seq) : first
+    }
+
     func writeAck(_ submission: Submission, _ place: Place) {
         submission.rawID.withUnsafeBytes { id in
             core.writer.ack(

@@ -30,8 +30,6 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         goOn()
     }
 
-    func body(at seq: UInt64) -> [UInt8]? { inbox.body(at: seq) }
-
     func answered() {
         noteLineage()
         owner.leadReaders()

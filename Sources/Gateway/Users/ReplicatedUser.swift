@@ -59,7 +59,7 @@ final class ReplicatedUser {
                 dedupeMilliseconds: configuration.dedupeWindowMilliseconds,
                 keptMilliseconds: configuration.inboxTTLMilliseconds),
             terms: LogQuestions.Terms(
-                entriesMax: { configuration.inboxSize }, makeEpoch: { [unowned core] in core.makeID() }),
+                entriesMax: { configuration.inboxSize }, makeID: { [unowned core] in core.makeID() }),
             commitLatency: core.counters.store.commitLatency)
         let replica = ReplicaDriver(
             questions, isStoreAway: replication.isStoreAway, pace: replication.pace, observer: self)

@@ -14,7 +14,7 @@ struct LogCommitTests {
         lineage: Lineage = Lineage(), forks: Bool = false
     ) -> LogCommit.Terms {
         LogCommit.Terms(
-            epoch: epoch, newestSeq: seq, newEpoch: new, dedupeMilliseconds: 1_000_000, entriesMax: kept,
+            epoch: epoch, newestSeq: seq, name: new, dedupeMilliseconds: 1_000_000, entriesMax: kept,
             keptMilliseconds: 1_000_000, storedOneOf: storedOneOf, lineage: lineage, forks: forks)
     }
 
@@ -78,8 +78,10 @@ struct LogCommitTests {
         #expect(try commit(terms("e1", 8), []).unstoredFrom == nil)
     }
 
-    private func entry(_ seq: UInt64, _ id: String, unstoredFrom: UInt64? = nil) -> LogCommit.Entry {
-        LogCommit.Entry(seq: seq, body: message(id).body, unstoredFrom: unstoredFrom)
+    private func entry(
+        _ seq: UInt64, _ id: String, unstoredFrom: UInt64? = nil, by commit: String = "e1"
+    ) -> LogCommit.Entry {
+        LogCommit.Entry(seq: seq, body: message(id).body, unstoredFrom: unstoredFrom, commit: commit)
     }
 
     @Test("a repetition of what was not stored gets the first place, and that it was not stored")
@@ -95,7 +97,7 @@ struct LogCommitTests {
         _ = try commit(terms(storedOneOf: 10), [message("a")])
         let behind = try commit(terms("e1", 5, new: "e2"), [message("b")])
         #expect(behind.epoch == "e2" && behind.unstoredFrom == nil && behind.newestSeq == 6)
-        #expect(read() == [entry(6, "b")])
+        #expect(read() == [entry(6, "b", by: "e2")])
     }
 
     @Test("an entry that says nonsense of what is not stored says nothing")
@@ -172,9 +174,31 @@ struct LogCommitTests {
         #expect(read().map(\.seq) == Array(1...UInt64(LogRange.entriesMax)))
         var answer: LogRange.Part?
         memory.perform(LogRange.operation(keys, after: 2)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
-        #expect(answer?.epoch == "e1" && answer?.tail == message("m2").body && answer?.entries.first?.seq == 3)
+        #expect(answer?.epoch == "e1" && answer?.tail == LogRange.Tail(commit: "e1") && answer?.entries.first?.seq == 3)
         memory.perform(LogRange.operation(keys, after: 900)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
         #expect(answer == LogRange.Part(epoch: "e1", tail: nil, entries: []))
+    }
+
+    @Test("each entry names the commit that wrote it, in the publication and in the log")
+    func names() throws {
+        var published: [LogCommit.Publication?] = []
+        memory.subscribe(keys.channel) { notice in
+            if case .message(let payload) = notice { published.append(LogCommit.publication(payload)) }
+        }
+        _ = try commit(terms(new: "n1"), [message("a"), message("b")])
+        _ = try commit(terms("n1", 2, new: "n2"), [message("b"), message("c")])
+        #expect(read().map(\.commit) == ["n1", "n1", "n2"])
+        #expect(published.compactMap { $0?.entries.map(\.commit) } == [["n1", "n1"], ["n2"]])
+        let old = [StoreReply.bytes(Array("4-0".utf8)), .array([.bytes(Array("m".utf8)), .bytes([0x61])])]
+        #expect(LogCommit.entries(.array([.array(old)]))?.first?.commit == .some(nil))
+        // An entry that another version wrote has no name, and is there all the same.
+        memory.perform(
+            .streamAppend(
+                key: keys.entries, id: StreamID(4), pairs: [StorePair(Array("m".utf8), Array("x".utf8))])
+        ) { _ in }
+        var answer: LogRange.Part?
+        memory.perform(LogRange.operation(keys, after: 4)) { answer = (try? $0.get()).flatMap(LogRange.answer) }
+        #expect(answer?.tail == LogRange.Tail(commit: nil))
     }
 
     @Test("large entries are read in parts")
@@ -240,8 +264,9 @@ struct LogCommitTests {
     @Test("what is no publication is none")
     func malformed() {
         for text in [
-            "", "=1", "=1\ne", "=1\ne\nx\n1\na", "=1\ne\n1\n5\nabc", "=1\ne\n1\n1\nab", "=1\ne\n1\n-2\na",
-            "=1\ne\n1\n--1\na", "=1\ne\n1\n-\na", "=1\ne\n99999999999999999\n", "=2\ne\n1\n1\na", "e\n1\n1\na",
+            "", "=2", "=2\ne", "=2\ne\nn", "=2\ne\nn\nx\n1\na", "=2\ne\nn\n1\n5\nabc", "=2\ne\nn\n1\n1\nab",
+            "=2\ne\nn\n1\n-2\na", "=2\ne\nn\n1\n--1\na", "=2\ne\nn\n1\n-\na", "=2\ne\nn\n99999999999999999\n",
+            "=1\ne\n1\n1\na", "e\nn\n1\n1\na",
         ] {
             #expect(LogCommit.publication(Array(text.utf8)) == nil, "\(text)")
         }

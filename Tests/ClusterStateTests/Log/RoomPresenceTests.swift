@@ -33,7 +33,7 @@ struct RoomPresenceTests {
 
     @Test("a publication of messages is none of presence, and the other way round")
     func publications() {
-        for text in ["", "@", "@1\n", "@1\nb", "@1\nb\nann", "=1\ne1\n1\n1\na", "@1\nb\na/b\nx", "@2\nb\nann\nx"] {
+        for text in ["", "@", "@1\n", "@1\nb", "@1\nb\nann", "=2\ne1\nn\n1\n1\na", "@1\nb\na/b\nx", "@2\nb\nann\nx"] {
             #expect(RoomPresence.publication(Array(text.utf8)) == nil, "\(text)")
         }
         #expect(LogCommit.publication(Array("@1\nb\nann\nn".utf8)) == nil)

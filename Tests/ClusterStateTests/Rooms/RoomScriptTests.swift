@@ -9,7 +9,7 @@ struct RoomScriptTests {
     private let keys = LogKeys(room: Identifier(unchecked: "room"))
     private let ann = Identifier(unchecked: "ann")
     private let terms = LogCommit.Terms(
-        epoch: "", newestSeq: 0, newEpoch: "e1", dedupeMilliseconds: 60_000, entriesMax: 100, keptMilliseconds: 60_000)
+        epoch: "", newestSeq: 0, name: "e1", dedupeMilliseconds: 60_000, entriesMax: 100, keptMilliseconds: 60_000)
 
     private func run(_ store: MemoryStore, _ operation: StoreOperation) -> StoreReply {
         var reply = StoreReply.null
@@ -46,7 +46,7 @@ struct RoomScriptTests {
         #expect(DeletedHistories.names("e1", in: run(store, DeletedHistories.question(keys))))
         #expect(notices == [.init(.settings, boot: "b"), .init(.deleted, boot: "b", ["e1"])])
         let late = LogCommit.Terms(
-            epoch: "e1", newestSeq: 1, newEpoch: "e3", dedupeMilliseconds: 1, entriesMax: 1, keptMilliseconds: 60_000)
+            epoch: "e1", newestSeq: 1, name: "e3", dedupeMilliseconds: 1, entriesMax: 1, keptMilliseconds: 60_000)
         let answer = LogCommit.answer(run(store, LogCommit.operation(keys, late, commit("late"))))
         let empty = LogCommit.Outcome(epoch: "e2", newestSeq: 0, unstoredFrom: nil, lineage: Lineage(), results: [])
         #expect(answer == empty)
@@ -112,7 +112,7 @@ struct RoomScriptTests {
                     kept: 1_000_000)
             default:
                 let terms = LogCommit.Terms(
-                    epoch: epoch, newestSeq: 0, newEpoch: "c\(step)", dedupeMilliseconds: 1_000_000, entriesMax: 50,
+                    epoch: epoch, newestSeq: 0, name: "c\(step)", dedupeMilliseconds: 1_000_000, entriesMax: 50,
                     keptMilliseconds: 1_000_000)
                 operation = LogCommit.operation(keys, terms, commit("m\(step)"))
             }

@@ -155,7 +155,7 @@ struct StoredFuzzTests {
     @Test("no publication ends a node, and none is taken for another kind", arguments: 1...8 as ClosedRange<UInt64>)
     func publications(seed: UInt64) {
         var hostile = Hostile(random: SplitMix64(seed: seed))
-        let good = ["=1\ne\n7\n4 d 3\nbody\n-1\nx", "@1\nb\nann\n1\nn\nphone\n\n7", "~1\nread\nb\nann\n7"].map {
+        let good = ["=2\ne\nn\n7\n4 d 3\nbody\n-1\nx", "@1\nb\nann\n1\nn\nphone\n\n7", "~1\nread\nb\nann\n7"].map {
             Array($0.utf8)
         }
         for step in 0..<20_000 {
@@ -214,7 +214,7 @@ struct StoredFuzzTests {
                 _ = redis.perform(.hashSet(key: key, pairs: [StorePair(Array(field.utf8), value)]))
             }
             let terms = LogCommit.Terms(
-                epoch: "e", newestSeq: 3, newEpoch: "f\(step)", dedupeMilliseconds: 60_000, entriesMax: 100,
+                epoch: "e", newestSeq: 3, name: "f\(step)", dedupeMilliseconds: 60_000, entriesMax: 100,
                 keptMilliseconds: 60_000)
             let message = LogCommit.Message(idKey: keys.id(user: ann, id: Array("\(step)".utf8)), time: 1, body: [0x61])
             let nodes = Sweep.Nodes(gone: ["b"], living: ["c"])

@@ -43,7 +43,7 @@ struct UserScriptTests {
 
     private func commit(_ text: String, to epoch: String, after seq: UInt64, forks: Bool = false) -> StoreOperation {
         let terms = LogCommit.Terms(
-            epoch: epoch, newestSeq: seq, newEpoch: forks ? "e2" : "e", dedupeMilliseconds: 1_000_000, entriesMax: 9,
+            epoch: epoch, newestSeq: seq, name: forks ? "e2" : "e", dedupeMilliseconds: 1_000_000, entriesMax: 9,
             keptMilliseconds: 1_000_000, forks: forks)
         let message = LogCommit.Message(
             idKey: keys.id(user: ann, id: Array(text.utf8)), time: 1, body: Array(text.utf8))

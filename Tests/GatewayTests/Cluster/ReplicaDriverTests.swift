@@ -36,8 +36,6 @@ struct ReplicaDriverTests {
 
         func caughtUp() {}
 
-        func body(at seq: UInt64) -> [UInt8]? { entries.last { $0.seq == seq }?.body }
-
         func answered() {}
 
         func wentAway() {}
@@ -139,7 +137,7 @@ struct ReplicaDriverTests {
                     limits: .init(dedupeMilliseconds: 1_000_000, keptMilliseconds: 1_000_000),
                     terms: LogQuestions.Terms(
                         entriesMax: { 100_000 }, storedOneOf: { [unowned self] in storedOneOf[node] },
-                        makeEpoch: { [unowned self] in
+                        makeID: { [unowned self] in
                             epochs += 1
                             return "e\(epochs)"
                         }), commitLatency: BucketHistogram())

@@ -163,6 +163,74 @@ struct MemberPlacingTests {
         #expect(scene.bob.views["r"]?.violations == [] && scene.ann.views["r"]?.violations == [])
     }
 
+    @Test("Who comes to a node that has passed what the store trimmed hears of no gap behind itself")
+    func newcomerBehindGap() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(500)
+        scene.nodes[1].link.disconnect(running: 0)
+        scene.nodes[1].storeWentAway(until: scene.now + 1_000)
+        for _ in 0..<2 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(250)
+        scene.cluster.memory.perform(.delete(keys: [LogKeys(room: Self.room).entries]), in: .commits) { _ in }
+        scene.pass(3_000)
+        scene.ann.drop(arriving: 0)
+        scene.connect(scene.ann, to: 1)
+        scene.pass(1_000)
+        #expect(scene.ann.views["r"]?.violations == [] && scene.bob.views["r"]?.violations == [])
+        #expect(scene.takeAll(of: scene.ann, type: "gap") == [])
+        #expect(scene.takeAll(of: scene.bob, type: "gap").map { $0.contains("trimmed") } == [true])
+    }
+
+    @Test("What a node that is behind shows, and a member has passed, is confirmed at its place, and moves nothing")
+    func confirmBehind() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        scene.nodes[1].link.disconnect(running: 0)
+        scene.nodes[1].storeWentAway(until: scene.now + 5_000)
+        for _ in 0..<3 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(500)
+        // It goes on at a node that knows nothing of that, and says one of them again.
+        scene.ann.drop(arriving: 0)
+        scene.connect(scene.ann, to: 1)
+        scene.pass(1_000)
+        #expect(scene.ann.views["r"]?.position?.seq == 3 && scene.ann.isAnswered)
+        scene.ann.say(in: "r", at: scene.now)
+        scene.ann.repeatFirst(in: "r")
+        scene.pass(1_000)
+        #expect(scene.ann.views["r"]?.unconfirmed == ["c0-4", "c0-1"])
+        #expect(scene.ann.isAnswered)
+        scene.pass(8_000)
+        let view = try #require(scene.ann.views["r"])
+        #expect(view.violations == [] && view.unconfirmed == [] && view.position?.seq == 4)
+        let confirms = scene.takeAll(of: scene.ann, type: "confirm")
+        #expect(confirms.map { $0.contains(#""seq":1"#) } == [true, false])
+        #expect(scene.bob.views["r"]?.violations == [] && scene.bob.views["r"]?.position?.seq == 4)
+    }
+
+    @Test("Who came without a position to a node that was behind gets what was said since, wherever it stands")
+    func newcomers() throws {
+        let scene = try Scene()
+        scene.nodes[1].link.disconnect(running: 0)
+        scene.nodes[1].storeWentAway(until: scene.now + 4_000)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(1_000)
+        let now = scene.now
+        // The third was kept elsewhere when bob came, and is committed behind what was said later.
+        try scene.commit([("c9-1", now - 3_000), ("c9-2", now), ("c9-3", now - 2_000)])
+        scene.bob.say(in: "r", at: now)
+        scene.pass(6_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.unconfirmed == [] && scene.bob.isAnswered)
+        #expect(view.places.mapValues { $0.map(\.seq) } == ["c9-2": [2], "c9-3": [3], "c1-1": [4]])
+        #expect(scene.takeAll(of: scene.bob, type: "gap").map { $0.contains(#""next_seq":2"#) } == [true])
+    }
+
     @Test("A room that is forgotten while the store is asked who is in takes no answer any more")
     func forgotten() throws {
         let scene = try Scene()
@@ -177,6 +245,24 @@ struct MemberPlacingTests {
 }
 
 extension MemberPlacingTests.Scene {
+    /// The store takes messages of somebody else, each with its id and when it was said.
+    /// - Parameter messages: the times are simulated milliseconds.
+    fileprivate func commit(_ messages: [(id: String, time: Int)]) throws {
+        let (keys, user) = (LogKeys(room: Identifier(unchecked: "r")), Identifier(unchecked: "u9"))
+        let terms = LogCommit.Terms(
+            epoch: "", newestSeq: 0, name: "e", dedupeMilliseconds: 1 << 40, entriesMax: 100,
+            keptMilliseconds: 1 << 40)
+        let committed = messages.map { id, time in
+            let ts = 1_700_000_000_000 + time
+            return LogCommit.Message(
+                idKey: keys.id(user: user, id: Array(id.utf8)), time: ts,
+                body: Array(#","id":"\#(id)","user":"u9","content":"\#(id)","ts":\#(ts)}"#.utf8))
+        }
+        var answer: StoreResult?
+        cluster.memory.perform(LogCommit.operation(keys, terms, committed), in: .commits) { answer = $0 }
+        _ = try #require(answer).get()
+    }
+
     /// The newest seq that the store has of the room.
     fileprivate var storedNewest: Int? {
         var newest: Int?

@@ -34,17 +34,15 @@ struct PlacingValuesTests {
         #expect(odd == Array(stride(from: 1, to: 100, by: 2)).filter { $0 != 5 } && unplaced.isEmpty)
     }
 
-    @Test("Own messages are found by user and id, whatever place they got, and are given out once all are placed")
+    @Test("Own messages that got places keep their order and places, and are given out once all are placed")
     func own() {
         var (unplaced, submissions) = (UnplacedMembers(), Submissions())
         let sent = (0..<3).map { message(UInt64($0), in: &submissions) }
-        for message in sent { unplaced.gotPlace(message) }
-        #expect(unplaced.own(like: sent[1].body)?.number == 1)
-        // The same id with another content, and another id.
-        #expect(unplaced.own(like: Array(#","id":"1","user":"u","content":9,"ts":2}"#.utf8))?.number == 1)
-        #expect(unplaced.own(like: Array(#","id":"7","user":"u","content":1,"ts":1}"#.utf8)) == nil)
-        let taken = unplaced.takeOwn().compactMap(\.number)
-        #expect(taken == [0, 1, 2] && unplaced.own(like: sent[1].body) == nil)
+        for (seq, message) in sent.enumerated() {
+            unplaced.gotPlace(message, at: Position(epoch: "e", seq: UInt64(seq + 1)))
+        }
+        #expect(unplaced.own.map(\.place.seq) == [1, 2, 3])
+        #expect(unplaced.takeOwn().compactMap(\.message.number) == [0, 1, 2] && unplaced.own.isEmpty)
     }
 
     @Test("A member that has seen several former epochs is led out once of what it saw in any of them")

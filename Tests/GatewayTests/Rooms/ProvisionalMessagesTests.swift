@@ -52,6 +52,25 @@ struct ProvisionalMessagesTests {
         #expect(messages.membersWithout(message(7)).isEmpty)
     }
 
+    @Test("A connection was not shown what had its place when it came, though members wait for theirs")
+    func placedBefore() {
+        var messages = messages(3)
+        #expect(messages.wentLive(bob, resumes: false, oldest: 4, placed: [5]) == 4)
+        #expect([4, 5, 6].map { messages.isKnown(message($0), to: bob) } == [true, false, true])
+        messages.repeated(message(5), by: bob)
+        #expect(messages.isKnown(message(5), to: bob))
+    }
+
+    @Test("Who has heard of a place waits for it no longer, and others do")
+    func heard() {
+        var messages = messages(2)
+        messages.heard([1], by: bob)
+        #expect(!messages.isKnown(message(1), to: bob) && messages.isKnown(message(2), to: bob))
+        #expect(messages.isKnown(message(1), to: ann))
+        messages.departed(bob, next: 3)
+        #expect(messages.membersWithout(message(1)).isEmpty)
+    }
+
     @Test("What a connection was not shown it does not know when all have their places, either")
     func placed() {
         var messages = messages(2)

@@ -27,10 +27,23 @@ struct RoomView {
         var isGapDue = false
         /// Shown without a place: as a message, or acked "local".
         var shown: [String] = []
+        /// Where the client stood when it was shown these.
+        var stoodAt: [String: Position] = [:]
+        /// Gaps that this connection has said.
+        var gaps: [Gap] = []
         var placed: Set<String> = []
         var confirmed: Set<String> = []
+        /// Acked with a place.
+        var answered: Set<String> = []
         /// Own messages that come once more, behind their acks.
         var echoes: Set<String> = []
+
+        /// Whether a place was behind the client when it was shown a message without it, or is in a gap: the node that
+        /// showed it was behind, and the confirmation moves nothing.
+        func hasPassed(_ place: Position, of id: String) -> Bool {
+            if let stood = stoodAt[id], stood.epoch == place.epoch, place.seq <= stood.seq { return true }
+            return gaps.contains { $0.covers(place) }
+        }
     }
 
     /// Whether the client wants its own messages, too.
@@ -64,10 +77,10 @@ struct RoomView {
 
     var isJoined: Bool { visit?.hasJoined ?? false }
 
-    /// Messages that the present connection has shown without a place, and whose place the client does not know.
+    /// Messages that the present connection has shown without a place, and of whose place it has said nothing since.
     var unconfirmed: [String] {
         guard let visit else { return [] }
-        return visit.shown.filter { !visit.confirmed.contains($0) && places[$0] == nil }
+        return visit.shown.filter { !visit.confirmed.contains($0) && !visit.answered.contains($0) }
     }
 
     /// The client drops what it knows, as its position is not of this history.
@@ -135,7 +148,9 @@ struct RoomView {
             default: false
             }
         if !fits { broken("gap", frame.text) }
-        gaps.append(Gap(reason: reason, before: position, epoch: epoch, nextSeq: next))
+        let gap = Gap(reason: reason, before: position, epoch: epoch, nextSeq: next)
+        gaps.append(gap)
+        self.visit?.gaps.append(gap)
         self.visit?.isGapDue = false
         if reason != "not_stored" { self.visit?.isPending = false }
         if reason == "ahead" { reset() }
@@ -158,7 +173,12 @@ struct RoomView {
         if visit.shown.contains(id) || visit.placed.contains(id) {
             broken("once", "known on this connection: \(frame.text)")
         }
-        self.visit?.shown.append(id)
+        shown(id)
+    }
+
+    private mutating func shown(_ id: String) {
+        visit?.shown.append(id)
+        visit?.stoodAt[id] = position
     }
 
     private mutating func acked(_ frame: ServerFrame) {
@@ -166,12 +186,13 @@ struct RoomView {
         guard let place = frame.position else {
             if frame.string("durable") != "local" { broken("ack", frame.text) }
             guard !visit.shown.contains(id), !visit.placed.contains(id) else { return }
-            self.visit?.shown.append(id)
+            shown(id)
             if hasEcho { self.visit?.echoes.insert(id) }
             return
         }
         if frame.string("durable") != "redis" { broken("ack", frame.text) }
         acked[id] = place
+        self.visit?.answered.insert(id)
         // The place of a repetition was passed, or is the next one: then the ack takes it.
         let isNext = place.epoch == position?.epoch && place.seq == (position?.seq ?? 0) + 1
         guard frame.isTrue("duplicate"), !isNext else {
@@ -188,8 +209,10 @@ struct RoomView {
         if visit.confirmed.contains(id) { broken("once", "confirmed twice: \(frame.text)") }
         self.visit?.confirmed.insert(id)
         let place = Position(epoch: epoch, seq: seq)
-        // The author said it a second time, to a node that could not know it.
-        if places[id]?.contains(place) == true, place.seq <= position?.seq ?? 0 { return }
+        if visit.hasPassed(place, of: id), place.epoch == position?.epoch, place.seq <= position?.seq ?? 0 {
+            places[id, default: []].append(place)
+            return
+        }
         took(id, place, frame, isConfirm: true)
     }
 

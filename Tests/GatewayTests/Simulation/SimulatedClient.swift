@@ -122,6 +122,12 @@ final class SimulatedClient {
         send(id, to: room)
     }
 
+    /// Sends its first message again.
+    func repeatFirst(in room: String) {
+        pending[room]?.append("\(name)-1")
+        send("\(name)-1", to: room)
+    }
+
     private func send(_ id: String, to room: String) {
         guard isJoined(room) else { return }
         connection?.send(#"{"type":"message","room":"\#(room)","id":"\#(id)","content":"\#(id)"}"#)

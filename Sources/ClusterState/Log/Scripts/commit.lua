@@ -4,13 +4,14 @@
 -- KEYS  1 the log's place, a hash: epoch, seq, lineage ("epoch seq …": the former epochs, oldest first, each with the
 --         seq at which the next one forked from it), and when the newest messages are not stored, the seq of the first
 --         of them
---       2 its entries, a stream whose ids are the seqs; the first one behind messages that are not stored says the seq
---         of the first of them; one that was restored says where it stood before
+--       2 its entries, a stream whose ids are the seqs; each names the commit that wrote it; the first one behind
+--         messages that are not stored says the seq of the first of them; one that was restored says where it stood
+--         before
 --       3 … for each message the key that remembers its id
 -- ARGV  1 the channel
 --       2 the epoch that the caller knows, '' for none
 --       3 the newest seq that it knows
---       4 a name for a new epoch
+--       4 a name that nothing else has: this commit's, and a new epoch's
 --       5 how long ids are known, milliseconds
 --       6 entries kept
 --       7 how long a silent log is kept, milliseconds
@@ -77,7 +78,7 @@ if not epoch or (epoch == ARGV[2] and (newest > seq or ARGV[10] == '1')) then
   redis.call('HDEL', KEYS[1], 'unstored')
   unstored = false
   -- Whoever follows the former epoch hears that it is over.
-  if former ~= '' then redis.call('PUBLISH', ARGV[1], '=1\n' .. epoch .. '\n' .. text(seq + 1)) end
+  if former ~= '' then redis.call('PUBLISH', ARGV[1], '=2\n' .. epoch .. '\n' .. ARGV[4] .. '\n' .. text(seq + 1)) end
 end
 
 if ARGV[2] ~= '' and epoch ~= ARGV[2] then
@@ -87,7 +88,7 @@ end
 
 local first = seq + 1
 local results = {}
-local published = { '=1', epoch, text(first) }
+local published = { '=2', epoch, ARGV[4], text(first) }
 -- The ids that this commit wrote, each with its value before; false for none.
 local written = {}
 
@@ -119,13 +120,13 @@ for index = 3, #KEYS do
   else
     written[#written + 1] = { KEYS[index], known }
     seq = seq + 1
-    local fields = { 'm', body }
+    local fields = { 'm', body, 'by', ARGV[4] }
     if not isStored then
       unstored = unstored or place
     else
       if unstored then
-        fields[3] = 'unstored'
-        fields[4] = unstored
+        fields[5] = 'unstored'
+        fields[6] = unstored
         unstored = false
       end
       if was ~= '' then

@@ -5,7 +5,8 @@
 -- ARGV  1 the seq behind which they stand
 --       2 entries at most
 --       3 bytes at most, one entry excepted
--- Returns the epoch (or false), the beginning of the entry at that very seq when the log has it, else '', and the entries.
+-- Returns the epoch (or false), the name of the commit that wrote the entry at that very seq ('-' when the entry names
+-- none, '' when the log has no such entry), and the entries.
 local after = tonumber(ARGV[1])
 local count = tonumber(ARGV[2])
 local bytes = tonumber(ARGV[3])
@@ -13,6 +14,13 @@ local text = function(number) return string.format('%.0f', number) end
 
 local at = text(after)
 local tail = redis.call('XRANGE', KEYS[2], at, at)[1]
+local by = ''
+if tail then
+  by = '-'
+  for index = 3, #tail[2] - 1, 2 do
+    if tail[2][index] == 'by' then by = tail[2][index + 1] end
+  end
+end
 local entries = {}
 -- In parts, so that large entries beyond the bound are not read in vain.
 local part = 1
@@ -29,4 +37,4 @@ while count > 0 and bytes > 0 do
   if #found < part then break end
   part = 16
 end
-return { redis.call('HGET', KEYS[1], 'epoch'), tail and string.sub(tail[2][2], 1, 2048) or '', entries }
+return { redis.call('HGET', KEYS[1], 'epoch'), by, entries }
