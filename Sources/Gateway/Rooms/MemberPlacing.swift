@@ -139,7 +139,7 @@ struct MemberPlacing {
             var place = replicated.replies.place(of: own, seq, body)
             place.isRepetition = true
             replicated.replies.writeAck(own, place)
-            return .frame(core.writtenFrame())
+            return .ack(core.writtenFrame(), message: nil)
         }
     }
 

@@ -218,7 +218,7 @@ extension Worker: EventLoopDelegate {
         rooms.commit()
         users.commit()
         if !core.loop.isCollecting { rooms.flush() }
-        connections.closeSlowReaders()
+        connections.closeDue()
         core.postOutgoing()
     }
 
