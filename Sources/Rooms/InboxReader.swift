@@ -53,8 +53,12 @@ package struct InboxReader {
     /// It is known where its device goes on: with an empty cursor, before the oldest entry.
     package mutating func placed(at cursor: InboxCursor, in log: MemoryLog) {
         processed = cursor
-        let present = cursor.seq(in: log.epoch).map { Position(epoch: log.epoch, seq: $0) }
-        reached = present ?? cursor.positions.last ?? Position(epoch: log.epoch, seq: log.oldestSeq - 1)
+        let before = log.oldestSeq - 1
+        let present = cursor.seq(in: log.epoch).map { seq in
+            // What it knows without a place is confirmed, also where its device has processed that elsewhere.
+            Position(epoch: log.epoch, seq: provisional.isEmpty ? seq : min(seq, before))
+        }
+        reached = present ?? cursor.positions.last ?? Position(epoch: log.epoch, seq: before)
     }
 
     /// A message was delivered to it without a place, or was sent by it; false when it was before.

@@ -66,6 +66,16 @@ struct InboxReaderTests {
         #expect(reader.forget(submission("b")) == nil)
     }
 
+    @Test("what it knows without a place is confirmed, also where its device has processed it on another node")
+    func processedElsewhere() {
+        let inbox = inbox()
+        var reader = InboxReader(sampleConnection("bob"))
+        _ = reader.saw(submission("b"))
+        for id in ["a", "b", "c", "d"] { append(id, to: inbox) }
+        reader.placed(at: InboxCursor([Position(epoch: inbox.log.epoch, seq: 3)]), in: inbox.log)
+        #expect(steps(&reader, inbox) == ["b is 2", "4"] && steps(&reader, inbox) == [])
+    }
+
     @Test("another history is said once, and what it had comes no second time")
     func fork() {
         let inbox = inbox()
