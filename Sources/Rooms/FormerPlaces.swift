@@ -12,6 +12,8 @@ package struct FormerPlaces {
     /// The seqs that were held here of former epochs: of these each entry is known that came over. A position says
     /// nothing of others, as the store may have had a second history of the same epoch.
     private var held: [String: ClosedRange<UInt64>] = [:]
+    /// The newest seqs that were known here of former epochs.
+    private var ends: [String: UInt64] = [:]
 
     package init() {}
 
@@ -33,6 +35,17 @@ package struct FormerPlaces {
 
     /// Whether the entry with this present seq was committed again.
     package func isRestored(_ seq: UInt64) -> Bool { places[seq] != nil }
+    /// A former epoch is known to have come so far; behind `replaced`.
+    package mutating func ended(_ epoch: String, at seq: UInt64) {
+        ends = ends.filter { lineage.fork(of: $0.key) != nil }
+        ends[epoch] = seq
+    }
+
+    /// How far a former epoch came; nil: nothing is known of it.
+    package func end(of epoch: String) -> UInt64? {
+        guard let fork = lineage.fork(of: epoch) else { return ends[epoch] }
+        return max(fork, ends[epoch] ?? 0)
+    }
 
     /// Whether something is known of an epoch.
     package func knows(_ epoch: String) -> Bool { held[epoch] != nil || lineage.fork(of: epoch) != nil }

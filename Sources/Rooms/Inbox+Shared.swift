@@ -42,7 +42,10 @@ extension Inbox {
 
     /// Goes on with a history whose entries up to `seq` are not held here.
     package func replaceHistory(epoch: String, forkedAt seq: UInt64) {
-        if epoch != log.epoch { former.replaced(log.epoch, held: nil) }
+        if epoch != log.epoch {
+            former.replaced(log.epoch, held: nil)
+            former.ended(log.epoch, at: log.newestSeq)
+        }
         replaceLog(epoch: epoch, forkedAt: seq)
     }
 }

@@ -53,8 +53,12 @@ package struct InboxReader {
     /// It is known where its device goes on: with an empty cursor, before the oldest entry.
     package mutating func placed(at cursor: InboxCursor, in log: MemoryLog) {
         processed = cursor
-        let present = cursor.seq(in: log.epoch).map { Position(epoch: log.epoch, seq: $0) }
-        reached = present ?? cursor.positions.last ?? Position(epoch: log.epoch, seq: log.oldestSeq - 1)
+        let before = log.oldestSeq - 1
+        let present = cursor.seq(in: log.epoch).map { seq in
+            // What it knows without a place is confirmed, also where its device has processed that elsewhere.
+            Position(epoch: log.epoch, seq: provisional.isEmpty ? seq : min(seq, before))
+        }
+        reached = present ?? cursor.positions.last ?? Position(epoch: log.epoch, seq: before)
     }
 
     /// A message was delivered to it without a place, or was sent by it; false when it was before.
@@ -72,10 +76,13 @@ package struct InboxReader {
     package mutating func next(in inbox: Inbox, isQuiet: Bool) -> Step? {
         guard var reached else { return nil }
         let log = inbox.log
-        enter(log, &reached)
+        enter(inbox, &reached)
         while reached.seq < log.newestSeq {
             let seq = reached.seq + 1
-            guard let entry = log.entry(at: seq), let step = step(entry, in: inbox) else {
+            let entry = log.entry(at: seq)
+            // An entry that was lost, or can't be read, was perhaps for it.
+            if entry == nil, gap == nil, !inbox.isProcessed(seq, by: processed) { gap = .trimmed }
+            guard let entry, let step = step(entry, in: inbox) else {
                 reached = Position(epoch: log.epoch, seq: seq)
                 continue
             }
@@ -95,16 +102,24 @@ package struct InboxReader {
     }
 
     /// Another history may have begun, or the oldest entries may have gone.
-    private mutating func enter(_ log: MemoryLog, _ reached: inout Position) {
+    private mutating func enter(_ inbox: Inbox, _ reached: inout Position) {
+        let log = inbox.log
         if reached.epoch != log.epoch {
             processed.merge(reached)
-            // Of an inbox in which it had nothing, nothing was lost.
-            if !processed.isAtStart { gap = .epochChanged }
+            // Of an inbox in which there was nothing, nothing was lost.
+            if !processed.isAtStart || !follows(reached, in: inbox) { gap = .epochChanged }
             reached = Position(epoch: log.epoch, seq: log.oldestSeq - 1)
         } else if reached.seq + 1 < log.oldestSeq {
             if gap == nil { gap = .trimmed }
             reached = Position(epoch: log.epoch, seq: log.oldestSeq - 1)
         }
+    }
+
+    /// Whether nothing is missing between a position of a former history, which had nothing behind it, and the oldest
+    /// entry.
+    private func follows(_ position: Position, in inbox: Inbox) -> Bool {
+        guard let end = inbox.former.end(of: position.epoch) else { return false }
+        return end <= position.seq && inbox.log.oldestSeq <= position.seq + 1
     }
 
     /// The step that an entry is for the connection, if it is one.

@@ -137,3 +137,19 @@ def test_what_needs_all_nodes_is_refused_without_redis(redis, nodes, room):
     until(lambda: nodes[1].get(f"/api/rooms/{room}-new").status == 200, 15, "the new room")
     assert nodes[1].get(f"/api/rooms/{room}-new").json["name"] == "Made alone"
     ann.close()
+
+
+def test_a_room_with_many_members_is_counted_in_parts(redis, nodes, room):
+    """More than one script counts; some users are in on two nodes, each with one connection."""
+    assert nodes[0].post("/api/rooms", {"id": room}).status == 201
+    beats = redis.command("HGETALL", "sluice:{nodes}:beats")
+    boots = [key for key, value in zip(beats[::2], beats[1::2], strict=True) if b"node-0" not in value]
+    assert len(boots) == 2
+    entries = [(boots[0], number) for number in range(1500)] + [(boots[1], number) for number in range(1000, 1600)]
+    for start in range(0, len(entries), 300):
+        words = []
+        for boot, number in entries[start : start + 300]:
+            words += [boot + b"\nu%d" % number, b"1\nnode\nd%d\n\n1" % number]
+        redis.command("HSET", f"sluice:{{room:{room}}}:members", *words)
+    listed = nodes[2].get("/api/rooms").json["rooms"]
+    assert [(one["users"], one["connections"]) for one in listed if one["id"] == room] == [(1600, 2100)]

@@ -98,7 +98,8 @@ enum StoredRules {
             try check(facts.settings)
         }
         if let info = RoomInfo(reply) {
-            try holdCounted(info.createdAt, info.users, info.connections, what: "a number of a room")
+            let counts = info.counts ?? RoomInfo.Counts(users: 0, connections: 0)
+            try holdCounted(info.createdAt, counts.users, counts.connections, what: "a number of a room")
             try Fuzzing.hold(info.seq <= edge, "a seq beyond what is exact")
             try check(info.settings)
         }

@@ -64,6 +64,7 @@ final class TestWorker: WorkerMessageReceiver {
     private static func frames(in message: WorkerMessage) -> [FrameSlice] {
         switch message {
         case .member(_, .joined(_, let frames, _, _)), .member(_, .frames(let frames)): frames
+        case .member(_, .answer(let frame)): [frame]
         case .member(_, .described(let frame)), .member(_, .readAnswer(let frame)): [frame]
         case .member(_, .inboxReplayed(let replay)): replay.frames
         case .opening(_, .attached(_, _, _, let replay)): replay.frames
@@ -111,6 +112,8 @@ final class TestMember: Recipient {
     let isDeflateAgreed: Bool
     var firstCut: Int32 = -1
     private(set) var place = -1
+    /// Answers to messages of its own that came.
+    private(set) var answerCount = 0
     private weak var members: LocalMembers<TestMember>?
     private var bytes: [UInt8] = []
 
@@ -122,6 +125,7 @@ final class TestMember: Recipient {
 
     func deliver(_ frame: FrameSlice) { bytes += Array(frame.bytes) }
     func deliverLast(_ frame: FrameSlice) { deliver(frame) }
+    func answered() { answerCount += 1 }
     func isMember(of members: LocalMembers<TestMember>) -> Bool { self.members === members }
     func moved(in members: LocalMembers<TestMember>, to index: Int) { place = index }
 

@@ -66,6 +66,16 @@ struct InboxReaderTests {
         #expect(reader.forget(submission("b")) == nil)
     }
 
+    @Test("what it knows without a place is confirmed, also where its device has processed it on another node")
+    func processedElsewhere() {
+        let inbox = inbox()
+        var reader = InboxReader(sampleConnection("bob"))
+        _ = reader.saw(submission("b"))
+        for id in ["a", "b", "c", "d"] { append(id, to: inbox) }
+        reader.placed(at: InboxCursor([Position(epoch: inbox.log.epoch, seq: 3)]), in: inbox.log)
+        #expect(steps(&reader, inbox) == ["b is 2", "4"] && steps(&reader, inbox) == [])
+    }
+
     @Test("another history is said once, and what it had comes no second time")
     func fork() {
         let inbox = inbox()
@@ -88,6 +98,49 @@ struct InboxReaderTests {
         left.placed(
             at: InboxCursor([Position(epoch: first, seq: 3), Position(epoch: "e2", seq: 2)]), in: inbox.log)
         #expect(steps(&left, inbox) == [])
+    }
+
+    @Test("a hole in the middle is said before what follows it, or when all is quiet")
+    func hole() {
+        let inbox = inbox()
+        var reader = InboxReader(sampleConnection("bob"))
+        reader.placed(at: InboxCursor(), in: inbox.log)
+        append("a", to: inbox)
+        #expect(steps(&reader, inbox) == ["1"])
+        inbox.log.passUnstored(upTo: 2)
+        #expect(steps(&reader, inbox, isQuiet: false) == [])
+        append("b", to: inbox)
+        #expect(steps(&reader, inbox) == ["trimmed 3", "3"])
+        inbox.log.passUnstored(upTo: 5)
+        #expect(steps(&reader, inbox) == ["trimmed 6"] && steps(&reader, inbox) == [])
+        // Who comes, too; but not who has processed what is missing.
+        for (seq, expected) in [(1, ["trimmed 3", "3", "trimmed 6"]), (2, ["3", "trimmed 6"]), (5, [])] {
+            var later = InboxReader(sampleConnection("bob"))
+            later.placed(at: InboxCursor([Position(epoch: inbox.log.epoch, seq: UInt64(seq))]), in: inbox.log)
+            #expect(steps(&later, inbox) == expected, "from \(seq)")
+        }
+    }
+
+    @Test("who has processed nothing of a former history hears that it is over, unless nothing was in it")
+    func nothingProcessed() {
+        // How far the former history came, and what is gone of the present one.
+        for (end, oldestBefore, said) in [(0, 0, false), (3, 3, true), (0, 2, true)] as [(UInt64, UInt64, Bool)] {
+            let inbox = inbox()
+            inbox.former.lineage = Lineage([Position(epoch: "e", seq: end)])
+            inbox.replaceHistory(epoch: "f", forkedAt: oldestBefore)
+            append("a", to: inbox)
+            var reader = InboxReader(sampleConnection("bob"))
+            reader.placed(at: InboxCursor([Position(epoch: "e", seq: 0)]), in: inbox.log)
+            let first = oldestBefore + 1
+            #expect(
+                steps(&reader, inbox) == (said ? ["epoch_changed \(first)"] : []) + ["\(first)"],
+                "\(end), \(oldestBefore)")
+        }
+        let inbox = inbox()
+        inbox.replaceHistory(epoch: "f", forkedAt: 0)
+        var reader = InboxReader(sampleConnection("bob"))
+        reader.placed(at: InboxCursor([Position(epoch: "unknown", seq: 0)]), in: inbox.log)
+        #expect(steps(&reader, inbox) == ["epoch_changed 1"])
     }
 
     @Test("another history in which nothing follows is said when all is quiet; of an empty inbox nothing was lost")

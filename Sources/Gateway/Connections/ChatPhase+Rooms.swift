@@ -50,7 +50,7 @@ extension ChatPhase {
             transport.sendWritten()
             transport.endWait()
         case .roomDeleted(let room): roomDeleted(room)
-        case .inboxReplayed, .frames, .readAnswer, .replay, .replaced, .removed: break
+        case .inboxReplayed, .frames, .answer, .readAnswer, .replay, .replaced, .removed: break
         }
     }
 

@@ -98,6 +98,7 @@ struct ChatPhase<Transport: ChatTransport> {
 
     private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
+        transport.unansweredCount += 1
         if let owner = members.owner {
             owner.publish(fields, user: info.user, device: info.device, author: .connection(info))
         } else {
@@ -111,6 +112,7 @@ struct ChatPhase<Transport: ChatTransport> {
     ) {
         let direct = Direct(
             from: info.user, to: receiver, sender: info, deviceType: deviceType, fields: OwnedMessageFields(fields))
+        transport.unansweredCount += 1
         core.send(.direct(direct, from: info), of: receiver)
     }
 

@@ -9,11 +9,23 @@ struct CloseReason {
     var leavesAtOnce = false
     /// The time that the peer has to answer our close frame, and to take what was queued before it.
     var milliseconds = ClosingPhase.milliseconds
+    /// Nothing that the peer sends is read any more.
+    var isViolation = false
+    /// Whether the answers to what was taken come before the close frame. A reader that takes nothing gets none.
+    private(set) var waitsForAnswers = true
+
+    /// The same for a close frame that waits no longer.
+    var withoutAnswers: CloseReason {
+        var reason = self
+        reason.waitsForAnswers = false
+        return reason
+    }
 
     /// The peer broke the WebSocket protocol.
     init(violation code: CloseCode) {
         self.code = code
         text = ""
+        isViolation = true
     }
 
     /// - Parameters:
@@ -40,6 +52,7 @@ struct CloseReason {
     static func tooSlow(retryMilliseconds: Int) -> CloseReason {
         var reason = CloseReason(.slowReader, "too_slow", retryMilliseconds: retryMilliseconds)
         reason.milliseconds = ClosingPhase.slowMilliseconds
+        reason.waitsForAnswers = false
         return reason
     }
 

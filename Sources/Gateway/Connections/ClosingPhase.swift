@@ -60,6 +60,7 @@ final class ClosingPhase {
     /// The server closes. Input that was kept back may hold the peer's close frame.
     func began(_ reason: CloseReason, on transport: some ClosingTransport) {
         transport.send(FrameEncoder.closeFrame(reason.code, reason: reason.text))
+        if reason.isViolation { failed(on: transport) }
         transport.endWait()
         transport.resumeReading()
         transport.schedule(at: transport.now + reason.milliseconds)

@@ -3,19 +3,27 @@ import WireProtocol
 
 // The ends of a connection: the switches to its closing phase.
 extension Connection: ClosingTransport {
-    /// Sends a close frame and waits a little for the peer's.
+    /// How long a close frame waits for answers, milliseconds: a second, with the grain of the loop's timer.
+    private static let answersMilliseconds = 1_000 - EventLoop.tickMilliseconds
+
+    /// Sends a close frame, behind the answers to what was taken, and waits a little for the peer's. Nothing more is
+    /// taken from now on.
     func close(_ reason: CloseReason) {
+        if reason.isViolation, case .closing(let closing) = phase { return closing.failed(on: self) }
         guard isWebSocketOpen else { return }
+        if reason.waitsForAnswers, unansweredCount > 0 {
+            // The first reason stands.
+            guard closeReason == nil else { return }
+            closeReason = reason.withoutAnswers
+            if let wait { wait.reasons.insert(.close) } else { wait = KeptInput(for: .close) }
+            pauseReading()
+            return loop.schedule(self, at: loop.now + Self.answersMilliseconds)
+        }
+        closeReason = nil
         core.context.incidents.closed(
             Int(reason.code.rawValue), reason.text, client ?? .own, user: info?.user, at: loop.now)
         leaveEverything(atOnce: reason.leavesAtOnce)
         beginClosing().began(reason, on: self)
-    }
-
-    /// The peer broke the protocol: it gets the code, and nothing of it is read any more.
-    func fail(_ code: CloseCode) {
-        close(CloseReason(violation: code))
-        if case .closing(let closing) = phase { closing.failed(on: self) }
     }
 
     /// The peer's close frame came: it is answered, or it is the answer.

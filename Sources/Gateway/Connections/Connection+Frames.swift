@@ -19,7 +19,7 @@ extension Connection {
         case .ping(let payload): answerPing(payload)
         case .pong: break
         case .close(let code, _): peerClosed(code)
-        case .violation(let code, _): fail(code)
+        case .violation(let code, _): close(CloseReason(violation: code))
         }
         return consumed
     }
@@ -35,13 +35,15 @@ extension Connection {
         if let inflatedMax {
             switch core.compressor.inflate(payload, byteCountMax: inflatedMax) {
             case .whole(let inflated): message = inflated
-            case .tooLarge: return fail(.messageTooBig)
-            case .broken: return fail(.invalidPayload)
+            case .tooLarge: return close(CloseReason(violation: .messageTooBig))
+            case .broken: return close(CloseReason(violation: .invalidPayload))
             }
-            if opcode == .text, !UTF8Validator.isValid(message) { return fail(.invalidPayload) }
+            if opcode == .text, !UTF8Validator.isValid(message) {
+                return close(CloseReason(violation: .invalidPayload))
+            }
         }
         if case .echo = phase { return EchoPhase(on: self).received(opcode, message) }
-        opcode == .text ? ChatPhase(on: self).received(message) : fail(.unsupportedData)
+        opcode == .text ? ChatPhase(on: self).received(message) : close(CloseReason(violation: .unsupportedData))
     }
 
     /// Pings are always answered; while the peer does not read, what is queued already is answer enough, so that

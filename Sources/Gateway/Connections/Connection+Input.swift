@@ -64,6 +64,12 @@ extension Connection {
 
     func beginWait() { wait = KeptInput(for: .answer) }
 
+    /// Input waits for one more thing.
+    func keepBack(for reason: KeptInput.Reasons) {
+        if let wait { wait.reasons.insert(reason) } else { wait = KeptInput(for: reason) }
+        pauseReading()
+    }
+
     /// Goes on with input after a wait for an answer.
     func endWait() { goOn(.answer) }
 

@@ -30,22 +30,14 @@ final class Connection: Socket {
     @exclusivity(unchecked) var firstCut: Int32 = -1
     @exclusivity(unchecked) var memberships = RoomMemberships<Connection>()
     @exclusivity(unchecked) var heartbeat = Heartbeat()
-    private var extras: Extras?
+    /// Messages that were handed to their homes and have no answer yet; in a place that alignment leaves free.
+    @exclusivity(unchecked) var unansweredCount: UInt32 = 0
+    private var rare: RareState?
     @exclusivity(unchecked) var phase: Phase
     @exclusivity(unchecked) var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
     @exclusivity(unchecked) var info: ConnectionInfo?
     @exclusivity(unchecked) var rate = RateLimiter()
-
-    /// State that few connections need.
-    private final class Extras {
-        /// Counted in the address book.
-        var client: Client?
-        var flood: FloodCounter?
-        var wait: KeptInput?
-
-        var isNeeded: Bool { wait != nil || flood != nil || client != nil }
-    }
 
     init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
         let http = HTTPPhase(peer: peer.host, at: loop.now)
@@ -80,39 +72,39 @@ final class Connection: Socket {
     // MARK: Rare state
 
     /// Made at the first use.
-    private var openedExtras: Extras {
-        if let extras { return extras }
-        let opened = Extras()
-        extras = opened
+    private var openedRare: RareState {
+        if let rare { return rare }
+        let opened = RareState()
+        rare = opened
         return opened
     }
 
     /// Input that waits for an answer.
     var wait: KeptInput? {
-        get { extras?.wait }
+        get { rare?.wait }
         set {
-            if extras == nil, newValue == nil { return }
-            let extras = openedExtras
-            extras.wait = newValue
-            if !extras.isNeeded { self.extras = nil }
+            if rare == nil, newValue == nil { return }
+            let opened = openedRare
+            opened.wait = newValue
+            if !opened.isNeeded { rare = nil }
         }
     }
 
     /// The client, as limits and logs name it; there when its socket counts for its address.
     var client: Client? {
-        get { extras?.client }
-        set { if extras != nil || newValue != nil { openedExtras.client = newValue } }
+        get { rare?.client }
+        set { if rare != nil || newValue != nil { openedRare.client = newValue } }
+    }
+
+    /// The reason for which the connection is closed once its messages are answered.
+    var closeReason: CloseReason? {
+        get { rare?.closeReason }
+        set { if rare != nil || newValue != nil { openedRare.closeReason = newValue } }
     }
 
     /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
     /// yet does nothing wrong.
-    func countRefusal() -> Bool {
-        let extras = openedExtras
-        var flood = extras.flood ?? FloodCounter()
-        let isFlood = flood.refused(now: loop.now, policy: table.floodPolicy)
-        extras.flood = flood
-        return isFlood
-    }
+    func countRefusal() -> Bool { openedRare.countRefusal(at: loop.now, policy: table.floodPolicy) }
 
     // MARK: Events of the socket
 
@@ -153,7 +145,7 @@ final class Connection: Socket {
         switch phase {
         case .http(let http): http.timerFired(on: self)
         case .events(let events): events.timerFired(on: self)
-        case .opening, .chat, .echo: beat()
+        case .opening, .chat, .echo: if let closeReason { close(closeReason) } else { beat() }
         case .closing(let closing): closing.timerFired(on: self)
         case .ended: break
         }

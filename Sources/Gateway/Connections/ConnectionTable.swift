@@ -132,6 +132,9 @@ final class ConnectionTable {
         guard let connection = find(info) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
+        case .answer(let frame):
+            connection.deliverAlone(frame)
+            connection.answered()
         case .replay(let replay): connection.deliver(replay)
         case .replaced: connection.close(.replaced)
         case .removed: connection.close(.removed("removed"))
@@ -168,9 +171,14 @@ final class ConnectionTable {
 
     // MARK: Closing
 
-    /// At the end of a turn.
-    func closeSlowReaders() {
+    /// At the end of a turn: closes those that let their queues grow over the limit, and those that waited for answers
+    /// and have them.
+    func closeDue() {
         while let socket = core.slowReaders.popLast() { (socket as? Connection).map(closeAsTooSlow) }
+        while let key = core.answeredKeys.popLast() {
+            guard let connection = findAny(key), connection.unansweredCount == 0 else { continue }
+            connection.closeReason.map(connection.close)
+        }
     }
 
     /// Closes connections with unsent bytes, the largest backlog first, until no more than `bytesMax` are left here.

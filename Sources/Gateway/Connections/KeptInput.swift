@@ -11,6 +11,8 @@ final class KeptInput {
         static let output = Reasons(rawValue: 2)
         /// The connection's next turn.
         static let turn = Reasons(rawValue: 4)
+        /// The close frame, which is sent once what was taken is answered: nothing is taken before.
+        static let close = Reasons(rawValue: 8)
     }
 
     /// Bytes of output that may be unsent while further input is taken.
@@ -35,8 +37,8 @@ final class KeptInput {
     /// The kernel has all that was queued; true if input waited for that and now waits for its turn.
     func drained() -> Bool {
         progress = nil
-        guard reasons.contains(.output) else { return false }
-        reasons = .turn
+        guard reasons.remove(.output) != nil else { return false }
+        reasons.insert(.turn)
         return true
     }
 }

@@ -133,7 +133,7 @@ final class OpeningPhase {
             transport.core.writer.leftRoom(room, reason: "deleted")
             transport.sendWritten()
             transport.close(.removed("room_deleted"))
-        case .described, .leftRoom, .frames, .readAnswer, .replay, .replaced, .removed: break
+        case .described, .leftRoom, .frames, .answer, .readAnswer, .replay, .replaced, .removed: break
         }
     }
 }

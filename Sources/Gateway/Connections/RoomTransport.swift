@@ -20,6 +20,10 @@ protocol RoomTransport: Recipient {
     var joining: Joining? { get set }
     /// Counted against the node's limit.
     var isCounted: Bool { get set }
+    /// Messages that were handed to their homes and have no answer yet.
+    var unansweredCount: UInt32 { get set }
+    /// The reason for which the connection is closed once its messages are answered.
+    var closeReason: CloseReason? { get }
     /// Bytes that wait for the kernel to take them.
     var queuedBytes: Int { get }
 
@@ -77,9 +81,19 @@ extension RoomTransport {
             case .frame(let frame): deliverAlone(frame)
             case .ack(let ack, let message):
                 deliverAlone(ack)
-                if wantsEcho { deliverAlone(message) }
+                answered()
+                if wantsEcho, let message { deliverAlone(message) }
             }
         }
+    }
+
+    /// One of the messages has its answer. What else is said in this turn comes before the close frame that waits.
+    @inline(__always)
+    func answered() {
+        assert(unansweredCount > 0, "a message is answered twice")
+        guard unansweredCount > 0 else { return }
+        unansweredCount -= 1
+        if unansweredCount == 0, closeReason != nil, let info { core.answeredKeys.append(info.socketKey) }
     }
 
     /// Tells the client of the present tier.

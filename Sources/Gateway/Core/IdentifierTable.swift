@@ -37,7 +37,13 @@ struct IdentifierTable<Element: Identifiable> where Element.ID == Identifier {
     }
 
     /// All elements, in no order.
-    var all: [Element] { slots.compactMap { $0 } }
+    var all: [Element] { part(0, of: 1) }
+
+    /// The elements of one of so many parts of the table, in no order. Those of all parts are all elements, unless some
+    /// come or go in between: then one may move into a part that was taken before.
+    func part(_ index: Int, of count: Int) -> [Element] {
+        slots[slots.count * index / count..<slots.count * (index + 1) / count].compactMap { $0 }
+    }
 
     private func hash(_ id: Identifier) -> Int {
         var hasher = Hasher()

@@ -35,6 +35,8 @@ package final class WorkerCore: MailSender {
     @exclusivity(unchecked) var stored: StoredShare
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     @exclusivity(unchecked) var slowReaders: ContiguousArray<Socket> = []
+    /// Keys of sockets whose messages were all answered in this turn and that are closed at its end.
+    @exclusivity(unchecked) var answeredKeys: ContiguousArray<UInt64> = []
     /// Takes what is sent to this worker by itself. Set once by the owner, which lives as long.
     unowned(unsafe) var receiver: (any WorkerMessageReceiver)?
     /// By worker: what is posted to its mailbox at the end of this turn.
@@ -112,8 +114,9 @@ package final class WorkerCore: MailSender {
     func send(_ request: UserRequest, of user: Identifier) { send(.user(user, request), to: context.home(of: user)) }
     func send(_ notice: MemberNotice, to info: ConnectionInfo) { send(.member(info, notice), to: info.worker) }
 
-    /// Answers a connection with the frame in `writer`, behind what was sent to its worker before.
-    func answerWritten(_ info: ConnectionInfo) { send(.frames([writtenFrame()]), to: info) }
+    /// Answers a message of a connection with the frame in `writer`, behind what was sent to its worker before. Each
+    /// message gets one answer.
+    func answerWritten(_ info: ConnectionInfo) { send(.answer(writtenFrame()), to: info) }
 
     /// The same for the answer to a read: the connection's input goes on behind it.
     func answerReadWritten(_ info: ConnectionInfo) { send(.readAnswer(writtenFrame()), to: info) }

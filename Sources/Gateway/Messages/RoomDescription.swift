@@ -43,9 +43,9 @@ package struct RoomDescription: Sendable {
 
 extension RoomDescription {
     /// A room as the store knows it.
-    init(_ id: Identifier, _ info: RoomInfo, defaultHistorySize: Int) {
+    init(_ id: Identifier, _ info: RoomInfo, _ counts: RoomInfo.Counts, defaultHistorySize: Int) {
         self.init(
-            id: id, name: info.settings?.name, users: info.users, connections: info.connections,
+            id: id, name: info.settings?.name, users: counts.users, connections: counts.connections,
             usersMax: info.settings?.usersMax, historySize: info.settings?.historySize ?? defaultHistorySize,
             epoch: info.epoch, seq: info.seq, createdAt: info.createdAt)
     }

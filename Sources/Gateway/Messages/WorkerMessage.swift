@@ -10,7 +10,8 @@ import WireProtocol
 /// batch comes before the room's answer that was sent after it, and a `join` before the `leave` of the same connection.
 /// So all of them travel in one mailbox, and none may overtake another.
 package enum WorkerMessage: Sendable {
-    /// A client's message, to its room's home. No answer: its ack comes in a `deliver`, or as a `member` notice.
+    /// A client's message, to its room's home. Its one answer, an ack or an error, comes as a cut of a `deliver`, as
+    /// `MemberNotice.answer`, or as `ReplayedFrame.ack`.
     case publish(RemoteMessage)
     /// A room's output of one turn of its home, to a worker with members or authors. No answer.
     case deliver(RoomBatch)
@@ -83,7 +84,7 @@ package enum UserRequest: Sendable {
     /// A connection has taken a part of its inbox and wants the next. Answered by `MemberNotice.inboxReplayed`, unless
     /// the user's home has let it go.
     case continueInboxReplay(ConnectionInfo, after: UInt64)
-    /// A direct message, to its receiver's home. Answered by an `ack` or `error` frame.
+    /// A direct message, to its receiver's home. Answered by `MemberNotice.answer`.
     case direct(Direct, from: ConnectionInfo)
     /// A direct message that was committed by this node alone, to its sender's home. No answer.
     case keepOwnCopy(Direct, id: [UInt8], at: Int)
@@ -131,6 +132,8 @@ package enum MemberNotice: Sendable {
     case roomDeleted(Identifier)
     /// Frames for this connection alone.
     case frames([FrameSlice])
+    /// The one answer to a message of this connection.
+    case answer(FrameSlice)
     /// The answer to the read (`history`, `users`) for which the connection's input waits.
     case readAnswer(FrameSlice)
     /// A replay to a connection that is in already.
@@ -154,8 +157,9 @@ package enum JoinRefusal: Sendable {
 /// A part of a replay to a connection that is in already.
 package enum ReplayedFrame: Sendable {
     case frame(FrameSlice)
-    /// The connection's own message, which it gets behind its ack only if it asked for that.
-    case ack(FrameSlice, message: FrameSlice)
+    /// The ack of the connection's own message, and the message if its place is in this replay: it gets that behind the
+    /// ack only if it asked for it.
+    case ack(FrameSlice, message: FrameSlice?)
 }
 
 /// A part of an inbox for a connection, and where the next one begins.

@@ -125,6 +125,13 @@ final class Replication {
         return offset == 0 ? 0 : max(0, core.loop.now + offset - unixTime)
     }
 
+    /// The present time by the store's clock, which all nodes share, in Unix milliseconds; this node's own before the
+    /// store has said what time it is.
+    var sharedNow: Int {
+        let offset = core.context.controlStore.clockOffset.value
+        return offset == 0 ? core.loop.unixNow : core.loop.now + offset
+    }
+
     /// A node's life has ended: what it held for the cluster counts no more. After `nodesChanged`.
     func nodeGone(_ boot: String) {
         goneNodes.append(boot)

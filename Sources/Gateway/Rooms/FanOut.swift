@@ -64,10 +64,12 @@ struct FanOut<Member: Recipient> {
             // Nothing but the author's own message.
             guard author.wantsEcho else {
                 author.deliverLast(ack)
+                author.answered()
                 return delivered - 1
             }
             if whole.length <= Self.joinedBytesMax {
                 author.deliverLast(join(ack, whole))
+                author.answered()
                 return delivered
             }
         }
@@ -127,7 +129,10 @@ struct FanOut<Member: Recipient> {
             let own = isCompressed ? batch.cuts[place].compressedRange : batch.cuts[place].range
             if isMember { deliver(run, position..<own.lowerBound, to: author) }
             let isMessage = batch.cuts[place].ack != nil
-            if let ack = batch.cuts[place].ack { author.deliver(ack) }
+            if let ack = batch.cuts[place].ack {
+                author.deliver(ack)
+                if !batch.cuts[place].isReplacement { author.answered() }
+            }
             let wantsOwn = isMessage && author.wantsEcho && !batch.cuts[place].isReplacement
             if isMember, isMessage, !wantsOwn, !own.isEmpty { withheld += 1 }
             position = wantsOwn ? own.lowerBound : own.upperBound

@@ -8,6 +8,8 @@ protocol Recipient: AnyObject {
     func deliver(_ frame: FrameSlice)
     /// As `deliver`, for the last frame that a room has in this turn: it may leave at once.
     func deliverLast(_ frame: FrameSlice)
+    /// One of its messages has its answer among what was delivered.
+    func answered()
     /// Its own messages are sent to it, too, behind their acks.
     var wantsEcho: Bool { get }
     /// It takes frames in their compressed form.

@@ -201,7 +201,7 @@ struct MemberPlacing {
             var place = replies.place(of: own.message, seq, body)
             place.isRepetition = true
             replies.writeAck(own.message, place)
-            return .frame(core.writtenFrame())
+            return .ack(core.writtenFrame(), message: nil)
         }
     }
 

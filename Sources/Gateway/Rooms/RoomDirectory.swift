@@ -28,7 +28,7 @@ struct RoomDirectory {
     func find(_ id: Identifier, _ completion: @escaping (Search) -> Void) {
         if let owner = table.find(id) { return owner.sequencer.whenReady { completion(.found(owner)) } }
         guard let replication = table.replication, !replication.isStoreAway else { return completion(.none) }
-        replication.store.perform(RoomInfo.operation(LogKeys(room: id))) { result in
+        replication.store.perform(RoomInfo.operation(LogKeys(room: id), countedMax: 0)) { result in
             guard case .success(let reply) = result else { return completion(.unavailable) }
             guard RoomInfo(reply) != nil else { return completion(.none) }
             followForAWhile(id, completion)
@@ -143,25 +143,85 @@ extension RoomDirectory {
     private func describe(
         _ ids: [Identifier], _ replication: Replication, _ completion: @escaping ([RoomDescription]?) -> Void
     ) {
-        guard let last = ids.last else { return completion([]) }
-        let store = replication.store
+        guard !ids.isEmpty else { return completion([]) }
         let historySize = core.configuration.historySize
-        var described: [RoomDescription] = []
-        var isComplete = true
-        for id in ids {
-            store.perform(RoomInfo.operation(LogKeys(room: id), gone: replication.goneNodes)) { result in
-                switch result {
-                case .success(let reply):
-                    if let info = RoomInfo(reply) {
-                        described.append(RoomDescription(id, info, defaultHistorySize: historySize))
-                    } else {
-                        store.forgetRoom(id)
-                    }
-                case .failure: isComplete = false
+        var described: [RoomDescription?] = Array(repeating: nil, count: ids.count)
+        var (missing, isComplete) = (ids.count, true)
+        func ended() {
+            missing -= 1
+            if missing == 0 { completion(isComplete ? described.compactMap { $0 } : nil) }
+        }
+        for (place, id) in ids.enumerated() {
+            ask(for: id, replication) { answer in
+                switch answer {
+                case .room(let info, let counts):
+                    described[place] = RoomDescription(id, info, counts, defaultHistorySize: historySize)
+                case .none: replication.store.forgetRoom(id)
+                case .unavailable: isComplete = false
                 }
-                if id == last { completion(isComplete ? described : nil) }
+                ended()
             }
         }
+    }
+
+    private enum Asked {
+        case room(RoomInfo, RoomInfo.Counts)
+        /// There is no such room.
+        case none
+        /// The store gave no answer.
+        case unavailable
+    }
+
+    private func ask(for id: Identifier, _ replication: Replication, _ completion: @escaping (Asked) -> Void) {
+        let keys = LogKeys(room: id)
+        replication.store.perform(RoomInfo.operation(keys, gone: replication.goneNodes)) { result in
+            guard case .success(let reply) = result else { return completion(.unavailable) }
+            guard let info = RoomInfo(reply) else { return completion(.none) }
+            if let counts = info.counts { return completion(.room(info, counts)) }
+            count(Census(gone: replication.goneNodes), of: keys, from: RoomPresence.start, replication) { counts in
+                completion(counts.map { .room(info, $0) } ?? .unavailable)
+            }
+        }
+    }
+
+    /// Counts who is in a room with many, part by part, so that Redis serves others in between.
+    private func count(
+        _ census: Census, of keys: LogKeys, from cursor: [UInt8], _ replication: Replication,
+        _ completion: @escaping (RoomInfo.Counts?) -> Void
+    ) {
+        replication.store.perform(RoomPresence.page(keys, from: cursor)) { result in
+            guard let page = (try? result.get()).flatMap(RoomPresence.page) else { return completion(nil) }
+            var census = census
+            census.take(page.entries)
+            guard let next = page.next else { return completion(census.counts) }
+            count(census, of: keys, from: next, replication, completion)
+        }
+    }
+}
+
+/// Counts who is in a room, from the parts that the store gives; an entry may come in two of them.
+private struct Census {
+    private let gone: Set<String>
+    private var users: Set<Identifier> = []
+    private var connections: [Entry: Int] = [:]
+
+    private struct Entry: Hashable {
+        let boot: String
+        let user: Identifier
+    }
+
+    init(gone: [String]) { self.gone = Set(gone) }
+
+    mutating func take(_ entries: [RoomPresence.Change]) {
+        for entry in entries where !gone.contains(entry.boot) {
+            users.insert(entry.user)
+            let devices = RemoteAttendance(record: entry.record)?.devices ?? []
+            connections[Entry(boot: entry.boot, user: entry.user)] = devices.count
+        }
+    }
+
+    var counts: RoomInfo.Counts {
+        RoomInfo.Counts(users: users.count, connections: connections.values.reduce(0, +))
     }
 }
 

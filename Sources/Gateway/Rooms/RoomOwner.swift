@@ -70,7 +70,7 @@ final class RoomOwner: Identifiable {
         batch.cut(for: info, length: frame.length, ack: nil)
     }
 
-    /// Answers a connection with the frame in `writer`, behind the room's output so far.
+    /// Answers a message of a connection with the frame in `writer`, behind the room's output so far.
     func answerWritten(_ info: ConnectionInfo) {
         flush()
         core.answerWritten(info)
@@ -197,12 +197,14 @@ final class RoomOwner: Identifiable {
         }
     }
 
-    /// Tells an author that a message that was taken gets no place.
+    /// Tells an author that a message that was taken gets no place: instead of the ack, or behind that of one that was
+    /// kept.
     func refuse(_ submission: Submission, _ text: String) {
         switch submission.author {
         case .connection(let info):
             core.writer.error(.unavailable, text, id: String(decoding: submission.id, as: UTF8.self), room: room.id)
-            core.answerWritten(info)
+            guard submission.isProvisional else { return core.answerWritten(info) }
+            core.send(.frames([core.writtenFrame()]), to: info)
         case .request(let number): table.publications.answer(number, .unavailable(text, retrySeconds: 1))
         case .nobody: break
         }

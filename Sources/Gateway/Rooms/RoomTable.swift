@@ -268,8 +268,12 @@ final class RoomTable {
 
     // MARK: The cluster
 
-    private var replicated: [ReplicatedRoom] {
-        owners.all.compactMap { if case .replicated(let room) = $0.sequencer { room } else { nil } }
+    private var replicated: [ReplicatedRoom] { replicated(inPart: 0, of: 1) }
+
+    private func replicated(inPart index: Int, of count: Int) -> [ReplicatedRoom] {
+        owners.part(index, of: count).compactMap {
+            if case .replicated(let room) = $0.sequencer { room } else { nil }
+        }
     }
 
     func storeLost() { for room in replicated { room.storeLost() } }
@@ -278,10 +282,13 @@ final class RoomTable {
     /// How long ago a room must have been active to be looked after for a lost last message.
     private static let pollWindowMilliseconds = 60_000
 
-    /// Every two seconds: looks after rooms in which something was said lately.
-    func poll() {
+    /// Looks after rooms in which something was said lately; each is due every two seconds.
+    /// - Parameters:
+    ///   - index: one of so many parts of all rooms, so that a large number of them makes no long turn.
+    ///   - count: the parts.
+    func poll(part index: Int = 0, of count: Int = 1) {
         let since = core.loop.now - Self.pollWindowMilliseconds
-        for room in replicated { room.poll(isActive: room.home.room.lastActiveAt >= since) }
+        for room in replicated(inPart: index, of: count) { room.poll(isActive: room.home.room.lastActiveAt >= since) }
     }
 
     /// Compares what the cluster knows of who is in with what this node knows, and puts right both sides.

@@ -55,8 +55,11 @@ struct KnownUsers {
     }
 
     /// All owners, in no order. Users of whom only the first connection was kept have none.
-    var owners: [UserOwner] {
-        entries.all.compactMap { if case .full(let owner) = $0 { owner } else { nil } }
+    var owners: [UserOwner] { owners(inPart: 0, of: 1) }
+
+    /// The owners in one of so many parts of all users, as `IdentifierTable.part`.
+    func owners(inPart index: Int, of count: Int) -> [UserOwner] {
+        entries.part(index, of: count).compactMap { if case .full(let owner) = $0 { owner } else { nil } }
     }
 
     /// Forgets a user.

@@ -22,12 +22,12 @@ struct RemoteDevices {
     /// How long an arrival may wait and still be the newest of its device.
     private static let freshMilliseconds = 1_000
 
-    /// When a connection has come, in Unix milliseconds: later than all others of its device that this node knows of,
-    /// whatever their nodes' clocks say. Nil when it has waited for so long that a later one came elsewhere.
-    /// - Parameter unixTime: when it came, in Unix milliseconds; it was let in just now.
+    /// When a connection has come, by the store's clock: later than all others of its device that this node knows of.
+    /// Nil when it has waited for so long that a later one came elsewhere.
+    /// - Parameter unixTime: when it came, in Unix milliseconds by the store's clock; it was let in just now.
     func timeOfArrival(of device: Identifier?, at unixTime: Int) -> Int? {
         let latest = all.filter { $0.device == device }.map(\.connectedAt).max() ?? 0
-        if core.loop.unixNow - unixTime < Self.freshMilliseconds { return max(unixTime, latest + 1) }
+        if replication.sharedNow - unixTime < Self.freshMilliseconds { return max(unixTime, latest + 1) }
         return unixTime > latest ? unixTime : nil
     }
 

@@ -42,7 +42,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         defer { goOn() }
         let (body, seq) = (arrival.entry.body, arrival.entry.seq)
         // A body that this version can't read keeps its place.
-        guard let direct = SharedDirect(body) else { return inbox.log.passUnstored(upTo: seq) }
+        guard let direct = SharedDirect(body) else { return lost(upTo: seq) }
         let position = Position(epoch: inbox.log.epoch, seq: seq)
         body.withUnsafeBytes { bytes in
             core.writer.direct(at: position, body: DirectBody(bytes)?.frame ?? bytes)

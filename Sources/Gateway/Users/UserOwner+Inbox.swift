@@ -130,7 +130,7 @@ extension UserOwner {
         for reader in inbox.readers where reader.isLive {
             guard let known = inbox[reader.info]?.forget(submission) else { continue }
             writeConfirm(known, position)
-            core.answerWritten(reader.info)
+            core.send(.frames([core.writtenFrame()]), to: reader.info)
         }
     }
 

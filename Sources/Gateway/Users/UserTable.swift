@@ -205,8 +205,12 @@ final class UserTable {
 
     // MARK: The cluster
 
-    private var replicated: [ReplicatedUser] {
-        known.owners.compactMap { if case .replicated(let user) = $0.sequencer { user } else { nil } }
+    private var replicated: [ReplicatedUser] { replicated(inPart: 0, of: 1) }
+
+    private func replicated(inPart index: Int, of count: Int) -> [ReplicatedUser] {
+        known.owners(inPart: index, of: count).compactMap {
+            if case .replicated(let user) = $0.sequencer { user } else { nil }
+        }
     }
 
     func storeLost() { for user in replicated { user.storeLost() } }
@@ -215,10 +219,13 @@ final class UserTable {
     /// How long ago a user must have been needed to be looked after for a lost last message.
     private static let pollWindowMilliseconds = 60_000
 
-    /// Every two seconds: tells of sessions, and looks after users of whom something was heard lately.
-    func poll() {
+    /// Tells of sessions, and looks after users of whom something was heard lately; each is due every two seconds.
+    /// - Parameters:
+    ///   - index: one of so many parts of all users, so that a large number of them makes no long turn.
+    ///   - count: the parts.
+    func poll(part index: Int = 0, of count: Int = 1) {
         let since = core.loop.now - Self.pollWindowMilliseconds
-        for user in replicated { user.poll(isActive: user.usedAt >= since) }
+        for user in replicated(inPart: index, of: count) { user.poll(isActive: user.usedAt >= since) }
     }
 
     /// As `RoomTable.checkPresence`.

@@ -114,6 +114,9 @@ package final class Worker {
         connections.tierChanged(from: former)
     }
 
+    /// Ticks in which all rooms and users are looked after once: two seconds.
+    private static let pollTicks = 8
+
     /// How long hardly anybody new is taken in an emergency.
     private static let slowMilliseconds = 1_000
 
@@ -204,9 +207,9 @@ extension Worker: EventLoopDelegate {
             rooms.expire()
             users.expire()
         }
-        if let replication, !replication.isStoreAway, ticks % 8 == 0 {
-            users.poll()
-            rooms.poll()
+        if let replication, !replication.isStoreAway {
+            users.poll(part: ticks % Self.pollTicks, of: Self.pollTicks)
+            rooms.poll(part: ticks % Self.pollTicks, of: Self.pollTicks)
         }
         connections.announceChanges()
         logLoad()
@@ -218,7 +221,7 @@ extension Worker: EventLoopDelegate {
         rooms.commit()
         users.commit()
         if !core.loop.isCollecting { rooms.flush() }
-        connections.closeSlowReaders()
+        connections.closeDue()
         core.postOutgoing()
     }
 

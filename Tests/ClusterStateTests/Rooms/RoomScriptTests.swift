@@ -39,7 +39,15 @@ struct RoomScriptTests {
         }
         let info = RoomInfo(run(store, RoomInfo.operation(keys)))
         #expect(info?.epoch == "e1" && info?.seq == 1 && info?.createdAt == 5 && info?.settings == settings)
-        #expect(info?.users == 1 && info?.connections == 4)
+        #expect(info?.counts == RoomInfo.Counts(users: 1, connections: 4))
+        // Two entries, at n and n + 1; and one of a node that is gone.
+        for (most, gone, counts) in [
+            (2, [], RoomInfo.Counts(users: 1, connections: 4)), (1, [], nil),
+            (2, ["b2"], RoomInfo.Counts(users: 1, connections: 2)),
+        ] as [(Int, [String], RoomInfo.Counts?)] {
+            let info = RoomInfo(run(store, RoomInfo.operation(keys, countedMax: most, gone: gone)))
+            #expect(info?.seq == 1 && info?.counts == counts, "\(most)")
+        }
         let deletion = RoomDeletion.operation(keys, boot: "b", newEpoch: "e2", kept: 60_000)
         #expect(run(store, deletion) == .bytes(Array("e1".utf8)))
         #expect(run(store, deletion) == .null && RoomInfo(run(store, RoomInfo.operation(keys))) == nil)
@@ -102,7 +110,9 @@ struct RoomScriptTests {
                 operation = RoomFacts.setting(
                     keys, settings, boot: "b", at: step, isNew: Bool.random(using: &random))
             case 3: operation = RoomFacts.operation(keys, at: step)
-            case 4, 5: operation = RoomInfo.operation(keys)
+            case 4, 5:
+                operation = RoomInfo.operation(
+                    keys, countedMax: step % 6, gone: Bool.random(using: &random) ? ["b0"] : [])
             case 6, 7:
                 let record = Bool.random(using: &random) ? Array("1\nn\nd\n\n\(step)".utf8) : []
                 operation = RoomPresence.operation(keys, boot: "b\(step % 2)", user: user, record: record)

@@ -18,6 +18,8 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     var queuedBytes = 0
     var badFrames: UInt8 = 0
     var rate = RateLimiter()
+    var unansweredCount: UInt32 = 0
+    let closeReason: CloseReason? = nil
     var wantsEcho = false
     var isDeflateAgreed: Bool { windowBits > 0 }
     var firstCut: Int32 = -1

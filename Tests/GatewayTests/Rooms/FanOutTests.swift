@@ -128,6 +128,8 @@ struct FanOutTests {
                 #expect(frames.count == wanted.count, "seed \(seed), member \(member.key)")
             }
             #expect(member.firstCut == -1, "seed \(seed)")
+            let answers = scene.said.count { $0.ack != nil && !$0.isReplacement && $0.author! == (member.key, 0) }
+            #expect(member.answerCount == answers, "seed \(seed), member \(member.key)")
         }
     }
 

@@ -156,6 +156,9 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
         guard let connection = find(info.socketKey) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
+        case .answer(let frame):
+            connection.deliverAlone(frame)
+            connection.answered()
         case .replay(let replay): connection.deliver(replay)
         case .replaced: connection.close(.replaced)
         case .removed: connection.close(.removed("removed"))
@@ -212,6 +215,9 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     var isCounted = false
     var badFrames: UInt8 = 0
     var rate = RateLimiter()
+    var unansweredCount: UInt32 = 0
+    let closeReason: CloseReason? = nil
+    private(set) var wasAnsweredTwice = false
     let wantsEcho: Bool
     var isDeflateAgreed: Bool { false }
     var firstCut: Int32 = -1
@@ -300,6 +306,10 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     }
 
     func deliverLast(_ frame: FrameSlice) { deliver(frame) }
+    func answered() {
+        guard unansweredCount > 0 else { return wasAnsweredTwice = true }
+        unansweredCount -= 1
+    }
     func isMember(of members: LocalMembers<SimulatedConnection>) -> Bool { memberships.contains(members) }
     func moved(in members: LocalMembers<SimulatedConnection>, to index: Int) {
         memberships.moved(in: members, to: index)

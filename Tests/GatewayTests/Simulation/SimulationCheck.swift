@@ -24,7 +24,10 @@ struct SimulationCheck {
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
-        for client in simulation.clients { checkAnswers(client) }
+        for client in simulation.clients {
+            checkAnswers(client)
+            checkNumbers(client)
+        }
         for room in simulation.clients[0].rooms {
             guard let history = checkAgreement(room) else { continue }
             checkLosses(history, room)
@@ -44,6 +47,15 @@ struct SimulationCheck {
         for (room, view) in client.views where !view.unconfirmed.isEmpty {
             violations.append("waits: \(client.name) got no confirm of \(view.unconfirmed) in \(room)")
         }
+    }
+
+    /// A close frame waits for answers by their number.
+    private mutating func checkNumbers(_ client: SimulatedClient) {
+        guard let connection = client.connection else { return }
+        if connection.unansweredCount > 0 {
+            violations.append("answers: \(client.name) waits for \(connection.unansweredCount) more answers")
+        }
+        if connection.wasAnsweredTwice { violations.append("answers: \(client.name) got two to one message") }
     }
 
     // MARK: One history

@@ -157,6 +157,31 @@ struct SharedUserTests {
         #expect(came.sorted() == ["p0!", "p1!", "z0", "z1", "z2"] && came.first == "z0" && came.last == "z2")
     }
 
+    @Test("of two connections of a device the later one stays, whatever the nodes' own clocks say")
+    func clocks() throws {
+        let nodes = try Nodes(2)
+        // The first node's clock is ten minutes ahead.
+        func set(_ time: Int) {
+            for (worker, ahead) in zip(nodes.workers, [600_000, 0]) {
+                let loop = worker.core.loop
+                worker.core.context.controlStore.clockOffset.set(time - loop.now)
+                loop.pretend(Moment(now: loop.now, unix: time + ahead))
+            }
+        }
+        set(1_700_000_000_000)
+        let first = try nodes.attach("bob", "phone", on: 0).info
+        set(1_700_000_001_000)
+        let key = nodes.begin("bob", "phone", on: 1)
+        // It waits for the store for longer than what is at once.
+        set(1_700_000_004_000)
+        nodes.settle()
+        #expect(nodes.info(key, on: 1) != nil)
+        let wasReplaced = nodes.workers[0].sent.contains {
+            if case (first.socketKey, .member(_, .replaced)) = $0 { true } else { false }
+        }
+        #expect(wasReplaced)
+    }
+
     @Test("nodes that start without a store: a receiver gets what another node kept")
     func started() throws {
         let nodes = try Nodes(2, isStoreThere: false)

@@ -41,6 +41,8 @@ struct IdentifierTableTests {
             if step % 500 == 0 {
                 #expect(table.count == model.count)
                 #expect(Set(table.all.map(\.id)) == Set(model.keys), "seed \(seed), step \(step)")
+                let parts = (0..<8).map { table.part($0, of: 8).map(\.id) }
+                #expect(Set(parts.joined()) == Set(model.keys) && parts.joined().count == model.count)
                 for (id, thing) in model where table[id] !== thing {
                     Issue.record("\(id) is lost; seed \(seed), step \(step)")
                 }

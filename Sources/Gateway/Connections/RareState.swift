@@ -1,0 +1,22 @@
+import Core
+
+/// State of a connection that few need. It lies beside the connection, so that an idle one stays small.
+///
+/// Thread: the connection's.
+final class RareState {
+    /// Counted in the address book.
+    var client: Client?
+    var wait: KeptInput?
+    /// The connection is closed for it once its messages are answered.
+    var closeReason: CloseReason?
+    private var flood: FloodCounter?
+
+    var isNeeded: Bool { wait != nil || flood != nil || client != nil || closeReason != nil }
+
+    /// Counts a refused frame; true when it makes a flood.
+    func countRefusal(at now: Int, policy: RatePolicy) -> Bool {
+        var counter = flood ?? FloodCounter()
+        defer { flood = counter }
+        return counter.refused(now: now, policy: policy)
+    }
+}
