@@ -74,6 +74,7 @@ extension Connection {
         guard ended.reasons.isEmpty else { return }
         wait = nil
         let taken = process(ended.bytes.mutableBytes)
+        answerPing()
         guard let wait else { return resumeReading() }
         ended.bytes.removeFirst(taken)
         swap(&wait.bytes, &ended.bytes)

@@ -42,9 +42,10 @@ final class Connection: Socket {
         /// Counted in the address book.
         var client: Client?
         var flood: FloodCounter?
+        var upkeep: Upkeep?
         var wait: KeptInput?
 
-        var isNeeded: Bool { wait != nil || flood != nil || client != nil }
+        var isNeeded: Bool { wait != nil || flood != nil || client != nil || upkeep != nil }
     }
 
     init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
@@ -104,6 +105,11 @@ final class Connection: Socket {
         set { if extras != nil || newValue != nil { openedExtras.client = newValue } }
     }
 
+    var upkeep: Upkeep {
+        get { extras?.upkeep ?? Upkeep() }
+        set { openedExtras.upkeep = newValue }
+    }
+
     /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
     /// yet does nothing wrong.
     func countRefusal() -> Bool {
@@ -118,7 +124,10 @@ final class Connection: Socket {
 
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         heartbeat.heard(at: loop.now)
+        let start = Clock.monotonicNanoseconds()
+        defer { core.worked(since: start - Self.readNanoseconds, key, info, source, isHTTP: !isChatting) }
         let taken = process(bytes)
+        answerPing()
         if taken < bytes.count, let wait {
             wait.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
             pauseReading()
@@ -127,9 +136,17 @@ final class Connection: Socket {
     }
 
     override func continueInput() {
+        let start = Clock.monotonicNanoseconds()
         goOn(.turn)
         decoder.settle(at: loop.now)
+        core.worked(since: start, key, info, source, isHTTP: !isChatting)
     }
+
+    /// The kernel's part of a read with its acknowledgement, which is over when `received` is called.
+    private static let readNanoseconds = 3_000
+
+    /// The client, as limits name it; this machine, where that is not limited.
+    var source: Client { client ?? .own }
 
     override func drained() {
         guard let wait else { return }

@@ -18,9 +18,11 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     var queuedBytes = 0
     var badFrames: UInt8 = 0
     var rate = RateLimiter()
+    var upkeep = Upkeep()
     var wantsEcho = false
     var isDeflateAgreed: Bool { windowBits > 0 }
     var firstCut: Int32 = -1
+    var source = Client.own
     /// Whether a refused frame makes a flood.
     var isFlooding = false
     /// nil: input does not wait.

@@ -212,6 +212,8 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     var isCounted = false
     var badFrames: UInt8 = 0
     var rate = RateLimiter()
+    var upkeep = Upkeep()
+    let source = Client.own
     let wantsEcho: Bool
     var isDeflateAgreed: Bool { false }
     var firstCut: Int32 = -1
