@@ -8,7 +8,7 @@ extension Connection {
     /// Takes up to one message from the front of `bytes`; returns how many bytes that were.
     func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
         let isEcho = if case .echo = phase { true } else { false }
-        let most = isEcho ? EchoPhase<Connection>.messageBytesMax : core.configuration.messageBytesMax
+        let most = isEcho ? EchoLimits.messageBytesMax : core.configuration.messageBytesMax
         let (consumed, event) = decoder.next(
             bytes, role: .server, messageBytesMax: most, isDeflateAgreed: isDeflateAgreed)
         switch event {

@@ -75,6 +75,7 @@ extension Connection {
         wait = nil
         let taken = process(ended.bytes.mutableBytes)
         answerPing()
+        defer { core.input.holds(heldBytes, key) }
         guard let wait else { return resumeReading() }
         ended.bytes.removeFirst(taken)
         swap(&wait.bytes, &ended.bytes)

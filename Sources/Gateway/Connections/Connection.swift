@@ -19,6 +19,21 @@ final class Connection: Socket {
         case closing(ClosingPhase)
         /// The socket is gone.
         case ended
+
+        var isChatting: Bool {
+            switch self {
+            case .chat, .opening: true
+            case .http, .events, .echo, .closing, .ended: false
+            }
+        }
+
+        /// Whether this is a WebSocket whose close frame is still to come.
+        var isWebSocketOpen: Bool {
+            switch self {
+            case .opening, .chat, .echo: true
+            case .http, .events, .closing, .ended: false
+            }
+        }
     }
 
     // The small ones first: they fit behind the socket's own, and the object into 136 bytes. What delivery reads stands
@@ -63,18 +78,14 @@ final class Connection: Socket {
         unsafeDowncast(loop.owner.unsafelyUnwrapped, to: ConnectionTable.self)
     }
 
-    var isChatting: Bool {
+    var isChatting: Bool { phase.isChatting }
+    var isWebSocketOpen: Bool { phase.isWebSocketOpen }
+    /// Bytes of memory for input that is not handled yet.
+    var heldBytes: Int {
         switch phase {
-        case .chat, .opening: true
-        case .http, .events, .echo, .closing, .ended: false
-        }
-    }
-
-    /// Whether this is a WebSocket whose close frame is still to come.
-    var isWebSocketOpen: Bool {
-        switch phase {
-        case .opening, .chat, .echo: true
-        case .http, .events, .closing, .ended: false
+        case .http(let http): http.heldBytes + (wait?.bytes.capacity ?? 0)
+        case .events, .opening, .chat, .echo, .closing: decoder.heldBytes + (wait?.bytes.capacity ?? 0)
+        case .ended: 0
         }
     }
 
@@ -133,12 +144,14 @@ final class Connection: Socket {
             pauseReading()
         }
         decoder.settle(at: loop.now)
+        core.input.holds(heldBytes, key)
     }
 
     override func continueInput() {
         let start = Clock.monotonicNanoseconds()
         goOn(.turn)
         decoder.settle(at: loop.now)
+        core.input.holds(heldBytes, key)
         core.worked(since: start, key, info, source, isHTTP: !isChatting)
     }
 
@@ -186,6 +199,7 @@ final class Connection: Socket {
         table.eventStreamEnded(on: self)
         phase = .ended
         wait = nil
+        core.input.holds(0, key)
     }
 
     /// A client may end its side once it has sent its request, and still wants the answer.

@@ -34,6 +34,8 @@ package final class WorkerCore: MailSender {
     var load: LoadControl
     /// The messages that the worker keeps, within the node's budget.
     var stored: StoredShare
+    /// The input that connections hold, within the node's budget.
+    var input: HeldInput
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     var slowReaders: ContiguousArray<Socket> = []
     /// Takes what is sent to this worker by itself. Set once by the owner, which lives as long.
@@ -50,6 +52,7 @@ package final class WorkerCore: MailSender {
         loop = try EventLoop()
         load = LoadControl(context.configuration, at: loop.now)
         stored = StoredShare(context: context, index: index)
+        input = HeldInput(context: context)
     }
 
     /// Frames for single connections: acks, errors, pongs. Valid until the end of the turn.

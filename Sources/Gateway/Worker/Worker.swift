@@ -224,6 +224,7 @@ extension Worker: EventLoopDelegate {
         users.commit()
         if !core.loop.isCollecting { rooms.flush() }
         connections.closeSlowReaders()
+        connections.closeLargestInputs()
         core.postOutgoing()
     }
 
