@@ -4,8 +4,9 @@ import contextlib
 import time
 
 import pytest
-from client import Client, Closed
+from client import Client, Closed, path
 from node import until
+from test_closes import close_code, handshake, masked, read_frames
 
 MEGABYTE = 1 << 20
 
@@ -144,3 +145,72 @@ def test_a_message_that_never_ends(make_node, room, head):
                     ann.next(0.1)
         assert (closed.value.code, closed.value.details) == (1008, {"reason": "unfinished_message"})
         assert time.monotonic() - started >= 1.9
+
+
+def test_unfinished_messages_and_bodies_have_a_budget_of_all_connections(make_node, room):
+    """Past it the connection that holds most goes: 1008, or 503. One that holds little lives."""
+    # What is left of a memory limit as small as this is the least: 4 MiB, and two messages.
+    node = make_node(GOVERNOR_MEMORY_LIMIT_BYTES=MEGABYTE, WORKERS=1)
+    most = memory(node)["input_bytes_max"]
+    assert most == 4 * MEGABYTE + 2 * 65536 and memory(node)["input_closed_total"] == 0
+    frame = masked(1, b'{"type":"ping","t":"end","pad":"' + b"x" * 60_000 + b'"}')
+    with contextlib.ExitStack() as stack:
+
+        def open_one(user):
+            return stack.enter_context(handshake(node, path(room, user)))
+
+        small = open_one("small")
+        small.sendall(frame[:1_000])
+        links = [open_one(f"m{number}") for number in range(100)]
+        for link in links:
+            link.sendall(frame[:-100])
+        until(lambda: memory(node)["input_closed_total"] > 0, what="the end of one of them")
+        found = memory(node)
+        assert 60_000 < found["input_bytes"] <= most and found["input_closed_total"] < 100
+        head = b"POST /api/rooms HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        body = stack.enter_context(node.connect())
+        body.sendall(head + b"Content-Length: 1000000\r\n\r\n" + b" " * 900_000)
+        answer = body.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: " in answer, answer
+        # The others may finish what they began.
+        small.sendall(frame[1_000:])
+        read_frames(small, lambda opcode, payload: b'"pong"' in payload and b'"end"' in payload)
+        assert node.get("/health").status == 200
+        closed = 0
+        for link in links:
+            with contextlib.suppress(OSError):
+                link.sendall(frame[-100:])
+            frames = read_frames(link, lambda opcode, payload: b'"pong"' in payload)
+            if frames[-1][0] == 8:
+                assert close_code(frames) == 1008 and b"input_full" in frames[-1][1]
+                closed += 1
+        assert 0 < closed < 100
+    until(lambda: memory(node)["input_bytes"] < 100_000, what="the memory given back")
+
+
+def test_one_address_makes_rooms_and_inboxes_at_a_pace(make_node, name):
+    """Ten for each request that it may make in a second, and twice that at once; another address is not slowed."""
+    node = make_node(
+        HTTP_REQUESTS_PER_SECOND=10, MAX_CONNECTIONS_PER_IP=1000, MESSAGES_PER_SECOND=100_000, WORKERS=1
+    )
+    with (
+        Client(node, name("r"), "mallory", source="127.0.0.2") as mallory,
+        Client(node, name("r"), "ann", source="127.0.0.3") as ann,
+    ):
+        for number in range(1_000):
+            mallory.send("direct", to=name(f"inbox-{number}"), content=1, id=str(number))
+        answers = [frame for frame in mallory.fence() if frame["type"] in {"ack", "error"}]
+        refused = [frame for frame in answers if frame["type"] == "error"]
+        assert len(answers) == 1_000 and 0 < len(refused) <= 800
+        assert all(frame["code"] == "rate_limited" and frame["retry_ms"] > 0 and frame["id"] for frame in refused)
+        # The quota is one for rooms and inboxes. An inbox that is there takes more of it.
+        mallory.send("join", room=name("one more"))
+        answers = mallory.fence()
+        assert any(frame["type"] == "joined_room" or frame.get("code") == "rate_limited" for frame in answers)
+        mallory.send("direct", to=name("inbox-0"), content=2, id="again")
+        assert mallory.seek("ack", id="again")
+        for number in range(20):
+            ann.send("direct", to=name(f"other-{number}"), content=1, id=str(number))
+            assert ann.seek("ack", id=str(number))
+        ann.send("join", room=name("new"))
+        assert ann.seek("joined_room", room=name("new"))

@@ -72,6 +72,19 @@ final class TestWorker: WorkerMessageReceiver {
         }
     }
 
+    /// Has one connection make most of an overload, until it is limited.
+    func overload(by key: UInt64, user: String, besides other: UInt64) {
+        var controller = core.load.controller
+        while !controller.turns.isLimiting {
+            controller.turns.worked(
+                40_000_000, by: .connection(worker: 0, socketKey: key), (Identifier(unchecked: user), nil))
+            controller.turns.worked(1_000_000, by: .connection(worker: 0, socketKey: other), (nil, nil))
+            controller.turns.passed(milliseconds: 50)
+            controller.windowEnded(delayMicroseconds: 200_000, busy: 1, elapsed: 50)
+        }
+        core.load.controller = controller
+    }
+
     func info(_ user: String, _ key: UInt64, device: String = "d") -> ConnectionInfo {
         ConnectionInfo(
             user: Identifier(unchecked: user), device: Identifier(unchecked: device), deviceType: nil, worker: 0,

@@ -12,6 +12,8 @@ struct HTTPCall: Sendable {
     var client: Client
     /// Whether there is room for its connection.
     var place = SocketPlace.within
+    /// Whether a configured API key was shown.
+    var showsKey = false
     /// The route that the router found, with the values of the parameters in its path, in its order.
     var route: Route?
     var parameters: [String] = []
@@ -41,6 +43,9 @@ struct APIFault: Error {
 }
 
 extension HTTPCall {
+    /// Whose quota a room or an inbox uses that is made for the request; who shows a key has none.
+    var maker: Client? { showsKey ? nil : client }
+
     /// The identifier at a place among the path's parameters.
     /// - Parameter name: as the path's documentation calls it, for the error.
     func identifier(_ name: String, at place: Int) throws(APIFault) -> Identifier {

@@ -27,7 +27,7 @@ struct RoomsAPI {
         guard isOrdinary || services.context.access.letsOperate(isThisMachine: call.isThisMachine) else {
             return .now(.operatorsOnly)
         }
-        return services.ask(id, .create(settings))
+        return services.ask(id, .create(settings, maker: call.maker))
     }
 
     /// `GET /api/rooms/{room_id}`
@@ -68,7 +68,7 @@ struct RoomsAPI {
         let id = try call.identifier("room_id", at: 0)
         let message = try PublishingBody(
             call, author: .user, byteCountMax: services.configuration.messageBytesMax)
-        return services.ask(id, .publish(message.fields, user: message.author))
+        return services.ask(id, .publish(message.fields, user: message.author, maker: call.maker))
     }
 
     // MARK: Parts

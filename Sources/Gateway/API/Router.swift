@@ -1,3 +1,4 @@
+import Overload
 import WireProtocol
 
 /// Decides who answers a request: by origin, API key, path and method, and by the present load.
@@ -40,10 +41,15 @@ struct Router {
         let request = call.request
         let (key, authorization) = (request.header("x-api-key"), request.header("authorization"))
         let access = services.context.access
-        if !access.showsKey(apiKey: key, authorization: authorization),
+        call.showsKey = access.showsKey(apiKey: key, authorization: authorization)
+        if !call.showsKey,
             let retry = services.context.budgets.addresses.refusesRequest(of: call.client, at: services.now)
         {
             return .rateLimited("this address asks too often", retryMilliseconds: retry)
+        }
+        if let retry = refusesTurn(of: call) {
+            services.counters.refused(.heaviest)
+            return .rateLimited("\(WorkerCore.noTurnText)", retryMilliseconds: retry)
         }
         if let hosts = services.configuration.allowedHosts, !hosts.contains(request.host) {
             return .error(421, "bad_request", "this node does not answer for the host of the request")
@@ -62,6 +68,15 @@ struct Router {
                 headers: [("WWW-Authenticate", "Bearer")])
         case .forbidden: return .operatorsOnly
         }
+    }
+
+    /// Whether the load has no turn for the address, as that is the heaviest source. Operators see and steer at any
+    /// load.
+    private func refusesTurn(of call: HTTPCall) -> Int? {
+        guard services.load.controller.turns.isLimiting, !call.isProbe, !call.isOperating else { return nil }
+        let address = call.client.address
+        return services.load.controller.turns.refuses(
+            .requests(address), user: nil, address: address, using: &services.random)
     }
 
     private func refusalByOrigin(_ call: inout HTTPCall) -> HTTPResponse? {
@@ -178,6 +193,9 @@ extension HTTPResponse {
 extension HTTPCall {
     /// Whether somebody looks whether the node lives.
     fileprivate var isProbe: Bool { request.path == ["health"] || request.path == ["ready"] }
+
+    /// Whether it is about the node itself.
+    fileprivate var isOperating: Bool { request.path.starts(with: ["api", "system"]) || request.path == ["metrics"] }
 
     /// Whether the path is one at which a WebSocket is opened.
     fileprivate var isUpgrade: Bool { request.path.first == "ws" || request.path == ["echo"] }

@@ -18,7 +18,8 @@ struct UsersAPI {
         let message = try PublishingBody(
             call, author: .from, byteCountMax: services.configuration.messageBytesMax)
         let direct = Direct(
-            from: message.author, to: id, sender: nil, deviceType: message.deviceType, fields: message.fields)
+            from: message.author, to: id, sender: nil, deviceType: message.deviceType, fields: message.fields,
+            maker: call.maker)
         return services.ask(id, .publish(direct))
     }
 

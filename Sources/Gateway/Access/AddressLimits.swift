@@ -5,6 +5,12 @@ package struct AddressLimits: Sendable, Equatable {
     /// Streams of events at a time.
     static let streamsMax = 8
 
+    /// Rooms and inboxes that an address may make for each request that it may make. A client that comes back joins its
+    /// further rooms, which a restarted node has to make again; that is some ten.
+    static let madePerRequest = 10
+    /// The error for who would make one more.
+    static let makingText = "this address makes rooms or inboxes too fast"
+
     /// Sockets at a time, whatever is spoken over them; nil: no limit.
     package let socketsMax: Int?
     /// Requests and upgrades; nil: no limit.
@@ -13,6 +19,9 @@ package struct AddressLimits: Sendable, Equatable {
     package let countsOwnSockets: Bool
     /// The same for its requests.
     package let countsOwnRequests: Bool
+
+    /// Rooms and inboxes that are made; nil: no limit.
+    var making: RatePolicy? { requests.map { RatePolicy(perSecond: $0.perSecond * Self.madePerRequest) } }
 
     package init(socketsMax: Int?, requests: RatePolicy?, countsOwnSockets: Bool, countsOwnRequests: Bool) {
         self.socketsMax = socketsMax

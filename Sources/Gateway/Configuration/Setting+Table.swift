@@ -39,7 +39,7 @@ extension Setting {
         "MAX_CONNECTIONS", .integer(lower: 1, upper: 10_000_000), default: "100000",
         "The most connections at a time, HTTP included; lowered with a warning to what the open-file limit allows.")
     static let maxConnectionsPerUser = Setting(
-        "MAX_CONNECTIONS_PER_USER", .integer(lower: 1, upper: nil), default: nil, note: off,
+        "MAX_CONNECTIONS_PER_USER", .integer(lower: 1, upper: nil), default: "100", canBeOff: true,
         "The most connections of one user; closed with 4006 over it.")
     static let maxConnectionsPerIP = Setting(
         "MAX_CONNECTIONS_PER_IP", .integer(lower: 1, upper: nil), default: "1000", canBeOff: true,
@@ -98,7 +98,7 @@ extension Setting {
         "How long a message id is known, so that sending it again commits nothing.")
 
     static let outboxMessages = Setting(
-        "OUTBOX_MESSAGES", .integer(lower: 1, upper: nil), default: "100000",
+        "OUTBOX_MESSAGES", .integer(lower: 1, upper: nil), default: "1000000",
         "How many messages a node keeps for Redis while that is away; more are refused.")
     static let outboxBytes = Setting(
         "OUTBOX_BYTES", .integer(lower: 1024, upper: nil), default: "268435456",

@@ -18,7 +18,7 @@ extension ChatPhase {
         }
         transport.beginWait()
         transport.joining = Joining(room: room)
-        core.send(RoomRequest.join(info, from: position), of: room)
+        core.send(RoomRequest.join(info, from: position, maker: transport.source), of: room)
     }
 
     /// Asks to leave a room.

@@ -10,6 +10,7 @@ protocol ChatTransport: RoomTransport {
     /// Bad frames in a row.
     var badFrames: UInt8 { get set }
     var rate: RateLimiter { get set }
+    var upkeep: Upkeep { get set }
 
     /// Counts a refused frame; true when it makes a flood.
     func countRefusal() -> Bool
@@ -44,8 +45,8 @@ struct ChatPhase<Transport: ChatTransport> {
         if core.isTracing {
             core.logger.trace("frame", metadata: ["type": "\(frame.body.name)", "user": "\(info.user.text)"])
         }
-        if frame.body.takesToken, !takeToken(frame) { return }
-        guard admits(frame) else { return }
+        guard takeToken(frame) else { return }
+        guard admits(frame, of: info) else { return }
         switch frame.body {
         case .message(let fields): publish(fields, frame, info)
         case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
@@ -73,27 +74,36 @@ struct ChatPhase<Transport: ChatTransport> {
     }
 
     private func refuse(_ fault: ClientFrameFault) {
+        let decision = transport.upkeep.take(at: core.loop.now, policy: core.load.limits.rate)
+        guard isAllowed(decision, id: fault.id, room: nil) else { return }
         core.counters.refused(.badFrame)
         transport.sendError(fault.code, fault.message, id: fault.id)
         transport.badFrames += 1
         if transport.badFrames == Self.badFramesMax { transport.close(.badFrames) }
     }
 
-    /// Takes a token from the bucket; when there is none, says so, and ends a flood.
+    /// Takes a token from the frame's bucket; when there is none, says so, and ends a flood.
     private func takeToken(_ frame: ClientFrame) -> Bool {
-        switch transport.rate.take(now: core.loop.now * 1_000_000, policy: core.load.limits.rate) {
-        case .allowed:
-            return true
-        case .refused(let retryMilliseconds):
-            core.counters.refused(.rateLimited)
-            transport.sendError(
-                .rateLimited, "more than \(core.load.limits.rate.perSecond) frames per second", id: frame.id?.text,
-                room: frame.room, retryMilliseconds: retryMilliseconds)
-            if transport.countRefusal() {
-                transport.close(.flooding(retryMilliseconds: core.context.retryMilliseconds()))
-            }
-            return false
+        let policy = core.load.limits.rate
+        let decision =
+            frame.body.takesToken
+            ? transport.rate.take(now: core.loop.now * 1_000_000, policy: policy)
+            : transport.upkeep.take(at: core.loop.now, policy: policy)
+        guard decision != .allowed else { return true }
+        return isAllowed(decision, id: frame.id?.text, room: frame.room)
+    }
+
+    /// Whether a bucket had a token.
+    private func isAllowed(_ decision: RateLimiter.Decision, id: String?, room: Identifier?) -> Bool {
+        guard case .refused(let retryMilliseconds) = decision else { return true }
+        core.counters.refused(.rateLimited)
+        transport.sendError(
+            .rateLimited, "more than \(core.load.limits.rate.perSecond) frames per second", id: id, room: room,
+            retryMilliseconds: retryMilliseconds)
+        if transport.countRefusal() {
+            transport.close(.flooding(retryMilliseconds: core.context.retryMilliseconds()))
         }
+        return false
     }
 
     private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
@@ -111,7 +121,8 @@ struct ChatPhase<Transport: ChatTransport> {
         _ receiver: Identifier, _ fields: MessageFields, _ deviceType: String?, _ info: ConnectionInfo
     ) {
         let direct = Direct(
-            from: info.user, to: receiver, sender: info, deviceType: deviceType, fields: OwnedMessageFields(fields))
+            from: info.user, to: receiver, sender: info, deviceType: deviceType, fields: OwnedMessageFields(fields),
+            maker: transport.source)
         transport.unansweredCount += 1
         core.send(.direct(direct, from: info), of: receiver)
     }
@@ -144,8 +155,13 @@ struct ChatPhase<Transport: ChatTransport> {
 
     /// Whether a frame is taken; if not, its sender is told.
     @inline(__always)
-    func admits(_ frame: ClientFrame) -> Bool {
+    func admits(_ frame: ClientFrame, of info: ConnectionInfo) -> Bool {
         guard let priority = frame.body.priority else { return true }
+        // Who has more than its share bears it before anything is taken from all.
+        if let retry = core.refusesTurn(of: info, address: transport.source.address) {
+            refuse(frame, .rateLimited, WorkerCore.noTurnText, retryMilliseconds: retry)
+            return false
+        }
         if !core.load.controller.admission.admits(priority) {
             shed(frame, priority)
             return false

@@ -42,6 +42,10 @@ struct CloseReason {
     static var badFrames: CloseReason { CloseReason(.policyViolation, "bad_frames") }
     /// A message was not complete within the time in which a sign of life must come.
     static var unfinishedMessage: CloseReason { CloseReason(.policyViolation, "unfinished_message") }
+    /// The node's memory for input is full, and this connection has most of it.
+    static func inputFull(retryMilliseconds: Int) -> CloseReason {
+        CloseReason(.policyViolation, "input_full", retryMilliseconds: retryMilliseconds)
+    }
     static var noSignOfLife: CloseReason { CloseReason(.noSignOfLife, "no_sign_of_life") }
 
     static func flooding(retryMilliseconds: Int) -> CloseReason {

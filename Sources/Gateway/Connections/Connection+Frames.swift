@@ -8,7 +8,7 @@ extension Connection {
     /// Takes up to one message from the front of `bytes`; returns how many bytes that were.
     func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
         let isEcho = if case .echo = phase { true } else { false }
-        let most = isEcho ? EchoPhase<Connection>.messageBytesMax : core.configuration.messageBytesMax
+        let most = isEcho ? EchoLimits.messageBytesMax : core.configuration.messageBytesMax
         let (consumed, event) = decoder.next(
             bytes, role: .server, messageBytesMax: most, isDeflateAgreed: isDeflateAgreed)
         switch event {
@@ -18,7 +18,9 @@ extension Connection {
         case .compressed(let opcode, let payload): received(opcode, payload, inflatedMax: most)
         case .ping(let payload): answerPing(payload)
         case .pong: break
-        case .close(let code, _): peerClosed(code)
+        case .close(let code, _):
+            answerPing()
+            peerClosed(code)
         case .violation(let code, _): close(CloseReason(violation: code))
         }
         return consumed
@@ -46,11 +48,18 @@ extension Connection {
         opcode == .text ? ChatPhase(on: self).received(message) : close(CloseReason(violation: .unsupportedData))
     }
 
-    /// Pings are always answered; while the peer does not read, what is queued already is answer enough, so that
-    /// pings never pile up (RFC 6455 §5.5.3 lets an endpoint answer only the latest).
-    private func answerPing(_ payload: UnsafeRawBufferPointer) {
-        guard isWebSocketOpen else { return }
+    /// Pings are always answered; those that find no token only by their last one in the input at hand, and while the
+    /// peer does not read, what is queued already is answer enough. So pings never pile up (RFC 6455 §5.5.3 lets an
+    /// endpoint answer only the latest).
+    /// - Parameter payload: of a ping that has come; nil: the input at hand was taken, and the last one waits no
+    ///   longer.
+    func answerPing(_ payload: UnsafeRawBufferPointer? = nil) {
+        guard isWebSocketOpen, payload != nil || upkeep.latePing != nil else { return }
+        if let payload, isChatting, !upkeep.answersNow(payload, at: now, policy: core.load.limits.rate) { return }
+        let late = upkeep.latePing
+        if late != nil { upkeep.latePing = nil }
         if isBlocked, queuedBytes > core.load.limits.sendQueueBytesMax { return }
-        send(core.scratch.frame(.pong, payload))
+        if let payload { return send(core.scratch.frame(.pong, payload)) }
+        late?.withUnsafeBytes { send(core.scratch.frame(.pong, $0)) }
     }
 }

@@ -80,6 +80,8 @@ extension Connection {
         guard ended.reasons.isEmpty else { return }
         wait = nil
         let taken = process(ended.bytes.mutableBytes)
+        answerPing()
+        defer { core.input.holds(heldBytes, key) }
         guard let wait else { return resumeReading() }
         ended.bytes.removeFirst(taken)
         swap(&wait.bytes, &ended.bytes)

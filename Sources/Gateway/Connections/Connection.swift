@@ -19,6 +19,21 @@ final class Connection: Socket {
         case closing(ClosingPhase)
         /// The socket is gone.
         case ended
+
+        var isChatting: Bool {
+            switch self {
+            case .chat, .opening: true
+            case .http, .events, .echo, .closing, .ended: false
+            }
+        }
+
+        /// Whether this is a WebSocket whose close frame is still to come.
+        var isWebSocketOpen: Bool {
+            switch self {
+            case .opening, .chat, .echo: true
+            case .http, .events, .closing, .ended: false
+            }
+        }
     }
 
     // The small ones first: they fit behind the socket's own, and the object into 136 bytes. What delivery reads stands
@@ -54,18 +69,14 @@ final class Connection: Socket {
         unsafeDowncast(loop.owner.unsafelyUnwrapped, to: ConnectionTable.self)
     }
 
-    var isChatting: Bool {
+    var isChatting: Bool { phase.isChatting }
+    var isWebSocketOpen: Bool { phase.isWebSocketOpen }
+    /// Bytes of memory for input that is not handled yet.
+    var heldBytes: Int {
         switch phase {
-        case .chat, .opening: true
-        case .http, .events, .echo, .closing, .ended: false
-        }
-    }
-
-    /// Whether this is a WebSocket whose close frame is still to come.
-    var isWebSocketOpen: Bool {
-        switch phase {
-        case .opening, .chat, .echo: true
-        case .http, .events, .closing, .ended: false
+        case .http(let http): http.heldBytes + (wait?.bytes.capacity ?? 0)
+        case .events, .opening, .chat, .echo, .closing: decoder.heldBytes + (wait?.bytes.capacity ?? 0)
+        case .ended: 0
         }
     }
 
@@ -102,6 +113,11 @@ final class Connection: Socket {
         set { if rare != nil || newValue != nil { openedRare.closeReason = newValue } }
     }
 
+    var upkeep: Upkeep {
+        get { rare?.upkeep ?? Upkeep() }
+        set { openedRare.upkeep = newValue }
+    }
+
     /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
     /// yet does nothing wrong.
     func countRefusal() -> Bool { openedRare.countRefusal(at: loop.now, policy: table.floodPolicy) }
@@ -110,18 +126,31 @@ final class Connection: Socket {
 
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         heartbeat.heard(at: loop.now)
+        let start = Clock.monotonicNanoseconds()
+        defer { core.worked(since: start - Self.readNanoseconds, key, info, source, isHTTP: !isChatting) }
         let taken = process(bytes)
+        answerPing()
         if taken < bytes.count, let wait {
             wait.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
             pauseReading()
         }
         decoder.settle(at: loop.now)
+        core.input.holds(heldBytes, key)
     }
 
     override func continueInput() {
+        let start = Clock.monotonicNanoseconds()
         goOn(.turn)
         decoder.settle(at: loop.now)
+        core.input.holds(heldBytes, key)
+        core.worked(since: start, key, info, source, isHTTP: !isChatting)
     }
+
+    /// The kernel's part of a read with its acknowledgement, which is over when `received` is called.
+    private static let readNanoseconds = 3_000
+
+    /// The client, as limits name it; this machine, where that is not limited.
+    var source: Client { client ?? .own }
 
     override func drained() {
         guard let wait else { return }
@@ -161,6 +190,7 @@ final class Connection: Socket {
         table.eventStreamEnded(on: self)
         phase = .ended
         wait = nil
+        core.input.holds(0, key)
     }
 
     /// A client may end its side once it has sent its request, and still wants the answer.

@@ -198,6 +198,24 @@ final class ConnectionTable {
         }
     }
 
+    /// At the end of a turn: while the node holds too much input, closes the connection that holds most of it. Nothing
+    /// more of that one is read.
+    func closeLargestInputs() {
+        while let key = core.input.excessive {
+            core.input.holds(0, key)
+            guard let connection = findAny(key) else { continue }
+            core.context.budgets.input.countClosed()
+            connection.decoder = WebSocketDecoder()
+            connection.wait = nil
+            if case .http(let http) = connection.phase {
+                http.outOfMemory(on: connection)
+            } else {
+                connection.close(.inputFull(retryMilliseconds: core.context.retryMilliseconds()))
+                if case .closing(let closing) = connection.phase { closing.failed(on: connection) }
+            }
+        }
+    }
+
     /// A reader that lets its queue grow over the limit: what is queued is dropped, so that the close comes next.
     func closeAsTooSlow(_ connection: Connection) {
         guard connection.isChatting else { return }

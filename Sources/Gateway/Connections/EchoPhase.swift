@@ -10,9 +10,6 @@ protocol EchoTransport: AnyObject {
 
 /// The phase of a connection in which every message comes back, for conformance suites. It has no state.
 struct EchoPhase<Transport: EchoTransport> {
-    /// The largest message.
-    static var messageBytesMax: Int { 16 * 1024 * 1024 }
-
     let transport: Transport
 
     init(on transport: Transport) { self.transport = transport }

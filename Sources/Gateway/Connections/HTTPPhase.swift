@@ -55,7 +55,19 @@ final class HTTPPhase {
     /// Whether a request waits for its answer.
     var isAnswering: Bool { current != nil }
 
+    /// Bytes of memory that a request takes that has not come whole.
+    var heldBytes: Int { parser.heldBytes }
+
     // MARK: Events
+
+    /// The node has no memory for the request that is coming: that is its answer, and the connection ends.
+    func outOfMemory(on transport: some HTTPTransport) {
+        var bytes: [UInt8] = []
+        HTTPResponse.unavailable("the node's memory for requests is full", retrySeconds: 2)
+            .encode(into: &bytes, keepAlive: false, isHead: false, minorVersion: 1)
+        transport.sendBytes(bytes)
+        transport.endInOrder()
+    }
 
     /// The connection has begun.
     func began(on transport: some HTTPTransport) { transport.schedule(at: firstDeadline) }

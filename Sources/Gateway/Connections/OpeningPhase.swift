@@ -93,7 +93,7 @@ final class OpeningPhase {
         }
         step = .room
         transport.joining = Joining(room: opening.room)
-        transport.core.send(RoomRequest.join(info, from: opening.position), of: opening.room)
+        transport.core.send(RoomRequest.join(info, from: opening.position, maker: transport.source), of: opening.room)
     }
 
     /// All that was queued is with the kernel: asks for more of a replay.
@@ -128,7 +128,12 @@ final class OpeningPhase {
             guard transport.joining?.room == room else { return }
             transport.joining = nil
             transport.sendRefusal(refusal, of: room)
-            transport.close(.roomFull(retryMilliseconds: transport.core.context.retryMilliseconds()))
+            let usual = transport.core.context.retryMilliseconds()
+            if case .tooFast(let retry) = refusal {
+                transport.close(.shed(retryMilliseconds: retry + usual))
+            } else {
+                transport.close(.roomFull(retryMilliseconds: usual))
+            }
         case .roomDeleted(let room):
             transport.core.writer.leftRoom(room, reason: "deleted")
             transport.sendWritten()

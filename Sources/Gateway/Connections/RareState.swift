@@ -9,9 +9,11 @@ final class RareState {
     var wait: KeptInput?
     /// The connection is closed for it once its messages are answered.
     var closeReason: CloseReason?
+    /// The bucket of what keeps a connection up: pings and the like.
+    var upkeep: Upkeep?
     private var flood: FloodCounter?
 
-    var isNeeded: Bool { wait != nil || flood != nil || client != nil || closeReason != nil }
+    var isNeeded: Bool { wait != nil || flood != nil || client != nil || closeReason != nil || upkeep != nil }
 
     /// Counts a refused frame; true when it makes a flood.
     func countRefusal(at now: Int, policy: RatePolicy) -> Bool {

@@ -13,6 +13,8 @@ protocol RoomTransport: Recipient {
     var delivery: LocalDelivery<Self> { get }
     /// The facts of the connection, from the answer of the user's home until it leaves everything.
     var info: ConnectionInfo? { get set }
+    /// The client, as limits name it.
+    var source: Client { get }
     /// The window that was agreed for compressed messages to this connection; see `ConnectionInfo`.
     var windowBits: Int { get }
     var memberships: RoomMemberships<Self> { get set }
@@ -71,6 +73,8 @@ extension RoomTransport {
         switch refusal {
         case .roomFull: sendError(.roomFull, "the room has as many users as it takes", room: room)
         case .roomLimit: sendError(.roomLimit, core.context.budgets.rooms.fullText, room: room)
+        case .tooFast(let retry):
+            sendError(.rateLimited, AddressLimits.makingText, room: room, retryMilliseconds: retry)
         }
     }
 

@@ -15,6 +15,8 @@ package final class AddressBook: Sendable {
         var sockets = 0
         var streams = 0
         var rate = RateLimiter()
+        /// Of rooms and inboxes.
+        var making = RateLimiter()
     }
 
     private struct Shard {
@@ -69,9 +71,23 @@ package final class AddressBook: Sendable {
     /// - Parameter now: loop milliseconds.
     /// - Returns: when to come back, in milliseconds, if it is one too many.
     func refusesRequest(of client: Client, at now: Int) -> Int? {
-        guard let policy = limits.requests, !client.isOwn || limits.countsOwnRequests else { return nil }
+        refuses(limits.requests, client, at: now) { $0.rate.take(now: now * 1_000_000, policy: $1) }
+    }
+
+    /// Takes a room or an inbox that is made for a client into its quota.
+    /// - Parameter now: loop milliseconds.
+    /// - Returns: when to come back, in milliseconds, if it is one too many.
+    func refusesMaking(by client: Client, at now: Int) -> Int? {
+        refuses(limits.making, client, at: now) { $0.making.take(now: now * 1_000_000, policy: $1) }
+    }
+
+    private func refuses(
+        _ policy: RatePolicy?, _ client: Client, at now: Int,
+        _ take: (inout Record, RatePolicy) -> RateLimiter.Decision
+    ) -> Int? {
+        guard let policy, !client.isOwn || limits.countsOwnRequests else { return nil }
         return withRecord(of: client.address) { record in
-            switch record.rate.take(now: now * 1_000_000, policy: policy) {
+            switch take(&record, policy) {
             case .allowed: nil
             case .refused(let milliseconds): milliseconds
             }
@@ -105,7 +121,7 @@ package final class AddressBook: Sendable {
     private static func sweep(_ shard: inout Shard, at now: Int) {
         shard.records = shard.records.filter { _, record in
             record.sockets > 0 || record.streams > 0
-                || record.rate.isInUse(at: now * 1_000_000)
+                || record.rate.isInUse(at: now * 1_000_000) || record.making.isInUse(at: now * 1_000_000)
         }
         shard.sweepAt = max(1024, shard.records.count * 2)
     }

@@ -13,6 +13,8 @@ package final class IncidentLog: Sendable {
         case operating
         /// A close code.
         case close(Int)
+        /// A source of work is limited.
+        case limited
     }
 
     /// Lines of a kind per second.
@@ -85,6 +87,16 @@ package final class IncidentLog: Sendable {
         write(.close(code), "connection closed", fields, at: milliseconds)
     }
 
+    /// A worker takes less from the source that has most of its time.
+    func limited(_ source: HeaviestSource, worker: Int, at milliseconds: Int) {
+        var fields: Logger.Metadata = [
+            "kind": "\(source.kind)", "share": "\((source.share * 100).rounded() / 100)", "worker": "\(worker)",
+        ]
+        if let address = source.address { fields["address"] = "\(address)" }
+        if let user = source.user { fields["user"] = "\(user.text)" }
+        write(.limited, "the heaviest source is rate limited", fields, at: milliseconds)
+    }
+
     /// Without the query, where tokens are.
     private static func text(_ path: [String]) -> String { "/" + path.joined(separator: "/") }
 }
@@ -95,6 +107,7 @@ extension IncidentLog.Kind {
         case .refusal(let status): "status \(status)"
         case .operating: "operating"
         case .close(let code): "close \(code)"
+        case .limited: "rate limited"
         }
     }
 }

@@ -92,6 +92,7 @@ struct LoadControl {
         if let delay { counters.queueDelay.observe(delay.max) }
         counters.queueDelayMicroseconds.set(delay?.min ?? 0)
         let busy = loop.takeBusyShare()
+        controller.turns.passed(milliseconds: elapsed)
         guard !isDryRun else { return }
         controller.windowEnded(delayMicroseconds: delay?.min, busy: busy, elapsed: elapsed)
         loop.roundMilliseconds = max(policy.roundMilliseconds, controller.batching.milliseconds)

@@ -5,11 +5,15 @@ import Synchronization
 package struct NodeBudgets: ~Copyable, Sendable {
     package let rooms: RoomCap
     package let stored: StoredBudget
+    package let input: InputBudget
     let addresses: AddressBook
 
-    init(rooms: consuming RoomCap, stored: consuming StoredBudget, addresses: AddressBook) {
+    init(
+        rooms: consuming RoomCap, stored: consuming StoredBudget, input: consuming InputBudget, addresses: AddressBook
+    ) {
         self.rooms = rooms
         self.stored = stored
+        self.input = input
         self.addresses = addresses
     }
 }
@@ -26,7 +30,7 @@ package struct StoredBudget: ~Copyable, Sendable {
     private let allowance = Atomic<Int>(.max)
 
     /// Taken for a memory limit that is not known.
-    private static let unknownMemory = 4 << 30
+    fileprivate static let unknownMemory = 4 << 30
 
     /// - Parameters:
     ///   - configured: STORED_BYTES_MAX; nil: a quarter of the memory limit.
@@ -48,6 +52,33 @@ package struct StoredBudget: ~Copyable, Sendable {
     func allow(_ bytes: Int) { allowance.store(bytes, ordering: .relaxed) }
 
     var allowed: Int { min(bytesMost, allowance.load(ordering: .relaxed)) }
+}
+
+/// How many bytes of memory the node's connections may take for input that is not handled yet: messages, heads and
+/// bodies that have not come whole, and what waits for an answer or a turn. Any thread.
+package struct InputBudget: ~Copyable, Sendable {
+    /// An eighth of the memory limit, and at least `leastBytes` and the largest message.
+    package let bytesMax: Int
+    private let held = Atomic<Int>(0)
+    private let closed = Atomic<Int>(0)
+
+    static let leastBytes = 4 << 20
+    /// The part of the memory limit.
+    private static let part = 8
+
+    /// - Parameters:
+    ///   - memoryMax: the memory limit, in bytes; nil: not known.
+    ///   - messageBytesMax: one message of this size must find place.
+    init(memoryMax: Int?, messageBytesMax: Int) {
+        bytesMax = max((memoryMax ?? StoredBudget.unknownMemory) / Self.part, Self.leastBytes + 2 * messageBytesMax)
+    }
+
+    package var heldBytes: Int { held.load(ordering: .relaxed) }
+    /// Connections that were closed because they held most, when all held too much.
+    package var closedCount: Int { closed.load(ordering: .relaxed) }
+
+    func add(_ bytes: Int) { held.wrappingAdd(bytes, ordering: .relaxed) }
+    func countClosed() { closed.wrappingAdd(1, ordering: .relaxed) }
 }
 
 /// How many rooms a node has in memory, MAX_ROOMS at most. Any thread.

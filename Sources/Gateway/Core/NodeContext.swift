@@ -50,6 +50,10 @@ package final class NodeContext: MailSender, Sendable {
         budgets = NodeBudgets(
             rooms: RoomCap(most: configuration.roomsMax),
             stored: StoredBudget(configured: configuration.storedBytesMax, memoryMax: memoryMax),
+            input: InputBudget(
+                memoryMax: memoryMax,
+                messageBytesMax: configuration.servesEcho
+                    ? EchoLimits.messageBytesMax : configuration.messageBytesMax),
             addresses: AddressBook(configuration.addressLimits))
         incidents = IncidentLog(logger)
         started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)

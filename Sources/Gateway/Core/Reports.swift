@@ -4,6 +4,9 @@ import WireProtocol
 /// The status and the metrics of the node, as they were last made. Any thread.
 final class Reports: Sendable {
     let cpu = ProcessorMeter()
+    /// The source of work that each worker limited last, as of its last tick, by its number; one that has limited none
+    /// is not there.
+    let heaviest = Locked<[Int: HeaviestSource]>([:])
     private let copies = Locked(ReportCopies())
 
     /// As `ReportCopies.find`.

@@ -2,6 +2,7 @@ import ClusterState
 import Core
 import Logging
 import NetworkIO
+import Overload
 import Rooms
 import WireProtocol
 
@@ -33,6 +34,8 @@ package final class WorkerCore: MailSender {
     var load: LoadControl
     /// The messages that the worker keeps, within the node's budget.
     @exclusivity(unchecked) var stored: StoredShare
+    /// The input that connections hold, within the node's budget.
+    var input: HeldInput
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     @exclusivity(unchecked) var slowReaders: ContiguousArray<Socket> = []
     /// Keys of sockets whose messages were all answered in this turn and that are closed at its end.
@@ -51,6 +54,7 @@ package final class WorkerCore: MailSender {
         loop = try EventLoop()
         load = LoadControl(context.configuration, at: loop.now)
         stored = StoredShare(context: context, index: index)
+        input = HeldInput(context: context)
     }
 
     /// Frames for single connections: acks, errors, pongs. Valid until the end of the turn.
@@ -89,6 +93,49 @@ package final class WorkerCore: MailSender {
 
     /// How long somebody should wait whose request the tier suspends: no tier is left sooner.
     func suspensionMilliseconds() -> Int { Int.random(in: 5_000...15_000, using: &random) }
+
+    // MARK: Fair turns
+
+    /// A connection of any worker has taken this worker's time since `start` (`Clock.monotonicNanoseconds()`).
+    func worked(since start: Int, for info: ConnectionInfo) {
+        load.controller.turns.worked(
+            Clock.monotonicNanoseconds() - start,
+            by: .connection(worker: info.worker, socketKey: info.socketKey), (info.user, nil))
+    }
+
+    /// Input of a socket of this worker has taken its time since `start`. That of HTTP counts for its address, as
+    /// requests of many may come over one connection.
+    func worked(since start: Int, _ key: UInt64, _ info: ConnectionInfo?, _ source: Client, isHTTP: Bool) {
+        let key: SourceLedger.Key =
+            isHTTP ? .requests(source.address) : .connection(worker: index, socketKey: key)
+        load.controller.turns.worked(
+            Clock.monotonicNanoseconds() - start, by: key, (info?.user, source.address))
+    }
+
+    /// Whether this worker has no turn for a connection's request, because it, its user or its address is the heaviest
+    /// source: then milliseconds after which it may come again. A refusal is counted.
+    @inline(__always)
+    func refusesTurn(of info: ConnectionInfo, address: IPAddress?) -> Int? {
+        guard load.controller.turns.isLimiting else { return nil }
+        let retry = load.controller.turns.refuses(
+            .connection(worker: info.worker, socketKey: info.socketKey), user: info.user, address: address,
+            using: &random)
+        if retry != nil { counters.refused(.heaviest) }
+        return retry
+    }
+
+    /// The text of such a refusal.
+    static let noTurnText: StaticString =
+        "the node has more to do than it can, and this connection, user or address has more than its share of it"
+
+    /// Takes a room or an inbox into its maker's quota; milliseconds until the next one, when that is used up.
+    func refusesMaking(by maker: Client?) -> Int? {
+        guard let maker, let retry = context.budgets.addresses.refusesMaking(by: maker, at: loop.now) else {
+            return nil
+        }
+        counters.refused(.rateLimited)
+        return retry
+    }
 
     // MARK: Memory
 

@@ -20,7 +20,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
 
 /// Why a message was refused.
 package enum MessageRefusal: Int, CaseIterable, Sendable {
-    case badFrame, rateLimited, notInRoom, outboxFull, storeFull
+    case badFrame, rateLimited, notInRoom, outboxFull, storeFull, heaviest
 
     package var name: StaticString {
         switch self {
@@ -29,6 +29,7 @@ package enum MessageRefusal: Int, CaseIterable, Sendable {
         case .notInRoom: "not_in_room"
         case .outboxFull: "outbox_full"
         case .storeFull: "store_full"
+        case .heaviest: "heaviest"
         }
     }
 }

@@ -37,8 +37,9 @@ package enum WorkerMessage: Sendable {
 
 /// A question to a room's home.
 package enum RoomRequest: Sendable {
-    /// A connection wants to come in. Answered by `MemberNotice.joined`, `joinRefused` or `roomDeleted`.
-    case join(ConnectionInfo, from: Position?)
+    /// A connection wants to come in. Answered by `MemberNotice.joined`, `joinRefused` or `roomDeleted`. `maker`: whose
+    /// quota is used if the room must be made for it.
+    case join(ConnectionInfo, from: Position?, maker: Client? = nil)
     /// A connection that is in asks to join again. Answered by `MemberNotice.described`, or `roomDeleted`.
     case describe(ConnectionInfo)
     /// A connection has taken a part of its replay and wants the next. Answered by `MemberNotice.joined`, unless the
@@ -62,14 +63,15 @@ package enum RoomRequest: Sendable {
 
 /// A question of the HTTP API to a room's home.
 package enum RoomQuestion: Sendable {
-    /// Makes the room with what an operator set.
-    case create(RoomSettings)
+    /// Makes the room with what an operator set. `maker`, here as below: whose quota a room uses that is made; nil:
+    /// nobody's.
+    case create(RoomSettings, maker: Client? = nil)
     case show
     case delete
     case users(after: Identifier?, limit: Int)
     case history(HistoryQuery)
     /// Commits a message; makes the room. Answered when the message has its place.
-    case publish(OwnedMessageFields, user: Identifier)
+    case publish(OwnedMessageFields, user: Identifier, maker: Client? = nil)
 }
 
 /// A question to a user's home.
@@ -116,6 +118,8 @@ package struct Direct: Sendable {
     let sender: ConnectionInfo?
     let deviceType: String?
     let fields: OwnedMessageFields
+    /// Whose quota is used if the receiver has no inbox yet; nil: nobody's.
+    var maker: Client?
 }
 
 /// An answer of a room's or user's home to one connection.
@@ -152,6 +156,8 @@ package enum JoinRefusal: Sendable {
     case roomFull
     /// It would be one room too many for the node.
     case roomLimit
+    /// The client's address makes too many rooms; it may come back after so many milliseconds.
+    case tooFast(retryMilliseconds: Int)
 }
 
 /// A part of a replay to a connection that is in already.

@@ -37,6 +37,7 @@ struct GovernorStatus {
         writer.endArray()
         writeTransitions(to: &writer)
         writeShed(to: &writer)
+        writeHeaviest(to: &writer)
         writer.name("sampling_cpu_percent")
         let uptime = Double(max(context.uptimeSeconds, 1))
         writer.number(Self.rounded(100 * report.samplingSeconds / uptime))
@@ -72,6 +73,23 @@ struct GovernorStatus {
             writer.endObject()
         }
         writer.endArray()
+    }
+
+    /// The source that was limited last; of several workers' the one that has most of its worker's time, before those
+    /// that are limited no more.
+    private func writeHeaviest(to writer: inout JSONWriter) {
+        let sources = Array(context.reports.heaviest.current.values)
+        let limited = sources.filter { $0.admitted < 1 }
+        guard let heaviest = (limited.isEmpty ? sources : limited).max(by: { $0.share < $1.share }) else { return }
+        writer.name("heaviest")
+        writer.beginObject()
+        writer.member("kind", heaviest.kind)
+        if let user = heaviest.user { writer.member("user", user.text) }
+        if let address = heaviest.address { writer.member("address", address.description) }
+        writer.member("share", Self.rounded(heaviest.share))
+        writer.member("admitted", Self.rounded(heaviest.admitted))
+        writer.member("refused_total", context.counters.reduce(0) { $0 + $1.count(.heaviest) })
+        writer.endObject()
     }
 
     private func writeShed(to writer: inout JSONWriter) {

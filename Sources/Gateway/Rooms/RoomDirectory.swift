@@ -97,7 +97,10 @@ extension RoomDirectory {
             }
         }
         switch question {
-        case .create(let settings):
+        case .create(let settings, let maker):
+            if let retry = table.refusesMaking(id, maker) {
+                return responder.answer(.rateLimited(AddressLimits.makingText, retryMilliseconds: retry), by: core)
+            }
             let exists = HTTPResponse.error(409, "room_exists", "there is a room \(id.text) already")
             create(id, settings) { answer($0, orNone: exists) { $0.description.response(201) } }
         case .show: find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.description.response(200) } }
@@ -109,7 +112,10 @@ extension RoomDirectory {
         case .users(let cursor, let limit):
             find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.usersPage(after: cursor, limit: limit) } }
         case .history(let query): find(id) { answer($0, orNone: .noSuchRoom(id)) { $0.historyPage(query) } }
-        case .publish(let fields, let user):
+        case .publish(let fields, let user, let maker):
+            if let retry = table.refusesMaking(id, maker) {
+                return responder.answer(.rateLimited(AddressLimits.makingText, retryMilliseconds: retry), by: core)
+            }
             guard let owner = table.open(id) else {
                 return responder.answer(.noPlace(core.context.budgets.rooms), by: core)
             }

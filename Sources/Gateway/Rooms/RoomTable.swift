@@ -1,4 +1,5 @@
 import Core
+import NetworkIO
 import Rooms
 import WireProtocol
 
@@ -55,6 +56,13 @@ final class RoomTable {
 
     /// The room, made if it is not there; nil when the node has as many as it takes.
     func open(_ id: Identifier) -> RoomOwner? { owners[id] ?? create(id, defaultSettings, isConfigured: false) }
+
+    /// Whether a room can't be made, because its maker has made too many: then milliseconds until the next one. A room
+    /// that is there is not made.
+    func refusesMaking(_ id: Identifier, _ maker: Client?) -> Int? {
+        guard let maker, owners[id] == nil else { return nil }
+        return core.refusesMaking(by: maker)
+    }
 
     /// Makes a room that is not there; nil when the node has as many as it takes, and none here can go.
     /// - Parameter isConfigured: by an operator: it stays when it is empty.
@@ -119,7 +127,14 @@ final class RoomTable {
 
     func received(_ message: RemoteMessage) {
         let info = message.info
+        let start = Clock.monotonicNanoseconds()
+        defer { core.worked(since: start, for: info) }
         message.fields.withFields {
+            if let retry = core.refusesTurn(of: info, address: nil) {
+                core.writer.refusal(
+                    .rateLimited, WorkerCore.noTurnText, id: $0.id?.raw, room: message.room, retryMilliseconds: retry)
+                return core.answerWritten(info)
+            }
             guard let owner = open(message.room) else {
                 core.writer.error(.roomLimit, core.context.budgets.rooms.fullText, id: $0.id?.text, room: message.room)
                 return core.answerWritten(info)
@@ -130,7 +145,10 @@ final class RoomTable {
 
     func received(_ request: RoomRequest, of id: Identifier) {
         switch request {
-        case .join(let info, let position):
+        case .join(let info, let position, let maker):
+            if let retry = refusesMaking(id, maker) {
+                return core.send(.joinRefused(id, .tooFast(retryMilliseconds: retry)), to: info)
+            }
             guard let owner = open(id) else { return core.send(.joinRefused(id, .roomLimit), to: info) }
             owner.join(info, from: position)
         case .describe(let info):

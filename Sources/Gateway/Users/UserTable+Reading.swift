@@ -23,6 +23,9 @@ extension UserTable {
                 core.counters.refused(.storeFull)
                 return responder.answer(.storeFull, by: core)
             }
+            if let retry = refusesInbox(of: id, direct.maker) {
+                return responder.answer(.rateLimited(AddressLimits.makingText, retryMilliseconds: retry), by: core)
+            }
             open(id).publish(direct, author: .request(publications.open(for: responder)))
         }
     }

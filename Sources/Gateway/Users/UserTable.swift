@@ -68,6 +68,13 @@ final class UserTable {
         case .continueInboxReplay(let info, _): find(id)?.continueInboxReplay(info)
         case .direct(let direct, let info):
             guard !core.stored.isInboxFull else { return refuseAsStoreFull(direct, from: info) }
+            if let retry = refusesInbox(of: id, direct.maker) {
+                direct.fields.withFields { fields in
+                    core.writer.error(
+                        .rateLimited, AddressLimits.makingText, id: fields.id?.text, retryMilliseconds: retry)
+                }
+                return core.answerWritten(info)
+            }
             open(id).publish(direct, author: .connection(info))
         case .keepOwnCopy(let direct, let messageID, let time):
             open(id).keepOwnCopy(of: direct, id: messageID, at: time)
@@ -77,6 +84,12 @@ final class UserTable {
             open(id).history(query, requestID: requestID, info)
         case .asked(let question, let responder): answer(question, of: id, responder)
         }
+    }
+
+    /// Whether an inbox can't be made, because its maker has made too many: then milliseconds until the next one.
+    func refusesInbox(of id: Identifier, _ maker: Client?) -> Int? {
+        guard let maker, find(id)?.user.openedInbox == nil else { return nil }
+        return core.refusesMaking(by: maker)
     }
 
     /// A direct message is not taken, and its receiver not made for it.

@@ -135,6 +135,11 @@ package final class Worker {
 
     private func publishCounters() {
         core.counters.lagMilliseconds.set(core.loop.takeLag())
+        let turns = core.load.controller.turns
+        if let source = turns.heaviest {
+            let heaviest = HeaviestSource(source, admitted: turns.heaviestAdmitted)
+            core.context.reports.heaviest.withLock { $0[core.index] = heaviest }
+        }
         guard ticks % 4 == 0 else { return }
         core.counters.queuedBytes.set(core.loop.sockets.all.reduce(0) { $0 + $1.queuedBytes })
         rates.sample(core.counters, at: core.loop.now)
@@ -222,6 +227,7 @@ extension Worker: EventLoopDelegate {
         users.commit()
         if !core.loop.isCollecting { rooms.flush() }
         connections.closeDue()
+        connections.closeLargestInputs()
         core.postOutgoing()
     }
 
@@ -229,6 +235,10 @@ extension Worker: EventLoopDelegate {
         core.compressor.turnEnded()
         core.load.turnEnded(core.loop, core.counters, isDryRun: core.configuration.governor.isDryRun)
         replication?.pace.turnEnded()
+        if let source = core.load.controller.turns.takeNews() {
+            let heaviest = HeaviestSource(source, admitted: core.load.controller.turns.heaviestAdmitted)
+            core.context.incidents.limited(heaviest, worker: core.index, at: core.loop.now)
+        }
     }
 }
 

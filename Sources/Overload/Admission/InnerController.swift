@@ -1,8 +1,9 @@
-/// The inner controller of one worker: first it reads and writes in rounds, then it sheds, so that what is admitted
-/// does not wait.
+/// The inner controller of one worker: first it reads and writes in rounds, then it takes from the heaviest source,
+/// then it sheds, so that what is admitted does not wait.
 ///
 /// The signal is the queue delay, its minimum over a window (CoDel, RFC 8289 §4.3: a standing queue shows in the
-/// minimum, a burst does not). When it is above the target, batching becomes longer; when that does not help, the share
+/// minimum, a burst does not). When it is above the target, batching becomes longer; when short rounds do not help, who
+/// is over its fair share is refused; when there is nobody, rounds become longest, and then the share
 /// of the lowest priority that there is falls by how far the delay is above. Below the target shares rise: quickly
 /// while the loop has time left, which says how much more it could take, slowly when it is busy. A value; windows are
 /// ended by the caller.
@@ -14,6 +15,9 @@ package struct InnerController: Sendable {
     /// without leaving the processor idle.
     package static let targetMicroseconds = 10_000
     private static let leastFactor = 0.4
+    /// Rounds up to here are hardly felt, so they come before anybody is refused; longer ones are taken from all, and
+    /// so come after the heaviest source.
+    package static let fairRoundMilliseconds = 20
     private static let busyTarget = 0.9
     private static let largestRise = 2.0
     /// Of each window while the loop is busy.
@@ -23,6 +27,7 @@ package struct InnerController: Sendable {
 
     package private(set) var batching = AdaptiveBatching()
     package var admission = Admission()
+    package var turns = FairTurns()
     /// Requests per second, averaged.
     private var load = 0.0
     /// The share of the time in which the loop had something to do, averaged.
@@ -52,21 +57,27 @@ package struct InnerController: Sendable {
             patience -= 1
             return
         }
-        if batching.isLongest {
-            admission.lower(by: max(Self.leastFactor, 1 / excess))
-        }
-        batching.delayed(excess: excess, load: max(load, offered))
+        let factor = max(Self.leastFactor, 1 / excess)
         patience = 1
+        if batching.milliseconds >= Self.fairRoundMilliseconds, turns.lowerHeaviest(by: factor) { return }
+        if batching.isLongest { admission.lower(by: factor) }
+        batching.delayed(excess: excess, load: max(load, offered))
     }
 
     private mutating func relax(busy: Double, elapsed: Int) {
         patience = 0
-        guard admission.isShedding else {
+        guard admission.isShedding || turns.isLimiting else {
             return batching.calm(milliseconds: elapsed, load: load, busy: self.busy)
         }
         let windows = Double(max(elapsed, Self.windowMilliseconds)) / Double(Self.windowMilliseconds)
         let factor = busy < Self.busyTarget ? min(Self.largestRise, Self.busyTarget / max(busy, 0.01)) : 1
         let isIdle = factor >= Self.largestRise
-        admission.raise(by: factor, atLeast: isIdle ? 0.1 * windows : Self.slowStep * windows)
+        let step = isIdle ? 0.1 * windows : Self.slowStep * windows
+        // The others get theirs back before the one that took it.
+        if admission.isShedding {
+            admission.raise(by: factor, atLeast: step)
+        } else {
+            turns.raise(by: factor, atLeast: step)
+        }
     }
 }

@@ -21,7 +21,7 @@ package struct ClientFrame {
         /// `t` as it was written, quotes and all; nil when absent.
         case ping(t: UnsafeRawBufferPointer?)
 
-        /// Whether the frame takes a token from the connection's bucket.
+        /// Whether the frame takes a token from the connection's bucket; else it takes one from the bucket of pings.
         package var takesToken: Bool {
             switch self {
             case .ping, .inboxAck: false

@@ -46,6 +46,9 @@ package struct HTTPRequestParser: Sendable {
         }
     }
 
+    /// Bytes of memory that a request takes that has not come whole.
+    package var heldBytes: Int { head.heldBytes + body.capacity }
+
     /// True while the head is complete and the body is not.
     package var isReadingBody: Bool {
         switch phase {

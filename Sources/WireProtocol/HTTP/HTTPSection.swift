@@ -20,6 +20,9 @@ struct HTTPSection: Sendable {
         scan = HTTPSectionScan(kind: kind)
     }
 
+    /// Bytes of memory that it has for what came.
+    var heldBytes: Int { bytes.capacity }
+
     /// True from the first byte on that belongs to a start line or field line: an empty line before a request line
     /// begins nothing.
     var isBegun: Bool {

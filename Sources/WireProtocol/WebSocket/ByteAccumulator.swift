@@ -7,6 +7,9 @@ package struct ByteAccumulator: ~Copyable {
 
     deinit { storage.deallocate() }
 
+    /// Bytes of memory that it has.
+    package var capacity: Int { storage.count }
+
     /// The bytes so far; valid until the next change.
     package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(storage)[0..<count])

@@ -24,6 +24,9 @@ final class PartialMessage {
     /// The message was handed out; this object may go.
     private(set) var isDelivered = false
 
+    /// Bytes of memory that it has for what came.
+    var heldBytes: Int { head.capacity + message.capacity + control.capacity }
+
     func consume(
         _ bytes: UnsafeMutableRawBufferPointer, _ rules: DecodingRules
     ) -> (consumed: Int, event: WebSocketEvent) {

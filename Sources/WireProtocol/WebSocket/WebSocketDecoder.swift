@@ -40,6 +40,9 @@ package struct WebSocketDecoder {
     /// Whether a frame or a fragmented message has begun and is not complete.
     package var isMidMessage: Bool { partial.map { !$0.isDelivered } ?? false }
 
+    /// Bytes of memory that a message takes that has not come whole.
+    package var heldBytes: Int { partial?.heldBytes ?? 0 }
+
     /// Gives back the memory of a message that was handed out and is no longer needed, and notes since when an
     /// unfinished one has been coming (the caller's milliseconds).
     package mutating func settle(at now: Int) {

@@ -27,9 +27,9 @@ struct ConfigurationTests {
         #expect(configuration.port == 8000 && configuration.host.description == "0.0.0.0")
         #expect(configuration.nodeID == nil)
         #expect(configuration.redis == nil)
-        #expect(configuration.outboxMessagesMax == 100_000 && configuration.outboxBytesMax == 268_435_456)
+        #expect(configuration.outboxMessagesMax == 1_000_000 && configuration.outboxBytesMax == 268_435_456)
         #expect(configuration.connectionsMax == 100_000)
-        #expect(configuration.connectionsPerUserMax == nil && configuration.allowedHosts == nil)
+        #expect(configuration.connectionsPerUserMax == 100 && configuration.allowedHosts == nil)
         #expect(
             configuration.addressLimits
                 == AddressLimits(

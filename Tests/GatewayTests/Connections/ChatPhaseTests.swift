@@ -103,6 +103,55 @@ struct ChatPhaseTests {
         #expect(chat.closes.map(\.code) == [.flooding])
     }
 
+    @Test("Pings, acks of the inbox and bad frames have a bucket of their own, of the same size")
+    func upkeepRates() throws {
+        let (worker, chat) = try scene(["MESSAGES_PER_SECOND": "2"])
+        let frames = [
+            #"{"type":"ping","t":1}"#, "no JSON", #"{"type":"inbox_ack","epoch":"e","seq":1}"#,
+            #"{"type":"ping","t":2}"#,
+        ]
+        for frame in frames { chat.receive(frame) }
+        #expect(chat.takeTexts().allSatisfy { !$0.contains("rate_limited") } && chat.badFrames == 0)
+        for frame in frames + ["[]"] {
+            chat.receive(frame)
+            let texts = chat.takeTexts()
+            #expect(texts.count == 1 && texts[0].contains(#""code":"rate_limited""#), "\(frame)")
+            #expect(texts[0].contains("retry_ms"))
+        }
+        // A refused frame is no bad one, and messages go on.
+        #expect(chat.badFrames == 0)
+        for number in 0..<4 { chat.receive(#"{"type":"message","id":"\#(number)","content":1}"#) }
+        worker.endTurn()
+        let acks = chat.takeTexts()
+        #expect(!acks.isEmpty && acks.allSatisfy { $0.contains(#""type":"ack""#) } && chat.closes.isEmpty)
+        chat.isFlooding = true
+        chat.receive(#"{"type":"ping"}"#)
+        #expect(chat.closes.map(\.code) == [.flooding])
+    }
+
+    @Test("Who has more than its share of an overload is refused, by user and by address, and others are not")
+    func heaviest() throws {
+        let (worker, chat) = try scene()
+        chat.source = Client(address: IPAddress(v4: 0xC000_0201), isKnown: true)
+        let owner = try #require(worker.rooms.open(Identifier(unchecked: "room")))
+        let other = FakeMember(worker.core, 2, info: worker.info("bob", 2))
+        _ = other.delivery.open(owner.id, owner: owner)
+        other.enter(owner.id, isURLRoom: true)
+        worker.overload(by: 1, user: "ann", besides: 2)
+        for _ in 0..<20 {
+            chat.receive(#"{"type":"message","id":"m","content":1}"#)
+            chat.receive(#"{"type":"ping"}"#)
+            other.receive(#"{"type":"message","content":1}"#)
+        }
+        worker.endTurn()
+        let texts = chat.takeTexts()
+        let refused = texts.filter { $0.contains(#""code":"rate_limited""#) }
+        #expect(refused.count > 5 && refused.count == worker.core.counters.count(.heaviest))
+        #expect(refused.allSatisfy { $0.contains("retry_ms") && $0.contains(#""id":"m""#) })
+        #expect(texts.filter { $0.contains(#""type":"pong""#) }.count == 20 && chat.closes.isEmpty)
+        #expect(!other.takeTexts().contains { $0.contains("rate_limited") })
+    }
+
     @Test("At heavy what the tier suspends is refused, and what it keeps goes on")
     func suspended() throws {
         let (worker, chat) = try scene()

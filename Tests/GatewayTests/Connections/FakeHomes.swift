@@ -39,7 +39,7 @@ final class FakeHomes: WorkerMessageReceiver {
 
     private func words(of request: RoomRequest, _ room: String) -> String {
         switch request {
-        case .join(_, let position): "join \(room)" + (position.map { " from \($0.epoch):\($0.seq)" } ?? "")
+        case .join(_, let position, _): "join \(room)" + (position.map { " from \($0.epoch):\($0.seq)" } ?? "")
         case .describe: "describe \(room)"
         case .continueReplay(_, let seq): "continue \(room) \(seq)"
         case .leave(_, let isAsked): isAsked ? "leave \(room)" : "left \(room)"

@@ -20,9 +20,11 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     var rate = RateLimiter()
     var unansweredCount: UInt32 = 0
     let closeReason: CloseReason? = nil
+    var upkeep = Upkeep()
     var wantsEcho = false
     var isDeflateAgreed: Bool { windowBits > 0 }
     var firstCut: Int32 = -1
+    var source = Client.own
     /// Whether a refused frame makes a flood.
     var isFlooding = false
     /// nil: input does not wait.

@@ -218,6 +218,8 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     var unansweredCount: UInt32 = 0
     let closeReason: CloseReason? = nil
     private(set) var wasAnsweredTwice = false
+    var upkeep = Upkeep()
+    let source = Client.own
     let wantsEcho: Bool
     var isDeflateAgreed: Bool { false }
     var firstCut: Int32 = -1

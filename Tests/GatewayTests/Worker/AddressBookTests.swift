@@ -39,6 +39,16 @@ struct AddressBookTests {
         #expect([counting.enter(own), counting.enter(own), counting.enter(own)] == [.within, .within, .over])
     }
 
+    @Test("Rooms and inboxes have a quota of ten for each request, and a burst of twice that; requests take none of it")
+    func making() throws {
+        let (book, ann, bob) = (book(), try client("192.0.2.1"), try client("192.0.2.2"))
+        for _ in 0..<10 { _ = book.refusesRequest(of: ann, at: 1000) }
+        #expect((0..<20).allSatisfy { _ in book.refusesMaking(by: ann, at: 1000) == nil })
+        #expect(book.refusesMaking(by: ann, at: 1000) == 100 && book.refusesMaking(by: bob, at: 1000) == nil)
+        #expect(book.refusesMaking(by: ann, at: 1100) == nil && book.refusesMaking(by: ann, at: 1100) != nil)
+        #expect((0..<100).allSatisfy { _ in book.refusesMaking(by: .own, at: 1000) == nil })
+    }
+
     @Test("Eight streams of an address, and each gives its place back")
     func streams() throws {
         let (book, ann) = (book(), try client("2001:db8::1"))

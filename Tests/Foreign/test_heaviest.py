@@ -1,0 +1,93 @@
+"""Contract, sections 6 and 7: one client, or one address, can't take a node from the others. Who makes the most work
+bears an overload first: refused by name, while the others go on."""
+
+import contextlib
+import json
+import selectors
+import threading
+
+import pytest
+from client import Client, path
+from node import until
+from test_closes import handshake, masked
+
+# The tier is held, so that only the worker's own delay decides; the frame rate of a connection must not.
+SETTINGS = {
+    "GOVERNOR_DRY_RUN": "0",
+    "WORKERS": "1",
+    "MESSAGES_PER_SECOND": 1_000_000_000,
+    # So the addresses of this machine count as any other's.
+    "MAX_CONNECTIONS_PER_IP": "1000",
+}
+CONNECTIONS = 50
+FRAMES = masked(1, json.dumps({"type": "message", "content": "x" * 100}).encode()) * 500
+
+
+class Flood:
+    """Connections that send as fast as they can, and read what comes."""
+
+    def __init__(self, node, users):
+        self.node, self.users = node, users
+        self.stopping = threading.Event()
+        self.answers = b""
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+    def run(self):
+        with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
+            for number, user in enumerate(self.users):
+                link = stack.enter_context(handshake(self.node, path(f"flood-{number}", user, device=str(number))))
+                link.setblocking(False)
+                selector.register(link, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            sent = dict.fromkeys(selector.get_map(), 0)
+            while not self.stopping.is_set():
+                for key, events in selector.select(1):
+                    with contextlib.suppress(BlockingIOError, ConnectionError):
+                        if events & selectors.EVENT_READ:
+                            self.answers = (self.answers + key.fileobj.recv(1 << 16))[-100_000:]
+                        if events & selectors.EVENT_WRITE:
+                            start = sent[key.fd] % len(FRAMES)
+                            sent[key.fd] += key.fileobj.send(FRAMES[start:])
+
+
+@pytest.mark.parametrize(
+    "kind, users",
+    [("user", ["mallory"] * CONNECTIONS), ("address", [f"mallory-{number}" for number in range(CONNECTIONS)])],
+)
+def test_the_heaviest_source_bears_an_overload_first(make_node, room, kind, users):
+    """Fifty connections of one user, or of one address, beside somebody who says a little: that one is not refused."""
+    node = make_node(**SETTINGS)
+    assert node.put("/api/system/tier", {"tier": "normal"}).status == 200
+
+    def heaviest():
+        return node.get("/api/system/status").json["governor"].get("heaviest", {})
+
+    assert heaviest() == {}
+    with Client(node, room, "ann", source="127.0.0.2") as ann, Flood(node, users) as flood:
+        said = 0
+
+        def is_limited():
+            nonlocal said
+            said += 1
+            ann.send("message", content=said, id=str(said))
+            # As a message may wait; no other refusal has to do with how much ann sends.
+            answer = ann.next(30)
+            assert answer["type"] == "ack" or answer["code"] == "unavailable", answer
+            found = heaviest()
+            return found.get("kind") == kind and found["refused_total"] > 1000 and found
+
+        found = until(is_limited, 60, f"the limit of the {kind}")
+        assert found["user"] == "mallory" if kind == "user" else found["address"] == "127.0.0.1"
+        assert 0.1 <= found["share"] <= 1 and 0 < found["admitted"] <= 1
+        until(lambda: b'"rate_limited"' in flood.answers, what="a refusal")
+    lines = [line for line in node.log.splitlines() if "the heaviest source is rate limited" in line]
+    assert any(f"kind={kind}" in line and "share=" in line for line in lines), lines
+    # When the flood is over, its source is as good as any.
+    until(lambda: heaviest()["admitted"] == 1, 30, "the end of the limit")

@@ -1,0 +1,46 @@
+import Testing
+
+@testable import Gateway
+
+@Suite("Input that connections hold has a budget of the whole node")
+struct HeldInputTests {
+    /// Two workers of a node whose budget is `budget`.
+    private func workers() throws -> (NodeContext, HeldInput, HeldInput, budget: Int) {
+        let context = try FakeNode.context()
+        return (context, HeldInput(context: context), HeldInput(context: context), context.budgets.input.bytesMax)
+    }
+
+    @Test("Within the budget nobody is closed; one byte over it, the one that holds most")
+    func largest() throws {
+        var (context, first, _, budget) = try workers()
+        first.holds(1000, 1)
+        first.holds(budget - 1000, 2)
+        #expect(first.excessive == nil && context.budgets.input.heldBytes == budget)
+        first.holds(1001, 1)
+        #expect(first.excessive == 2)
+        first.holds(0, 2)
+        #expect(first.excessive == nil && context.budgets.input.heldBytes == 1001)
+        first.holds(0, 1)
+        first.holds(0, 1)
+        #expect(context.budgets.input.heldBytes == 0)
+    }
+
+    @Test("The worker gives that holds at least its part, not one that holds little")
+    func part() throws {
+        var (_, first, second, budget) = try workers()
+        first.holds(budget, 1)
+        second.holds(100, 2)
+        #expect(first.excessive == 1 && second.excessive == nil)
+        first.holds(budget / 2 - 10, 1)
+        second.holds(budget / 2 + 20, 2)
+        #expect(first.excessive == nil && second.excessive == 2)
+    }
+
+    @Test("The budget is an eighth of the memory limit, and never too small for a message")
+    func size() {
+        #expect(InputBudget(memoryMax: 1 << 30, messageBytesMax: 65_536).bytesMax == 1 << 27)
+        let least = InputBudget.leastBytes + 2 * 65_536
+        #expect(InputBudget(memoryMax: 1 << 20, messageBytesMax: 65_536).bytesMax == least)
+        #expect(InputBudget(memoryMax: nil, messageBytesMax: 65_536).bytesMax == 1 << 29)
+    }
+}
