@@ -4,7 +4,9 @@ import WireProtocol
 
 // The shared log's events reach the members here.
 extension ReplicatedRoom: ReplicaObserver {
-    var seenEntries: [SeenEntry] { home.room.bodies }
+    var seenEntries: [SeenEntry] {
+        home.room.bodies.map { SeenEntry(seq: $0.seq, body: $0.body, was: former.places(of: $0.seq)) }
+    }
 
     func body(at seq: UInt64) -> [UInt8]? { home.room.body(at: seq) }
 
@@ -23,6 +25,7 @@ extension ReplicatedRoom: ReplicaObserver {
         let log = home.room.log
         former.replaced(log.epoch, held: log.count > 0 ? log.oldestSeq...log.newestSeq : nil)
         home.room.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
+        forks.epochBegan()
     }
 
     func caughtUp() {
@@ -36,6 +39,7 @@ extension ReplicatedRoom: ReplicaObserver {
         if let replica { former.lineage = replica.log.lineage }
         placeMembers()
         gate.letIn()
+        forks.advanced()
     }
 
     func committed(_ arrival: ReplicaLog.PlacedEntry) {
