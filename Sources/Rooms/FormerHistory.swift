@@ -4,10 +4,13 @@ import Core
 package struct SeenEntry: Sendable {
     package let seq: UInt64
     package let body: [UInt8]
+    /// Where it stood in former epochs.
+    package let was: [Position]
 
-    package init(seq: UInt64, body: [UInt8]) {
+    package init(seq: UInt64, body: [UInt8], was: [Position] = []) {
         self.seq = seq
         self.body = body
+        self.was = was
     }
 }
 
@@ -42,8 +45,8 @@ package struct FormerHistory {
         for entry in entries {
             let key = MessageKey.bytes(of: entry.body)
             missing.insert(key)
-            places[key, default: []].append(Position(epoch: epoch, seq: entry.seq))
-            if places[key, default: []].count > Lineage.countMax { places[key]?.removeFirst() }
+            let known = FormerPlaces.merged(places[key] ?? [], entry.was)
+            places[key] = FormerPlaces.merged(known, [Position(epoch: epoch, seq: entry.seq)])
             bodies.append(entry.body)
         }
     }

@@ -3,8 +3,11 @@ import Core
 /// Where the entries of a history stood in former epochs, so that somebody who comes with a former epoch's position is
 /// led over, and gets nothing twice.
 ///
-/// Bound: the history's entries; an entry that was trimmed is forgotten.
+/// Bound: the history's entries, `epochsMax` places each; an entry that was trimmed is forgotten.
 package struct FormerPlaces {
+    /// Former epochs of which something is remembered, and places of one entry: the last ones.
+    package static let epochsMax = 16
+
     /// The former epochs. Entries up to a fork stood at the same seqs.
     package var lineage = Lineage()
     /// Of entries that were committed again, by their present seqs.
@@ -14,6 +17,10 @@ package struct FormerPlaces {
     private var held: [String: ClosedRange<UInt64>] = [:]
     /// The newest seqs that were known here of former epochs.
     private var ends: [String: UInt64] = [:]
+    /// Those epochs, the newest one last.
+    private var heldEpochs: [String] = []
+    /// Former epochs of which the other nodes have said all that they know.
+    private var settled: Set<String> = []
 
     package init() {}
 
@@ -23,14 +30,22 @@ package struct FormerPlaces {
         if places.count >= 1024, places.count.isMultiple(of: 1024) {
             places = places.filter { $0.key >= oldestSeq }
         }
-        places[seq] = was
+        places[seq] = Self.merged(places[seq] ?? [], was)
+    }
+
+    /// Places of one entry, each once; the last ones, when there are too many.
+    package static func merged(_ places: [Position], _ others: [Position]) -> [Position] {
+        var all = places
+        for place in others where !all.contains(place) { all.append(place) }
+        return all.suffix(epochsMax)
     }
 
     /// Another history begins, and its entries come anew; `seqs` were held here of the one before it.
     package mutating func replaced(_ epoch: String, held seqs: ClosedRange<UInt64>?) {
-        places = [:]
-        held = held.filter { lineage.fork(of: $0.key) != nil }
+        (places, settled) = ([:], [])
         held[epoch] = seqs
+        heldEpochs = heldEpochs.filter { $0 != epoch } + [epoch]
+        if heldEpochs.count > Self.epochsMax { held[heldEpochs.removeFirst()] = nil }
     }
 
     /// Whether the entry with this present seq was committed again.
@@ -50,6 +65,11 @@ package struct FormerPlaces {
     /// Whether something is known of an epoch.
     package func knows(_ epoch: String) -> Bool { held[epoch] != nil || lineage.fork(of: epoch) != nil }
 
+    /// Whether this node needs to ask nobody what somebody has seen who has seen a former epoch up to `position`.
+    package func covers(_ position: Position) -> Bool {
+        held[position.epoch].map { $0.upperBound >= position.seq } ?? false || settled.contains(position.epoch)
+    }
+
     /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
     package func wasSeen(_ seq: UInt64, upTo position: Position) -> Bool {
         if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq),
@@ -60,4 +80,36 @@ package struct FormerPlaces {
         guard !places.isEmpty, let places = places[seq] else { return false }
         return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
     }
+
+    /// Where an entry stood in former epochs, as far as that is known.
+    package func places(of seq: UInt64) -> [Position] { places.isEmpty ? [] : places[seq] ?? [] }
+
+    // MARK: What nodes know of each other's epochs
+
+    /// Where the entries of a former epoch stand now, as far as that is known here.
+    package func map(of epoch: String) -> FormerMap {
+        var map = FormerMap()
+        for seq in places.keys.sorted() {
+            for place in places[seq] ?? [] where place.epoch == epoch { map.append(place.seq, at: seq) }
+        }
+        return map
+    }
+
+    /// Another node knows where entries of a former epoch stand now. `oldestSeq` is that of the history.
+    package mutating func learned(_ map: FormerMap, of epoch: String, oldestSeq: UInt64) {
+        map.withEach { former, seq in
+            if seq >= oldestSeq { came(seq, was: [Position(epoch: epoch, seq: former)], oldestSeq: oldestSeq) }
+        }
+    }
+
+    /// All is known here of a former epoch that can be had. Bound: `settledMax`; beyond that the others are forgotten.
+    package mutating func settle(_ epoch: String) {
+        if settled.count >= Self.settledMax { settled = [] }
+        settled.insert(epoch)
+    }
+
+    /// Others may be able to say more of a former epoch.
+    package mutating func unsettle(_ epoch: String) { settled.remove(epoch) }
+
+    private static let settledMax = 64
 }

@@ -28,29 +28,23 @@ package struct ResumePlan: Equatable, Sendable {
             return
         }
         let oldest = log.oldestSeq
-        if position.epoch != log.epoch, former.knows(position.epoch) {
+        if position.epoch != log.epoch {
             let unseen = log.entries(after: 0, countMax: .max, byteCountMax: .max)
                 .filter { !former.wasSeen($0.seq, upTo: position) }
             let first = unseen.first?.seq ?? log.newestSeq + 1
             self.init(isRecovered: false, gap: .epochChanged, replayAfter: first - 1, missed: unseen.count)
-        } else if position.epoch != log.epoch {
-            self.init(behind: .epochChanged, in: log)
         } else if position.seq > log.newestSeq {
             self.init(isRecovered: false, gap: .ahead, replayAfter: log.newestSeq, missed: 0)
         } else if position.seq + 1 < oldest {
-            self.init(behind: .trimmed, in: log)
+            // All that is held follows, at once behind a gap.
+            let first = log.firstSeq(after: 0) ?? log.newestSeq + 1
+            self.init(isRecovered: false, gap: .trimmed, replayAfter: first - 1, missed: log.count)
         } else {
             let missed = log.count(after: position.seq)
             self.init(
                 isRecovered: log.newestSeq - position.seq == UInt64(missed), gap: nil, replayAfter: position.seq,
                 missed: missed)
         }
-    }
-
-    /// All that is held follows, at once behind a gap.
-    private init(behind gap: GapReason, in log: MemoryLog) {
-        let first = log.firstSeq(after: 0) ?? log.newestSeq + 1
-        self.init(isRecovered: false, gap: gap, replayAfter: first - 1, missed: log.count)
     }
 
     private init(isRecovered: Bool, gap: GapReason?, replayAfter: UInt64, missed: Int) {

@@ -46,12 +46,58 @@ struct FormerPlacesTests {
         #expect(!places.wasSeen(10, upTo: position))
     }
 
-    @Test("What nobody forked from is known as long as it was the last")
-    func unknownForks() {
+    @Test("What was held is remembered of so many epochs, whether others forked from them or not")
+    func bound() {
         var places = places()
-        places.replaced("e", held: 1...2)
-        #expect(places.knows("e"))
+        for number in 0...FormerPlaces.epochsMax { places.replaced("e\(number)", held: 1...2) }
+        #expect(!places.knows("e0") && places.knows("e1") && places.knows("e\(FormerPlaces.epochsMax)"))
         places.replaced("f", held: nil)
-        #expect(!places.knows("e") && !places.knows("f"))
+        #expect(!places.knows("e1") && !places.knows("f"))
+    }
+
+    @Test("Of an entry the last places are remembered, each once")
+    func placesBound() {
+        var places = places()
+        let all = (0...UInt64(FormerPlaces.epochsMax)).map { Position(epoch: "e\($0)", seq: 1) }
+        for place in all { places.came(9, was: [place, place], oldestSeq: 1) }
+        #expect(places.places(of: 9) == Array(all.dropFirst()))
+        #expect(places.places(of: 8).isEmpty)
+    }
+
+    @Test("A position needs no other node's word up to where the epoch was held, or once all have spoken")
+    func covers() {
+        var places = places([Position(epoch: "d", seq: 9)])
+        places.replaced("e", held: 3...6)
+        func covers(_ epoch: String, _ seq: UInt64) -> Bool { places.covers(Position(epoch: epoch, seq: seq)) }
+        #expect(covers("e", 6) && !covers("e", 7) && !covers("d", 1))
+        places.settle("d")
+        #expect(covers("d", 1) && covers("d", 99) && !covers("c", 1))
+        places.unsettle("d")
+        #expect(!covers("d", 1))
+        places.settle("d")
+        places.replaced("f", held: nil)
+        #expect(!covers("d", 1) && covers("e", 6))
+    }
+
+    @Test("What one node knows of an epoch, another one learns")
+    func learned() {
+        var (one, other) = (places(), places())
+        for seq in 11...13 as ClosedRange<UInt64> {
+            one.came(seq, was: [Position(epoch: "e", seq: seq - 8)], oldestSeq: 1)
+        }
+        one.came(20, was: [Position(epoch: "d", seq: 1), Position(epoch: "e", seq: 9)], oldestSeq: 1)
+        let map = one.map(of: "e")
+        #expect(map.text == "3 11 3 9 20 1" && one.map(of: "x").isEmpty)
+        other.came(12, was: [Position(epoch: "d", seq: 7)], oldestSeq: 1)
+        other.learned(map, of: "e", oldestSeq: 12)
+        for (seq, upTo, wasSeen) in [(11, 9, false), (12, 4, true), (12, 3, false), (13, 9, true), (20, 8, false)]
+            as [(UInt64, UInt64, Bool)]
+        {
+            #expect(other.wasSeen(seq, upTo: Position(epoch: "e", seq: upTo)) == wasSeen, "\(seq) \(upTo)")
+        }
+        #expect(other.wasSeen(12, upTo: Position(epoch: "d", seq: 7)))
+        // What comes later adds to it.
+        other.came(20, was: [Position(epoch: "d", seq: 1)], oldestSeq: 12)
+        #expect(other.wasSeen(20, upTo: Position(epoch: "e", seq: 9)))
     }
 }

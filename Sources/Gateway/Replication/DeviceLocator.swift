@@ -1,79 +1,12 @@
-import ClusterState
 import Core
 import Rooms
 
-/// A worker's questions to the other nodes about users. A node answers on the asking worker's own channel.
-///
-/// Thread: the worker's.
-final class DeviceLocator {
-    /// How long nodes have to answer; without an answer the rooms of their devices are not known.
-    private static let patienceMilliseconds = 1_000
-
-    private final class Question {
-        var missing: Set<String>
-        var answers: [String: [Whereabouts]] = [:]
-        let until: Int
-        let finish: ([String: [Whereabouts]]) -> Void
-
-        init(of nodes: Set<String>, until: Int, finish: @escaping ([String: [Whereabouts]]) -> Void) {
-            missing = nodes
-            self.until = until
-            self.finish = finish
-        }
-    }
-
-    let channel: String
-    private var questions: [Int: Question] = [:]
-    private var nextQuestion = 0
-    private var isSubscribed = false
-
-    init(boot: String, worker: Int) { channel = "sluice:answers:\(boot):\(worker)" }
-
-    /// Puts a question to nodes; `ask` sends it under its number.
-    /// - Parameter finish: called once with what each node answered, by its run.
-    func put(
-        to nodes: Set<String>, through store: any Store, at now: Int, ask: @escaping (Int) -> Void,
-        finish: @escaping ([String: [Whereabouts]]) -> Void
-    ) {
-        nextQuestion += 1
-        let number = nextQuestion
-        questions[number] = Question(of: nodes, until: now + Self.patienceMilliseconds, finish: finish)
-        guard !isSubscribed else { return ask(number) }
-        var isAsked = false
-        store.subscribe(Array(channel.utf8)) { [weak self] notice in
-            switch notice {
-            case .live:
-                self?.isSubscribed = true
-                if !isAsked { ask(number) }
-                isAsked = true
-            case .interrupted: break
-            case .message(let payload): self?.answered(payload)
-            }
-        }
-    }
-
-    /// Time has passed: gives up what was not answered.
-    func ticked(at now: Int) {
-        for (number, question) in questions where question.until <= now {
-            questions[number] = nil
-            question.finish(question.answers)
-        }
-    }
-
-    private func answered(_ payload: [UInt8]) {
-        guard let answer = WhereaboutsAnswer(payload), let question = questions[answer.question],
-            question.missing.remove(answer.boot) != nil
-        else { return }
-        question.answers[answer.boot] = answer.whereabouts
-        guard question.missing.isEmpty else { return }
-        questions[answer.question] = nil
-        question.finish(question.answers)
-    }
-}
+/// A worker's questions to the other nodes about users: in which rooms their devices are there.
+typealias DeviceLocator = NodeQuestions<WhereaboutsAnswer>
 
 /// A node's answer: the question's number, its run, and for each device a line with the device, and lines with a tab
 /// and a room. Names contain neither.
-package struct WhereaboutsAnswer: Equatable {
+package struct WhereaboutsAnswer: NodeAnswer, Equatable {
     let question: Int
     let boot: String
     let whereabouts: [Whereabouts]

@@ -21,6 +21,11 @@ final class Replication {
     /// Lives of nodes that are remembered once they ended.
     private static let goneNodesMax = 64
 
+    /// How long nodes have to say in which rooms a user's devices are.
+    private static let deviceMilliseconds = 1_000
+    /// How long nodes have to say where the entries of a former epoch stand; who comes with its position waits for it.
+    static let forkMilliseconds = 500
+
     static let awayText = "Redis is away, and this needs all nodes"
 
     /// The scripts of rooms and users.
@@ -48,6 +53,8 @@ final class Replication {
     let pace: ResyncPace
     /// Questions to other nodes about users.
     let whereabouts: DeviceLocator
+    /// Questions to other nodes about former epochs of rooms.
+    let forks: NodeQuestions<ForkAnswer>
     /// Who is in here, on its way to the store.
     let presence: PresenceLedger
     /// The reading of who is in elsewhere.
@@ -75,7 +82,9 @@ final class Replication {
             messagesMax: max(configuration.outboxMessagesMax / workers, 1),
             bytesMax: max(configuration.outboxBytesMax / workers, 1))
         pace = try ResyncPace(core.loop)
-        whereabouts = DeviceLocator(boot: core.context.boot, worker: core.index)
+        let worker = "\(core.context.boot):\(core.index)"
+        whereabouts = DeviceLocator(channel: "sluice:answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
+        forks = NodeQuestions(channel: "sluice:fork-answers:\(worker)", waitMilliseconds: Self.forkMilliseconds)
         presence = PresenceLedger(store, boot: core.context.boot, logger: core.logger)
     }
 
@@ -97,6 +106,7 @@ final class Replication {
         presence.ticked(at: core.loop.now)
         presenceReads.ticked(at: core.loop.now)
         whereabouts.ticked(at: core.loop.now)
+        forks.ticked(at: core.loop.now)
         core.counters.store.outboxMessages.set(outbox.messages)
         core.counters.store.outboxBytes.set(outbox.bytes)
     }
@@ -110,6 +120,13 @@ final class Replication {
     var storedOneOf: Int { if case .sampled(let count) = core.load.policy.storage { count } else { 1 } }
 
     // MARK: Other nodes
+
+    /// Answers another node's question about a former epoch.
+    func answer(_ question: ForkQuestion, epoch: String, _ map: FormerMap) {
+        let answer = ForkAnswer(question: question.number, boot: core.context.boot, epoch: epoch, map: map)
+        let channel = Array(question.answerChannel.utf8)
+        store.perform(.publish(channel: channel, payload: answer.payload), in: .reads) { _ in }
+    }
 
     /// The other nodes, as they are known now: after each beat.
     func nodesChanged(_ nodes: [NodeRecord]) {

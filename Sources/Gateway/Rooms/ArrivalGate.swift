@@ -25,7 +25,7 @@ final class ArrivalGate {
             info: info, position: position, since: replicated.core.loop.now, proof: replica.log.nextProof)
         if replicated.isReady, mayLetIn(arrival) { return false }
         arrivals.append(arrival)
-        doubtPositions()
+        if !isProven(arrival) { doubtPositions() }
         return true
     }
 
@@ -36,7 +36,7 @@ final class ArrivalGate {
     func letIn() {
         guard replicated.isReady, !arrivals.isEmpty else { return }
         letIn(arrivals.take(where: mayLetIn))
-        if !arrivals.isEmpty { doubtPositions() }
+        if arrivals.contains(where: { !isProven($0) }) { doubtPositions() }
     }
 
     /// Lets those in who have waited for a room that does not get in step since `latest` (loop milliseconds) or longer:
@@ -52,7 +52,7 @@ final class ArrivalGate {
 
     private func letIn(_ taken: [Arrivals.Waiting]) {
         for arrival in taken {
-            admitsUnproven = !mayLetIn(arrival)
+            admitsUnproven = !isProven(arrival)
             isAdmitting = true
             replicated.home.join(arrival.info, from: arrival.position)
             isAdmitting = false
@@ -61,6 +61,11 @@ final class ArrivalGate {
     }
 
     private func mayLetIn(_ arrival: Arrivals.Waiting) -> Bool {
+        isProven(arrival) && arrival.position.map(replicated.forks.isSettled) ?? true
+    }
+
+    /// Whether this node has all that the store had when an arrival came, or need not have it to judge its position.
+    private func isProven(_ arrival: Arrivals.Waiting) -> Bool {
         guard let replica = replicated.replica, replica.log.mayLetIn else { return replicated.replica == nil }
         guard let position = arrival.position, !replica.log.isAway else { return true }
         return replica.log.knows(position) || replica.log.isProven(arrival.proof)

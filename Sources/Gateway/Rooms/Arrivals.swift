@@ -28,6 +28,8 @@ struct Arrivals {
     /// Whether some wait since a time (loop milliseconds) or longer.
     func contains(since latest: Int) -> Bool { waiting.contains { $0.since <= latest } }
 
+    func contains(where fits: (Waiting) -> Bool) -> Bool { waiting.contains(where: fits) }
+
     /// Takes those out that fit.
     mutating func take(where fits: (Waiting) -> Bool = { _ in true }) -> [Waiting] {
         let taken = waiting.filter(fits)

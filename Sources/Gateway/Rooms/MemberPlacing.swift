@@ -28,6 +28,9 @@ struct UnplacedMembers {
 
     var isEmpty: Bool { members.isEmpty }
 
+    /// Where they stand.
+    var positions: some Sequence<Position> { members.values.lazy.compactMap(\.member.position) }
+
     func contains(_ info: ConnectionInfo) -> Bool { members[ObjectIdentifier(info)] != nil }
 
     /// One that waits already keeps the place that it came with.

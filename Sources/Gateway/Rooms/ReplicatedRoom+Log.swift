@@ -4,7 +4,9 @@ import WireProtocol
 
 // The shared log's events reach the members here.
 extension ReplicatedRoom: ReplicaObserver {
-    var seenEntries: [SeenEntry] { home.room.bodies }
+    var seenEntries: [SeenEntry] {
+        home.room.bodies.map { SeenEntry(seq: $0.seq, body: $0.body, was: former.places(of: $0.seq)) }
+    }
 
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         if wasOpened {
@@ -21,6 +23,7 @@ extension ReplicatedRoom: ReplicaObserver {
         let log = home.room.log
         former.replaced(log.epoch, held: log.count > 0 ? log.oldestSeq...log.newestSeq : nil)
         home.room.replaceHistory(epoch: epoch, forkedAt: oldestBefore)
+        forks.epochBegan()
     }
 
     func caughtUp() {
@@ -34,6 +37,7 @@ extension ReplicatedRoom: ReplicaObserver {
         if let replica { former.lineage = replica.log.lineage }
         placeMembers()
         gate.letIn()
+        forks.advanced()
     }
 
     func committed(_ arrival: ReplicaLog.PlacedEntry) {

@@ -17,6 +17,8 @@ final class ReplicatedRoom {
     private(set) lazy var facts = ReplicatedFacts(of: self)
     /// Connections that come before the room has its place, or is in step with it.
     private(set) lazy var gate = ArrivalGate(of: self)
+    /// Questions between nodes about former epochs.
+    private(set) lazy var forks = RoomForks(of: self)
     /// Questions that wait for the room to be ready.
     private var waiting: [() -> Void] = []
     /// The room can take members: it has caught up with the store, or the store is away.
@@ -185,7 +187,9 @@ final class ReplicatedRoom {
 
     /// Members get their places, once the room has all that the store has, and all that they saw of a lost history.
     func placeMembers() {
-        guard !isReady, isPresenceRead, replica?.log.standing == .inStep else { return }
+        guard !isReady, isPresenceRead, replica?.log.standing == .inStep, forks.mayPlace(unplaced.positions) else {
+            return
+        }
         MemberPlacing(replicated: self).place(isInStep: true)
         becameReady()
     }
@@ -193,6 +197,7 @@ final class ReplicatedRoom {
     // MARK: The store
 
     func storeLost() {
+        forks.storeLost()
         replica?.storeLost()
         wentAway()
     }

@@ -44,6 +44,7 @@ final class RoomTable {
         self.replication = replication
         self.publications = publications
         defaultSettings = RoomSettings(historySize: core.configuration.historySize)
+        listenForForkQuestions()
     }
 
     // MARK: Rooms
@@ -291,6 +292,20 @@ final class RoomTable {
     private func replicated(inPart index: Int, of count: Int) -> [ReplicatedRoom] {
         owners.part(index, of: count).compactMap {
             if case .replicated(let room) = $0.sequencer { room } else { nil }
+        }
+    }
+
+    /// Answers other nodes' questions about former epochs of the rooms that are at home here.
+    private func listenForForkQuestions() {
+        replication?.store.subscribe(ForkQuestion.channel) { [weak self] notice in
+            guard let self, case .message(let payload) = notice, let question = ForkQuestion(payload),
+                question.boot != core.context.boot, core.context.home(of: question.room) == core.index
+            else { return }
+            guard case .replicated(let room)? = find(question.room)?.sequencer else {
+                replication?.answer(question, epoch: "", FormerMap())
+                return
+            }
+            room.forks.received(question)
         }
     }
 

@@ -67,12 +67,13 @@ struct RemoteDevices {
         let boots = Set((presence?.roster.entries(of: user.id) ?? []).map(\.boot))
         guard !boots.isEmpty, !replication.isStoreAway else { return completion([:]) }
         let desk = replication.whereabouts
-        desk.put(to: boots, through: replication.store, at: core.loop.now) { [weak replicated] number in
+        let isAsked = desk.put(to: boots, through: replication.store, at: core.loop.now) { [weak replicated] number in
             guard let replicated else { return }
             replicated.channel?.tell(
                 ClusterNotice(.whereabouts, boot: replicated.core.context.boot, [desk.channel, String(number)]))
         } finish: {
-            completion($0)
+            completion($0.answers.mapValues(\.whereabouts))
         }
+        if !isAsked { completion([:]) }
     }
 }

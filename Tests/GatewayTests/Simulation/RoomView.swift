@@ -66,7 +66,7 @@ struct RoomView {
     /// Nobody may know of which of two histories the client's position is.
     private var isLedBlindly = false
 
-    init(hasEcho: Bool) { self.hasEcho = hasEcho }
+    init(hasEcho: Bool, position: Position? = nil) { (self.hasEcho, self.position) = (hasEcho, position) }
 
     // MARK: Connections
 

@@ -22,9 +22,10 @@ final class SimulatedClient {
     private(set) var violations: [String] = []
     private var messages = 0
 
-    init(_ number: Int, user: Int, rooms: [String], wantsEcho: Bool) {
+    /// - Parameter position: where it stands in its rooms; nil: it is new.
+    init(_ number: Int, user: Int, rooms: [String], wantsEcho: Bool, position: Position? = nil) {
         (name, self.user, self.rooms, self.wantsEcho) = ("c\(number)", "u\(user)", rooms, wantsEcho)
-        for room in rooms { (views[room], pending[room]) = (RoomView(hasEcho: wantsEcho), []) }
+        for room in rooms { (views[room], pending[room]) = (RoomView(hasEcho: wantsEcho, position: position), []) }
     }
 
     var isConnected: Bool { connection != nil }

@@ -54,6 +54,18 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
         replication.owner = self
     }
 
+    /// Each knows of the others, as after their beats.
+    static func introduce(_ nodes: [SimulatedNode]) {
+        for node in nodes {
+            node.replication.nodesChanged(
+                nodes.filter { $0 !== node }.map { other in
+                    NodeRecord(
+                        node: "n\(other.number)", boot: other.core.context.boot, address: "", state: .up, startedAt: 0,
+                        connections: 0, tier: "normal", lastSeenAt: 0)
+                })
+        }
+    }
+
     private static func moment(_ now: Int) -> Moment { Moment(now: now, unix: 1_700_000_000_000 + now) }
 
     // MARK: Time

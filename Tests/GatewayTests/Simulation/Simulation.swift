@@ -53,6 +53,7 @@ final class Simulation {
             nodes.append(try SimulatedNode(number, link: cluster.links[number], at: now))
             cluster.links[number].refused = { [unowned self] in refused($0, $1, number) }
         }
+        SimulatedNode.introduce(nodes)
         for number in 0..<Int.random(in: 2...4, using: &random) {
             clients.append(
                 SimulatedClient(
