@@ -8,8 +8,8 @@ struct GovernorTests {
         var rehearsal = Rehearsal()
         rehearsal.hold([.memory: 0.7 + 0.25 / 2, .cpu: 0.2], seconds: 10)
         let report = rehearsal.governor.report
-        #expect(report.readings.map(\.signal) == ["cpu", "memory"])
-        #expect(report.readings[0].pressure == 0 && report.readings[1].unit == "ratio")
+        #expect(report.readings.map(\.signal) == [.memory, .cpu])
+        #expect(report.readings[1].pressure == 0 && report.readings[0].signal.unit == "ratio")
         #expect(abs(report.pressure - 0.5) < 0.001 && report.reason == "memory")
         #expect(report.tier == .normal && !report.isPinned && !report.isDryRun && report.changes.isEmpty)
         var quiet = Rehearsal()

@@ -90,7 +90,7 @@ final class NodeGovernor {
 
     /// The allocator keeps most of what is freed, for ever: deleted rooms would hold the node on a tier.
     private func giveBackMemory(at now: Int) {
-        let presses = governor.report.readings.contains { $0.signal == "\(Signal.memory.name)" && $0.pressure > 0.1 }
+        let presses = governor.report.readings.contains { $0.signal == .memory && $0.pressure > 0.1 }
         guard presses, !governor.report.isDryRun, now - gaveBackAt >= Self.givingBackMilliseconds else { return }
         gaveBackAt = now
         ProcessMemory.giveBackFree()

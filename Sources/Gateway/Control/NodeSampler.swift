@@ -1,5 +1,6 @@
 import NetworkIO
 import Overload
+import Synchronization
 
 /// Takes the samples that the governor decides on: from the kernel's files, and from what the workers count. No worker
 /// is asked, so one that stands still is seen instead of waited for.
@@ -55,7 +56,8 @@ final class NodeSampler {
     func sample(lateness: Int, at now: Int) -> Sample {
         var sample = Sample()
         let found = system.sampled(at: now) { files.text(of: $0) }
-        sample.readings.take(found, workers: context.workerCount)
+        sample.readings.take(found)
+        context.isThrottled.store(found.throttledPercent ?? 0 > 0, ordering: .relaxed)
         sample.unsentBytesMax = found.memoryMax.map { Int(Double($0) * Emergency.Limits.sendQueueBudgetShare) }
         allowStored(found)
         readWorkers(&sample.readings, unsentMax: sample.unsentBytesMax)
@@ -63,7 +65,7 @@ final class NodeSampler {
         if lateness > Self.lateMilliseconds { blindUntil = now + Self.blindMilliseconds }
         let isBlind = now < blindUntil
         if !isBlind {
-            sample.readings[.loopLag] = lag.sampled(context.counters.map { $0.lagMilliseconds.value }, at: now)
+            sample.readings[.loopLag] = lag.sampled(context.counters.map { $0.ownLagMilliseconds.value }, at: now)
         }
         sample.emergency = Emergency.found(
             in: sample.readings, stallMilliseconds: isBlind ? 0 : stall(at: now),

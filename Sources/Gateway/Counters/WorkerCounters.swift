@@ -46,7 +46,10 @@ package final class WorkerCounters: Sendable {
 
     package let connections = Counter()
     package let accepted = Counter()
+    /// How late the last tick was.
     package let lagMilliseconds = Counter()
+    /// The part of it that was the worker's own doing, see `OwnDelay`.
+    package let ownLagMilliseconds = Counter()
     package let queuedBytes = Counter()
     package let messagesIn = Counter()
     package let messagesOut = Counter()
@@ -58,7 +61,7 @@ package final class WorkerCounters: Sendable {
     /// When the worker's loop last went round, on `Clock.monotonicMilliseconds()`: a stalled one is seen from outside.
     package let turnedAt = Counter()
     /// The least that admitted messages waited between their arrival and being handed to the kernel, in the last window
-    /// of the inner controller.
+    /// of the inner controller; the part of it that was the worker's own doing.
     package let queueDelayMicroseconds = Counter()
     /// From a message's arrival until it was handed to the kernel for its members.
     package let deliveryLatency = BucketHistogram()

@@ -3,6 +3,7 @@ import Logging
 import NetworkIO
 import Overload
 import Rooms
+import Synchronization
 import WireProtocol
 
 /// One thread of a node: puts the parts of a worker together, hands them the messages that come for it, and drives them
@@ -131,7 +132,9 @@ package final class Worker {
     }
 
     private func publishCounters() {
-        core.counters.lagMilliseconds.set(core.loop.takeLag())
+        let (lag, isThrottled) = (core.loop.takeLag(), core.context.isThrottled.load(ordering: .relaxed))
+        core.counters.lagMilliseconds.set(lag)
+        core.counters.ownLagMilliseconds.set(core.load.ownDelays.lag(lag, isThrottled: isThrottled))
         guard ticks % 4 == 0 else { return }
         core.counters.queuedBytes.set(core.loop.sockets.all.reduce(0) { $0 + $1.queuedBytes })
         rates.sample(core.counters, at: core.loop.now)
@@ -224,7 +227,9 @@ extension Worker: EventLoopDelegate {
 
     package func loopTurnEnded() {
         core.compressor.turnEnded()
-        core.load.turnEnded(core.loop, core.counters, isDryRun: core.configuration.governor.isDryRun)
+        core.load.turnEnded(
+            core.loop, core.counters, isThrottled: core.context.isThrottled.load(ordering: .relaxed),
+            isDryRun: core.configuration.governor.isDryRun)
         replication?.pace.turnEnded()
     }
 }

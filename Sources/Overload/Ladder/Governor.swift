@@ -51,6 +51,7 @@ package struct Governor: Sendable {
         let reason = (emergency?.signal ?? highest.signal).map { "\($0.name)" }
         report.pressure = emergency == nil ? highest.pressure : 1
         report.reason = reason
+        report.cause = gauge.probableCause
         report.readings = gauge.readings
         report.memoryLimit = readings.memoryLimit
         let next = ladder.sampled(

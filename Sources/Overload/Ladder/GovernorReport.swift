@@ -9,8 +9,10 @@ package struct GovernorReport: Sendable, Equatable {
     package var since: Int
     package var isPinned = false
     package var isDryRun = false
-    /// The signal with the highest pressure; nil while none presses.
+    /// The own signal with the highest pressure; nil while none presses.
     package var reason: String?
+    /// The probable cause of that; nil while nothing presses that could be one.
+    package var cause: Cause?
     /// 0 … 1, smoothed.
     package var pressure = 0.0
     /// Those that this machine has, in a fixed order.

@@ -22,7 +22,7 @@ package enum Emergency: Sendable, Equatable {
     }
 
     /// The signal that stands for it where a reason is named.
-    package var signal: Signal {
+    package var signal: OwnSignal {
         switch self {
         case .workerStalled: .loopLag
         case .memoryExhausted: .memory

@@ -35,7 +35,7 @@ struct NodeSamplerTests {
         let sampler = NodeSampler(context: context)
         for worker in context.counters {
             worker.turnedAt.set(1_000)
-            worker.lagMilliseconds.set(4_000)
+            worker.ownLagMilliseconds.set(4_000)
         }
         let late = sampler.sample(lateness: 4_000, at: 5_000)
         #expect(late.emergency == nil && late.readings[.loopLag] == nil)
@@ -58,7 +58,7 @@ struct NodeSamplerTests {
         context.counters[0].store.latencyMicroseconds.set(9_000)
         context.counters[1].store.latencyMicroseconds.set(2_000)
         context.counters[1].store.state = .online
-        for worker in context.counters { worker.lagMilliseconds.set(30) }
+        for worker in context.counters { worker.ownLagMilliseconds.set(30) }
         _ = sampler.sample(lateness: 0, at: 1_000)
         let readings = sampler.sample(lateness: 0, at: 1_250).readings
         #expect(readings[.queueDelay] == 7.25 && readings[.loopLag] == 30 && readings[.connections] == 0.4)
