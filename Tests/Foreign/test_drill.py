@@ -349,3 +349,21 @@ def test_refused_options(name, arguments, words):
     done = subprocess.run([BINARY, "drill", name, *arguments], capture_output=True, text=True, timeout=seconds(20))
     assert done.returncode == 64 and done.stdout == ""
     assert all(word in done.stderr for word in words) and "hush" not in done.stderr, done.stderr
+
+
+def test_the_node_is_the_one_that_is_meant(make_node):
+    """PORT names it, as for `serve`. Where nothing does, whoever is there is not strained by accident."""
+    node = make_node(**SETTINGS)
+
+    def drill(folder, *arguments, **variables):
+        variables |= {name: os.environ[name] for name in ["PATH", "HOME"]}
+        words = [BINARY, "drill", "cpu", "--threads", "1", "--seconds", "1", *arguments]
+        return subprocess.run(words, env=variables, cwd=folder, capture_output=True, text=True, timeout=seconds(120))
+
+    with tempfile.TemporaryDirectory() as folder:
+        named = drill(folder, PORT=str(node.port))
+        assert f"(ws://127.0.0.1:{node.port})" in named.stdout, named.stdout + named.stderr
+        (pathlib.Path(folder) / ".env").write_text(f"PORT={node.port}\n")
+        assert f"(ws://127.0.0.1:{node.port})" in drill(folder).stdout
+        wrong = drill(folder, PORT="x")
+        assert wrong.returncode == 64 and "ws://127.0.0.1:x" in wrong.stderr
