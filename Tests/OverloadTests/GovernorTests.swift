@@ -39,6 +39,31 @@ struct GovernorTests {
         #expect(!rehearsal.governor.report.isPinned)
     }
 
+    @Test("Each resource has a tier of its own, and an operator's is that of all")
+    func resources() {
+        var rehearsal = Rehearsal()
+        rehearsal.hold([.memory: 0.90, .loopLag: 1], seconds: 5)
+        var tiers = ResourceTiers(all: .normal)
+        tiers[.memory] = .moderate
+        #expect(rehearsal.governor.report.tiers == tiers && rehearsal.tier == .moderate)
+        rehearsal.hold([.memory: 0.90, .loopLag: 35, .cpu: 1], seconds: 5)
+        tiers[.loop] = .light
+        #expect(rehearsal.governor.report.tiers == tiers && rehearsal.tiers == [.moderate])
+        rehearsal.hold([.memory: 0.90, .loopLag: 1], seconds: 20, emergency: .sendQueuesFull)
+        (tiers[.loop], tiers[.sendQueue]) = (.normal, .heavy)
+        #expect(rehearsal.governor.report.tiers == tiers && rehearsal.tier == .heavy)
+        rehearsal.pin(.light)
+        #expect(rehearsal.governor.report.tiers == ResourceTiers(all: .light))
+    }
+
+    @Test("The probable cause of a change is kept with it")
+    func cause() {
+        var rehearsal = Rehearsal()
+        rehearsal.hold([.queueDelay: 500, .hostCPU: 100, .cpu: 0.75], seconds: 5)
+        #expect(rehearsal.governor.report.changes.last?.cause == .hostCPU)
+        #expect(rehearsal.governor.report.reason == "queue_delay" && rehearsal.governor.report.cause == .hostCPU)
+    }
+
     @Test("Letting go is told as such, and takes the tier that the signals ask for")
     func unpinning() {
         var rehearsal = Rehearsal()

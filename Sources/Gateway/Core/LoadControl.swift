@@ -49,16 +49,16 @@ struct LoadControl {
     }
 
     mutating func adopt(_ policy: TierPolicy, reason: String, _ configuration: Configuration, at now: Int) {
+        if policy.newConnections != self.policy.newConnections { gate.ruleChanged(policy.newConnections, at: now) }
         self.policy = policy
         self.reason = reason
         limits = Limits(policy, configuration)
-        gate.ruleChanged(policy.newConnections, at: now)
         answers = ResponseCache()
     }
 
     /// How many entries a read may have that asked for `wanted`: fewer under load, which is counted as `kind`.
     func readLimit(_ wanted: Int, _ kind: ShedKind, _ counters: WorkerCounters) -> Int {
-        guard policy.tier != .normal, let most = policy.readsMax, most < wanted else { return wanted }
+        guard policy.limitsReads, let most = policy.readsMax, most < wanted else { return wanted }
         counters.shed(kind)
         return most
     }
@@ -96,7 +96,7 @@ struct LoadControl {
         if let delay { counters.queueDelay.observe(delay.max) }
         // What others on the machine cause does not become less when the worker does less.
         let own = ownDelays.queueDelay(delay?.min ?? 0, isThrottled: isThrottled)
-        counters.queueDelayMicroseconds.set(own)
+        counters.own.queueDelayMicroseconds.set(own)
         let busy = loop.takeBusyShare()
         guard !isDryRun else { return }
         controller.windowEnded(delayMicroseconds: delay.map { _ in own }, busy: busy, elapsed: elapsed)

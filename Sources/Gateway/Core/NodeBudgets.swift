@@ -6,6 +6,8 @@ package struct NodeBudgets: ~Copyable, Sendable {
     package let rooms: RoomCap
     package let stored: StoredBudget
     let addresses: AddressBook
+    /// Whether the process used its quota of processor time up at the governor's last sample.
+    let isThrottled = Atomic<Bool>(false)
 
     init(rooms: consuming RoomCap, stored: consuming StoredBudget, addresses: AddressBook) {
         self.rooms = rooms

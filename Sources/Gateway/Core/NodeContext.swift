@@ -36,8 +36,6 @@ package final class NodeContext: MailSender, Sendable {
     package let connections: ConnectionCap
     package let budgets: NodeBudgets
     let incidents: IncidentLog
-    /// Whether the process used its quota of processor time up at the last sample.
-    let isThrottled = Atomic<Bool>(false)
     private let draining = Atomic<Bool>(false)
 
     /// - Parameter memoryMax: the memory that the process may use, in bytes; nil: not known.

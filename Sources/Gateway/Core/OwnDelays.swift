@@ -1,7 +1,7 @@
 import NetworkIO
 import Overload
 
-/// Tells of a worker's delays how much is its own doing, by what the kernel says of its thread.
+/// How much of a worker's delays is its own doing, by what the kernel says of its thread.
 ///
 /// Thread: the worker's.
 struct OwnDelays {

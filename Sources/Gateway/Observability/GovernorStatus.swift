@@ -30,7 +30,7 @@ struct GovernorStatus {
         }
         writer.name("suspended")
         writer.beginArray()
-        let policy = TierPolicy.of(report.tierInEffect)
+        let policy = TierPolicy.of(report.tiersInEffect)
         let configuration = context.configuration
         for name in policy.suspended(hasStore: configuration.redis != nil, isCompressing: configuration.compresses) {
             writer.string(name)
@@ -71,6 +71,7 @@ struct GovernorStatus {
             writer.member("from", change.from.name)
             writer.member("to", change.to.name)
             writer.member("reason", change.reason)
+            if let cause = change.cause { writer.member("cause", cause.name) }
             writer.endObject()
         }
         writer.endArray()

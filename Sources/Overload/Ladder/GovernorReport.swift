@@ -3,8 +3,8 @@ package struct GovernorReport: Sendable, Equatable {
     /// Changes that are kept.
     package static let changesMax = 50
 
-    /// The decision; with `isDryRun` workers do not act on it.
-    package var tier = Tier.normal
+    /// The decision, for each resource; with `isDryRun` workers do not act on it.
+    package var tiers = ResourceTiers(all: .normal)
     /// Since when, Unix milliseconds.
     package var since: Int
     package var isPinned = false
@@ -28,6 +28,10 @@ package struct GovernorReport: Sendable, Equatable {
 
     package init(since: Int) { self.since = since }
 
-    /// The tier that the node acts on.
-    package var tierInEffect: Tier { isDryRun ? .normal : tier }
+    /// The node's tier.
+    package var tier: Tier { tiers.highest }
+
+    /// The tiers that the node acts on.
+    package var tiersInEffect: ResourceTiers { isDryRun ? ResourceTiers(all: .normal) : tiers }
+    package var tierInEffect: Tier { tiersInEffect.highest }
 }

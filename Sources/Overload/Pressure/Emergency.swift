@@ -31,6 +31,12 @@ package enum Emergency: Sendable, Equatable {
         }
     }
 
+    /// Whether fewer newcomers help.
+    package var slowsAccepting: Bool { self != .sendQueuesFull }
+
+    /// Whether it helps to close who does not read: what waits for them is memory.
+    package var cutsBacklogs: Bool { self == .memoryExhausted || self == .sendQueuesFull }
+
     /// The one that a sample shows; the most pressing one when there are several.
     ///
     /// - Parameters:

@@ -1,4 +1,4 @@
-/// Tells how much of a thread's delay is its own doing.
+/// How much of a thread's delay is its own doing.
 ///
 /// A thread is late because it had other work, or because it had to wait for a processor that others used. Only the
 /// first becomes less when the node does less. So of a delay the part counts that the thread's own running had in it:

@@ -1,4 +1,4 @@
-/// A scarcity of the node itself, which giving service up can relieve: only these bring a tier.
+/// A scarcity of the node itself, which giving service up can mitigate: only these bring a tier.
 package enum OwnSignal: Int, CaseIterable, Sendable {
     case loopLag, queueDelay, cpuThrottled, memory, memorySome, memoryFull, openFiles, sendQueue, connections, outbox
 

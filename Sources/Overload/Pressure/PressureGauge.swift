@@ -1,7 +1,7 @@
 import Core
 
-/// Makes pressures of the signals: each is set against its marks and smoothed. The highest of the node's own ones is the
-/// node's; causes are kept beside them.
+/// Makes pressures of the signals: each is set against its marks and smoothed. The highest of the node's own ones is
+/// the node's; causes are kept beside them.
 package struct PressureGauge: Sendable {
     /// Time constants: a burst is seen at once, a lull is not taken for the end.
     private static let risingMilliseconds = 500.0
@@ -53,9 +53,15 @@ package struct PressureGauge: Sendable {
         return pressure
     }
 
-    /// The part of the pressure that may take the node above light, or keep it there.
-    package var deepPressure: Double {
-        OwnSignal.allCases.reduce(0) { $1.isForLightAlone ? $0 : max($0, pressure(of: .own($1)) ?? 0) }
+    /// How short a resource is: the highest pressure of its signals, and of those that may lead above light.
+    package func pressure(on resource: Resource) -> (all: Double, deep: Double) {
+        var found = (all: 0.0, deep: 0.0)
+        for signal in resource.signals {
+            let pressure = pressure(of: .own(signal)) ?? 0
+            found.all = max(found.all, pressure)
+            if !signal.isForLightAlone { found.deep = max(found.deep, pressure) }
+        }
+        return found
     }
 
     /// The node's pressure and the signal that gives it; of several the first one. 0 and nil while none presses.

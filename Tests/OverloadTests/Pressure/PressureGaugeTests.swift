@@ -47,13 +47,14 @@ struct PressureGaugeTests {
 
     @Test("No cause makes a pressure of the node, nor adds to one, whatever the node's own signals say")
     func causesBringNothing() {
-        #expect(gauge(allCauses).highest.pressure == 0 && gauge(allCauses).deepPressure == 0)
+        #expect(gauge(allCauses).highest.pressure == 0 && gauge(allCauses).pressure(on: .loop).all == 0)
         for signal in OwnSignal.allCases {
             for value in [0.1, 0.3, 0.8, 3, 8, 60] {
                 let own: [Signal: Double] = [.own(signal): value]
                 let (alone, among) = (gauge(own), gauge(own.merging(allCauses) { own, _ in own }))
                 #expect(alone.highest.pressure == among.highest.pressure, "\(signal) at \(value)")
-                #expect(alone.deepPressure == among.deepPressure, "\(signal) at \(value)")
+                #expect(
+                    alone.pressure(on: signal.resource) == among.pressure(on: signal.resource), "\(signal) at \(value)")
             }
         }
     }
@@ -72,9 +73,15 @@ struct PressureGaugeTests {
     func lightAlone() {
         for signal in OwnSignal.allCases where signal.isForLightAlone {
             #expect(gauge([.own(signal): 100]).highest.pressure == 0.70, "\(signal)")
-            #expect(gauge([.own(signal): 100]).deepPressure == 0, "\(signal)")
-            #expect(gauge([.own(signal): 100, .loopLag: 100]).deepPressure > 0.99, "\(signal)")
+            #expect(gauge([.own(signal): 100]).pressure(on: signal.resource) == (0.70, 0), "\(signal)")
         }
+    }
+
+    @Test("A resource is as short as the signal of it that presses most")
+    func resources() {
+        let gauge = gauge([.memory: 0.825, .memorySome: 100, .loopLag: 100, .cpuThrottled: 100])
+        #expect(gauge.pressure(on: .memory).all > 0.99 && gauge.pressure(on: .loop).deep > 0.99)
+        #expect(gauge.pressure(on: .store) == (0, 0))
     }
 
     @Test("A signal that is not read for five seconds is absent")
