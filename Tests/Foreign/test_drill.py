@@ -245,8 +245,12 @@ def threads_of(pid):
     return found
 
 
+def host_pressure(node):
+    return status(node)["governor"]["signals"].get("host_cpu", {}).get("pressure", 0)
+
+
 def test_cpu(make_node, drill):
-    """The threads that were asked for compute; the node, which sees a busy machine meanwhile, gives up little."""
+    """The threads that were asked for compute; the node sees a busy machine meanwhile, and gives up nothing."""
     with Machine() as machine:
         settings = SETTINGS | {"GOVERNOR_SIGNAL_MARKS": "loop_lag=100000:200000,queue_delay=100000:200000"}
         node = make_node(**settings, **machine.settings)
@@ -255,12 +259,13 @@ def test_cpu(make_node, drill):
         before = until(lambda: len(found := threads_of(run.process.pid)) == 3 and found, what="three threads")
         pid = run.process.pid
         until(lambda: all(threads_of(pid)[task] > before[task] for task in before), what="work of all three")
-        until(lambda: machine.goes_on(True) or status(node)["governor"]["tier"] == "light", what="tier light")
+        until(lambda: machine.goes_on(True) or host_pressure(node) > 0.9, what="the cause is seen")
         run.line("The strain ends.")
         until(lambda: threads_of(run.process.pid) == {}, what="the end of the threads")
-        until(lambda: machine.goes_on(False) or status(node)["governor"]["tier"] == "normal", 30, "tier normal")
+        until(lambda: machine.goes_on(False) or host_pressure(node) < 0.5, 30, "its end")
+        assert status(node)["governor"]["transitions"] == []
         _, _, figures = run.well()
-    assert figures["worst_tier"] == "light" and figures["reason"] == "host_cpu"
+    assert figures["worst_tier"] == "normal" and figures["reason"] == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -344,3 +349,21 @@ def test_refused_options(name, arguments, words):
     done = subprocess.run([BINARY, "drill", name, *arguments], capture_output=True, text=True, timeout=seconds(20))
     assert done.returncode == 64 and done.stdout == ""
     assert all(word in done.stderr for word in words) and "hush" not in done.stderr, done.stderr
+
+
+def test_the_node_is_the_one_that_is_meant(make_node):
+    """PORT names it, as for `serve`. Where nothing does, whoever is there is not strained by accident."""
+    node = make_node(**SETTINGS)
+
+    def drill(folder, *arguments, **variables):
+        variables |= {name: os.environ[name] for name in ["PATH", "HOME"]}
+        words = [BINARY, "drill", "cpu", "--threads", "1", "--seconds", "1", *arguments]
+        return subprocess.run(words, env=variables, cwd=folder, capture_output=True, text=True, timeout=seconds(120))
+
+    with tempfile.TemporaryDirectory() as folder:
+        named = drill(folder, PORT=str(node.port))
+        assert f"(ws://127.0.0.1:{node.port})" in named.stdout, named.stdout + named.stderr
+        (pathlib.Path(folder) / ".env").write_text(f"PORT={node.port}\n")
+        assert f"(ws://127.0.0.1:{node.port})" in drill(folder).stdout
+        wrong = drill(folder, PORT="x")
+        assert wrong.returncode == 64 and "ws://127.0.0.1:x" in wrong.stderr

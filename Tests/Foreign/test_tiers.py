@@ -60,7 +60,7 @@ def test_every_client_is_told_of_each_change_once(held, room, name):
         frame = told(client, "moderate")
         assert frame["previous"] == "normal" and frame["reason"] == "pinned"
         assert frame["suspended"] == ["typing"]
-        assert frame["messages_per_second"] == 10 and frame["message_bytes"] == 16384
+        assert frame["messages_per_second"] == 25 and frame["message_bytes"] == 16384
     held.put("normal")
     for client in clients:
         frame = told(client, "normal")
@@ -71,7 +71,7 @@ def test_every_client_is_told_of_each_change_once(held, room, name):
 
 
 @pytest.mark.parametrize("tier,limits,heartbeat", [
-    ("normal", (50, 65536), 30000), ("light", (25, 65536), 30000), ("moderate", (10, 16384), 60000),
+    ("normal", (50, 65536), 30000), ("light", (50, 65536), 30000), ("moderate", (25, 16384), 60000),
 ])
 def test_who_comes_is_told_what_holds(held, room, name, tier, limits, heartbeat):
     held.put(tier)
@@ -188,19 +188,35 @@ def test_large_messages(held, room, name):
 def test_rate(held, room, name):
     with Client(held.node, room, name("ann")) as ann:
         held.put("heavy")
-        assert told(ann, "heavy")["messages_per_second"] == 3
-        for number in range(6):
+        assert told(ann, "heavy")["messages_per_second"] == 5
+        for number in range(10):
             ann.send("message", content=number)
         ann.send("message", content="one more", id="one more")
         # Acks come with the round of the room, the error at once.
-        frames = [ann.next() for _ in range(7)]
-        assert [frame["type"] for frame in frames].count("ack") == 6
+        frames = [ann.next() for _ in range(11)]
+        assert [frame["type"] for frame in frames].count("ack") == 10
         assert [frame["code"] for frame in frames if frame["type"] == "error"] == ["rate_limited"]
 
 
 def upgrade(room, user):
     head = f"GET /ws/{room}/{user} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     return (head + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n").encode()
+
+
+def test_light_refuses_nobody(held, room, name):
+    held.put("light")
+    before = held.shed["connections"]
+    links = [held.node.connect() for _ in range(150)]
+    for number, link in enumerate(links):
+        link.sendall(upgrade(room, name(f"u{number}")))
+    for link in links:
+        data = b""
+        while b'"type":"welcome"' not in data:
+            part = link.recv(65536)
+            assert part and b'"retry_ms":' not in data, data
+            data += part
+        link.close()
+    assert held.shed["connections"] == before
 
 
 def test_new_connections_at_moderate(held, room, name):

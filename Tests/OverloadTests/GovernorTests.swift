@@ -8,8 +8,8 @@ struct GovernorTests {
         var rehearsal = Rehearsal()
         rehearsal.hold([.memory: 0.7 + 0.25 / 2, .cpu: 0.2], seconds: 10)
         let report = rehearsal.governor.report
-        #expect(report.readings.map(\.signal) == ["cpu", "memory"])
-        #expect(report.readings[0].pressure == 0 && report.readings[1].unit == "ratio")
+        #expect(report.readings.map(\.signal) == [.memory, .cpu])
+        #expect(report.readings[1].pressure == 0 && report.readings[0].signal.unit == "ratio")
         #expect(abs(report.pressure - 0.5) < 0.001 && report.reason == "memory")
         #expect(report.tier == .normal && !report.isPinned && !report.isDryRun && report.changes.isEmpty)
         var quiet = Rehearsal()
@@ -37,6 +37,31 @@ struct GovernorTests {
         #expect(pinned.changes.allSatisfy { $0.reason == "pinned" } && pinned.isPinned)
         rehearsal.pin(nil)
         #expect(!rehearsal.governor.report.isPinned)
+    }
+
+    @Test("Each resource has a tier of its own, and an operator's is that of all")
+    func resources() {
+        var rehearsal = Rehearsal()
+        rehearsal.hold([.memory: 0.90, .loopLag: 1], seconds: 5)
+        var tiers = ResourceTiers(all: .normal)
+        tiers[.memory] = .moderate
+        #expect(rehearsal.governor.report.tiers == tiers && rehearsal.tier == .moderate)
+        rehearsal.hold([.memory: 0.90, .loopLag: 35, .cpu: 1], seconds: 5)
+        tiers[.loop] = .light
+        #expect(rehearsal.governor.report.tiers == tiers && rehearsal.tiers == [.light, .moderate])
+        rehearsal.hold([.memory: 0.90, .loopLag: 1], seconds: 20, emergency: .sendQueuesFull)
+        (tiers[.loop], tiers[.sendQueue]) = (.normal, .heavy)
+        #expect(rehearsal.governor.report.tiers == tiers && rehearsal.tier == .heavy)
+        rehearsal.pin(.light)
+        #expect(rehearsal.governor.report.tiers == ResourceTiers(all: .light))
+    }
+
+    @Test("The probable cause of a change is kept with it")
+    func cause() {
+        var rehearsal = Rehearsal()
+        rehearsal.hold([.queueDelay: 500, .hostCPU: 100, .cpu: 0.75], seconds: 5)
+        #expect(rehearsal.governor.report.changes.last?.cause == .hostCPU)
+        #expect(rehearsal.governor.report.reason == "queue_delay" && rehearsal.governor.report.cause == .hostCPU)
     }
 
     @Test("Letting go is told as such, and takes the tier that the signals ask for")

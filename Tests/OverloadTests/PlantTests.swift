@@ -55,7 +55,8 @@ struct PlantTests {
     func anyOverload(demand: Double) {
         var rehearsal = Rehearsal()
         run(Plant(demand: demand), seconds: 600, in: &rehearsal)
-        #expect((1...7).contains(rehearsal.changes.count), "\(rehearsal.changes)")
+        // A little more than it can do gives delays that are not worth a tier.
+        #expect(((demand < 1.2 ? 0 : 1)...7).contains(rehearsal.changes.count), "\(rehearsal.changes)")
     }
 
     @Test("A tier that only makes messages cheaper suppresses nothing that is counted: no swinging either")

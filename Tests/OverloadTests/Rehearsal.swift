@@ -22,11 +22,9 @@ struct Rehearsal {
 
     /// The same sample for a while.
     mutating func hold(
-        _ values: [Signal: Double], seconds: Double, emergency: Emergency? = nil, demand: Demand = Demand(),
-        busyShare: Double? = nil
+        _ values: [Signal: Double], seconds: Double, emergency: Emergency? = nil, demand: Demand = Demand()
     ) {
-        var readings = Readings(values)
-        readings.busyShare = busyShare
+        let readings = Readings(values)
         for _ in 0..<Int(seconds * 1000) / Self.step { sample(readings, emergency: emergency, demand: demand) }
     }
 

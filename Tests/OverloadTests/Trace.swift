@@ -5,7 +5,7 @@
 ///     # a comment
 ///     1000 loop_lag=20 cpu=0.9     from this millisecond on these signals have these values
 ///     2000 cpu=-                   … and this one is absent
-///     2000 admitted=100 suppressed=300 busy=0.9   the demand per second, and the share of its processors in use
+///     2000 admitted=100 suppressed=300   the demand per second
 ///     1500 stalled                 a worker stands still in this sample only
 ///     3000 expect light heavy      at this time the tier is one of these
 ///     9000 changes 6               up to then there were so many changes at most
@@ -16,7 +16,6 @@ struct Trace {
         case set(Signal, Double?)
         case admitted(Double)
         case suppressed(Double)
-        case busy(Double)
         case stalled
         case expect([Tier])
         case changes(Int)
@@ -53,7 +52,6 @@ struct Trace {
             switch (parts[0], value) {
             case ("admitted", let value?): return .admitted(value)
             case ("suppressed", let value?): return .suppressed(value)
-            case ("busy", let value?): return .busy(value)
             default:
                 guard let signal = Signal(named: parts[0]), value != nil || parts[1] == "-" else {
                     throw Fault.line(line)
@@ -77,7 +75,6 @@ struct Trace {
             case .set(let signal, let value): readings[signal] = value
             case .admitted(let value): demand.admitted = value
             case .suppressed(let value): demand.suppressed = value
-            case .busy(let value): readings.busyShare = value
             case .stalled: isStalled = true
             case .expect(let tiers):
                 if !tiers.contains(rehearsal.tier) {

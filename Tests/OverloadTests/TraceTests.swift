@@ -11,7 +11,7 @@ struct TraceTests {
 
     @Test(arguments: [
         "step", "ramp", "sine", "step_that_ends", "memory_hog", "neighbour", "half_a_processor", "processor_alone",
-        "signals_go_missing", "stalled_worker", "idle_machine",
+        "signals_go_missing", "stalled_worker", "idle_machine", "brief_lag",
     ])
     func traceIsReplayed(name: String) throws {
         let trace = try trace(name)

@@ -21,7 +21,7 @@ final class ConnectionTable {
     /// Connections that listen to the node's events.
     private var eventStreams: [Connection] = []
     /// Ticks are a quarter of a second long.
-    private var tierNotices = SpreadNotices<Tier>(overTicks: 8)
+    private var tierNotices = SpreadNotices<ResourceTiers>(overTicks: 8)
     private var modeNotices = SpreadNotices<NodeMode>(overTicks: 4)
     /// Connections that the drain will close, each at a time of its own, soonest last.
     private var drainPlan: [(due: Int, key: UInt64)] = []
@@ -260,8 +260,11 @@ final class ConnectionTable {
 
     // MARK: The tier and the mode
 
-    /// The tier has changed: everybody is notified within two seconds.
-    func tierChanged(from former: Tier) { tierNotices.changed(from: former, keys: chattingKeys()) }
+    /// Another policy holds: where a `tier` frame says so, everybody is notified within two seconds.
+    func policyChanged(from former: TierPolicy) {
+        guard !core.load.policy.isAnnounced(as: former) || tierNotices.isSpreading else { return }
+        tierNotices.changed(from: former.tiers, keys: chattingKeys())
+    }
 
     /// The node's mode has changed: everybody is notified within a second.
     func modeChanged(from former: NodeMode) { modeNotices.changed(from: former, keys: chattingKeys()) }
@@ -274,9 +277,9 @@ final class ConnectionTable {
 
     /// At each tick: notifies the next ones.
     func announceChanges() {
-        for notice in tierNotices.takeDue() where notice.known != core.load.policy.tier {
+        for notice in tierNotices.takeDue() where !core.load.policy.isAnnounced(as: .of(notice.known)) {
             switch findAny(notice.key)?.phase {
-            case .chat: findAny(notice.key)?.announceTier(previous: notice.known)
+            case .chat: findAny(notice.key)?.announceTier(previous: notice.known.highest)
             case .opening: tierNotices.putBack(notice)
             default: break
             }

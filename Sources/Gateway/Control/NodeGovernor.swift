@@ -19,6 +19,8 @@ final class NodeGovernor {
     private let logger: Logger
     private let interval: Int
     private var governor: Governor
+    /// The policy that the workers have.
+    private var policy = TierPolicy.of(.normal)
     private var timer: PreciseTimer?
     private var actsAgainAt = 0
     private var gaveBackAt = 0
@@ -51,7 +53,7 @@ final class NodeGovernor {
             let time = Clock.unixMilliseconds()
             let change = governor.pinned(to: request.tier, at: Clock.monotonicMilliseconds(), unix: time)
             let report = governor.report
-            if let change { tell(change) } else { publish() }
+            publish(change)
             context.reports.forget()
             request.answer(report, by: context)
         }
@@ -69,7 +71,7 @@ final class NodeGovernor {
         // What was missed is not made up for.
         due = max(due + interval, now + interval / 2)
         schedule()
-        if let change { tell(change) } else { publish() }
+        publish(change)
         if let emergency = sample.emergency { act(on: emergency, unsentBytesMax: sample.unsentBytesMax, at: now) }
         giveBackMemory(at: now)
         governor.sampled(seconds: Double(Clock.threadNanoseconds() - start) / 1_000_000_000)
@@ -82,40 +84,56 @@ final class NodeGovernor {
         // Half of the budget that there is left for each worker: a backlog that is cut is cut well below its limit.
         let bytesMax = (unsentBytesMax ?? .max) / 2 / context.workerCount
         logger.warning(
-            "an emergency: hardly anybody new is taken, and large backlogs are cut", metadata: ["of": "\(emergency)"])
-        context.order(.closeLargestBacklogs(unsentBytesMax: bytesMax))
+            "an emergency",
+            metadata: [
+                "of": "\(emergency)", "takes_few": "\(emergency.slowsAccepting)",
+                "cuts_backlogs": "\(emergency.cutsBacklogs)",
+            ])
+        context.order(.mitigate(emergency, unsentBytesMax: bytesMax))
+        guard emergency.cutsBacklogs else { return }
         ProcessMemory.giveBackFree()
         gaveBackAt = now
     }
 
     /// The allocator keeps most of what is freed, for ever: deleted rooms would hold the node on a tier.
     private func giveBackMemory(at now: Int) {
-        let presses = governor.report.readings.contains { $0.signal == "\(Signal.memory.name)" && $0.pressure > 0.1 }
+        let presses = governor.report.readings.contains { $0.signal == .memory && $0.pressure > 0.1 }
         guard presses, !governor.report.isDryRun, now - gaveBackAt >= Self.givingBackMilliseconds else { return }
         gaveBackAt = now
         ProcessMemory.giveBackFree()
     }
 
-    private func publish() {
+    /// Publishes how the governor stands, then has the workers act on it.
+    private func publish(_ change: TierChange?) {
         let report = governor.report
         context.governor.withLock { $0 = report }
+        if let change { tell(change, report) }
+        let next = TierPolicy.of(report.tiersInEffect)
+        guard next != policy else { return }
+        policy = next
+        context.reports.forget()
+        if change == nil {
+            logger.notice(
+                "the tier stays and gives up something else",
+                metadata: [
+                    "tier": "\(report.tier.name)", "reason": "\(report.reason ?? "")",
+                    "gives_up": "\(TierTable.summary(of: next))",
+                ])
+        }
+        context.order(.adopt(next, reason: change?.reason ?? report.reason ?? Governor.Reason.recovered))
+        if change != nil { tierChanged() }
     }
 
-    private func tell(_ change: TierChange) {
-        publish()
+    private func tell(_ change: TierChange, _ report: GovernorReport) {
         context.reports.forget()
-        let report = governor.report
+        var fields: Logger.Metadata = [
+            "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",
+            "pressure": "\((report.pressure * 100).rounded() / 100)", "pinned": "\(report.isPinned)",
+            "gives_up": "\(TierTable.summary(of: .of(report.tiers)))",
+        ]
+        if let cause = change.cause { fields["probable_cause"] = "\(cause.name)" }
         logger.notice(
-            report.isDryRun ? "the tier would change; this is a dry run" : "the tier changes",
-            metadata: [
-                "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",
-                "pressure": "\((report.pressure * 100).rounded() / 100)", "pinned": "\(report.isPinned)",
-                "gives_up": "\(TierTable.summary(of: change.to))",
-            ])
+            report.isDryRun ? "the tier would change; this is a dry run" : "the tier changes", metadata: fields)
         context.publish(.tier(change))
-        guard !report.isDryRun else { return }
-        let policy = TierPolicy.of(change.to)
-        context.order(.adopt(policy, change))
-        tierChanged()
     }
 }

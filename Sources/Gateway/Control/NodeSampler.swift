@@ -1,5 +1,6 @@
 import NetworkIO
 import Overload
+import Synchronization
 
 /// Takes the samples that the governor decides on: from the kernel's files, and from what the workers count. No worker
 /// is asked, so one that stands still is seen instead of waited for.
@@ -55,7 +56,8 @@ final class NodeSampler {
     func sample(lateness: Int, at now: Int) -> Sample {
         var sample = Sample()
         let found = system.sampled(at: now) { files.text(of: $0) }
-        sample.readings.take(found, workers: context.workerCount)
+        sample.readings.take(found)
+        context.budgets.isThrottled.store(found.throttledPercent ?? 0 > 0, ordering: .relaxed)
         sample.unsentBytesMax = found.memoryMax.map { Int(Double($0) * Emergency.Limits.sendQueueBudgetShare) }
         allowStored(found)
         readWorkers(&sample.readings, unsentMax: sample.unsentBytesMax)
@@ -63,7 +65,7 @@ final class NodeSampler {
         if lateness > Self.lateMilliseconds { blindUntil = now + Self.blindMilliseconds }
         let isBlind = now < blindUntil
         if !isBlind {
-            sample.readings[.loopLag] = lag.sampled(context.counters.map { $0.lagMilliseconds.value }, at: now)
+            sample.readings[.loopLag] = lag.sampled(context.counters.map { $0.own.lagMilliseconds.value }, at: now)
         }
         sample.emergency = Emergency.found(
             in: sample.readings, stallMilliseconds: isBlind ? 0 : stall(at: now),
@@ -101,7 +103,7 @@ final class NodeSampler {
     }
 
     private func readWorkers(_ readings: inout Readings, unsentMax: Int?) {
-        let delay = context.counters.map { $0.queueDelayMicroseconds.value }.max() ?? 0
+        let delay = context.counters.map { $0.own.queueDelayMicroseconds.value }.max() ?? 0
         readings[.queueDelay] = Double(delay) / 1000
         let unsent = context.counters.reduce(0) { $0 + $1.queuedBytes.value }
         readings[.sendQueue] = unsentMax.map { Double(unsent) / Double(max($0, 1)) }
@@ -127,7 +129,8 @@ final class NodeSampler {
     /// over the configured one, too; which, is not known.
     private func refusedByTier() -> Int {
         let total = context.counters.reduce(0) { $0 + $1.count(.rateLimited) }
-        if context.governor.current.tierInEffect > .normal { overRate.byTier += total - overRate.total }
+        let policy = TierPolicy.of(context.governor.current.tiersInEffect)
+        if policy.messageRateDivisor > 1 { overRate.byTier += total - overRate.total }
         overRate.total = total
         return overRate.byTier
     }

@@ -21,10 +21,11 @@ struct AcceptPace {
     mutating func slowDown(until time: Int) { slowUntil = max(slowUntil, time) }
 
     /// How many may be taken until the next tick; nil: as many as come.
-    func acceptsMax(perMilliseconds tick: Int, at now: Int) -> Int? {
+    /// - Parameter tierPerSecond: the most per second that the tier takes; nil: it takes all.
+    func acceptsMax(perMilliseconds tick: Int, tierPerSecond: Int?, at now: Int) -> Int? {
         if now < slowUntil { return Self.emergencyRate * tick / 1000 }
         let elapsed = now - startedAt
-        guard elapsed < Self.rampMilliseconds else { return nil }
-        return (Self.firstRate << (elapsed / 1000)) * tick / 1000
+        let ramp = elapsed < Self.rampMilliseconds ? Self.firstRate << (elapsed / 1000) : nil
+        return [ramp, tierPerSecond].compactMap { $0 }.min().map { $0 * tick / 1000 }
     }
 }

@@ -28,6 +28,8 @@ struct LoadControl {
     /// Why the tier is what it is; for those who come in.
     private(set) var reason = ""
     var controller = InnerController()
+    /// How much of the worker's delays is its own doing.
+    var ownDelays: OwnDelays
     var gate: ConnectionGate
     /// Answers that the tier lets others have, too.
     var answers = ResponseCache()
@@ -42,20 +44,21 @@ struct LoadControl {
     init(_ configuration: Configuration, at now: Int) {
         limits = Limits(policy, configuration)
         gate = ConnectionGate(at: now)
+        ownDelays = OwnDelays(procRoot: configuration.procRoot)
         windowStart = now
     }
 
     mutating func adopt(_ policy: TierPolicy, reason: String, _ configuration: Configuration, at now: Int) {
+        if policy.newConnections != self.policy.newConnections { gate.ruleChanged(policy.newConnections, at: now) }
         self.policy = policy
         self.reason = reason
         limits = Limits(policy, configuration)
-        gate.ruleChanged(policy.newConnections, at: now)
         answers = ResponseCache()
     }
 
     /// How many entries a read may have that asked for `wanted`: fewer under load, which is counted as `kind`.
     func readLimit(_ wanted: Int, _ kind: ShedKind, _ counters: WorkerCounters) -> Int {
-        guard policy.tier != .normal, let most = policy.readsMax, most < wanted else { return wanted }
+        guard policy.limitsReads, let most = policy.readsMax, most < wanted else { return wanted }
         counters.shed(kind)
         return most
     }
@@ -70,7 +73,8 @@ struct LoadControl {
     }
 
     /// A turn of the loop has ended: sees how long messages took, and what has become of the queue.
-    mutating func turnEnded(_ loop: EventLoop, _ counters: WorkerCounters, isDryRun: Bool) {
+    /// - Parameter isThrottled: whether the process has used its quota of processor time up.
+    mutating func turnEnded(_ loop: EventLoop, _ counters: WorkerCounters, isThrottled: Bool, isDryRun: Bool) {
         let count = counters.committed.value - committed
         if count > 0 {
             underWay.append((loop.turnNanoseconds, count))
@@ -90,11 +94,13 @@ struct LoadControl {
         guard delay != nil || loop.roundMilliseconds == 0 else { return }
         windowStart = loop.now
         if let delay { counters.queueDelay.observe(delay.max) }
-        counters.queueDelayMicroseconds.set(delay?.min ?? 0)
+        // What others on the machine cause does not become less when the worker does less.
+        let own = ownDelays.queueDelay(delay?.min ?? 0, isThrottled: isThrottled)
+        counters.own.queueDelayMicroseconds.set(own)
         let busy = loop.takeBusyShare()
         controller.turns.passed(milliseconds: elapsed)
         guard !isDryRun else { return }
-        controller.windowEnded(delayMicroseconds: delay?.min, busy: busy, elapsed: elapsed)
+        controller.windowEnded(delayMicroseconds: delay.map { _ in own }, busy: busy, elapsed: elapsed)
         loop.roundMilliseconds = max(policy.roundMilliseconds, controller.batching.milliseconds)
     }
 }

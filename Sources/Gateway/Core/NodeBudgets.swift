@@ -7,6 +7,8 @@ package struct NodeBudgets: ~Copyable, Sendable {
     package let stored: StoredBudget
     package let input: InputBudget
     let addresses: AddressBook
+    /// Whether the process used its quota of processor time up at the governor's last sample.
+    let isThrottled = Atomic<Bool>(false)
 
     init(
         rooms: consuming RoomCap, stored: consuming StoredBudget, input: consuming InputBudget, addresses: AddressBook

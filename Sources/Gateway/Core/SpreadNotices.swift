@@ -18,6 +18,9 @@ struct SpreadNotices<Known> {
         perTick = max(1, (waiting.count + ticks - 1) / ticks)
     }
 
+    /// Whether somebody has not been notified yet.
+    var isSpreading: Bool { !waiting.isEmpty }
+
     /// The next ones to be notified; to be called at each tick.
     mutating func takeDue() -> ArraySlice<(key: UInt64, known: Known)> {
         guard !waiting.isEmpty else { return [] }

@@ -47,6 +47,7 @@ package final class WorkerCounters: Sendable {
 
     package let connections = Counter()
     package let accepted = Counter()
+    /// How late the last tick was.
     package let lagMilliseconds = Counter()
     package let queuedBytes = Counter()
     package let messagesIn = Counter()
@@ -58,9 +59,8 @@ package final class WorkerCounters: Sendable {
     package let slowReadersClosed = Counter()
     /// When the worker's loop last went round, on `Clock.monotonicMilliseconds()`: a stalled one is seen from outside.
     package let turnedAt = Counter()
-    /// The least that admitted messages waited between their arrival and being handed to the kernel, in the last window
-    /// of the inner controller.
-    package let queueDelayMicroseconds = Counter()
+    /// Of its delays the parts that are its own doing.
+    package let own = OwnDelayCounters()
     /// From a message's arrival until it was handed to the kernel for its members.
     package let deliveryLatency = BucketHistogram()
     /// How long what arrives waits until it is looked at.
@@ -87,4 +87,13 @@ package final class WorkerCounters: Sendable {
     package func shed(_ kind: ShedKind, _ count: Int = 1) { shedCells[kind.rawValue].counter.add(count) }
 
     package func shedCount(_ kind: ShedKind) -> Int { shedCells[kind.rawValue].counter.value }
+}
+
+/// The parts of a worker's delays that are its own doing, see `OwnDelay`. The worker writes, anybody reads.
+package final class OwnDelayCounters: Sendable {
+    /// Of how late the last tick was.
+    package let lagMilliseconds = WorkerCounters.Counter()
+    /// Of the least that admitted messages waited between their arrival and being handed to the kernel, in the last
+    /// window of the inner controller.
+    package let queueDelayMicroseconds = WorkerCounters.Counter()
 }

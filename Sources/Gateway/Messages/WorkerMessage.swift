@@ -207,11 +207,12 @@ package enum ControlOrder: Sendable {
     case stop
     /// The node drains: each client is closed within so many milliseconds.
     case drain(milliseconds: Int)
-    case adopt(TierPolicy, TierChange)
+    /// Another policy holds, because of this signal, or as an operator wants it.
+    case adopt(TierPolicy, reason: String)
     /// The node's mode has changed: clients are notified.
     case modeChanged(from: NodeMode)
-    /// An emergency: no more unsent bytes than this may be left.
-    case closeLargestBacklogs(unsentBytesMax: Int)
+    /// An emergency: does what helps against it. Where backlogs are cut, no more unsent bytes than this may be left.
+    case mitigate(Emergency, unsentBytesMax: Int)
     case locks(LockReport)
     case event(EventHistory.Entry)
     /// The other nodes of the cluster as they are known now.

@@ -22,6 +22,7 @@ struct GovernorStatus {
         writer.member("dry_run", report.isDryRun)
         writer.member("since_at", report.since)
         writer.member("reason", report.reason ?? "")
+        if let cause = report.cause { writer.member("cause", cause.name) }
         writer.member("pressure", Self.rounded(report.pressure))
         writeSignals(to: &writer)
         if let limit = report.memoryLimit {
@@ -29,7 +30,7 @@ struct GovernorStatus {
         }
         writer.name("suspended")
         writer.beginArray()
-        let policy = TierPolicy.of(report.tierInEffect)
+        let policy = TierPolicy.of(report.tiersInEffect)
         let configuration = context.configuration
         for name in policy.suspended(hasStore: configuration.redis != nil, isCompressing: configuration.compresses) {
             writer.string(name)
@@ -51,10 +52,11 @@ struct GovernorStatus {
         writer.name("signals")
         writer.beginObject()
         for reading in report.readings {
-            writer.name(dynamic: reading.signal)
+            writer.name(reading.signal.name)
             writer.beginObject()
             writer.member("value", Self.rounded(reading.value))
-            writer.member("unit", reading.unit)
+            writer.member("unit", reading.signal.unit)
+            writer.member("kind", reading.signal.kind)
             writer.member("pressure", Self.rounded(reading.pressure))
             writer.endObject()
         }
@@ -70,6 +72,7 @@ struct GovernorStatus {
             writer.member("from", change.from.name)
             writer.member("to", change.to.name)
             writer.member("reason", change.reason)
+            if let cause = change.cause { writer.member("cause", cause.name) }
             writer.endObject()
         }
         writer.endArray()

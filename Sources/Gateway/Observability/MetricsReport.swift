@@ -77,7 +77,7 @@ struct MetricsReport {
         case .tier: text.sample(value: governor.tier.rawValue)
         case .tierTransitions:
             for tier in Tier.allCases { text.sample("\(tier.name)", value: governor.changesTo[tier] ?? 0) }
-        case .pressure: for each in governor.readings { text.sample(each.signal, value: each.pressure) }
+        case .pressure: for each in governor.readings { text.sample("\(each.signal.name)", value: each.pressure) }
         case .governorPressure: text.sample(value: governor.pressure)
         case .governorPinned: text.sample(value: governor.isPinned ? 1 : 0)
         case .governorDryRun: text.sample(value: governor.isDryRun ? 1 : 0)

@@ -17,7 +17,8 @@ enum SiteFiles {
         ]
     }
 
-    /// The table of tiers and features for `/docs`: `{"tiers": [name], "rows": [{"feature", "tiers": [text]}]}`.
+    /// The table of tiers and features for `/docs`: `{"tiers": [name], "rows": [{"feature",
+    /// "mitigates", "tiers": [text]}]}`.
     private static var tiers: [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
@@ -30,6 +31,7 @@ enum SiteFiles {
         for row in TierTable.rows {
             writer.beginObject()
             writer.member("feature", row.feature)
+            writer.member("mitigates", row.mitigates)
             writer.name("tiers")
             writer.beginArray()
             for text in row.tiers { writer.string(text) }

@@ -3,6 +3,7 @@ import Logging
 import NetworkIO
 import Overload
 import Rooms
+import Synchronization
 import WireProtocol
 
 /// One thread of a node: puts the parts of a worker together, hands them the messages that come for it, and drives them
@@ -74,8 +75,8 @@ package final class Worker {
         switch order {
         case .stop: stop()
         case .drain(let milliseconds): beginDraining(within: milliseconds)
-        case .adopt(let policy, let change): adopt(policy, change)
-        case .closeLargestBacklogs(let bytesMax): closeLargestBacklogs(unsentBytesMax: bytesMax)
+        case .adopt(let policy, let reason): adopt(policy, reason)
+        case .mitigate(let emergency, let bytesMax): mitigate(emergency, unsentBytesMax: bytesMax)
         case .locks(let report): services.locks = report
         case .modeChanged(let former): connections.modeChanged(from: former)
         case .event(let entry): connections.publish(entry)
@@ -104,14 +105,14 @@ package final class Worker {
         finished(core.index)
     }
 
-    /// Acts on another tier from now on, and tells its clients.
-    private func adopt(_ policy: TierPolicy, _ change: TierChange) {
-        let former = core.load.policy.tier
-        guard policy != core.load.policy else { return }
-        core.load.adopt(policy, reason: change.reason, core.configuration, at: core.loop.now)
+    /// Acts on another policy from now on, and tells its clients.
+    private func adopt(_ policy: TierPolicy, _ reason: String) {
+        let former = core.load.policy
+        guard policy != former else { return }
+        core.load.adopt(policy, reason: reason, core.configuration, at: core.loop.now)
         // What was deferred may be due now.
         rooms.notices.flush()
-        connections.tierChanged(from: former)
+        connections.policyChanged(from: former)
     }
 
     /// Ticks in which all rooms and users are looked after once: two seconds.
@@ -120,21 +121,27 @@ package final class Worker {
     /// How long hardly anybody new is taken in an emergency.
     private static let slowMilliseconds = 1_000
 
-    /// Takes hardly anybody new for a while, and cuts the largest backlogs.
-    private func closeLargestBacklogs(unsentBytesMax bytesMax: Int) {
-        acceptPace.slowDown(until: core.loop.now + Self.slowMilliseconds)
-        paceAccepting()
-        connections.closeLargestBacklogs(unsentBytesMax: bytesMax)
+    /// Takes hardly anybody new for a while, or cuts the largest backlogs, or both: what helps.
+    private func mitigate(_ emergency: Emergency, unsentBytesMax bytesMax: Int) {
+        if emergency.slowsAccepting {
+            acceptPace.slowDown(until: core.loop.now + Self.slowMilliseconds)
+            paceAccepting()
+        }
+        if emergency.cutsBacklogs { connections.closeLargestBacklogs(unsentBytesMax: bytesMax) }
     }
 
     /// Lets the acceptor take as many as it may until the next tick.
     private func paceAccepting() {
         let (tick, now) = (EventLoop.tickMilliseconds, core.loop.now)
-        acceptor?.ticked(acceptsMax: acceptPace.acceptsMax(perMilliseconds: tick, at: now))
+        acceptor?.ticked(
+            acceptsMax: acceptPace.acceptsMax(
+                perMilliseconds: tick, tierPerSecond: core.load.policy.acceptsPerSecond, at: now))
     }
 
     private func publishCounters() {
-        core.counters.lagMilliseconds.set(core.loop.takeLag())
+        let (lag, isThrottled) = (core.loop.takeLag(), core.context.budgets.isThrottled.load(ordering: .relaxed))
+        core.counters.lagMilliseconds.set(lag)
+        core.counters.own.lagMilliseconds.set(core.load.ownDelays.lag(lag, isThrottled: isThrottled))
         let turns = core.load.controller.turns
         if let source = turns.heaviest {
             let heaviest = HeaviestSource(source, admitted: turns.heaviestAdmitted)
@@ -233,7 +240,9 @@ extension Worker: EventLoopDelegate {
 
     package func loopTurnEnded() {
         core.compressor.turnEnded()
-        core.load.turnEnded(core.loop, core.counters, isDryRun: core.configuration.governor.isDryRun)
+        core.load.turnEnded(
+            core.loop, core.counters, isThrottled: core.context.budgets.isThrottled.load(ordering: .relaxed),
+            isDryRun: core.configuration.governor.isDryRun)
         replication?.pace.turnEnded()
         if let source = core.load.controller.turns.takeNews() {
             let heaviest = HeaviestSource(source, admitted: core.load.controller.turns.heaviestAdmitted)

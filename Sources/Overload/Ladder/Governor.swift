@@ -1,4 +1,4 @@
-/// Decides on the tier: a gauge makes one pressure of all signals, and a ladder makes a tier of it.
+/// Decides on the tiers: a gauge makes pressures of all signals, and of each resource a ladder makes a tier of its own.
 ///
 /// A value without clock or randomness: what was recorded replays to the same tiers. `now` is in milliseconds of a
 /// monotonic clock, `time` in milliseconds of Unix time.
@@ -31,18 +31,20 @@ package struct Governor: Sendable {
     /// How it stands.
     package private(set) var report: GovernorReport
     private var gauge: PressureGauge
-    private var ladder: Ladder
+    /// By `Resource.rawValue`.
+    private var ladders: [Ladder]
 
     /// Begins at normal.
     package init(_ settings: Settings, at now: Int, unix time: Int) {
         gauge = PressureGauge(marks: settings.signals)
-        ladder = Ladder(marks: settings.ladder, at: now)
+        ladders = Resource.allCases.map { _ in Ladder(marks: settings.ladder, at: now) }
         report = GovernorReport(since: time)
         report.isDryRun = settings.isDryRun
     }
 
-    /// A sample was taken.
-    /// - Returns: the step to another tier, if that follows.
+    /// A sample was taken; `report` has what follows from it.
+    /// - Returns: the node's step to another tier, if there is one. Without one the tiers of single resources may have
+    ///   changed all the same.
     package mutating func sampled(
         _ readings: Readings, emergency: Emergency?, demand: Demand, at now: Int, unix time: Int
     ) -> TierChange? {
@@ -51,30 +53,40 @@ package struct Governor: Sendable {
         let reason = (emergency?.signal ?? highest.signal).map { "\($0.name)" }
         report.pressure = emergency == nil ? highest.pressure : 1
         report.reason = reason
+        report.cause = gauge.probableCause
         report.readings = gauge.readings
         report.memoryLimit = readings.memoryLimit
-        let next = ladder.sampled(
-            highest.pressure, deep: gauge.deepPressure, isEmergency: emergency != nil, demand: demand, at: now)
-        return next.map { change(to: $0, reason ?? Reason.recovered, unix: time) }
+        for resource in Resource.allCases {
+            let pressure = gauge.pressure(on: resource)
+            _ = ladders[resource.rawValue].sampled(
+                pressure.all, deep: pressure.deep, isEmergency: emergency?.signal.resource == resource, demand: demand,
+                at: now)
+        }
+        return settle(reason ?? Reason.recovered, unix: time)
     }
 
-    /// An operator wants this tier, or with nil the one that the signals ask for.
+    /// An operator wants this tier of everything, or with nil those that the signals ask for.
     package mutating func pinned(to tier: Tier?, at now: Int, unix time: Int) -> TierChange? {
-        let next = if let tier { ladder.pinned(to: tier, at: now) } else { ladder.unpinned(at: now) }
-        report.isPinned = ladder.isPinned
-        return next.map { change(to: $0, tier == nil ? Reason.unpinned : Reason.pinned, unix: time) }
+        for index in ladders.indices {
+            if let tier { _ = ladders[index].pinned(to: tier, at: now) } else { _ = ladders[index].unpinned(at: now) }
+        }
+        report.isPinned = tier != nil
+        return settle(tier == nil ? Reason.unpinned : Reason.pinned, unix: time)
     }
 
     /// Sampling has cost so much.
     package mutating func sampled(seconds: Double) { report.samplingSeconds += seconds }
 
-    private mutating func change(to next: Tier, _ reason: String, unix time: Int) -> TierChange {
-        let change = TierChange(from: report.tier, to: next, reason: reason, at: time)
-        report.tier = next
+    /// Takes the ladders' tiers into the report.
+    private mutating func settle(_ reason: String, unix time: Int) -> TierChange? {
+        let former = report.tier
+        for resource in Resource.allCases { report.tiers[resource] = ladders[resource.rawValue].tier }
+        guard report.tier != former else { return nil }
+        let change = TierChange(from: former, to: report.tier, reason: reason, cause: report.cause, at: time)
         report.since = time
         report.changes.append(change)
         if report.changes.count > GovernorReport.changesMax { report.changes.removeFirst() }
-        report.changesTo[next, default: 0] += 1
+        report.changesTo[report.tier, default: 0] += 1
         return change
     }
 }

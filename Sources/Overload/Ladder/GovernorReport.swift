@@ -3,14 +3,16 @@ package struct GovernorReport: Sendable, Equatable {
     /// Changes that are kept.
     package static let changesMax = 50
 
-    /// The decision; with `isDryRun` workers do not act on it.
-    package var tier = Tier.normal
+    /// The decision, for each resource; with `isDryRun` workers do not act on it.
+    package var tiers = ResourceTiers(all: .normal)
     /// Since when, Unix milliseconds.
     package var since: Int
     package var isPinned = false
     package var isDryRun = false
-    /// The signal with the highest pressure; nil while none presses.
+    /// The own signal with the highest pressure; nil while none presses.
     package var reason: String?
+    /// The probable cause of that; nil while nothing presses that could be one.
+    package var cause: Cause?
     /// 0 … 1, smoothed.
     package var pressure = 0.0
     /// Those that this machine has, in a fixed order.
@@ -26,6 +28,10 @@ package struct GovernorReport: Sendable, Equatable {
 
     package init(since: Int) { self.since = since }
 
-    /// The tier that the node acts on.
-    package var tierInEffect: Tier { isDryRun ? .normal : tier }
+    /// The node's tier.
+    package var tier: Tier { tiers.highest }
+
+    /// The tiers that the node acts on.
+    package var tiersInEffect: ResourceTiers { isDryRun ? ResourceTiers(all: .normal) : tiers }
+    package var tierInEffect: Tier { tiersInEffect.highest }
 }

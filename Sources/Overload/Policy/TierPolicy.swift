@@ -1,7 +1,9 @@
 /// The features and limits of a tier, as one value that every worker has a copy of: shed points read it and ask nobody.
 ///
-/// `TierPolicy.of` is the one table of tiers and features; `/docs` shows it through `TierTable`. Its numbers are those
-/// of the design: each feature is given up before one that its users would miss more.
+/// The columns below are the one table of tiers and features, and `Feature.mitigates` says which resources' tier each
+/// row goes by; `/docs` shows both through `TierTable`. Each feature is given up before one that its users would miss
+/// more.
+/// Light refuses nobody, delays nothing and lowers no rate: it is there so that its users do not notice.
 package struct TierPolicy: Sendable, Equatable {
     /// Who is told that somebody types.
     package enum Typing: Sendable, Equatable {
@@ -55,7 +57,8 @@ package struct TierPolicy: Sendable, Equatable {
         case essential
     }
 
-    package let tier: Tier
+    /// The tiers that it follows from.
+    package let tiers: ResourceTiers
     package let typing: Typing
     package let presence: Presence
     package let readMarks: ReadMarks
@@ -64,6 +67,9 @@ package struct TierPolicy: Sendable, Equatable {
     package let storage: Storage
     /// MESSAGES_PER_SECOND is divided by this; one per second stays.
     package let messageRateDivisor: Int
+    /// Connections per second that a worker takes from its listener; the others wait in the kernel's backlog, and none
+    /// is refused for it. nil: as they come.
+    package let acceptsPerSecond: Int?
     package let newConnections: NewConnections
     /// Larger messages are refused with `too_large`; nil: MAX_MESSAGE_BYTES holds alone.
     package let messageBytesMax: Int?
@@ -77,6 +83,10 @@ package struct TierPolicy: Sendable, Equatable {
     /// Whether messages are compressed for those who agreed to it; they take them plain as well.
     package let compresses: Bool
 
+    /// The node's tier.
+    package var tier: Tier { tiers.highest }
+
+    /// The whole column of a tier.
     package static func of(_ tier: Tier) -> TierPolicy {
         switch tier {
         case .normal: normal
@@ -86,30 +96,47 @@ package struct TierPolicy: Sendable, Equatable {
         }
     }
 
+    /// Each row at the tier of what it mitigates.
+    package static func of(_ tiers: ResourceTiers) -> TierPolicy {
+        func column(_ feature: Feature) -> TierPolicy { .of(tiers.highest(of: feature.mitigates)) }
+        return TierPolicy(
+            tiers: tiers, typing: column(.typing).typing, presence: column(.presence).presence,
+            readMarks: column(.readMarks).readMarks, readsMax: column(.reads).readsMax,
+            storage: column(.storage).storage, messageRateDivisor: column(.messageRate).messageRateDivisor,
+            acceptsPerSecond: column(.accepting).acceptsPerSecond,
+            newConnections: column(.newConnections).newConnections,
+            messageBytesMax: column(.messageBytes).messageBytesMax,
+            roundMilliseconds: column(.rounds).roundMilliseconds, sendQueueDivisor: column(.sendQueue).sendQueueDivisor,
+            heartbeatMillisecondsMin: column(.heartbeat).heartbeatMillisecondsMin, http: column(.http).http,
+            compresses: column(.compression).compresses)
+    }
+
     private static let normal = TierPolicy(
-        tier: .normal, typing: .each, presence: .each, readMarks: .each, readsMax: 500,
-        storage: .every, messageRateDivisor: 1, newConnections: .all, messageBytesMax: nil,
+        tiers: ResourceTiers(all: .normal), typing: .each, presence: .each, readMarks: .each, readsMax: 500,
+        storage: .every, messageRateDivisor: 1, acceptsPerSecond: nil, newConnections: .all, messageBytesMax: nil,
         roundMilliseconds: 0, sendQueueDivisor: 1, heartbeatMillisecondsMin: 0, http: .all, compresses: true)
 
     private static let light = TierPolicy(
-        tier: .light, typing: .paced(everyMilliseconds: 3_000, usersMax: 200),
+        tiers: ResourceTiers(all: .light), typing: .paced(everyMilliseconds: 3_000, usersMax: 200),
         presence: .counts(everyMilliseconds: 2_000, usersAbove: 50), readMarks: .batched(everyMilliseconds: 2_000),
-        readsMax: 100, storage: .every, messageRateDivisor: 2,
-        newConnections: .share(perThousand: 500), messageBytesMax: nil, roundMilliseconds: 0, sendQueueDivisor: 2,
-        heartbeatMillisecondsMin: 0, http: .cachedLists(milliseconds: 5_000), compresses: true)
+        readsMax: 100, storage: .every, messageRateDivisor: 1, acceptsPerSecond: 1_000, newConnections: .all,
+        messageBytesMax: nil, roundMilliseconds: 0, sendQueueDivisor: 2, heartbeatMillisecondsMin: 0,
+        http: .cachedLists(milliseconds: 5_000), compresses: true)
 
+    // Rounds form by themselves, as long as the queue delay asks for: `AdaptiveBatching`.
     private static let moderate = TierPolicy(
-        tier: .moderate, typing: .off, presence: .counts(everyMilliseconds: 10_000, usersAbove: 0),
-        readMarks: .batched(everyMilliseconds: 10_000), readsMax: 20, storage: .every,
-        messageRateDivisor: 5, newConnections: .share(perThousand: 100), messageBytesMax: 16 * 1024,
-        roundMilliseconds: 50, sendQueueDivisor: 4, heartbeatMillisecondsMin: 60_000,
-        http: .cachedReads(milliseconds: 5_000), compresses: false)
+        tiers: ResourceTiers(all: .moderate), typing: .off,
+        presence: .counts(everyMilliseconds: 10_000, usersAbove: 0), readMarks: .batched(everyMilliseconds: 10_000),
+        readsMax: 20, storage: .every, messageRateDivisor: 2, acceptsPerSecond: 1_000,
+        newConnections: .share(perThousand: 100), messageBytesMax: 16 * 1024, roundMilliseconds: 0,
+        sendQueueDivisor: 4, heartbeatMillisecondsMin: 60_000, http: .cachedReads(milliseconds: 5_000),
+        compresses: false)
 
     private static let heavy = TierPolicy(
-        tier: .heavy, typing: .off, presence: .off, readMarks: .kept, readsMax: nil, storage: .sampled(oneOf: 10),
-        messageRateDivisor: 15, newConnections: .resumesOnly(perThousand: 10), messageBytesMax: 4 * 1024,
-        roundMilliseconds: 200, sendQueueDivisor: 16, heartbeatMillisecondsMin: 90_000, http: .essential,
-        compresses: false)
+        tiers: ResourceTiers(all: .heavy), typing: .off, presence: .off, readMarks: .kept, readsMax: nil,
+        storage: .sampled(oneOf: 10), messageRateDivisor: 10, acceptsPerSecond: 1_000,
+        newConnections: .resumesOnly(perThousand: 10), messageBytesMax: 4 * 1024, roundMilliseconds: 50,
+        sendQueueDivisor: 16, heartbeatMillisecondsMin: 90_000, http: .essential, compresses: false)
 }
 
 // What is asked of the table.
@@ -133,6 +160,18 @@ extension TierPolicy {
     ///   - timeout: HEARTBEAT_TIMEOUT_SECONDS; a connection is pinged in time to answer within it.
     package func heartbeatMilliseconds(of interval: Int, timeout: Int) -> Int {
         max(interval, min(heartbeatMillisecondsMin, timeout * 2 / 3))
+    }
+
+    /// Whether `readsMax` is less than what a read may have anyway.
+    package var limitsReads: Bool { readsMax != Self.normal.readsMax }
+
+    /// Whether a `tier` frame says the same of both.
+    package func isAnnounced(as other: TierPolicy) -> Bool {
+        func names(_ policy: TierPolicy) -> [String] {
+            policy.suspended(hasStore: true, isCompressing: true).map { "\($0)" }
+        }
+        return tier == other.tier && messageRateDivisor == other.messageRateDivisor
+            && messageBytesMax == other.messageBytesMax && names(self) == names(other)
     }
 
     /// The list `suspended` of the `tier` frame and of the status, in the contract's order and names.

@@ -1,44 +1,58 @@
 /// `TierPolicy` in words, row by row, as `/docs` shows it.
 package enum TierTable {
     /// One feature and what each tier makes of it.
-    package struct Row: Sendable, Equatable {
+    package struct Row: Sendable {
         package let feature: String
+        /// The resources that its tier goes by.
+        package let mitigates: String
+        fileprivate let text: @Sendable (TierPolicy) -> String
         /// By tier, from normal to heavy.
-        package let tiers: [String]
+        package var tiers: [String] { Tier.allCases.map { text(.of($0)) } }
     }
 
     package static var rows: [Row] {
         [
-            row("typing") { typing($0.typing) },
-            row("joined, left, device") { presence($0.presence) },
-            row("read marks") { readMarks($0.readMarks) },
-            row("history and users reads") {
+            row("typing", .typing) { typing($0.typing) },
+            row("joined, left, device", .presence) { presence($0.presence) },
+            row("read marks", .readMarks) { readMarks($0.readMarks) },
+            row("history and users reads", .reads) {
                 $0.readsMax.map { "up to \($0) a read" } ?? "suspended; resuming goes on"
             },
-            row("room messages in Redis") { storage($0.storage) },
-            row("messages per connection") { rate($0.messageRateDivisor) },
-            row("new connections") { newConnections($0.newConnections) },
-            row("largest message") { $0.messageBytesMax.map { "\($0 / 1024) KiB" } ?? "MAX_MESSAGE_BYTES" },
-            row("reading and writing") {
-                $0.roundMilliseconds == 0 ? "as it comes" : "in rounds, \($0.roundMilliseconds) ms apart"
+            row("room messages in Redis", .storage) { storage($0.storage) },
+            row("messages per connection", .messageRate) { rate($0.messageRateDivisor) },
+            row("accepting, per worker", .accepting) {
+                $0.acceptsPerSecond.map { "\($0) per second; others wait in the backlog" } ?? "as they come"
             },
-            row("send queue") { share("SEND_QUEUE_BYTES", $0.sendQueueDivisor) },
-            row("heartbeat interval") {
+            row("new connections", .newConnections) { newConnections($0.newConnections) },
+            row("largest message", .messageBytes) {
+                $0.messageBytesMax.map { "\($0 / 1024) KiB" } ?? "MAX_MESSAGE_BYTES"
+            },
+            row("reading and writing", .rounds) {
+                $0.roundMilliseconds == 0
+                    ? "as it comes; in rounds when it has to wait"
+                    : "in rounds, at least \($0.roundMilliseconds) ms apart"
+            },
+            row("send queue", .sendQueue) { share("SEND_QUEUE_BYTES", $0.sendQueueDivisor) },
+            row("heartbeat interval", .heartbeat) {
                 $0.heartbeatMillisecondsMin == 0 ? "as configured" : "\($0.heartbeatMillisecondsMin / 1000) s at least"
             },
-            row("compression") { $0.compresses ? "as configured" : "off" },
-            row("HTTP") { http($0.http) },
+            row("compression", .compression) { $0.compresses ? "as configured" : "off" },
+            row("HTTP", .http) { http($0.http) },
         ]
     }
 
-    /// The rows in which a tier differs from normal, for the log.
-    package static func summary(of tier: Tier) -> String {
-        let changed = rows.filter { $0.tiers[tier.rawValue] != $0.tiers[Tier.normal.rawValue] }
-        return changed.map { "\($0.feature): \($0.tiers[tier.rawValue])" }.joined(separator: "; ")
+    /// The rows in which a policy differs from normal, for the log.
+    package static func summary(of policy: TierPolicy) -> String {
+        rows.compactMap { row in
+            let text = row.text(policy)
+            return text == row.text(.of(.normal)) ? nil : "\(row.feature): \(text)"
+        }.joined(separator: "; ")
     }
 
-    private static func row(_ feature: String, _ text: (TierPolicy) -> String) -> Row {
-        Row(feature: feature, tiers: Tier.allCases.map { text(TierPolicy.of($0)) })
+    private static func row(
+        _ name: String, _ feature: Feature, _ text: @escaping @Sendable (TierPolicy) -> String
+    ) -> Row {
+        Row(feature: name, mitigates: feature.mitigates.map { "\($0.words)" }.joined(separator: ", "), text: text)
     }
 
     private static func seconds(_ milliseconds: Int) -> String { "\(milliseconds / 1000) s" }
@@ -80,7 +94,7 @@ package enum TierTable {
     }
 
     private static func rate(_ divisor: Int) -> String {
-        share("MESSAGES_PER_SECOND", divisor) + (divisor < 15 ? "" : ", at least 1")
+        share("MESSAGES_PER_SECOND", divisor) + (divisor < 10 ? "" : ", at least 1")
     }
 
     private static func newConnections(_ rule: TierPolicy.NewConnections) -> String {

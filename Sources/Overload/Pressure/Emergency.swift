@@ -22,7 +22,7 @@ package enum Emergency: Sendable, Equatable {
     }
 
     /// The signal that stands for it where a reason is named.
-    package var signal: Signal {
+    package var signal: OwnSignal {
         switch self {
         case .workerStalled: .loopLag
         case .memoryExhausted: .memory
@@ -30,6 +30,12 @@ package enum Emergency: Sendable, Equatable {
         case .sendQueuesFull: .sendQueue
         }
     }
+
+    /// Whether fewer newcomers help.
+    package var slowsAccepting: Bool { self != .sendQueuesFull }
+
+    /// Whether it helps to close who does not read: what waits for them is memory.
+    package var cutsBacklogs: Bool { self == .memoryExhausted || self == .sendQueuesFull }
 
     /// The one that a sample shows; the most pressing one when there are several.
     ///

@@ -1,21 +1,15 @@
 import Core
 
-/// Makes one pressure of all signals: each is set against its marks and smoothed, what counts in part only is capped,
-/// and the highest wins.
+/// Makes pressures of the signals: each is set against its marks and smoothed. The highest of the node's own ones is
+/// the node's; causes are kept beside them.
 package struct PressureGauge: Sendable {
     /// Time constants: a burst is seen at once, a lull is not taken for the end.
     private static let risingMilliseconds = 500.0
     private static let fallingMilliseconds = 5_000.0
     /// A signal that was not read for so long is absent.
     private static let staleMilliseconds = 5_000
-    /// How much processors in use and limits that are kept anyway count: light's range.
+    /// How much a signal counts that is for light alone: light's range.
     package static let cap = 0.70
-    /// How much processors in full use count when the node's delays confirm that this hurts: moderate's range.
-    package static let processorCap = 0.85
-    /// From here on the node's own delays say that what presses is the node's own trouble.
-    package static let confirmation = 0.5
-    /// A node that keeps less than this of its processors busy is not slow because of its own work.
-    package static let idleShare = 0.25
 
     private struct State {
         var value: Double
@@ -24,10 +18,8 @@ package struct PressureGauge: Sendable {
     }
 
     private let marks: SignalMarks
-    /// By `Signal.rawValue`; nil: absent.
+    /// By `Signal.index`; nil: absent.
     private var states = [State?](repeating: nil, count: Signal.allCases.count)
-    /// `Readings.busyShare`, smoothed with the rising constant both ways.
-    private var busyShare: (value: Double, at: Int)?
 
     package init(marks: SignalMarks) { self.marks = marks }
 
@@ -36,86 +28,67 @@ package struct PressureGauge: Sendable {
     package mutating func sampled(_ readings: Readings, at now: Int) {
         for signal in Signal.allCases {
             guard let value = readings[signal] else {
-                if let state = states[signal.rawValue], now - state.at > Self.staleMilliseconds {
-                    states[signal.rawValue] = nil
+                if let state = states[signal.index], now - state.at > Self.staleMilliseconds {
+                    states[signal.index] = nil
                 }
                 continue
             }
             let wanted = marks[signal].pressure(of: value)
-            var state = states[signal.rawValue] ?? State(value: value, pressure: 0, at: now)
+            var state = states[signal.index] ?? State(value: value, pressure: 0, at: now)
             let constant = wanted > state.pressure ? Self.risingMilliseconds : Self.fallingMilliseconds
             state.pressure += (wanted - state.pressure) * Self.share(of: constant, passed: now - state.at)
             (state.value, state.at) = (value, now)
-            states[signal.rawValue] = state
+            states[signal.index] = state
         }
-        guard let busy = readings.busyShare else { return }
-        let former = busyShare ?? (busy, now)
-        let share = Self.share(of: Self.risingMilliseconds, passed: now - former.at)
-        busyShare = (former.value + (busy - former.value) * share, now)
     }
 
     private static func share(of constant: Double, passed milliseconds: Int) -> Double {
         1 - Exponential.decay(Double(max(milliseconds, 0)) / constant)
     }
 
-    private func smoothed(_ signal: Signal) -> Double { states[signal.rawValue]?.pressure ?? 0 }
-
-    /// Whether delays of this node are put down to others: the machine is busy, and not with this node.
-    private var isHeldUp: Bool {
-        let outside = [Signal.hostCPU, .steal, .cpuPressure].contains { smoothed($0) >= Self.confirmation }
-        return outside && busyShare.map { $0.value < Self.idleShare } ?? false
-    }
-
-    /// Whether the node's own delays say that what presses is its own trouble.
-    private var isConfirmed: Bool {
-        !isHeldUp && max(smoothed(.loopLag), smoothed(.queueDelay)) >= Self.confirmation
-    }
-
-    /// A signal's part in the pressure, 0 … 1; nil while it is absent.
+    /// A signal's pressure, 0 … 1; nil while it is absent.
     package func pressure(of signal: Signal) -> Double? {
-        guard let state = states[signal.rawValue] else { return nil }
-        switch signal.kind {
-        case .own:
-            let isDelay = signal == .loopLag || signal == .queueDelay
-            return isDelay && isHeldUp ? min(state.pressure, Self.cap) : state.pressure
-        case .processor: return min(state.pressure, isConfirmed ? Self.processorCap : Self.cap)
-        case .capped: return min(state.pressure, Self.cap)
-        }
+        guard let pressure = states[signal.index]?.pressure else { return nil }
+        if case .own(let own) = signal, own.isForLightAlone { return min(pressure, Self.cap) }
+        return pressure
     }
 
-    /// The part of the pressure that may take the node above light, or keep it there: all signals but those that count
-    /// up to light only.
-    package var deepPressure: Double {
-        Signal.allCases.reduce(0) { highest, signal in
-            guard let state = states[signal.rawValue], let pressure = pressure(of: signal) else { return highest }
-            return isForLightAlone(signal, state) ? highest : max(highest, pressure)
-        }
-    }
-
-    /// Whether a signal counts for light at most.
-    private func isForLightAlone(_ signal: Signal, _ state: State) -> Bool {
-        switch signal.kind {
-        case .own: (signal == .loopLag || signal == .queueDelay) && isHeldUp
-        case .processor: !isConfirmed
-        case .capped: true
-        }
-    }
-
-    /// The highest pressure and the signal that gives it; of several the first one. 0 and nil while none presses.
-    package var highest: (pressure: Double, signal: Signal?) {
-        var found: (pressure: Double, signal: Signal?) = (0, nil)
-        for signal in Signal.allCases {
-            if let pressure = pressure(of: signal), pressure > found.pressure { found = (pressure, signal) }
+    /// How short a resource is: the highest pressure of its signals, and of those that may lead above light.
+    package func pressure(on resource: Resource) -> (all: Double, deep: Double) {
+        var found = (all: 0.0, deep: 0.0)
+        for signal in resource.signals {
+            let pressure = pressure(of: .own(signal)) ?? 0
+            found.all = max(found.all, pressure)
+            if !signal.isForLightAlone { found.deep = max(found.deep, pressure) }
         }
         return found
+    }
+
+    /// The node's pressure and the signal that gives it; of several the first one. 0 and nil while none presses.
+    package var highest: (pressure: Double, signal: OwnSignal?) {
+        var found: (pressure: Double, signal: OwnSignal?) = (0, nil)
+        for signal in OwnSignal.allCases {
+            if let pressure = pressure(of: .own(signal)), pressure > found.pressure { found = (pressure, signal) }
+        }
+        return found
+    }
+
+    /// The cause that presses most, of several the first one; nil while the node itself does not hurt, as then there is
+    /// nothing that it would be the cause of.
+    package var probableCause: Cause? {
+        guard highest.signal != nil else { return nil }
+        var found: (pressure: Double, cause: Cause?) = (0, nil)
+        for cause in Cause.allCases {
+            if let pressure = pressure(of: .cause(cause)), pressure > found.pressure { found = (pressure, cause) }
+        }
+        return found.cause
     }
 
     /// The signals that this machine has, with what was read last.
     package var readings: [SignalReading] {
         Signal.allCases.compactMap { signal in
-            guard let state = states[signal.rawValue], let pressure = pressure(of: signal) else { return nil }
-            return SignalReading(
-                signal: "\(signal.name)", value: state.value, unit: signal.unit, pressure: pressure)
+            guard let state = states[signal.index], let pressure = pressure(of: signal) else { return nil }
+            return SignalReading(signal, value: state.value, pressure: pressure)
         }
     }
 }

@@ -1,7 +1,7 @@
 /// The values of one sample, by signal. A signal without a value is absent on this machine or in this sample: it is
 /// left out, and never 0.
 package struct Readings: Sendable, Equatable {
-    /// By `Signal.rawValue`.
+    /// By `Signal.index`.
     private var values = [Double?](repeating: nil, count: Signal.allCases.count)
 
     package init() {}
@@ -12,13 +12,9 @@ package struct Readings: Sendable, Equatable {
 
     /// In the signal's unit. What is no number, or below 0, is not taken.
     package subscript(_ signal: Signal) -> Double? {
-        get { values[signal.rawValue] }
-        set { values[signal.rawValue] = newValue.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil } }
+        get { values[signal.index] }
+        set { values[signal.index] = newValue.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil } }
     }
-
-    /// The processors that the node keeps busy ÷ those that it could: no more than it has workers. It tells a node that
-    /// is slow because of its own work from one that has to wait for others. nil: not known.
-    package var busyShare: Double?
 
     /// The least memory limit that somebody has set, in bytes. nil: none but the machine's memory, or not known.
     package var memoryLimit: Int?

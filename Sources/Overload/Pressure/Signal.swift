@@ -1,55 +1,40 @@
-/// One resource that can become scarce, as it is named on the wire. What it is read from stands with `Readings`.
-package enum Signal: Int, CaseIterable, Sendable {
-    case loopLag, queueDelay, cpu, cpuThrottled, memory, memorySome, memoryFull, openFiles, sendQueue, connections
-    case hostCPU, steal, cpuPressure, redisRoundtrip, outbox, ioPressure
+/// One measured value, as it is named on the wire. Its kind is its type: what is asked which tier to be on takes
+/// `OwnSignal`, and so can't be given a cause.
+package enum Signal: Hashable, CaseIterable, Sendable {
+    case own(OwnSignal)
+    case cause(Cause)
 
-    /// How far a signal's pressure counts.
-    package enum Kind: Sendable, Equatable {
-        /// It counts in full.
-        case own
-        /// Processors are used up, or withheld, by the node or by others on the machine. By itself that is no overload:
-        /// a node that keeps its queues short at full use serves best. Counts up to light, and up to moderate when the
-        /// node's own delays confirm that it hurts.
-        case processor
-        /// Giving up more than light does would not help: it is a limit that is kept anyway, or somebody else's delay.
-        case capped
-    }
+    /// In the order in which they are shown.
+    package static let allCases = OwnSignal.allCases.map(Signal.own) + Cause.allCases.map(Signal.cause)
 
-    package var kind: Kind {
+    /// Its place among `allCases`.
+    var index: Int {
         switch self {
-        case .loopLag, .queueDelay, .memory, .memorySome, .memoryFull, .sendQueue: .own
-        case .cpu, .cpuThrottled, .hostCPU, .steal, .cpuPressure: .processor
-        case .openFiles, .connections, .redisRoundtrip, .outbox, .ioPressure: .capped
+        case .own(let signal): signal.rawValue
+        case .cause(let cause): OwnSignal.allCases.count + cause.rawValue
         }
     }
 
     package var name: StaticString {
         switch self {
-        case .loopLag: "loop_lag"
-        case .queueDelay: "queue_delay"
-        case .cpu: "cpu"
-        case .cpuThrottled: "cpu_throttled"
-        case .memory: "memory"
-        case .memorySome: "memory_some"
-        case .memoryFull: "memory_full"
-        case .openFiles: "open_files"
-        case .sendQueue: "send_queue"
-        case .connections: "connections"
-        case .hostCPU: "host_cpu"
-        case .steal: "steal"
-        case .cpuPressure: "cpu_pressure"
-        case .redisRoundtrip: "redis_roundtrip"
-        case .outbox: "outbox"
-        case .ioPressure: "io_pressure"
+        case .own(let signal): signal.name
+        case .cause(let cause): cause.name
         }
     }
 
-    /// Of its values: milliseconds, a share of 0 … 1, or percent of the time.
+    /// "own" or "cause", as on the wire.
+    package var kind: StaticString {
+        switch self {
+        case .own: "own"
+        case .cause: "cause"
+        }
+    }
+
+    /// Of its values: "ms" (milliseconds), "ratio" (a share of 0 … 1), or "percent" of the time.
     package var unit: String {
         switch self {
-        case .loopLag, .queueDelay, .redisRoundtrip: "ms"
-        case .cpu, .memory, .openFiles, .sendQueue, .connections, .outbox: "ratio"
-        case .cpuThrottled, .memorySome, .memoryFull, .hostCPU, .steal, .cpuPressure, .ioPressure: "percent"
+        case .own(let signal): signal.unit
+        case .cause(let cause): cause.unit
         }
     }
 
@@ -58,4 +43,24 @@ package enum Signal: Int, CaseIterable, Sendable {
         guard let signal = Self.allCases.first(where: { "\($0.name)" == name }) else { return nil }
         self = signal
     }
+}
+
+// Each by its name, where it is read and where it stands in a table.
+extension Signal {
+    package static let loopLag = Signal.own(.loopLag)
+    package static let queueDelay = Signal.own(.queueDelay)
+    package static let cpuThrottled = Signal.own(.cpuThrottled)
+    package static let memory = Signal.own(.memory)
+    package static let memorySome = Signal.own(.memorySome)
+    package static let memoryFull = Signal.own(.memoryFull)
+    package static let openFiles = Signal.own(.openFiles)
+    package static let sendQueue = Signal.own(.sendQueue)
+    package static let connections = Signal.own(.connections)
+    package static let outbox = Signal.own(.outbox)
+    package static let cpu = Signal.cause(.cpu)
+    package static let hostCPU = Signal.cause(.hostCPU)
+    package static let steal = Signal.cause(.steal)
+    package static let cpuPressure = Signal.cause(.cpuPressure)
+    package static let ioPressure = Signal.cause(.ioPressure)
+    package static let redisRoundtrip = Signal.cause(.redisRoundtrip)
 }

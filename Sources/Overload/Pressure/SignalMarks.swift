@@ -20,13 +20,13 @@ package struct SignalMarks: Sendable, Equatable {
         }
     }
 
-    /// By `Signal.rawValue`.
+    /// By `Signal.index`.
     private var pairs: [Pair]
 
     /// The marks of the design.
     package init() { pairs = Signal.allCases.map(Self.standard) }
 
-    package subscript(_ signal: Signal) -> Pair { pairs[signal.rawValue] }
+    package subscript(_ signal: Signal) -> Pair { pairs[signal.index] }
 
     /// The form of a text with marks.
     package static let rule = "pairs such as loop_lag=5:100,memory=0.7:0.95, the lower mark first"
@@ -46,19 +46,23 @@ package struct SignalMarks: Sendable, Equatable {
             guard marks.count == 2, let low = marks[0]?.value, let high = marks[1]?.value, 0 < low, low < high else {
                 return nil
             }
-            pairs[signal.rawValue] = Pair(low: low, high: high, isLogarithmic: self[signal].isLogarithmic)
+            pairs[signal.index] = Pair(low: low, high: high, isLogarithmic: self[signal].isLogarithmic)
         }
     }
 
     private static func standard(_ signal: Signal) -> Pair {
         switch signal {
+        case .own(let signal): standard(signal)
+        case .cause(let cause): standard(cause)
+        }
+    }
+
+    private static func standard(_ signal: OwnSignal) -> Pair {
+        switch signal {
         // Delays. A turn of 5 ms is what a busy and healthy loop has; after 100 ms users notice.
         case .loopLag: logarithmic(5, 100)
         case .queueDelay: logarithmic(2, 40)
-        // In a data centre it is below one; half a second is a tenth of the time after which Redis counts as away.
-        case .redisRoundtrip: logarithmic(20, 500)
         // Shares of what there is.
-        case .cpu: linear(0.70, 1)
         case .memory, .openFiles: linear(0.70, 0.95)
         case .sendQueue, .outbox: linear(0.25, 0.90)
         case .connections: linear(0.85, 1)
@@ -66,6 +70,14 @@ package struct SignalMarks: Sendable, Equatable {
         case .cpuThrottled: linear(2, 25)
         case .memorySome: linear(2, 20)
         case .memoryFull: linear(0.5, 10)
+        }
+    }
+
+    private static func standard(_ cause: Cause) -> Pair {
+        switch cause {
+        // In a data centre it is below one; half a second is a tenth of the time after which Redis counts as away.
+        case .redisRoundtrip: logarithmic(20, 500)
+        case .cpu: linear(0.70, 1)
         case .hostCPU: linear(85, 100)
         case .steal: linear(5, 30)
         case .cpuPressure: linear(40, 95)

@@ -66,6 +66,14 @@ enum ProcFiles {
         return MemoryInfo(total: total * 1024, available: available.flatMap { $0 <= total ? $0 * 1024 : nil })
     }
 
+    /// For how many nanoseconds a thread could have run and had no processor since its start: the second number of its
+    /// `schedstat` (Documentation/scheduler/sched-stats).
+    static func waitedNanoseconds(schedstat text: String) -> Int? {
+        let words = KernelText.words(text)
+        guard words.count > 1, let waited = Int(words[1]), waited >= 0 else { return nil }
+        return waited
+    }
+
     /// For how many microseconds some, or all, tasks were held up since the start: `total` of a pressure file's line.
     static func stalledMicroseconds(_ kind: StaticString, pressure text: String) -> Int? {
         KernelText.number(behind: "total=", after: kind, in: text)

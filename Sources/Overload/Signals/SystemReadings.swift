@@ -31,12 +31,8 @@ package struct SystemReadings: Sendable, Equatable {
 
 extension Readings {
     /// Takes over what the kernel's files said.
-    /// - Parameter workers: threads that can be busy at once.
-    package mutating func take(_ system: SystemReadings, workers: Int) {
-        if let used = system.processorsUsed, let most = system.processorsMax, most > 0 {
-            self[.cpu] = used / most
-            busyShare = used / min(most, Double(max(workers, 1)))
-        }
+    package mutating func take(_ system: SystemReadings) {
+        if let used = system.processorsUsed, let most = system.processorsMax, most > 0 { self[.cpu] = used / most }
         self[.cpuThrottled] = system.throttledPercent
         self[.memory] = system.memoryShare
         memoryLimit = system.memoryLimit
@@ -46,5 +42,14 @@ extension Readings {
         self[.cpuPressure] = system.cpuSomePercent
         self[.hostCPU] = system.hostBusyPercent
         self[.steal] = system.stolenPercent
+    }
+}
+
+extension OwnDelay.Running {
+    /// - Parameters:
+    ///   - ran: microseconds of processor time.
+    ///   - text: the thread's `schedstat`; without what is needed, it never waited.
+    package init(ran: Int, schedstat text: String) {
+        self.init(ran: ran, waited: (ProcFiles.waitedNanoseconds(schedstat: text) ?? 0) / 1000)
     }
 }

@@ -20,6 +20,7 @@ package final class DrillRun {
 
     private let strain: any Strain
     private let site: DrillSite
+    private let isNamed: Bool
     private let settleSeconds: Int
     private let file: String?
     private let watch: StatusPoller
@@ -38,16 +39,19 @@ package final class DrillRun {
     private var lineTier = Tier.normal
 
     /// - Parameters:
+    ///   - isNamed: whether somebody has said that it is this node; else the drill is refused, with the node's name.
     ///   - apiKey: sent as X-API-Key.
     ///   - seconds: how long the drill lasts.
     ///   - settleSeconds: how long the node has for being normal again.
     ///   - file: where the figures go as JSON; nil: nowhere.
     /// - Throws: `SystemError` when the system has no descriptor left.
     package init(
-        _ kind: DrillKind, at node: NodeURL, apiKey: String?, seconds: Int, settleSeconds: Int, file: String?
+        _ kind: DrillKind, at node: NodeURL, isNamed: Bool, apiKey: String?, seconds: Int, settleSeconds: Int,
+        file: String?
     ) throws(SystemError) {
         site = DrillSite(node, apiKey: apiKey, seconds: seconds, stage: try Stage())
         strain = kind.strain(at: site)
+        self.isNamed = isNamed
         self.settleSeconds = settleSeconds
         self.file = file
         watch = StatusPoller(site)
@@ -59,7 +63,7 @@ package final class DrillRun {
         site.stage.watch = { [unowned self] in watch.turn() }
         watch.arrived = { [unowned self] in arrived($0, at: $1) }
         do {
-            let before = try firstStatus()
+            let before = try expectedStatus()
             let words = try strain.prepare(for: before)
             announce(words, before)
             drill(before)
@@ -112,6 +116,16 @@ package final class DrillRun {
             refusal == 401
                 ? "\(place) wants another API key: --api-key"
                 : "\(place) answers \(refusal) to the question for its status")
+    }
+
+    private func expectedStatus() throws -> NodeStatus {
+        let status = try firstStatus()
+        guard isNamed else {
+            throw DrillRefusal(
+                "at \(site.node.text) is the node \(status.node); --yes if it is to be strained, or name another one by "
+                    + "--url or PORT")
+        }
+        return status
     }
 
     private func announce(_ words: String, _ before: NodeStatus) {

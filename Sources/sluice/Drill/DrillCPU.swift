@@ -6,7 +6,7 @@ struct DrillCPU: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cpu",
         abstract: "Burn the processors of this machine, as a neighbour of the node would.",
-        discussion: "What others do counts for little: at most light is expected, while the node itself is in time.")
+        discussion: "What others do brings no tier: the node is expected to stay normal.")
 
     @OptionGroup var options: DrillOptions
 

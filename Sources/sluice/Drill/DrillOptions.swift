@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import NetworkIO
 import RedisLink
 import Rehearsal
@@ -7,9 +8,14 @@ import Rehearsal
 struct DrillOptions: ParsableArguments {
     /// How long the drill, and the wait after it, may take at most.
     private static let seconds = 1...600
+    /// The default of PORT.
+    private static let usualPort = "8000"
 
-    @Option(help: "The node: ws://HOST[:PORT].")
-    var url = "ws://127.0.0.1:8000"
+    @Option(help: "The node: ws://HOST[:PORT]. (default: this machine's, at PORT as for serve, else 8000)")
+    var url: String?
+
+    @Flag(help: "Without --url and PORT: strain the node that is there, whichever it is.")
+    var yes = false
 
     @Flag(help: "Also when the node, or its Redis, is on another machine.")
     var anywhere = false
@@ -40,16 +46,21 @@ struct DrillOptions: ParsableArguments {
         throw ValidationError("\(name) is \(value); allowed: \(range.lowerBound) to \(range.upperBound)")
     }
 
-    /// The node of `--url`, whose name is looked up.
-    func node() throws -> NodeURL {
+    /// The node of `--url`, whose name is looked up, else the one that `serve` would be here.
+    /// - Returns: it, and whether somebody has named it.
+    func node() throws -> (url: NodeURL, isNamed: Bool) {
+        let variables = try Configuration.variablesOfProcess()
+        let port = variables["SLUICE_PORT"] ?? variables["PORT"]
+        let url = url ?? "ws://127.0.0.1:\(port ?? Self.usualPort)"
         guard let node = NodeURL(url) else {
-            throw ValidationError("--url is \"\(url)\"; allowed: ws://HOST or ws://HOST:PORT, without a path")
+            throw ValidationError(
+                "--url is \"\(url)\", by PORT if not given; allowed: ws://HOST or ws://HOST:PORT, no path")
         }
         guard anywhere || node.address.isLoopback else {
             throw ValidationError(
                 "--url is \"\(url)\", which is another machine; --anywhere allows to strain a node there")
         }
-        return node
+        return (node, self.url != nil || port != nil || yes)
     }
 
     /// The Redis of a URL, whose name is looked up.
@@ -73,11 +84,12 @@ struct DrillOptions: ParsableArguments {
     /// Runs a drill; the exit status is thrown.
     func run(_ kind: DrillKind) throws -> Never {
         SignalWatcher.ignoreBrokenPipes()
-        let url = try node()
+        let node = try node()
         let run: DrillRun
         do throws(SystemError) {
             run = try DrillRun(
-                kind, at: url, apiKey: apiKey, seconds: seconds, settleSeconds: settle, file: json)
+                kind, at: node.url, isNamed: node.isNamed, apiKey: apiKey, seconds: seconds, settleSeconds: settle,
+                file: json)
         } catch {
             Output.errorLine("sluice drill: can't start: \(error)")
             throw ExitCode(DrillRun.Status.systemFault)

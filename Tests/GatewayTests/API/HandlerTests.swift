@@ -180,7 +180,7 @@ struct SystemAPITests {
     @Test("A node at heavy is not ready")
     func heavy() throws {
         let services = try FakeServices()
-        services.context.governor.withLock { $0.tier = .heavy }
+        services.context.governor.withLock { $0.tiers = ResourceTiers(all: .heavy) }
         let answer = try services.answer("GET", "/ready")
         #expect(answer.status == 503 && answer.header("Retry-After") == "5")
     }

@@ -82,7 +82,7 @@ struct EventHistoryTests {
     @Test("who begins to listen is told how things are")
     func presentState() throws {
         let context = try Self.context()
-        context.governor.withLock { $0.tier = .light }
+        context.governor.withLock { $0.tiers = ResourceTiers(all: .light) }
         context.alerts.withLock { $0 = [Alert.Active(.tierHeavy, value: 3, since: 1)] }
         let told = context.presentEvents
         #expect(told.count == 3)

@@ -35,7 +35,7 @@ struct NodeSamplerTests {
         let sampler = NodeSampler(context: context)
         for worker in context.counters {
             worker.turnedAt.set(1_000)
-            worker.lagMilliseconds.set(4_000)
+            worker.own.lagMilliseconds.set(4_000)
         }
         let late = sampler.sample(lateness: 4_000, at: 5_000)
         #expect(late.emergency == nil && late.readings[.loopLag] == nil)
@@ -49,8 +49,8 @@ struct NodeSamplerTests {
             "REDIS_URL": "redis://h", "OUTBOX_MESSAGES": "1000", "GOVERNOR_MEMORY_LIMIT_BYTES": "4000",
         ])
         let sampler = NodeSampler(context: context)
-        context.counters[0].queueDelayMicroseconds.set(1_500)
-        context.counters[1].queueDelayMicroseconds.set(7_250)
+        context.counters[0].own.queueDelayMicroseconds.set(1_500)
+        context.counters[1].own.queueDelayMicroseconds.set(7_250)
         context.counters[0].queuedBytes.set(100)
         context.counters[1].queuedBytes.set(150)
         for _ in 0..<40 { _ = context.connections.enter() }
@@ -58,7 +58,7 @@ struct NodeSamplerTests {
         context.counters[0].store.latencyMicroseconds.set(9_000)
         context.counters[1].store.latencyMicroseconds.set(2_000)
         context.counters[1].store.state = .online
-        for worker in context.counters { worker.lagMilliseconds.set(30) }
+        for worker in context.counters { worker.own.lagMilliseconds.set(30) }
         _ = sampler.sample(lateness: 0, at: 1_000)
         let readings = sampler.sample(lateness: 0, at: 1_250).readings
         #expect(readings[.queueDelay] == 7.25 && readings[.loopLag] == 30 && readings[.connections] == 0.4)
@@ -102,12 +102,15 @@ struct NodeSamplerTests {
         }
         refuse(5)
         #expect(sampler.sample(lateness: 0, at: 250).demand.suppressed == 0)
-        context.governor.withLock { $0.tier = .moderate }
+        context.governor.withLock { $0.tiers[.memory] = .heavy }
+        refuse(3)
+        #expect(sampler.sample(lateness: 0, at: 500).demand.suppressed == 0, "memory lowers no rate")
+        context.governor.withLock { $0.tiers[.loop] = .moderate }
         refuse(8)
-        #expect(sampler.sample(lateness: 0, at: 1_000).demand == Demand(admitted: 5, suppressed: 8))
+        #expect(sampler.sample(lateness: 0, at: 1_000).demand == Demand(admitted: 8, suppressed: 8))
         context.governor.withLock { $0.isDryRun = true }
         refuse(7)
-        #expect(sampler.sample(lateness: 0, at: 2_000).demand == Demand(admitted: 6, suppressed: 4))
+        #expect(sampler.sample(lateness: 0, at: 2_000).demand == Demand(admitted: 7.5, suppressed: 4))
     }
 
     @Test("Descriptors are counted rarely, and connections added to what else there is")

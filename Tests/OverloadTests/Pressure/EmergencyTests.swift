@@ -21,4 +21,11 @@ struct EmergencyTests {
         #expect(found(descriptors: true) == .outOfDescriptors)
         #expect(found([.memory: 1], stall: 900, descriptors: true) == .memoryExhausted)
     }
+
+    @Test("Backlogs are cut where they are the trouble, and newcomers wait where they would add to it")
+    func mitigation() {
+        let all: [Emergency] = [.workerStalled, .memoryExhausted, .outOfDescriptors, .sendQueuesFull]
+        #expect(all.map(\.cutsBacklogs) == [false, true, false, true])
+        #expect(all.map(\.slowsAccepting) == [true, true, true, false])
+    }
 }

@@ -4,10 +4,9 @@ import Testing
 
 struct PressureGaugeTests {
     /// A gauge after so many samples, a quarter of a second apart, of the same values.
-    private func gauge(_ values: [Signal: Double], samples: Int = 100, busy: Double? = nil) -> PressureGauge {
+    private func gauge(_ values: [Signal: Double], samples: Int = 100) -> PressureGauge {
         var gauge = PressureGauge(marks: SignalMarks())
-        var readings = Readings(values)
-        readings.busyShare = busy
+        let readings = Readings(values)
         for index in 0..<samples { gauge.sampled(readings, at: index * 250) }
         return gauge
     }
@@ -43,42 +42,46 @@ struct PressureGaugeTests {
         #expect(gauge([.memory: 1, .loopLag: 200]).highest.signal == .loopLag)
     }
 
-    @Test(
-        "Processors in use, whoever uses them, count as light, and as moderate when the node's own delays confirm it",
-        arguments: [
-            (Signal.hostCPU, 100.0, 0.70), (.steal, 50, 0.70), (.cpuPressure, 100, 0.70), (.cpu, 1, 0.70),
-            (.cpuThrottled, 100, 0.70),
-        ])
-    func confirmation(signal: Signal, value: Double, cap: Double) throws {
-        #expect(gauge([signal: value]).pressure(of: signal) == cap)
-        // Below and above a pressure of one half.
-        #expect(gauge([signal: value, .queueDelay: 8], busy: 1).pressure(of: signal) == cap)
-        #expect(gauge([signal: value, .queueDelay: 10], busy: 1).pressure(of: signal) == 0.85)
-        #expect(gauge([signal: value, .loopLag: 30], busy: 1).pressure(of: signal) == 0.85)
-        #expect(gauge([signal: value, .memory: 1], busy: 1).pressure(of: signal) == cap)
-        // What is for light alone neither leads nor keeps the node above it.
-        #expect(gauge([signal: value]).deepPressure == 0)
-        #expect(gauge([signal: value, .queueDelay: 10], busy: 1).deepPressure == 0.85)
+    /// Every cause far beyond its upper mark.
+    private let allCauses = Dictionary(uniqueKeysWithValues: Cause.allCases.map { (Signal.cause($0), 10_000.0) })
+
+    @Test("No cause makes a pressure of the node, nor adds to one, whatever the node's own signals say")
+    func causesBringNothing() {
+        #expect(gauge(allCauses).highest.pressure == 0 && gauge(allCauses).pressure(on: .loop).all == 0)
+        for signal in OwnSignal.allCases {
+            for value in [0.1, 0.3, 0.8, 3, 8, 60] {
+                let own: [Signal: Double] = [.own(signal): value]
+                let (alone, among) = (gauge(own), gauge(own.merging(allCauses) { own, _ in own }))
+                #expect(alone.highest.pressure == among.highest.pressure, "\(signal) at \(value)")
+                #expect(
+                    alone.pressure(on: signal.resource) == among.pressure(on: signal.resource), "\(signal) at \(value)")
+            }
+        }
     }
 
-    @Test(
-        "Limits that are kept anyway, and what others are slow with, never count for more than light",
-        arguments: [
-            (Signal.redisRoundtrip, 9000.0), (.outbox, 1), (.ioPressure, 100), (.connections, 1), (.openFiles, 1),
-        ])
-    func capped(signal: Signal, value: Double) {
-        #expect(gauge([signal: value, .loopLag: 100], busy: 1).pressure(of: signal) == 0.70)
-        #expect(gauge([signal: value]).deepPressure == 0)
+    @Test("The strongest cause is named while the node itself hurts, and only then")
+    func probableCause() {
+        #expect(gauge(allCauses).probableCause == nil)
+        #expect(gauge([.hostCPU: 95, .cpu: 0.75, .queueDelay: 3]).probableCause == .hostCPU)
+        #expect(gauge([.hostCPU: 86, .cpu: 1, .queueDelay: 3]).probableCause == .cpu)
+        #expect(gauge([.queueDelay: 3]).probableCause == nil)
+        #expect(gauge([.queueDelay: 2, .hostCPU: 100]).probableCause == nil, "not above its lower mark")
+        #expect(gauge([.hostCPU: 100]).pressure(of: .hostCPU) ?? 0 > 0.99, "but it is shown")
     }
 
-    @Test("On a busy machine the delays of a node that does little are the machine's")
-    func heldUp() throws {
-        let late: [Signal: Double] = [.hostCPU: 100, .loopLag: 90]
-        #expect(gauge(late, busy: 0.24).highest.pressure == 0.70)
-        #expect(gauge(late, busy: 0.24).deepPressure == 0)
-        #expect(gauge(late, busy: 0.26).highest.pressure > 0.9)
-        #expect(gauge(late).highest.pressure > 0.9, "not known: not excused")
-        #expect(gauge([.hostCPU: 60, .loopLag: 90], busy: 0.1).highest.pressure > 0.9)
+    @Test("Limits that are kept anyway never count for more than light")
+    func lightAlone() {
+        for signal in OwnSignal.allCases where signal.isForLightAlone {
+            #expect(gauge([.own(signal): 100]).highest.pressure == 0.70, "\(signal)")
+            #expect(gauge([.own(signal): 100]).pressure(on: signal.resource) == (0.70, 0), "\(signal)")
+        }
+    }
+
+    @Test("A resource is as short as the signal of it that presses most")
+    func resources() {
+        let gauge = gauge([.memory: 0.825, .memorySome: 100, .loopLag: 100, .cpuThrottled: 100])
+        #expect(gauge.pressure(on: .memory).all > 0.99 && gauge.pressure(on: .loop).deep > 0.99)
+        #expect(gauge.pressure(on: .store) == (0, 0))
     }
 
     @Test("A signal that is not read for five seconds is absent")
@@ -86,8 +89,8 @@ struct PressureGaugeTests {
         var gauge = gauge([.memory: 0.9, .cpu: 0.5], samples: 10)
         let last = 9 * 250
         gauge.sampled(Readings([.cpu: 0.5]), at: last + 5_000)
-        #expect(gauge.readings.map(\.signal) == ["cpu", "memory"])
+        #expect(gauge.readings.map(\.signal) == [.memory, .cpu])
         gauge.sampled(Readings([.cpu: 0.5]), at: last + 5_001)
-        #expect(gauge.readings.map(\.signal) == ["cpu"] && gauge.pressure(of: .memory) == nil)
+        #expect(gauge.readings.map(\.signal) == [.cpu] && gauge.pressure(of: .memory) == nil)
     }
 }

@@ -7,11 +7,12 @@ struct SignalTests {
     @Test func namesAreThoseOnTheWire() {
         #expect(
             Signal.allCases.map { "\($0.name)" } == [
-                "loop_lag", "queue_delay", "cpu", "cpu_throttled", "memory", "memory_some", "memory_full", "open_files",
-                "send_queue", "connections", "host_cpu", "steal", "cpu_pressure", "redis_roundtrip", "outbox",
-                "io_pressure",
+                "loop_lag", "queue_delay", "cpu_throttled", "memory", "memory_some", "memory_full", "open_files",
+                "send_queue", "connections", "outbox", "cpu", "host_cpu", "steal", "cpu_pressure", "io_pressure",
+                "redis_roundtrip",
             ])
         for signal in Signal.allCases { #expect(Signal(named: "\(signal.name)") == signal) }
+        #expect(Signal.allCases.map(\.index) == Array(0..<Signal.allCases.count))
         #expect(Signal(named: "loop") == nil)
     }
 
@@ -56,11 +57,9 @@ struct SignalTests {
             let unit = signal.unit == "ratio" ? "" : " \(signal.unit)"
             let marks = "\(plain(pair.low)) → \(plain(pair.high))\(unit)\(pair.isLogarithmic ? ", in factors" : "")"
             let counts =
-                switch signal.kind {
-                case .own: "in full"
-                case .processor:
-                    "up to \(plain(PressureGauge.cap)); \(plain(PressureGauge.processorCap)) when confirmed"
-                case .capped: "up to \(plain(PressureGauge.cap))"
+                switch signal {
+                case .own(let own): own.isForLightAlone ? "up to \(plain(PressureGauge.cap))" : "in full"
+                case .cause: "as a cause"
                 }
             let row = lines.first { $0.hasPrefix("| `\(signal.name)` |") }
             #expect(row?.hasSuffix(" | \(marks) | \(counts) |") == true, "\(signal): | \(marks) | \(counts) |")

@@ -143,7 +143,8 @@ function render() {
   }
   byId("schemas").append(...Object.entries(api.components.schemas).map(([name, schema]) => schemaSection(name, schema)));
   byId("tier-table").replaceChildren(table(
-    ["Feature", ...tiers.tiers], tiers.rows.map(({ feature, tiers: cells }) => [feature, ...cells]), "tiers",
+    ["Feature", "Mitigates", ...tiers.tiers],
+    tiers.rows.map(({ feature, mitigates, tiers: cells }) => [feature, mitigates, ...cells]), "tiers",
   ));
   byId("tiers").hidden = false;
   byId("docs-links").append(el("h2", { textContent: "More" }),

@@ -142,18 +142,33 @@ function showGovernor(governor) {
     ["Pressure", governor.pressure.toFixed(2)],
     [null, bar(governor.pressure, "Pressure")],
     ["Because of", governor.reason ? words(governor.reason) : "nothing"],
+    ["Probable cause", governor.cause ? words(governor.cause) : "–"],
     ["Suspended", governor.suspended.map(words).join(", ") || "nothing"],
   ]);
-  rows("signals", Object.entries(governor.signals).map(([name, signal]) => [
+  const ofKind = (kind) => Object.entries(governor.signals).filter(([, signal]) => signal.kind === kind);
+  const signalLine = ([name, signal]) => [
     words(name), valueOf(signal), bar(signal.pressure, `Pressure of ${words(name)}`),
-  ]));
+  ];
+  rows("signals", ofKind("own").map(signalLine));
+  rows("causes", ofKind("cause").map(signalLine));
   const shed = Object.entries(governor.shed_total).filter(([, number]) => number > 0);
   byId("shed-none").hidden = shed.length > 0;
   rows("shed", shed.map(([kind, number]) => [words(kind), count(number)]));
   const transitions = [...governor.transitions].sort((a, b) => b.at - a.at).slice(0, 10);
   byId("transitions-card").hidden = transitions.length === 0;
-  const line = (change) => [timeElement(change.at), change.from, change.to, words(change.reason)];
+  const line = (change) => [timeElement(change.at), change.from, change.to, sentence(change)];
   rows("transitions", transitions.map(line), false);
+}
+
+/** Why the tier changed, in a sentence. */
+function sentence({ from, to, reason, cause }) {
+  if (reason === "pinned") return `An operator held the node at ${to}.`;
+  if (reason === "unpinned") return "An operator let go of the tier.";
+  if (reason === "recovered") return "Nothing pressed any more.";
+  const why = cause ? `, probably because of ${words(cause)}` : "";
+  const order = ["normal", "light", "moderate", "heavy"];
+  const rose = order.indexOf(to) > order.indexOf(from);
+  return rose ? `It went up for ${words(reason)}${why}.` : `It went down; ${words(reason)} pressed most${why}.`;
 }
 
 function showAlerts(alerts) {

@@ -18,7 +18,7 @@ final class ComputingThreads: Strain {
     init(count: Int) { self.count = count }
 
     func prepare(for status: NodeStatus) -> String {
-        "\(Figures.count(count, "thread")) of this machine compute; expected is light at most"
+        "\(Figures.count(count, "thread")) of this machine compute; the node is expected to stay normal"
     }
 
     func begin() throws {
