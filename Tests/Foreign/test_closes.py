@@ -14,12 +14,14 @@ from client import Client, Closed, closed_with, path
 from node import elapse, seconds, until
 
 
-def handshake(node, target, bound=10.0, receive_buffer=None, headers=""):
+def handshake(node, target, bound=10.0, receive_buffer=None, headers="", source=None):
     """A bare socket after the upgrade, and what the server has sent already."""
     link = socket.socket()
     if receive_buffer:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     link.settimeout(seconds(bound))
+    if source:
+        link.bind((source, 0))
     link.connect(("127.0.0.1", node.port))
     key = base64.b64encode(os.urandom(16)).decode()
     link.sendall(

@@ -4,12 +4,14 @@ bears an overload first: refused by name, while the others go on."""
 import contextlib
 import json
 import selectors
+import subprocess
 import threading
 
 import pytest
 from client import Client, path
 from node import until
 from test_closes import handshake, masked
+from test_load_test import LOAD_TEST
 
 # The tier is held, so that only the worker's own delay decides; the frame rate of a connection must not.
 SETTINGS = {
@@ -20,14 +22,16 @@ SETTINGS = {
     "MAX_CONNECTIONS_PER_IP": "1000",
 }
 CONNECTIONS = 50
+# Who reads in each room of the flood, so that a message costs the node more than its sender.
+READERS = 12
 FRAMES = masked(1, json.dumps({"type": "message", "content": "x" * 100}).encode()) * 500
 
 
 class Flood:
     """Connections that send as fast as they can, and read what comes."""
 
-    def __init__(self, node, users):
-        self.node, self.users = node, users
+    def __init__(self, node, users, rooms):
+        self.node, self.users, self.rooms = node, users, rooms
         self.stopping = threading.Event()
         self.answers = b""
         self.thread = threading.Thread(target=self.run)
@@ -43,7 +47,10 @@ class Flood:
     def run(self):
         with contextlib.ExitStack() as stack, selectors.DefaultSelector() as selector:
             for number, user in enumerate(self.users):
-                link = stack.enter_context(handshake(self.node, path(f"flood-{number}", user, device=str(number))))
+                room = self.rooms[number % len(self.rooms)]
+                link = stack.enter_context(
+                    handshake(self.node, path(room, user, device=str(number)), source="127.0.0.3")
+                )
                 link.setblocking(False)
                 selector.register(link, selectors.EVENT_READ | selectors.EVENT_WRITE)
             sent = dict.fromkeys(selector.get_map(), 0)
@@ -55,6 +62,24 @@ class Flood:
                         if events & selectors.EVENT_WRITE:
                             start = sent[key.fd] % len(FRAMES)
                             sent[key.fd] += key.fileobj.send(FRAMES[start:])
+
+
+@contextlib.contextmanager
+def readers(node):
+    """Connections that only read, in rooms of their own: the rooms."""
+    arguments = f"--scenario idle --connections {CONNECTIONS * READERS} --rooms {CONNECTIONS} --duration 600"
+    command = [LOAD_TEST, "--url", f"ws://127.0.0.1:{node.port}", *arguments.split()]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+
+        def are_there():
+            rooms = node.get("/api/rooms").json["rooms"]
+            return sum(room["connections"] for room in rooms) == CONNECTIONS * READERS and rooms
+
+        yield [room["id"] for room in until(are_there, 30, "the readers")]
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +95,11 @@ def test_the_heaviest_source_bears_an_overload_first(make_node, room, kind, user
         return node.get("/api/system/status").json["governor"].get("heaviest", {})
 
     assert heaviest() == {}
-    with Client(node, room, "ann", source="127.0.0.2") as ann, Flood(node, users) as flood:
+    with (
+        readers(node) as rooms,
+        Client(node, room, "ann", source="127.0.0.2") as ann,
+        Flood(node, users, rooms) as flood,
+    ):
         said = 0
 
         def is_limited():
@@ -84,7 +113,7 @@ def test_the_heaviest_source_bears_an_overload_first(make_node, room, kind, user
             return found.get("kind") == kind and found["refused_total"] > 1000 and found
 
         found = until(is_limited, 60, f"the limit of the {kind}")
-        assert found["user"] == "mallory" if kind == "user" else found["address"] == "127.0.0.1"
+        assert found["user"] == "mallory" if kind == "user" else found["address"] == "127.0.0.3"
         assert 0.1 <= found["share"] <= 1 and 0 < found["admitted"] <= 1
         until(lambda: b'"rate_limited"' in flood.answers, what="a refusal")
     lines = [line for line in node.log.splitlines() if "the heaviest source is rate limited" in line]

@@ -21,7 +21,7 @@ extension Connection: ClosingTransport {
         }
         closeReason = nil
         core.context.incidents.closed(
-            Int(reason.code.rawValue), reason.text, client ?? .own, user: info?.user, at: loop.now)
+            Int(reason.code.rawValue), reason.text, rare.client ?? .own, user: info?.user, at: loop.now)
         leaveEverything(atOnce: reason.leavesAtOnce)
         beginClosing().began(reason, on: self)
     }
@@ -32,7 +32,7 @@ extension Connection: ClosingTransport {
         core.logger.debug(
             "connection closed by its client",
             metadata: [
-                "code": "\(code.map { String($0.rawValue) } ?? "none")", "address": "\(client ?? .own)",
+                "code": "\(code.map { String($0.rawValue) } ?? "none")", "address": "\(rare.client ?? .own)",
                 "user": "\(info?.user.text ?? "")",
             ])
         leaveEverything(atOnce: false)

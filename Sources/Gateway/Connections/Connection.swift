@@ -9,33 +9,6 @@ import WireProtocol
 /// connection as a transport; what stays here is read by delivery, or lasts longer than a phase.
 /// Thread: its worker's.
 final class Connection: Socket {
-    enum Phase {
-        case http(HTTPPhase)
-        case events(EventsPhase)
-        case opening(OpeningPhase)
-        /// Its state lies in the connection.
-        case chat
-        case echo
-        case closing(ClosingPhase)
-        /// The socket is gone.
-        case ended
-
-        var isChatting: Bool {
-            switch self {
-            case .chat, .opening: true
-            case .http, .events, .echo, .closing, .ended: false
-            }
-        }
-
-        /// Whether this is a WebSocket whose close frame is still to come.
-        var isWebSocketOpen: Bool {
-            switch self {
-            case .opening, .chat, .echo: true
-            case .http, .events, .closing, .ended: false
-            }
-        }
-    }
-
     // The small ones first: they fit behind the socket's own, and the object into 136 bytes. What delivery reads stands
     // in front, beside what sending touches.
     /// Bad frames in a row.
@@ -47,8 +20,8 @@ final class Connection: Socket {
     @exclusivity(unchecked) var heartbeat = Heartbeat()
     /// Messages that were handed to their homes and have no answer yet; in a place that alignment leaves free.
     @exclusivity(unchecked) var unansweredCount: UInt32 = 0
-    private var rare: RareState?
-    @exclusivity(unchecked) var phase: Phase
+    @exclusivity(unchecked) var rare = RareState()
+    @exclusivity(unchecked) var phase: ConnectionPhase
     @exclusivity(unchecked) var decoder = WebSocketDecoder()
     /// There from the answer of the user's home on.
     @exclusivity(unchecked) var info: ConnectionInfo?
@@ -82,45 +55,23 @@ final class Connection: Socket {
 
     // MARK: Rare state
 
-    /// Made at the first use.
-    private var openedRare: RareState {
-        if let rare { return rare }
-        let opened = RareState()
-        rare = opened
-        return opened
-    }
-
     /// Input that waits for an answer.
     var wait: KeptInput? {
-        get { rare?.wait }
-        set {
-            if rare == nil, newValue == nil { return }
-            let opened = openedRare
-            opened.wait = newValue
-            if !opened.isNeeded { rare = nil }
-        }
+        get { rare.wait }
+        set { rare.wait = newValue }
     }
-
-    /// The client, as limits and logs name it; there when its socket counts for its address.
-    var client: Client? {
-        get { rare?.client }
-        set { if rare != nil || newValue != nil { openedRare.client = newValue } }
-    }
-
-    /// The reason for which the connection is closed once its messages are answered.
     var closeReason: CloseReason? {
-        get { rare?.closeReason }
-        set { if rare != nil || newValue != nil { openedRare.closeReason = newValue } }
+        get { rare.closeReason }
+        set { rare.closeReason = newValue }
     }
-
     var upkeep: Upkeep {
-        get { rare?.upkeep ?? Upkeep() }
-        set { openedRare.upkeep = newValue }
+        get { rare.upkeep }
+        set { rare.upkeep = newValue }
     }
 
     /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
     /// yet does nothing wrong.
-    func countRefusal() -> Bool { openedRare.countRefusal(at: loop.now, policy: table.floodPolicy) }
+    func countRefusal() -> Bool { rare.countRefusal(at: loop.now, policy: table.floodPolicy) }
 
     // MARK: Events of the socket
 
@@ -150,7 +101,7 @@ final class Connection: Socket {
     private static let readNanoseconds = 3_000
 
     /// The client, as limits name it; this machine, where that is not limited.
-    var source: Client { client ?? .own }
+    var source: Client { rare.client ?? .own }
 
     override func drained() {
         guard let wait else { return }
@@ -183,10 +134,10 @@ final class Connection: Socket {
     override func ended(_ end: SocketEnd) {
         core.logger.debug(
             "connection ended",
-            metadata: ["by": "\(end)", "address": "\(client ?? .own)", "user": "\(info?.user.text ?? "")"])
+            metadata: ["by": "\(end)", "address": "\(rare.client ?? .own)", "user": "\(info?.user.text ?? "")"])
         leaveEverything(atOnce: false)
         core.context.connections.leave()
-        if let client { core.context.budgets.addresses.leave(client) }
+        if let client = rare.client { core.context.budgets.addresses.leave(client) }
         table.eventStreamEnded(on: self)
         phase = .ended
         wait = nil

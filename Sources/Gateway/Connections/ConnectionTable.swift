@@ -79,7 +79,7 @@ final class ConnectionTable {
     /// The socket of a proxy is, for as long as it asks for a client, one of that client's. Says how the socket stands.
     func claim(_ connection: Connection, for call: inout HTTPCall) {
         let context = core.context
-        if context.configuration.trustedProxies.contains(call.peer), connection.client != call.client {
+        if context.configuration.trustedProxies.contains(call.peer), connection.rare.client != call.client {
             enter(connection, as: call.client, context.budgets.addresses.enter(call.client))
         }
         if connection.flags.contains(.isOverAddress) {
@@ -91,9 +91,9 @@ final class ConnectionTable {
 
     /// The socket is one of this client's from now on.
     private func enter(_ connection: Connection, as client: Client, _ admission: AddressBook.Admission) {
-        if let former = connection.client { core.context.budgets.addresses.leave(former) }
+        if let former = connection.rare.client { core.context.budgets.addresses.leave(former) }
         connection.flags.set(.isOverAddress, admission != .within)
-        connection.client = admission != .closed && core.context.budgets.addresses.counts(client) ? client : nil
+        connection.rare.client = admission != .closed && core.context.budgets.addresses.counts(client) ? client : nil
     }
 
     // MARK: Looking up

@@ -20,7 +20,7 @@ struct RoomMembershipsTests {
     @Test("Nobody pays for further rooms but who is in them")
     func size() {
         #expect(MemoryLayout<RoomMemberships<TestMember>>.size == 12)
-        #expect(MemoryLayout<Connection.Phase>.size == 8 && MemoryLayout<Heartbeat>.size == 8)
+        #expect(MemoryLayout<ConnectionPhase>.size == 8 && MemoryLayout<Heartbeat>.size == 8)
     }
 
     /// Facts of a value that is never copied.

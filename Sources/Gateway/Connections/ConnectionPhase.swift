@@ -1,0 +1,27 @@
+/// The phase that a connection is in, with its state.
+enum ConnectionPhase {
+    case http(HTTPPhase)
+    case events(EventsPhase)
+    case opening(OpeningPhase)
+    /// Its state lies in the connection.
+    case chat
+    case echo
+    case closing(ClosingPhase)
+    /// The socket is gone.
+    case ended
+
+    var isChatting: Bool {
+        switch self {
+        case .chat, .opening: true
+        case .http, .events, .echo, .closing, .ended: false
+        }
+    }
+
+    /// Whether this is a WebSocket whose close frame is still to come.
+    var isWebSocketOpen: Bool {
+        switch self {
+        case .opening, .chat, .echo: true
+        case .http, .events, .closing, .ended: false
+        }
+    }
+}
