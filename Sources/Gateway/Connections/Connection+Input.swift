@@ -81,7 +81,7 @@ extension Connection {
         wait = nil
         let taken = process(ended.bytes.mutableBytes)
         answerPing()
-        defer { core.input.holds(heldBytes, key) }
+        defer { core.input.holds(heldBytes, key, of: rare.client?.address) }
         guard let wait else { return resumeReading() }
         ended.bytes.removeFirst(taken)
         swap(&wait.bytes, &ended.bytes)

@@ -86,14 +86,14 @@ final class Connection: Socket {
             pauseReading()
         }
         decoder.settle(at: loop.now)
-        core.input.holds(heldBytes, key)
+        core.input.holds(heldBytes, key, of: rare.client?.address)
     }
 
     override func continueInput() {
         let start = Clock.monotonicNanoseconds()
         goOn(.turn)
         decoder.settle(at: loop.now)
-        core.input.holds(heldBytes, key)
+        core.input.holds(heldBytes, key, of: rare.client?.address)
         core.worked(since: start, key, info, source, isHTTP: !isChatting)
     }
 

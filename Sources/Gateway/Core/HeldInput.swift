@@ -1,31 +1,70 @@
-/// The input that the connections of one worker hold, in bytes of memory, within the node's budget.
+import Core
+
+/// The input that the connections of one worker hold, in bytes of memory, within the node's budget and the share of
+/// each address.
 ///
 /// Only connections that hold something have a place here. Thread: the worker's.
 struct HeldInput {
+    private struct Holder {
+        var bytes: Int
+        /// nil: one that does not count for its address.
+        let address: IPAddress?
+    }
+
     private let context: NodeContext
     /// By the key of the socket.
-    private var bytesByKey: [UInt64: Int] = [:]
+    private var holders: [UInt64: Holder] = [:]
     private var bytes = 0
+    private var bytesByAddress: [IPAddress: Int] = [:]
+    /// One that went over its share.
+    private var fullAddress: IPAddress?
 
     init(context: NodeContext) { self.context = context }
 
     /// A connection holds so many bytes now; 0: none, or it is gone.
+    /// - Parameter address: for which it counts; nil for none.
     @inline(__always)
-    mutating func holds(_ now: Int, _ key: UInt64) {
-        if now > 0 || !bytesByKey.isEmpty { note(now, key) }
+    mutating func holds(_ now: Int, _ key: UInt64, of address: IPAddress? = nil) {
+        if now > 0 || !holders.isEmpty { note(now, key, address) }
     }
 
-    private mutating func note(_ now: Int, _ key: UInt64) {
-        let before = (now > 0 ? bytesByKey.updateValue(now, forKey: key) : bytesByKey.removeValue(forKey: key)) ?? 0
-        guard now != before else { return }
-        bytes += now - before
-        context.budgets.input.add(now - before)
+    private mutating func note(_ now: Int, _ key: UInt64, _ address: IPAddress?) {
+        let former = holders[key]
+        let change = now - (former?.bytes ?? 0)
+        guard change != 0 else { return }
+        // The first one stands: an address that is found out later would leave a remainder with the other.
+        let holder = Holder(bytes: now, address: former == nil ? address : former?.address)
+        holders[key] = now > 0 ? holder : nil
+        bytes += change
+        context.budgets.input.add(change)
+        guard let address = holder.address else { return }
+        let sum = bytesByAddress[address, default: 0] + change
+        bytesByAddress[address] = sum > 0 ? sum : nil
+        if sum > share { fullAddress = address }
     }
 
-    /// The connection that holds most, when the node holds too much and this worker at least its part of it.
+    /// The share of one address on this worker.
+    private var share: Int {
+        max(context.budgets.input.addressBytesMax / context.workerCount, context.budgets.input.singleBytesMax)
+    }
+
+    /// The connection that must be closed next: of an address over its share the one that holds most; or that one of
+    /// all, when the node holds too much and this worker at least its part of it.
     var excessive: UInt64? {
-        let budget = context.budgets.input.bytesMax
-        guard context.budgets.input.heldBytes > budget, bytes * context.workerCount >= budget else { return nil }
-        return bytesByKey.max { $0.value < $1.value }?.key
+        mutating get {
+            if let address = fullAddress {
+                if bytesByAddress[address, default: 0] > share {
+                    return largest { $0.address == address }
+                }
+                fullAddress = nil
+            }
+            let budget = context.budgets.input.bytesMax
+            guard context.budgets.input.heldBytes > budget, bytes * context.workerCount >= budget else { return nil }
+            return largest { _ in true }
+        }
+    }
+
+    private func largest(where isMeant: (Holder) -> Bool) -> UInt64? {
+        holders.filter { isMeant($0.value) }.max { $0.value.bytes < $1.value.bytes }?.key
     }
 }

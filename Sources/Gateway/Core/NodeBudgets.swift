@@ -1,5 +1,6 @@
 import Core
 import Synchronization
+import WireProtocol
 
 /// Bounds that the whole node keeps, whoever of its workers comes to them. Any thread.
 package struct NodeBudgets: ~Copyable, Sendable {
@@ -61,18 +62,26 @@ package struct StoredBudget: ~Copyable, Sendable {
 package struct InputBudget: ~Copyable, Sendable {
     /// An eighth of the memory limit, and at least `leastBytes` and the largest message.
     package let bytesMax: Int
+    /// The share of one address' connections, on all workers together.
+    package let addressBytesMax: Int
+    /// One connection must be able to hold so much, whatever the shares are.
+    package let singleBytesMax: Int
     private let held = Atomic<Int>(0)
     private let closed = Atomic<Int>(0)
 
     static let leastBytes = 4 << 20
     /// The part of the memory limit.
     private static let part = 8
+    /// Enough for 500 people behind one address who all send a large message over a slow line.
+    private static let addressBytes = 32 << 20
 
     /// - Parameters:
     ///   - memoryMax: the memory limit, in bytes; nil: not known.
     ///   - messageBytesMax: one message of this size must find place.
     init(memoryMax: Int?, messageBytesMax: Int) {
         bytesMax = max((memoryMax ?? StoredBudget.unknownMemory) / Self.part, Self.leastBytes + 2 * messageBytesMax)
+        singleBytesMax = 2 * max(messageBytesMax, HTTPLimits().bodyBytesMax)
+        addressBytesMax = min(bytesMax, max(Self.addressBytes, singleBytesMax))
     }
 
     package var heldBytes: Int { held.load(ordering: .relaxed) }

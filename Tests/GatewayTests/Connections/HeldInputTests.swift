@@ -1,3 +1,4 @@
+import Core
 import Testing
 
 @testable import Gateway
@@ -34,6 +35,26 @@ struct HeldInputTests {
         first.holds(budget / 2 - 10, 1)
         second.holds(budget / 2 + 20, 2)
         #expect(first.excessive == nil && second.excessive == 2)
+    }
+
+    @Test("An address has its share: over it its largest goes, and nobody else's")
+    func address() throws {
+        var (context, first, _, _) = try workers()
+        let share = max(
+            context.budgets.input.addressBytesMax / context.workerCount, context.budgets.input.singleBytesMax)
+        let (mallory, ann) = (IPAddress(v4: 1), IPAddress(v4: 2))
+        first.holds(share, 1, of: ann)
+        first.holds(share - 100, 2, of: mallory)
+        first.holds(100, 3, of: mallory)
+        first.holds(share, 4)
+        #expect(first.excessive == nil)
+        first.holds(101, 3, of: mallory)
+        #expect(first.excessive == 2)
+        first.holds(0, 2)
+        #expect(first.excessive == nil)
+        // One that is found to be somebody else's stays with whom it was counted.
+        first.holds(50, 3, of: ann)
+        #expect(first.excessive == nil && context.budgets.input.heldBytes == 2 * share + 50)
     }
 
     @Test("The budget is an eighth of the memory limit, and never too small for a message")

@@ -715,7 +715,10 @@ export class SluiceClient {
     const record = this.#rooms.get(frame.room);
     if (!record) return;
     for (const { user, id, seq } of frame.entries) {
-      if (record.epoch !== frame.epoch || seq > record.seq) this.#advance(record, frame.room, frame.epoch, seq);
+      // A place of another epoch, or one that was passed, answers a repetition and moves nothing; a new epoch comes
+      // with a gap.
+      const isNext = record.epoch === frame.epoch ? seq > record.seq : record.epoch === null;
+      if (isNext) this.#advance(record, frame.room, frame.epoch, seq);
       this.#remember(record, user, id, { epoch: frame.epoch, seq });
     }
     this.#emit("confirm", frame);
