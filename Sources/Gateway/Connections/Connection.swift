@@ -77,8 +77,10 @@ final class Connection: Socket {
 
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         heartbeat.heard(at: loop.now)
-        let start = Clock.monotonicNanoseconds()
-        defer { core.worked(since: start - Self.readNanoseconds, key, info, source, isHTTP: !isChatting) }
+        let start = core.workBegins()
+        defer {
+            if let start { core.worked(since: start - Self.readNanoseconds, key, info, source, isHTTP: !isChatting) }
+        }
         let taken = process(bytes)
         answerPing()
         if taken < bytes.count, let wait {
@@ -90,11 +92,11 @@ final class Connection: Socket {
     }
 
     override func continueInput() {
-        let start = Clock.monotonicNanoseconds()
+        let start = core.workBegins()
         goOn(.turn)
         decoder.settle(at: loop.now)
         core.input.holds(heldBytes, key, of: rare.client?.address)
-        core.worked(since: start, key, info, source, isHTTP: !isChatting)
+        if let start { core.worked(since: start, key, info, source, isHTTP: !isChatting) }
     }
 
     /// The kernel's part of a read with its acknowledgement, which is over when `received` is called.

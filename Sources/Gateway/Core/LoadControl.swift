@@ -98,9 +98,10 @@ struct LoadControl {
         let own = ownDelays.queueDelay(delay?.min ?? 0, isThrottled: isThrottled)
         counters.own.queueDelayMicroseconds.set(own)
         let busy = loop.takeBusyShare()
-        controller.turns.passed(milliseconds: elapsed)
+        if controller.watchesSources { controller.turns.passed(milliseconds: elapsed) }
         guard !isDryRun else { return }
         controller.windowEnded(delayMicroseconds: delay.map { _ in own }, busy: busy, elapsed: elapsed)
+        if !controller.watchesSources { controller.turns.forgetWork() }
         loop.roundMilliseconds = max(policy.roundMilliseconds, controller.batching.milliseconds)
     }
 }

@@ -35,7 +35,9 @@ package final class WorkerCore: MailSender {
     /// The messages that the worker keeps, within the node's budget.
     @exclusivity(unchecked) var stored: StoredShare
     /// The input that connections hold, within the node's budget.
-    var input: HeldInput
+    @exclusivity(unchecked) var input: HeldInput
+    /// Whether it matters who makes this worker's work; see `InnerController.watchesSources`.
+    @exclusivity(unchecked) var watchesSources = false
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     @exclusivity(unchecked) var slowReaders: ContiguousArray<Socket> = []
     /// Keys of sockets whose messages were all answered in this turn and that are closed at its end.
@@ -96,7 +98,11 @@ package final class WorkerCore: MailSender {
 
     // MARK: Fair turns
 
-    /// A connection of any worker has taken this worker's time since `start` (`Clock.monotonicNanoseconds()`).
+    /// The time, if it matters who makes the work that begins now (`Clock.monotonicNanoseconds()`).
+    @inline(__always)
+    func workBegins() -> Int? { watchesSources ? Clock.monotonicNanoseconds() : nil }
+
+    /// A connection of any worker has taken this worker's time since `start`, which `workBegins` gave.
     func worked(since start: Int, for info: ConnectionInfo) {
         load.controller.turns.worked(
             Clock.monotonicNanoseconds() - start,

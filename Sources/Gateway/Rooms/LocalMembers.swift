@@ -142,10 +142,9 @@ final class LocalDelivery<Member: Recipient> {
     func deliver(_ batch: RoomBatch) { deliver(batch, to: rooms[batch.room], isTurnEnding: false) }
 
     func deliver(_ batch: RoomBatch, to members: LocalMembers<Member>?, isTurnEnding: Bool) {
-        guard !batch.cuts.isEmpty else {
+        guard !batch.cuts.isEmpty, let start = core.workBegins() else {
             return core.counters.messagesOut.add(distribute(batch, members, isTurnEnding))
         }
-        let start = Clock.monotonicNanoseconds()
         core.counters.messagesOut.add(distribute(batch, members, isTurnEnding))
         let part = (Clock.monotonicNanoseconds() - start) / batch.cuts.count
         // Its authors are whom a delivery is for.

@@ -128,8 +128,8 @@ final class RoomTable {
 
     func received(_ message: RemoteMessage) {
         let info = message.info
-        let start = Clock.monotonicNanoseconds()
-        defer { core.worked(since: start, for: info) }
+        let start = core.workBegins()
+        defer { if let start { core.worked(since: start, for: info) } }
         message.fields.withFields {
             if let retry = core.refusesTurn(of: info, address: nil) {
                 core.writer.refusal(

@@ -26,6 +26,9 @@ package struct FairTurns: Sendable {
         return isNews ? heaviest : nil
     }
 
+    /// Nobody's work is looked at until it matters again.
+    package mutating func forgetWork() { ledger = SourceLedger() }
+
     /// See `SourceLedger.worked`.
     @inline(__always)
     package mutating func worked(

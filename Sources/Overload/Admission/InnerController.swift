@@ -37,6 +37,10 @@ package struct InnerController: Sendable {
 
     package init() {}
 
+    /// Whether it matters who makes the work: from the first window on in which things waited too long, until nothing is
+    /// left that was done against it. On an ordinary day nobody's work is measured.
+    package var watchesSources: Bool { batching.milliseconds > 0 || turns.isLimiting || admission.isShedding }
+
     /// The longer the rounds are apart, the later may one be.
     private var target: Double { Double(Self.targetMicroseconds) + Double(batching.milliseconds) * 125 }
 

@@ -15,7 +15,14 @@ package struct ResourceTiers: Sendable, Hashable {
 
     private func shift(_ resource: Resource) -> UInt16 { UInt16(resource.rawValue * 2) }
 
-    package var highest: Tier { highest(of: Resource.allCases) }
+    package var highest: Tier {
+        var (rest, most) = (bits, UInt16(0))
+        while rest > 0 {
+            most = max(most, rest & 3)
+            rest >>= 2
+        }
+        return Tier(rawValue: Int(most)) ?? .heavy
+    }
 
     /// The highest tier of some resources.
     package func highest(of resources: [Resource]) -> Tier { resources.map { self[$0] }.max() ?? .normal }
