@@ -37,8 +37,8 @@ package struct InnerController: Sendable {
 
     package init() {}
 
-    /// Whether it matters who makes the work: from the first window on in which things waited too long, until nothing is
-    /// left that was done against it. On an ordinary day nobody's work is measured.
+    /// Whether it matters who makes the work: from the first window on in which things waited too long, until nothing
+    /// is left that was done against it. On an ordinary day nobody's work is measured.
     package var watchesSources: Bool { batching.milliseconds > 0 || turns.isLimiting || admission.isShedding }
 
     /// The longer the rounds are apart, the later may one be.
