@@ -169,7 +169,8 @@ def test_files(make_node, drill):
         until(lambda: status(node)["connections"]["current"] == 1, what="the end of the drill's connections")
     assert figures["worst_tier"] == "light" and figures["reason"] == "connections"
     assert rows["time to moderate"] == "-" and rows["drill"].startswith("379 connections of 379")
-    assert max(sample["signals"]["connections"] for sample in figures["samples"]) == 0.95
+    # Requests for the status count while they are open.
+    assert 0.95 <= max(sample["signals"]["connections"] for sample in figures["samples"]) < 0.96
     until(lambda: status(node)["rooms"] <= 1, what="the end of the drill's rooms")
 
 
