@@ -16,8 +16,8 @@ struct HeldInput {
     private var holders: [UInt64: Holder] = [:]
     private var bytes = 0
     private var bytesByAddress: [IPAddress: Int] = [:]
-    /// One that went over its share.
-    private var fullAddress: IPAddress?
+    /// Those that are over their share.
+    private var fullAddresses: Set<IPAddress> = []
 
     init(context: NodeContext) { self.context = context }
 
@@ -40,7 +40,7 @@ struct HeldInput {
         guard let address = holder.address else { return }
         let sum = bytesByAddress[address, default: 0] + change
         bytesByAddress[address] = sum > 0 ? sum : nil
-        if sum > share { fullAddress = address }
+        if sum > share { fullAddresses.insert(address) } else { fullAddresses.remove(address) }
     }
 
     /// The share of one address on this worker.
@@ -51,17 +51,10 @@ struct HeldInput {
     /// The connection that must be closed next: of an address over its share the one that holds most; or that one of
     /// all, when the node holds too much and this worker at least its part of it.
     var excessive: UInt64? {
-        mutating get {
-            if let address = fullAddress {
-                if bytesByAddress[address, default: 0] > share {
-                    return largest { $0.address == address }
-                }
-                fullAddress = nil
-            }
-            let budget = context.budgets.input.bytesMax
-            guard context.budgets.input.heldBytes > budget, bytes * context.workerCount >= budget else { return nil }
-            return largest { _ in true }
-        }
+        if let address = fullAddresses.first { return largest { $0.address == address } }
+        let budget = context.budgets.input.bytesMax
+        guard context.budgets.input.heldBytes > budget, bytes * context.workerCount >= budget else { return nil }
+        return largest { _ in true }
     }
 
     private func largest(where isMeant: (Holder) -> Bool) -> UInt64? {

@@ -52,6 +52,11 @@ struct HeldInputTests {
         #expect(first.excessive == 2)
         first.holds(0, 2)
         #expect(first.excessive == nil)
+        // Two at once: both give, in any order.
+        first.holds(share + 1, 5, of: IPAddress(v4: 3))
+        first.holds(share + 1, 6, of: IPAddress(v4: 4))
+        for _ in 0..<2 { first.holds(0, first.excessive ?? 0) }
+        #expect(first.excessive == nil)
         // One that is found to be somebody else's stays with whom it was counted.
         first.holds(50, 3, of: ann)
         #expect(first.excessive == nil && context.budgets.input.heldBytes == 2 * share + 50)
