@@ -50,6 +50,7 @@ package struct FormerPlaces {
 
     /// Whether the entry with this present seq was committed again.
     package func isRestored(_ seq: UInt64) -> Bool { places[seq] != nil }
+
     /// A former epoch is known to have come so far; behind `replaced`.
     package mutating func ended(_ epoch: String, at seq: UInt64) {
         ends = ends.filter { lineage.fork(of: $0.key) != nil }

@@ -15,8 +15,7 @@ extension Connection: ClosingTransport {
             // The first reason stands.
             guard closeReason == nil else { return }
             closeReason = reason.withoutAnswers
-            if let wait { wait.reasons.insert(.close) } else { wait = KeptInput(for: .close) }
-            pauseReading()
+            keepBack(for: .close)
             return loop.schedule(self, at: loop.now + Self.answersMilliseconds)
         }
         closeReason = nil
