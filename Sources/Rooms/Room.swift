@@ -25,8 +25,6 @@ package final class Room {
 
     package let id: Identifier
     package private(set) var settings: RoomSettings
-    /// Made by an operator: it stays when it is empty, and only its history expires.
-    @exclusivity(unchecked) package private(set) var isConfigured: Bool
     /// Unix milliseconds.
     package private(set) var createdAt: Int
     @exclusivity(unchecked) package private(set) var log: MemoryLog
@@ -37,6 +35,9 @@ package final class Room {
     /// Names the history in the table of known ids.
     @exclusivity(unchecked) private var scope: UInt64
     @exclusivity(unchecked) package var listing = StoredListing()
+    // Behind the listing, which leaves place for it: so an idle room takes sixteen bytes less.
+    /// Made by an operator: it stays when it is empty, and only its history expires.
+    @exclusivity(unchecked) package private(set) var isConfigured: Bool
     /// Of a history that nodes share.
     var index = HistoryIndex()
     @exclusivity(unchecked) private var users = Roster()

@@ -33,8 +33,8 @@ final class ConnectionTable {
         self.rooms = rooms
         self.services = services
         floodPolicy = RatePolicy(perSecond: core.configuration.messagesPerSecond)
-        var fanOut = FanOut<Connection>(worker: core.index)
-        delivery = LocalDelivery(core) { [unowned core] batch, members, isTurnEnding in
+        let fanOut = FanOut<Connection>(worker: core.index)
+        delivery = LocalDelivery(core) { batch, members, isTurnEnding in
             fanOut.distribute(
                 batch, to: members, isTurnEnding: isTurnEnding, join: { core.scratch.join($0, $1) },
                 find: { Self.findChatting($0, core.loop) })

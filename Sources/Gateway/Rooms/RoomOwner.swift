@@ -126,6 +126,7 @@ final class RoomOwner: Identifiable {
     private func publishHere(
         _ fields: MessageFields, user: Identifier, device: Identifier?, _ author: Submission.Author
     ) {
+        let core = core
         if let id = fields.id, let known = id.withBytes({ room.known(user, $0) }) {
             core.writer.ack(.room(room.id), id: id.raw, position: known.position, time: known.time, isDuplicate: true)
             return notify(author, status: 200, length: 0)
@@ -133,8 +134,9 @@ final class RoomOwner: Identifiable {
         let time = core.loop.unixNow
         let id = fields.id?.raw ?? core.ids.nextBytes()
         let seq = room.newestSeq + 1
+        let head = room.historyHead
         core.writer.message(
-            in: room.historyHead, seq: seq, MessageHead(id: id, user: user, device: device, time: time), fields)
+            in: head, seq: seq, MessageHead(id: id, user: user, device: device, time: time), fields)
         core.counters.committed.add(1)
         let frame: FrameSlice
         if let given = fields.id {
@@ -148,7 +150,7 @@ final class RoomOwner: Identifiable {
         if core.stored.excess > 0 { giveItself() }
         openBatch().append(message: frame)
         if case .connection(let info) = author { info.messageCommitted(at: time) }
-        core.writer.ack(in: room.historyHead, seq: seq, id: id, time: time)
+        core.writer.ack(in: head, seq: seq, id: id, time: time)
         notify(author, status: 201, length: frame.length)
     }
 

@@ -244,8 +244,7 @@ extension Worker: EventLoopDelegate {
             core.loop, core.counters, isThrottled: core.context.budgets.isThrottled.load(ordering: .relaxed),
             isDryRun: core.configuration.governor.isDryRun)
         replication?.pace.turnEnded()
-        core.watchesSources = core.load.controller.watchesSources
-        guard core.watchesSources else { return }
+        guard core.load.watchesSources else { return }
         if let source = core.load.controller.turns.takeNews() {
             let heaviest = HeaviestSource(source, admitted: core.load.controller.turns.heaviestAdmitted)
             core.context.incidents.limited(heaviest, worker: core.index, at: core.loop.now)

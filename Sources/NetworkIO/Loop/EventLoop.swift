@@ -49,7 +49,11 @@ public final class EventLoop {
 
     @exclusivity(unchecked) package var sockets = SocketTable()
     /// Frames that leave in this turn. Its memory is filled anew in the next one.
-    @exclusivity(unchecked) package var scratch = FrameArena(
+    @inlinable package var scratch: FrameArena {
+        _read { yield heldScratch }
+        _modify { yield &heldScratch }
+    }
+    @exclusivity(unchecked) @usableFromInline var heldScratch = FrameArena(
         capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
     @exclusivity(unchecked) private var wheel: TimerWheel
     /// Sockets that are written to at the end of this turn.
