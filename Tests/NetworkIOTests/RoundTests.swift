@@ -5,7 +5,7 @@ import WireProtocol
 @Suite("A loop under load: it reads and writes in rounds, and how long what arrives waits is measured")
 struct RoundTests {
     @Test("what a socket in rounds gets in many turns leaves at once, and what another gets with each turn")
-    func rounds() throws {
+    func writes() throws {
         let driver = try LoopDriver()
         let (held, heldPeer) = try Loopback.pair(driver, buffers: nil)
         let (other, otherPeer) = try Loopback.pair(driver, buffers: nil)
@@ -55,7 +55,7 @@ struct RoundTests {
     }
 
     @Test("in rounds sockets are read once each, and urgent ones as their bytes come")
-    func rounds() throws {
+    func reads() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver, buffers: nil)
         let (urgent, urgentPeer) = try Loopback.pair(driver, buffers: nil, isUrgent: true)
@@ -80,7 +80,7 @@ struct RoundTests {
         driver.run(until: { reads.socket == 2 })
     }
 
-    @Test("a loop that collects can end")
+    @Test("a loop in rounds can end")
     func end() throws {
         weak var ended: EventLoop?
         do {
