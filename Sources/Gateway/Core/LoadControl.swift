@@ -85,7 +85,7 @@ final class LoadControl {
             underWay.append((loop.turnNanoseconds, count))
             committed += count
         }
-        if !underWay.isEmpty, !loop.isCollecting {
+        if !underWay.isEmpty, !loop.isRoundAwaited {
             let now = Clock.monotonicNanoseconds()
             for turn in underWay {
                 counters.deliveryLatency.observe((now - turn.nanoseconds) / 1000, times: turn.count)
