@@ -248,7 +248,7 @@ def test_the_trace_of_an_incident(make_node, kernel):
     assert times == sorted(times)
     heavy = next(line for line in found if line["tier"] == "heavy")
     assert heavy["emergency"] == "memory_exhausted" and heavy["reason"] == "memory"
-    assert heavy["signals"]["memory"]["value"] > 0.95 and heavy["inner"]["round_ms"] == 0
+    assert heavy["signals"]["memory"]["value"] > 0.95 and heavy["inner"]["refused_per_second"] == 0
 
     def table():
         answer = node.get("/api/system/governor/trace", headers={"Accept": "text/csv"})
