@@ -15,6 +15,8 @@ final class MessageSender {
     private let context: ClientContext
     private var order: SendOrder?
     private var pacer: Pacer?
+    /// When the timer calls next, monotonic nanoseconds; nil: it is not set.
+    private var timerDue: Int?
     /// The local number of the connection whose turn it is.
     private var cursor = 0
     /// Closed loop: those whose window has room.
@@ -36,7 +38,7 @@ final class MessageSender {
     /// Sends as ordered from now on; nil stops.
     func follow(_ order: SendOrder?) {
         self.order = order
-        pacer = nil
+        (pacer, timerDue) = (nil, nil)
         guard let order else { return }
         if let rate = order.perSecond, rate > 0 {
             pacer = Pacer(
@@ -57,6 +59,8 @@ final class MessageSender {
     /// Sends what is due, each message from the next sender that is there. While none is there what is due waits, and
     /// its waiting counts.
     private func sendDue() {
+        if let timerDue { context.meter.late(by: Clock.monotonicNanoseconds() - timerDue) }
+        timerDue = nil
         guard pacer != nil, let first = nextSender() else { return waitForSender() }
         var sender: LoadClient? = first
         var count = 0
@@ -69,12 +73,17 @@ final class MessageSender {
         }
         guard let pacer = pacer else { return }
         // A timer has some 50 µs of its own; at high rates several messages go per call.
-        timer?.schedule(at: max(pacer.nextDue, Clock.monotonicNanoseconds() + 100_000))
+        wait(until: max(pacer.nextDue, Clock.monotonicNanoseconds() + 100_000))
     }
 
     private func waitForSender() {
         guard pacer != nil else { return }
-        timer?.schedule(at: Clock.monotonicNanoseconds() + 5_000_000)
+        wait(until: Clock.monotonicNanoseconds() + 5_000_000)
+    }
+
+    private func wait(until due: Int) {
+        timerDue = due
+        timer?.schedule(at: due)
     }
 
     /// The next connection that may send, round robin; nil when none is there.

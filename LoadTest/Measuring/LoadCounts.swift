@@ -18,6 +18,8 @@ struct LoadCounts: Codable, Sendable {
     /// CPU time of the process, and the time in which it was used.
     var cpuMicroseconds = 0
     var wallMicroseconds = 0
+    /// By how much the tool's own timer was late: what it could not send in time.
+    var lateness = LatencyHistogram()
     var handshake = LatencyHistogram()
     var delivery = LatencyHistogram()
     var ack = LatencyHistogram()
@@ -35,6 +37,7 @@ struct LoadCounts: Codable, Sendable {
         gaps += other.gaps
         cpuMicroseconds += other.cpuMicroseconds
         wallMicroseconds += other.wallMicroseconds
+        lateness.add(other.lateness)
         handshake.add(other.handshake)
         delivery.add(other.delivery)
         ack.add(other.ack)

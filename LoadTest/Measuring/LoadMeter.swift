@@ -39,6 +39,7 @@ struct LoadMeter {
 
     // MARK: Messages
 
+    mutating func late(by nanoseconds: Int) { counts.lateness.record(nanoseconds: max(nanoseconds, 0)) }
     mutating func sent() { counts.sent += 1 }
     mutating func acked(after nanoseconds: Int) {
         counts.acked += 1

@@ -36,8 +36,11 @@ enum TextReport {
         let wanted = Figures.count(connections.wanted)
         let isOver = connections.opened > connections.wanted
         lines.row("opened", Figures.count(connections.opened) + (isOver ? ", \(wanted) at a time" : " of \(wanted)"))
-        lines.row("per second", Figures.rate(connections.perSecond))
-        lines.row("handshake", latency(connections.handshake))
+        let isChurn = report.run.scenario == Scenario.churn.rawValue
+        let tier = tier(report.worstTier(whileMeasuring: isChurn))
+        lines.row("per second", Figures.rate(connections.perSecond) + tier)
+        lines.row("handshake", latency(connections.handshake) + tier)
+        if connections.refused > 0 { lines.row("refused", Figures.count(connections.refused) + tier) }
         for (reason, count) in sorted(connections.failed) { lines.row("failed", "\(Figures.count(count))  \(reason)") }
         if !connections.closeCodes.isEmpty {
             lines.row(
@@ -50,14 +53,15 @@ enum TextReport {
         let messages = report.messages
         guard messages.sent > 0 || messages.delivered > 0 else { return }
         lines.section("messages")
-        lines.row("sent", "\(Figures.count(messages.sent)), \(Figures.rate(messages.sentPerSecond)) per second")
+        let tier = tier(report.worstTier(whileMeasuring: true))
+        lines.row("sent", "\(Figures.count(messages.sent)), \(Figures.rate(messages.sentPerSecond)) per second" + tier)
         lines.row("acked", Figures.count(messages.acked))
         for (code, count) in sorted(messages.refused) { lines.row("refused", "\(Figures.count(count))  \(code)") }
         lines.row(
             "delivered",
-            "\(Figures.count(messages.delivered)), \(Figures.rate(messages.deliveredPerSecond)) per second")
-        lines.row("delivery latency", latency(messages.delivery))
-        lines.row("ack latency", latency(messages.ack))
+            "\(Figures.count(messages.delivered)), \(Figures.rate(messages.deliveredPerSecond)) per second" + tier)
+        lines.row("delivery latency", latency(messages.delivery) + tier)
+        lines.row("ack latency", latency(messages.ack) + tier)
         lines.row(
             "lost/twice/disorder",
             "\(Figures.count(messages.lost)) / \(Figures.count(messages.duplicated)) / "
@@ -65,6 +69,9 @@ enum TextReport {
         if let corrupted = messages.corrupted, corrupted > 0 { lines.row("corrupted", Figures.count(corrupted)) }
         if messages.gaps > 0 { lines.row("gaps said", Figures.count(messages.gaps)) }
     }
+
+    /// A figure stands for the node at a tier, which gives service up: so the worst one meanwhile stands beside it.
+    private static func tier(_ worst: String?) -> String { worst.map { "  at \($0)" } ?? "" }
 
     private static func latency(_ latency: LoadReport.Latency) -> String {
         guard latency.count > 0 else { return "none" }
@@ -126,12 +133,21 @@ enum TextReport {
         if let rate = tool.deliveredPerCPUSecond, rate > 0 {
             lines.row("deliveries", "\(Figures.rate(rate)) per CPU second")
         }
+        if let lateness = tool.latenessP99 { lines.row("late by", "p99 \(Figures.milliseconds(lateness))  ms") }
+        if let share = tool.hostBusyShare {
+            lines.row("this machine", "\(Figures.fixed(share * 100, 0)) % of its processors in use")
+        }
     }
 
     private static func hints(_ report: LoadReport, _ lines: inout Lines) {
         if report.messages.refused["rate_limited"] != nil {
             lines.line(
                 "\nThe server's limit per connection refused messages: raise its MESSAGES_PER_SECOND, or use more senders."
+            )
+        }
+        if let limits = report.tool?.machineLimits, !limits.isEmpty {
+            lines.line(
+                "\nWarning: the machine, not the node, may have been the limit: " + limits.joined(separator: "; ") + "."
             )
         }
         if let tool = report.tool, tool.busyProcesses > 0 {

@@ -1,3 +1,5 @@
+import Toolkit
+
 /// Everything that a run found out: what `--json` writes, the closing table prints and the HTML report draws.
 ///
 /// Times are in milliseconds unless named otherwise; `second` counts from the run's start.
@@ -42,6 +44,8 @@ struct LoadReport: Codable, Sendable {
         var endSecond: Double
         /// Messages per second that were to be sent; nil in phases without.
         var offeredPerSecond: Double?
+        /// The worst tier of any node meanwhile; nil where none said one.
+        var worstTier: String?
     }
     struct Connections: Codable, Sendable {
         var wanted: Int
@@ -153,5 +157,45 @@ struct LoadReport: Codable, Sendable {
         /// How many loading processes were above `busyShare`.
         var busyProcesses: Int
         var deliveredPerCPUSecond: Double?
+        /// By how many milliseconds its own timer was late, of 99 % of the calls; nil: nothing was sent on schedule.
+        var latenessP99: Double?
+        /// Of the time of this machine's processors, in use by anybody while measuring, 0 … 1.
+        var hostBusyShare: Double?
+
+        /// A timer that is so late sends in bursts, and its waiting is in each latency.
+        static let lateMilliseconds = 20.0
+        /// A machine that is so busy has nothing left that the node could have used.
+        static let fullShare = 0.95
+
+        /// Why the figures say as much of the machine as of the node; empty: they do not.
+        var machineLimits: [String] {
+            var limits: [String] = []
+            if let lateness = latenessP99, lateness > Self.lateMilliseconds {
+                limits.append("load_test was \(Int(lateness.rounded())) ms late (p99)")
+            }
+            if let share = hostBusyShare, share > Self.fullShare {
+                limits.append("the processors of this machine were in use for \(Int((share * 100).rounded())) %")
+            }
+            return limits
+        }
+    }
+
+    /// The worst tier while connecting, or while measuring; nil where no node said one.
+    func worstTier(whileMeasuring: Bool) -> String? {
+        NodeStatus.worstTier(
+            phases.filter { ($0.name == "connect") != whileMeasuring }.compactMap(\.worstTier))
+    }
+}
+
+extension LoadReport.Connections {
+    /// Those that a node refused, by an HTTP status or by closing them at once.
+    var refused: Int { refusedByStatus + refusedByClose }
+    /// They are among `failed`.
+    var refusedByStatus: Int {
+        failed.filter { ["HTTP 503", "HTTP 429"].contains($0.key) }.values.reduce(0, +)
+    }
+    /// By 1013 (try again later), 4006 and 4100 (too many connections).
+    private var refusedByClose: Int {
+        closeCodes.filter { ["1013", "4006", "4100"].contains($0.key) }.values.reduce(0, +)
     }
 }

@@ -71,6 +71,7 @@ extension RunRecord {
         let seconds = Double(measured.cpuMicroseconds) / 1e6
         return LoadReport.Tool(
             cpuSeconds: seconds, cpuShareMax: cpuShareMax, busyProcesses: busyProcesses.count,
-            deliveredPerCPUSecond: seconds > 0 ? Double(measured.delivered) / seconds : nil)
+            deliveredPerCPUSecond: seconds > 0 ? Double(measured.delivered) / seconds : nil,
+            latenessP99: measured.lateness.milliseconds(at: 99), hostBusyShare: host.busyShare)
     }
 }

@@ -38,6 +38,7 @@ struct RunRecord {
     /// CPU time per process in this second, and the largest share that any had.
     private var cpuShares: [Double]
     private(set) var cpuShareMax = 0.0
+    private(set) var host = HostMeter()
     private(set) var busyProcesses: Set<Int> = []
     private(set) var lost = 0
     /// Connections that are open.
@@ -93,7 +94,7 @@ struct RunRecord {
         phases.append(
             LoadReport.Phase(
                 name: phase.name, startSecond: phase.startSecond, endSecond: phase.endSecond,
-                offeredPerSecond: phase.offered))
+                offeredPerSecond: phase.offered, worstTier: phase.worstTier))
     }
 
     mutating func stormEnded(milliseconds: Double?, isComplete: Bool) {
@@ -118,6 +119,7 @@ struct RunRecord {
     // MARK: Seconds
 
     mutating func closeSecond(tier: String?, pressure: Double?, shed: [String: Int]?) {
+        host.passed(isMeasured: phase.isMeasured)
         timeline.append(
             LoadReport.Sample(
                 second: now, connected: connected, sent: second.sent, delivered: second.delivered,

@@ -13,8 +13,9 @@ package struct HTTPAnswer: Sendable, Equatable {
 /// Thread: the loop's.
 package final class HTTPConnection: Socket {
     /// A longer body ends the connection: it is no answer to what tools ask.
-    private static let bodyBytesMax = 1 << 20
+    package static let usualBodyBytesMax = 1 << 20
 
+    private let bodyBytesMax: Int
     private let timeoutMilliseconds: Int?
     private let answered: (HTTPAnswer?) -> Void
     private var parser = HTTPResponseHeadParser()
@@ -27,12 +28,14 @@ package final class HTTPConnection: Socket {
     /// Begins to connect.
     /// - Parameters:
     ///   - timeoutMilliseconds: how long one answer may take, to the grain of the loop's tick; nil: for ever.
+    ///   - bodyBytesMax: a longer body ends the connection.
     ///   - answered: called with each answer; at last with nil, when the connection is over.
     /// - Throws: `SystemError` when the system refuses at once.
     package init(
         to address: SocketAddress, timeoutMilliseconds: Int? = nil, loop: EventLoop,
-        answered: @escaping (HTTPAnswer?) -> Void
+        bodyBytesMax: Int = usualBodyBytesMax, answered: @escaping (HTTPAnswer?) -> Void
     ) throws(SystemError) {
+        self.bodyBytesMax = bodyBytesMax
         self.timeoutMilliseconds = timeoutMilliseconds
         self.answered = answered
         try super.init(descriptor: try address.connect(from: nil), loop: loop)
@@ -71,7 +74,7 @@ package final class HTTPConnection: Socket {
         body.append(contentsOf: bytes[..<taken])
         if body.count == head.bodyLength {
             finish(head)
-        } else if body.count > Self.bodyBytesMax {
+        } else if body.count > bodyBytesMax {
             close()
         }
         return taken
@@ -96,12 +99,15 @@ extension Stage {
     /// How long a server has for an answer that is waited for.
     private static let answerMilliseconds = 2000
 
-    /// The answer to one request, on a connection of its own; nil when there is none within a few seconds.
-    package func ask(_ request: [UInt8], of address: SocketAddress) throws -> HTTPAnswer? {
+    /// The answer to one request, on a connection of its own; nil when there is none within a few seconds, or a longer
+    /// one than that.
+    package func ask(
+        _ request: [UInt8], of address: SocketAddress, bodyBytesMax: Int = HTTPConnection.usualBodyBytesMax
+    ) throws -> HTTPAnswer? {
         var answer: HTTPAnswer?
         var isOver = false
         let connection = try? HTTPConnection(
-            to: address, timeoutMilliseconds: Self.answerMilliseconds, loop: loop
+            to: address, timeoutMilliseconds: Self.answerMilliseconds, loop: loop, bodyBytesMax: bodyBytesMax
         ) {
             answer = answer ?? $0
             isOver = true

@@ -4,6 +4,8 @@ What the machine itself does to a node under test is put out of its sight: marks
 test's own.
 """
 
+import csv
+import io
 import json
 import os
 import pathlib
@@ -268,6 +270,48 @@ def test_cpu(make_node, drill):
         assert status(node)["governor"]["transitions"] == []
         _, _, figures = run.well()
     assert figures["worst_tier"] == "normal" and figures["reason"] == ""
+
+
+def test_a_drill_is_recorded(make_node, drill, tmp_path):
+    with Machine() as machine:
+        node = make_node(**SETTINGS, **machine.settings)
+        path = tmp_path / "trace.csv"
+        output, _, _ = drill("cpu", node, "--seconds", 2, "--threads", 1, "--record", path).well()
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        assert f"The governor's trace is in {path}: {len(rows) + 1} lines." in output
+        # Four samples a second, from before the drill until the node was normal again.
+        assert len(rows) >= 8 and {row["tier"] for row in rows if row["kind"] == "sample"} == {"normal"}
+
+
+@pytest.mark.parametrize("name", ["trace.jsonl", "trace.csv"])
+def test_record_writes_the_trace(make_node, tmp_path, name):
+    node = make_node(API_KEY="open-sesame")
+    path = tmp_path / name
+
+    def record(*arguments):
+        url = f"ws://127.0.0.1:{node.port}"
+        return subprocess.run(
+            [BINARY, "drill", "record", path, "--url", url, "--seconds", "5", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=seconds(60),
+        )
+
+    refused = record()
+    assert refused.returncode == 64 and "401" in refused.stderr and not path.exists()
+
+    def trace():
+        """What was said, and the lines; a node that has just started has taken no sample yet."""
+        done = record("--api-key", "open-sesame")
+        lines = path.read_text().splitlines() if done.returncode == 0 else []
+        return (done.stdout, lines) if len(lines) > 1 else None
+
+    said, lines = until(trace, what="a trace")
+    assert said == f"{path}: {len(lines)} lines\n"
+    assert lines[0].startswith("v,kind,at," if name.endswith("csv") else '{"v":1,"kind":"')
+    path.unlink()
+    path.mkdir()
+    assert record("--api-key", "open-sesame").returncode == 73
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

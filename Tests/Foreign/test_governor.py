@@ -3,6 +3,9 @@
 The kernel's files are the test's own. The delays of the node's loops are real, so their marks are put out of reach.
 """
 
+import csv
+import io
+import json
 import os
 import pathlib
 import shutil
@@ -223,6 +226,46 @@ def test_dry_run(make_node, kernel):
     assert node.get("/ready").status == 200 and node.get("/health").json["tier"] == "normal"
     assert node.get("/api/nodes").json["nodes"][0]["tier"] == "normal"
     assert "this is a dry run" in node.log and "the tier changes" not in node.log
+
+
+def lines(answer):
+    """The trace's lines, once there is one."""
+    assert answer.status in {200, 503}, answer
+    return [json.loads(line) for line in answer.body.splitlines()] if answer.status == 200 else []
+
+
+def test_the_trace_of_an_incident(make_node, kernel):
+    node = make_node(**kernel.settings)
+    Machine(kernel).use(0.99)
+
+    def trace():
+        found = [line for line in lines(node.get("/api/system/governor/trace?seconds=60")) if line["kind"] == "sample"]
+        return found if any(line["tier"] == "heavy" for line in found) else None
+
+    found = until(trace, what="the emergency in the trace")
+    assert all(line["v"] == 1 and line["at"] > 1.6e12 for line in found)
+    times = [line["now_ms"] for line in found]
+    assert times == sorted(times)
+    heavy = next(line for line in found if line["tier"] == "heavy")
+    assert heavy["emergency"] == "memory_exhausted" and heavy["reason"] == "memory"
+    assert heavy["signals"]["memory"]["value"] > 0.95 and heavy["inner"]["refused_per_second"] == 0
+
+    def table():
+        answer = node.get("/api/system/governor/trace", headers={"Accept": "text/csv"})
+        return answer if answer.status == 200 else None
+
+    answer = until(table, what="the trace as CSV")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+    assert any(row["tier"] == "heavy" and row["emergency"] == "memory_exhausted" for row in rows)
+    assert all(None not in row and None not in row.values() for row in rows)
+    assert node.get("/api/system/governor/trace?seconds=601").status == 400
+
+
+def test_who_may_read_the_trace(make_node, kernel):
+    node = make_node(**kernel.settings, API_KEY="open-sesame")
+    assert node.get("/api/system/governor/trace").status == 401
+    assert node.get("/api/system/governor/trace", headers={"X-API-Key": "open-sesame"}).status == 200
 
 
 def test_a_node_that_was_stopped_blames_nobody(make_node, kernel, room):

@@ -471,6 +471,7 @@ def test_openapi_is_the_truth(gateway, room):
         "/api/system/status",
         "/api/system/tier",
         "/api/system/events",
+        "/api/system/governor/trace",
         "/metrics",
     ]:
         assert path in listed, path

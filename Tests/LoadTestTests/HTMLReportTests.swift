@@ -168,6 +168,50 @@ struct VerdictTests {
         #expect(Verdict(report).headline == "Messages: 4 corrupted")
     }
 
+    @Test("connections that a node refused are counted, by status and by close code, and are not as asked")
+    func refusedConnections() {
+        var report = LoadReport.sample()
+        report.connections.failed = ["HTTP 503": 3, "HTTP 429": 1, "handshake timeout": 2]
+        report.connections.closeCodes = ["1000": 4, "1013": 5, "4100": 6, "4101": 1, "4006": 1, "4102": 7]
+        #expect(report.connections.refused == 16)
+        #expect(Verdict(report).level == .warning)
+        #expect(Verdict(report).detail.contains("2 failed connections, 16 refused connections"))
+        report.connections.failed = [:]
+        report.connections.closeCodes = ["1013": 1]
+        #expect(Verdict(report).level == .warning && Verdict(report).detail.contains("With 1 refused connections"))
+    }
+
+    @Test("a machine that was full, or a tool that was late, is named as the limit; just below, not")
+    func machine() {
+        var report = LoadReport.sample()
+        report.tool = .init(
+            cpuSeconds: 1, cpuShareMax: 0.5, busyProcesses: 0, latenessP99: LoadReport.Tool.lateMilliseconds,
+            hostBusyShare: LoadReport.Tool.fullShare)
+        #expect(Verdict(report).level == .good && !TextReport.render(report).contains("not the node"))
+        report.tool?.latenessP99 = 21
+        #expect(Verdict(report).level == .warning && Verdict(report).detail.contains("load_test was 21 ms late (p99)"))
+        report.tool?.hostBusyShare = 0.96
+        #expect(
+            TextReport.render(report).contains(
+                "the machine, not the node, may have been the limit: load_test was 21 ms late (p99); "
+                    + "the processors of this machine were in use for 96 %"))
+    }
+
+    @Test("the worst tier stands beside each figure: that of the connecting, and that of the measuring")
+    func tiers() {
+        var report = LoadReport.sample()
+        report.phases[0].worstTier = "light"
+        report.phases[1].worstTier = "moderate"
+        let lines = TextReport.render(report).split(separator: "\n")
+        func line(_ name: String) -> Substring { lines.first { $0.hasPrefix("  \(name) ") } ?? "" }
+        for name in ["per second", "handshake"] { #expect(line(name).hasSuffix("  at light"), "\(name)") }
+        for name in ["sent", "delivered", "delivery latency", "ack latency"] {
+            #expect(line(name).hasSuffix("  at moderate"), "\(name)")
+        }
+        report.phases[1].worstTier = nil
+        #expect(!TextReport.render(report).contains("moderate"))
+    }
+
     @Test("refusing is right in the overload scenario, and noted in others")
     func refusals() {
         var report = LoadReport.sample()

@@ -1,5 +1,6 @@
-import Overload
 import Testing
+
+@testable import Overload
 
 struct AdmissionTests {
     /// Offers `count` of each of some priorities; how many were admitted.
@@ -80,5 +81,52 @@ struct AdmissionTests {
         }
         let admitted = offer([.messages, .directs], 1000, to: &admission)
         #expect(admitted[.messages] == 10 && admitted[.directs] == 10)
+    }
+}
+
+struct DrainPaceTests {
+    @Test("Who is shed waits for as long as it takes to admit those who wait already")
+    func waits() {
+        var pace = DrainPace()
+        func settle(share: Double) {
+            pace = DrainPace()
+            for _ in 0..<200 {
+                var admission = Admission()
+                _ = admission.admits(.messages)
+                admission.lower(by: share)
+                admission.begin()
+                for _ in 0..<1000 { _ = admission.admits(.messages) }
+                pace.windowEnded(admission, elapsed: 50)
+            }
+        }
+        settle(share: 0.5)
+        #expect((950...1050).contains(pace.milliseconds(for: .messages)))
+        settle(share: 0.1)
+        #expect((8500...9500).contains(pace.milliseconds(for: .messages)))
+        settle(share: 0.01)
+        #expect(pace.milliseconds(for: .messages) == DrainPace.milliseconds.upperBound)
+        #expect(pace.milliseconds(for: .directs) == DrainPace.milliseconds.lowerBound)
+    }
+
+    @Test("A second after the last refusal nobody waits any more")
+    func fades() {
+        var pace = DrainPace()
+        var admission = Admission()
+        _ = admission.admits(.messages)
+        admission.lower(by: 0.1)
+        for _ in 0..<1000 { _ = admission.admits(.messages) }
+        pace.windowEnded(admission, elapsed: 50)
+        #expect(pace.milliseconds(for: .messages) > 1000)
+        admission.begin()
+        pace.windowEnded(admission, elapsed: 1000)
+        #expect(pace.milliseconds(for: .messages) == DrainPace.milliseconds.lowerBound)
+    }
+
+    @Test("Waits are spread by half of their middle")
+    func spread() {
+        var random = SystemRandomNumberGenerator()
+        let controller = InnerController()
+        let waits = (0..<500).map { _ in controller.retryMilliseconds(after: .messages, using: &random) }
+        #expect(waits.allSatisfy { (50...150).contains($0) } && Set(waits).count > 20)
     }
 }

@@ -211,3 +211,79 @@ struct FairTurnsTests {
         #expect((1...3).contains(admitted))
     }
 }
+
+@Suite("A room bears what its deliveries cost")
+struct RoomWorkTests {
+    private static func room(_ number: Int) -> Identifier { Identifier(unchecked: "r\(number)") }
+    private static let millisecond = 1_000_000
+
+    /// 100 ms: of each room the milliseconds of its deliveries; each has an author of its own, who does little.
+    private static func ledger(_ milliseconds: [Double]) -> SourceLedger {
+        var ledger = SourceLedger()
+        for (number, time) in milliseconds.enumerated() {
+            ledger.delivered(10, Int(time * Double(millisecond)), in: room(number))
+            ledger.worked(
+                100_000, by: .connection(worker: 0, socketKey: UInt64(number)),
+                (Identifier(unchecked: "u\(number)"), nil))
+        }
+        ledger.passed(milliseconds: 100)
+        return ledger
+    }
+
+    @Test("A hot room beside quiet ones is the heaviest; alone, or little, or like the others, it is not")
+    func hot() throws {
+        let found = try #require(Self.ledger([60] + Array(repeating: 0.2, count: 99)).heaviest())
+        #expect(found.source == .room(Self.room(0)) && found.room == Self.room(0) && found.user == nil)
+        #expect(found.share == 0.6)
+        #expect(Self.ledger([60]).heaviest() == nil)
+        #expect(Self.ledger([9.9, 0.1]).heaviest() == nil)
+        #expect(Self.ledger([39, 10, 10]).heaviest() == nil)
+        #expect(Self.ledger([40, 10, 10]).heaviest() != nil)
+    }
+
+    @Test("Writes count for rooms by the messages that they handed over since the last ones")
+    func writes() throws {
+        var ledger = SourceLedger()
+        ledger.wrote(nanoseconds: 50 * Self.millisecond)
+        ledger.delivered(900, 1000, in: Self.room(0))
+        ledger.delivered(100, 1000, in: Self.room(1))
+        ledger.wrote(nanoseconds: 50 * Self.millisecond)
+        ledger.wrote(nanoseconds: 50 * Self.millisecond)
+        ledger.passed(milliseconds: 100)
+        let found = try #require(ledger.heaviest())
+        #expect(found.source == .room(Self.room(0)) && abs(found.share - 0.45) < 0.001)
+    }
+
+    @Test("It fades, and is bounded")
+    func fading() {
+        var ledger = Self.ledger([60, 1])
+        for _ in 0..<30 { ledger.passed(milliseconds: 250) }
+        #expect(ledger.heaviest() == nil)
+        for number in 0..<SourceLedger.entriesMax + 10 { ledger.delivered(1, 10, in: Self.room(number)) }
+        ledger.delivered(1, 90 * Self.millisecond, in: Identifier(unchecked: "late"))
+        ledger.passed(milliseconds: 100)
+        #expect(ledger.heaviest() == nil)
+    }
+
+    @Test("What is said in the room that is limited is refused by its share; other rooms and users are not")
+    func limits() throws {
+        var turns = FairTurns()
+        var random = SplitMix64(seed: 1)
+        turns.delivered(100, 60 * Self.millisecond, in: Self.room(0))
+        for number in 1..<100 { turns.delivered(1, 200_000, in: Self.room(number)) }
+        turns.passed(milliseconds: 100)
+        #expect(turns.refuses(in: Self.room(0), using: &random) == nil)
+        let isLowered = turns.lowerHeaviest(by: 0.25)
+        #expect(isLowered && turns.takeNews()?.room == Self.room(0) && turns.heaviestAdmitted == 0.25)
+        let admitted = (0..<100).count { _ in turns.refuses(in: Self.room(0), using: &random) == nil }
+        #expect(admitted == 25)
+        #expect(turns.refuses(in: Self.room(1), using: &random) == nil)
+        #expect(
+            turns.refuses(
+                .connection(worker: 0, socketKey: 1), user: Identifier(unchecked: "u"), address: nil, using: &random)
+                == nil)
+        let retry = try #require(
+            (0..<3).lazy.compactMap { _ in turns.refuses(in: Self.room(0), using: &random) }.first)
+        #expect((500...1500).contains(retry))
+    }
+}

@@ -81,6 +81,46 @@ struct LadderTests {
         #expect(climb.hold(0.44, samples: 400) == nil)
     }
 
+    @Test("When the demand has gone, one calm of 5 s counts for all tiers; when half of it is left, each has its own")
+    func demandGone() {
+        func climb(_ demand: Demand, samples: Int) -> Tier {
+            var climb = Climb()
+            climb.hold(1, samples: 2, demand: Demand(admitted: 500, suppressed: 500))
+            climb.hold(0.3, samples: samples, demand: demand)
+            return climb.ladder.tier
+        }
+        #expect(climb(Demand(admitted: 499), samples: 20) == .heavy)
+        #expect(climb(Demand(admitted: 499), samples: 23) == .normal)
+        #expect(climb(Demand(admitted: 500), samples: 40) == .heavy)
+        #expect(climb(Demand(admitted: 500), samples: 41) == .moderate)
+        // More than was ever done, and some of it given up: that is a demand that is there.
+        #expect(climb(Demand(admitted: 200, suppressed: 299), samples: 40) == .heavy)
+        #expect(climb(Demand(admitted: 300, suppressed: 16), samples: 40) == .heavy)
+        #expect(climb(Demand(admitted: 300, suppressed: 15), samples: 23) == .normal)
+        // Without any demand it was something else that led up.
+        var climb = Climb()
+        climb.hold(1, samples: 2)
+        climb.hold(0, samples: 40)
+        #expect(climb.ladder.tier == .heavy)
+    }
+
+    @Test("A load that comes and goes is not taken for gone a second time")
+    func comesAndGoes() {
+        var climb = Climb()
+        var changes: [Tier] = []
+        for _ in 0..<10 {
+            for (pressure, offered) in [(1.0, 1000.0), (0.1, 10)] {
+                for _ in 0..<40 {
+                    if let tier = climb.hold(pressure, samples: 1, demand: Demand(admitted: offered)) {
+                        changes.append(tier)
+                    }
+                }
+            }
+        }
+        #expect(Array(changes.prefix(5)) == [.heavy, .moderate, .light, .normal, .heavy])
+        #expect(changes.count <= 20, "\(changes)")
+    }
+
     @Test("The time below the mark is one piece")
     func calmIsUnbroken() {
         var climb = Climb()

@@ -9,6 +9,7 @@ struct ReportTables {
         var rows = [
             ["wanted", count(connections.wanted)], ["opened", count(connections.opened)],
             ["opened each second", Quantity.rate.written(connections.perSecond)],
+            ["refused", count(connections.refused)],
         ]
         rows += byFrequency(connections.failed).map { ["failed: \($0.key)", count($0.value)] }
         rows += byFrequency(connections.closeCodes).map { ["closed with \($0.key)", count($0.value)] }
@@ -70,6 +71,8 @@ struct ReportTables {
                 ["busiest process, share of one CPU", Quantity.share.written(tool.cpuShareMax)],
                 ["processes at their limit", count(tool.busyProcesses)],
                 ["deliveries per CPU second", tool.deliveredPerCPUSecond.map(Quantity.count.written) ?? "–"],
+                ["late by (p99)", tool.latenessP99.map(Quantity.latency.written) ?? "–"],
+                ["this machine's processors in use", tool.hostBusyShare.map(Quantity.share.written) ?? "–"],
             ]
             return card("The load tool itself", Table(header: ["what", "value"], rows: rows))
         }
@@ -82,9 +85,10 @@ struct ReportTables {
             [
                 "\(index + 1): \(phase.name)", Quantity.second.written(phase.startSecond),
                 Quantity.second.written(phase.endSecond), phase.offeredPerSecond.map(Quantity.rate.written) ?? "–",
+                phase.worstTier ?? "–",
             ]
         }
-        return card("Phases", Table(header: ["phase", "from", "to", "offered"], rows: rows))
+        return card("Phases", Table(header: ["phase", "from", "to", "offered", "worst tier"], rows: rows))
     }
 
     var run: HTML {

@@ -9,26 +9,31 @@ struct Verdict: Sendable, Equatable {
     init(_ report: LoadReport) {
         let messages = report.messages
         let connections = report.connections
-        let failed = connections.failed.values.reduce(0, +)
+        let failed = connections.failed.values.reduce(0, +) - connections.refusedByStatus
         let refused = messages.refused.values.reduce(0, +)
         let faults = [
             (messages.lost, "lost"), (messages.duplicated, "duplicated"), (messages.misordered, "out of order"),
             (messages.corrupted ?? 0, "corrupted"),
         ].filter { $0.0 > 0 }.map { "\(Self.count($0.0)) \($0.1)" }
         let remarks = [
-            (failed, "failed connections"), (refused, "refused messages"), (messages.gaps, "gaps that the server said"),
+            (failed, "failed connections"), (connections.refused, "refused connections"),
+            (refused, "refused messages"), (messages.gaps, "gaps that the server said"),
         ].filter { $0.0 > 0 }.map { "\(Self.count($0.0)) \($0.1)" }
         // To refuse what is too much is what the overload scenario asks for.
-        let isAsAsked = failed == 0 && messages.gaps == 0 && (refused == 0 || !report.steps.isEmpty)
+        let isAsAsked =
+            failed == 0 && connections.refused == 0 && messages.gaps == 0 && (refused == 0 || !report.steps.isEmpty)
         let scope =
             messages.sent == 0 && messages.delivered == 0
             ? "No messages were sent."
             : "\(Self.count(messages.acked)) of \(Self.count(messages.sent)) messages acked, "
                 + "\(Self.count(messages.delivered)) deliveries checked."
         let isToolBusy = (report.tool?.busyProcesses ?? 0) > 0
+        let machineLimits = report.tool?.machineLimits ?? []
         detail =
             scope + (remarks.isEmpty ? "" : " With " + remarks.joined(separator: ", ") + ".")
             + (report.run.endedEarly ? " Ended early by Ctrl-C." : "")
+            + (machineLimits.isEmpty
+                ? "" : " The machine, not the node, may have been the limit: \(machineLimits.joined(separator: "; ")).")
             + (isToolBusy ? " The load tool itself was at its limit: rates and latencies are doubtful." : "")
         if !faults.isEmpty {
             level = .bad
@@ -37,7 +42,9 @@ struct Verdict: Sendable, Equatable {
             level = .bad
             headline = "No connection was opened"
         } else {
-            level = isAsAsked && !report.run.endedEarly && !isToolBusy ? .good : .warning
+            level =
+                isAsAsked && !report.run.endedEarly && !isToolBusy && machineLimits.isEmpty
+                ? .good : .warning
             headline =
                 messages.delivered == 0
                 ? "\(Self.count(connections.opened)) of \(Self.count(connections.wanted)) connections were opened"

@@ -30,7 +30,8 @@ extension Route {
         Route(.get, "/api/rooms/{room_id}/messages", .ordinary) { services, call throws(APIFault) in
             try RoomsAPI(services: services).history(call)
         },
-        Route(.post, "/api/rooms/{room_id}/messages", .essential) { services, call throws(APIFault) in
+        Route(.post, "/api/rooms/{room_id}/messages", .essential, sheddable: .messages) {
+            services, call throws(APIFault) in
             try RoomsAPI(services: services).publish(call)
         },
     ]
@@ -39,7 +40,8 @@ extension Route {
         Route(.get, "/api/users/{user_id}", .ordinary) { services, call throws(APIFault) in
             try UsersAPI(services: services).show(call)
         },
-        Route(.post, "/api/users/{user_id}/messages", .essential) { services, call throws(APIFault) in
+        Route(.post, "/api/users/{user_id}/messages", .essential, sheddable: .directs) {
+            services, call throws(APIFault) in
             try UsersAPI(services: services).publish(call)
         },
         Route(.delete, "/api/users/{user_id}/connections", .essential) { services, call throws(APIFault) in
@@ -54,6 +56,9 @@ extension Route {
         Route(.get, "/api/system/status", .essential) { services, _ in SystemAPI(services: services).status() },
         Route(.put, "/api/system/tier", .essential) { services, call throws(APIFault) in
             try SystemAPI(services: services).setTier(call)
+        },
+        Route(.get, "/api/system/governor/trace", .essential) { services, call throws(APIFault) in
+            try SystemAPI(services: services).trace(call)
         },
         Route(.get, "/api/system/events", .essential) { SystemAPI(services: $0).events($1) },
         Route(.get, "/metrics", .essential) { services, _ in SystemAPI(services: services).metrics() },

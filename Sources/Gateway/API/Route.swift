@@ -1,4 +1,5 @@
 import Core
+import Overload
 import WireProtocol
 
 /// One path and method of the HTTP API, and its handler. `/openapi.json` lists just these; a test holds the two
@@ -11,6 +12,8 @@ struct Route: Sendable {
     let path: String
     let handle: Handler
     let importance: Importance
+    /// Its rank among what the inner controller sheds; nil: that never sheds it.
+    let priority: Admission.Priority?
     private let segments: [Segment]
 
     /// How long a request is answered while the load rises.
@@ -28,9 +31,13 @@ struct Route: Sendable {
         case parameter
     }
 
-    init(_ method: HTTPMethod, _ path: String, _ importance: Importance, _ handle: @escaping Handler) {
+    init(
+        _ method: HTTPMethod, _ path: String, _ importance: Importance, sheddable priority: Admission.Priority? = nil,
+        _ handle: @escaping Handler
+    ) {
         self.method = method
         self.importance = importance
+        self.priority = priority
         self.path = path
         self.handle = handle
         segments = path.split(separator: "/").map { $0.hasPrefix("{") ? .parameter : .fixed(String($0)) }

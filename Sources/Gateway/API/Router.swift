@@ -117,6 +117,9 @@ struct Router {
                 services.counters.shed(.http)
                 return .unavailable("the node is under heavy load", retrySeconds: Self.retrySeconds)
             }
+            if let priority = route.priority, !services.load.controller.admission.admits(priority) {
+                return shed(priority)
+            }
             (call.route, call.parameters) = (route, parameters)
             return nil
         case .otherMethods(let allowed):
@@ -127,6 +130,13 @@ struct Router {
             return .error(501, "method_not_allowed", "the method \(request.method.name) is not known")
         case .unknownPath: return .error(404, "not_found", "there is nothing at this path")
         }
+    }
+
+    /// The worker has no time for what is published by HTTP, as for what comes by WebSocket.
+    private func shed(_ priority: Admission.Priority) -> HTTPResponse {
+        services.counters.shed(priority == .directs ? .directs : .messages)
+        let retry = services.load.controller.retryMilliseconds(after: priority, using: &services.random)
+        return .unavailable("\(LoadControl.tooMuchText)", retrySeconds: max(1, (retry + 999) / 1000))
     }
 
     /// The answer to a whole request that was admitted. An answer that comes later goes through `complete`.

@@ -26,7 +26,8 @@ struct SystemAPI {
 
     func ready() -> Reply {
         if services.context.isDraining { return draining }
-        if services.context.governor.current.tierInEffect == .heavy {
+        // A shortage that newcomers do not worsen takes the node out of nobody's sight: slow readers would do that.
+        if case .resumesOnly = TierPolicy.of(services.context.governor.current.tiersInEffect).newConnections {
             return .now(.unavailable("the node is under heavy load", retrySeconds: 5))
         }
         var writer = JSONWriter()
@@ -107,8 +108,21 @@ struct SystemAPI {
         let tier = try call.withFields { table throws(APIFault) in
             try asAPIFault { () throws(FieldFault) in try Self.tier(table) }
         }
-        let requests = services.context.tierRequests
-        return .later { requests.post([TierRequest(tier: tier, responder: $0)]) }
+        let requests = services.context.governorRequests
+        return .later { requests.post([.hold(tier, $0)]) }
+    }
+
+    private static let traceSeconds = 60
+
+    /// `GET /api/system/governor/trace`: as JSON lines, or as CSV where that is what the client accepts.
+    func trace(_ call: HTTPCall) throws(APIFault) -> Reply {
+        let most = UInt64(GovernorTrace.secondsMax)
+        let seconds = Int(try call.number("seconds", in: 1...most) ?? UInt64(Self.traceSeconds))
+        let wanted = TraceWanted(
+            seconds: seconds,
+            format: call.request.accepts("text/csv") ? .csv : .jsonLines)
+        let requests = services.context.governorRequests
+        return .later { requests.post([.trace(wanted, $0)]) }
     }
 
     /// The tier to hold; nil: the one that the signals ask for.

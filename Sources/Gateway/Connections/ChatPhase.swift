@@ -170,11 +170,24 @@ struct ChatPhase<Transport: ChatTransport> {
             refuse(frame, .rateLimited, WorkerCore.noTurnText, retryMilliseconds: retry)
             return false
         }
-        if !core.load.controller.admission.admits(priority) {
+        if core.load.controller.turns.isLimiting, let retry = refusesRoom(frame) {
+            refuse(frame, .rateLimited, WorkerCore.noRoomTurnText, retryMilliseconds: retry)
+            return false
+        }
+        if core.load.isTooLate(for: priority) || !core.load.controller.admission.admits(priority) {
             shed(frame, priority)
             return false
         }
         return core.load.limits.isNormal || isAllowedByTier(frame)
+    }
+
+    /// Whether the room bears the load first that a frame has something to say in; milliseconds until the next try.
+    private func refusesRoom(_ frame: ClientFrame) -> Int? {
+        switch frame.body {
+        case .message, .typing, .read: break
+        default: return nil
+        }
+        return transport.memberships.target(frame.room).flatMap { core.refusesTurn(in: $0.room) }
     }
 
     private func isAllowedByTier(_ frame: ClientFrame) -> Bool {
@@ -213,11 +226,8 @@ struct ChatPhase<Transport: ChatTransport> {
         case .typing, .readMarks: return
         case .reads, .joins, .messages, .directs: break
         }
-        // The less is admitted, the longer everybody waits with the next try.
-        let share = max(core.load.controller.admission.share(of: priority), 0.05)
-        let usual = Int(250 / share)
-        let retry = Int.random(in: usual / 2...usual * 3 / 2, using: &core.random)
-        refuse(frame, .unavailable, "the node has more to do than it can", retryMilliseconds: retry)
+        let retry = core.load.controller.retryMilliseconds(after: priority, using: &core.random)
+        refuse(frame, .unavailable, LoadControl.tooMuchText, retryMilliseconds: retry)
     }
 
     private func refuse(

@@ -33,7 +33,7 @@ extension Connection {
     private func mustWait(_ share: WorkShare) -> Bool {
         if queuedBytes > KeptInput.unsentBytesMax, keepBackForOutput() { return true }
         guard share.isSpent else { return false }
-        wait = KeptInput(for: .turn)
+        wait = KeptInput(for: .turn, at: loop.now)
         pauseReading()
         continueLater()
         return true
@@ -47,7 +47,7 @@ extension Connection {
         case .events, .closing, .ended: return !isOpen
         }
         guard queuedBytes > KeptInput.unsentBytesMax else { return false }
-        let kept = KeptInput(for: .output)
+        let kept = KeptInput(for: .output, at: loop.now)
         wait = kept
         pauseReading()
         if case .http = phase { return true }
@@ -58,11 +58,11 @@ extension Connection {
 
     // MARK: Waiting, and going on
 
-    func beginWait() { wait = KeptInput(for: .answer) }
+    func beginWait() { wait = KeptInput(for: .answer, at: loop.now) }
 
     /// Input waits for one more thing.
     func keepBack(for reason: KeptInput.Reasons) {
-        if let wait { wait.reasons.insert(reason) } else { wait = KeptInput(for: reason) }
+        if let wait { wait.reasons.insert(reason) } else { wait = KeptInput(for: reason, at: loop.now) }
         pauseReading()
     }
 
@@ -75,10 +75,13 @@ extension Connection {
         ended.reasons.remove(reason)
         guard ended.reasons.isEmpty else { return }
         wait = nil
+        core.load.waitedMilliseconds = max(0, loop.now - ended.since)
         let taken = process(ended.bytes.mutableBytes)
+        core.load.waitedMilliseconds = 0
         if rare.hasLatePing { answerPing() }
         defer { core.input.holds(heldBytes, key, of: rare.client?.address) }
         guard let wait else { return resumeReading() }
+        wait.goesOn(from: ended)
         ended.bytes.removeFirst(taken)
         swap(&wait.bytes, &ended.bytes)
     }

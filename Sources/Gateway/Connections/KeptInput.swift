@@ -19,13 +19,21 @@ final class KeptInput {
     static let unsentBytesMax = 64 * 1024
 
     var reasons: Reasons
+    /// Loop milliseconds since when it waits.
+    private(set) var since: Int
     var bytes = ByteAccumulator()
     /// The room that was asked for.
     var joining: Joining?
     /// How the peer takes what is queued, while that is looked at.
     private(set) var progress: OutputProgress?
 
-    init(for reasons: Reasons) { self.reasons = reasons }
+    init(for reasons: Reasons, at now: Int) {
+        self.reasons = reasons
+        since = now
+    }
+
+    /// It is the rest of input that has waited before.
+    func goesOn(from former: KeptInput) { since = min(since, former.since) }
 
     /// Looks how the peer takes what is queued.
     func looked(unacknowledged: Int, at now: Int) -> OutputProgress.Look {

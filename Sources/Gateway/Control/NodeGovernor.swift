@@ -19,6 +19,7 @@ final class NodeGovernor {
     private let logger: Logger
     private let interval: Int
     private var governor: Governor
+    private var recorder: TraceRecorder
     /// The policy that the workers have.
     private var policy = TierPolicy.of(.normal)
     private var timer: PreciseTimer?
@@ -35,28 +36,38 @@ final class NodeGovernor {
         interval = context.configuration.governorIntervalMilliseconds
         let now = Clock.monotonicMilliseconds()
         governor = Governor(context.configuration.governor, at: now, unix: context.startedAt)
+        recorder = TraceRecorder(context: context, at: now)
         due = now + interval
         timer = try PreciseTimer(loop: loop) { [unowned self] in sample() }
-        context.tierRequests.connect(to: loop.wakeHandle)
+        context.governorRequests.connect(to: loop.wakeHandle)
         schedule()
     }
 
     /// Ends the sampling. Before the loop ends.
     func stop() {
         timer = nil
-        context.tierRequests.connect(to: nil)
+        context.governorRequests.connect(to: nil)
     }
 
     /// There may be requests.
     func woken() {
-        for request in context.tierRequests.takeAll() {
-            let time = Clock.unixMilliseconds()
-            let change = governor.pinned(to: request.tier, at: Clock.monotonicMilliseconds(), unix: time)
-            let report = governor.report
-            publish(change)
-            context.reports.forget()
-            request.answer(report, by: context)
+        var traces: [(TraceWanted, Responder)] = []
+        for request in context.governorRequests.takeAll() {
+            switch request {
+            case .hold(let tier, let responder): hold(tier, responder)
+            case .trace(let wanted, let responder): traces.append((wanted, responder))
+            }
         }
+        recorder.answer(traces, at: Clock.monotonicMilliseconds())
+    }
+
+    private func hold(_ tier: Tier?, _ responder: Responder) {
+        let time = Clock.unixMilliseconds()
+        let change = governor.pinned(to: tier, at: Clock.monotonicMilliseconds(), unix: time)
+        let response = governor.report.tierResponse
+        publish(change)
+        context.reports.forget()
+        responder.answer(response, by: context)
     }
 
     private func schedule() { timer?.schedule(at: due * 1_000_000) }
@@ -68,6 +79,7 @@ final class NodeGovernor {
         let change = governor.sampled(
             sample.readings, emergency: sample.emergency, demand: sample.demand, at: now,
             unix: Clock.unixMilliseconds())
+        recorder.sampled(sample, governor.report, at: now)
         // What was missed is not made up for.
         due = max(due + interval, now + interval / 2)
         schedule()

@@ -94,6 +94,7 @@ package final class IncidentLog: Sendable {
         ]
         if let address = source.address { fields["address"] = "\(address)" }
         if let user = source.user { fields["user"] = "\(user.text)" }
+        if let room = source.room { fields["room"] = "\(room.text)" }
         write(.limited, "the heaviest source is rate limited", fields, at: milliseconds)
     }
 

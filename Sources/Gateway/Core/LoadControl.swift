@@ -26,8 +26,13 @@ final class LoadControl {
         }
     }
 
+    /// The text of what the inner controller sheds.
+    static let tooMuchText: StaticString = "the node has more to do than it can"
+
     @exclusivity(unchecked) private(set) var policy = TierPolicy.of(.normal)
     @exclusivity(unchecked) private(set) var limits: Limits
+    /// How long the input at hand has been kept back by this worker; 0: it has just been read.
+    @exclusivity(unchecked) var waitedMilliseconds = 0
     /// Why the tier is what it is; for those who come in.
     @exclusivity(unchecked) private(set) var reason = ""
     @exclusivity(unchecked) var controller = InnerController()
@@ -39,6 +44,8 @@ final class LoadControl {
     /// Answers that the tier lets others have, too.
     var answers = ResponseCache()
     @exclusivity(unchecked) private var windowStart: Int
+    /// As of the last step that was recorded.
+    private var recordedState = InnerState()
     /// When the last step of the inner controller was logged, loop milliseconds.
     private var loggedAt = Int.min / 2
     private var loggedShedding = false
@@ -61,6 +68,12 @@ final class LoadControl {
         answers = ResponseCache()
     }
 
+    /// Whether the input at hand has waited for longer than a request of this priority is of use: then it is refused,
+    /// and not done late.
+    func isTooLate(for priority: Admission.Priority) -> Bool {
+        priority.usefulMilliseconds.map { waitedMilliseconds > $0 } ?? false
+    }
+
     /// How many entries a read may have that asked for `wanted`: fewer under load, which is counted as `kind`.
     func readLimit(_ wanted: Int, _ kind: ShedKind, _ counters: WorkerCounters) -> Int {
         guard policy.limitsReads, let most = policy.readsMax, most < wanted else { return wanted }
@@ -75,6 +88,15 @@ final class LoadControl {
         guard isShedding != loggedShedding, now - loggedAt >= 10_000 else { return nil }
         (loggedShedding, loggedAt) = (isShedding, now)
         return isShedding
+    }
+
+    /// The inner controller's state, when it is another one than at the last call.
+    func takeStep() -> InnerState? {
+        guard watchesSources || recordedState != InnerState() else { return nil }
+        let state = controller.state
+        guard state != recordedState else { return nil }
+        recordedState = state
+        return state
     }
 
     /// A turn of the loop has ended: sees how long messages took, and what has become of the queue.

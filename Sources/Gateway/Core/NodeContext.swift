@@ -19,8 +19,8 @@ package final class NodeContext: MailSender, Sendable {
     package let mailboxes: [Mailbox<WorkerMessage>]
     /// Pushes for the control loop to send, when there is a webhook.
     package let pushes = Mailbox<PushJob>()
-    /// Requests of operators to the governor.
-    let tierRequests = Mailbox<TierRequest>()
+    /// Requests to the governor.
+    let governorRequests = Mailbox<GovernorRequest>()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()

@@ -7,6 +7,8 @@ final class Reports: Sendable {
     /// The source of work that each worker limited last, as of its last tick, by its number; one that has limited none
     /// is not there.
     let heaviest = Locked<[Int: HeaviestSource]>([:])
+    /// Of the workers' inner controllers, for the governor's trace.
+    let innerSteps = InnerSteps()
     private let copies = Locked(ReportCopies())
 
     /// As `ReportCopies.find`.

@@ -147,6 +147,20 @@ package final class WorkerCore: MailSender {
     static let noTurnText: StaticString =
         "the node has more to do than it can, and this connection, user or address has more than its share of it"
 
+    /// Whether this worker has no turn for what somebody says in a room, because that is the heaviest source: then
+    /// milliseconds after which it may come again. A refusal is counted.
+    @inline(__always)
+    func refusesTurn(in room: Identifier) -> Int? {
+        guard load.controller.turns.isLimiting else { return nil }
+        let retry = load.controller.turns.refuses(in: room, using: &random)
+        if retry != nil { counters.refused(.heaviest) }
+        return retry
+    }
+
+    /// The text of such a refusal.
+    static let noRoomTurnText: StaticString =
+        "the node has more to do than it can, and this room has more than its share of it"
+
     /// Takes a room or an inbox into its maker's quota; milliseconds until the next one, when that is used up.
     func refusesMaking(by maker: Client?) -> Int? {
         guard let maker, let retry = context.budgets.addresses.refusesMaking(by: maker, at: loop.now) else {

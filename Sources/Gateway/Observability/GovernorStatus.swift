@@ -78,17 +78,15 @@ struct GovernorStatus {
         writer.endArray()
     }
 
-    /// The source that was limited last; of several workers' the one that has most of its worker's time, before those
-    /// that are limited no more.
+    /// The source that was limited last.
     private func writeHeaviest(to writer: inout JSONWriter) {
-        let sources = Array(context.reports.heaviest.current.values)
-        let limited = sources.filter { $0.admitted < 1 }
-        guard let heaviest = (limited.isEmpty ? sources : limited).max(by: { $0.share < $1.share }) else { return }
+        guard let heaviest = HeaviestSource.worst(of: context.reports.heaviest.current.values) else { return }
         writer.name("heaviest")
         writer.beginObject()
         writer.member("kind", heaviest.kind)
         if let user = heaviest.user { writer.member("user", user.text) }
         if let address = heaviest.address { writer.member("address", address.description) }
+        if let room = heaviest.room { writer.member("room", room.text) }
         writer.member("share", Self.rounded(heaviest.share))
         writer.member("admitted", Self.rounded(heaviest.admitted))
         writer.member("refused_total", context.counters.reduce(0) { $0 + $1.count(.heaviest) })

@@ -142,11 +142,15 @@ final class LocalDelivery<Member: Recipient> {
     func deliver(_ batch: RoomBatch) { deliver(batch, to: rooms[batch.room], isTurnEnding: false) }
 
     func deliver(_ batch: RoomBatch, to members: LocalMembers<Member>?, isTurnEnding: Bool) {
-        guard !batch.cuts.isEmpty, let start = core.workBegins() else {
+        guard let start = core.workBegins() else {
             return core.counters.messagesOut.add(distribute(batch, members, isTurnEnding))
         }
-        core.counters.messagesOut.add(distribute(batch, members, isTurnEnding))
-        let part = (Clock.monotonicNanoseconds() - start) / batch.cuts.count
+        let count = distribute(batch, members, isTurnEnding)
+        core.counters.messagesOut.add(count)
+        let took = Clock.monotonicNanoseconds() - start
+        core.load.controller.turns.delivered(count, took, in: batch.room)
+        guard !batch.cuts.isEmpty else { return }
+        let part = took / batch.cuts.count
         // Its authors are whom a delivery is for.
         for cut in batch.cuts {
             core.load.controller.turns.worked(

@@ -116,6 +116,10 @@ extension RoomDirectory {
             if let retry = table.refusesMaking(id, maker) {
                 return responder.answer(.rateLimited(AddressLimits.makingText, retryMilliseconds: retry), by: core)
             }
+            if let retry = core.refusesTurn(in: id) {
+                return responder.answer(
+                    .rateLimited("\(WorkerCore.noRoomTurnText)", retryMilliseconds: retry), by: core)
+            }
             guard let owner = table.open(id) else {
                 return responder.answer(.noPlace(core.context.budgets.rooms), by: core)
             }

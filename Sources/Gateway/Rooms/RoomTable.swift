@@ -136,6 +136,13 @@ final class RoomTable {
                     .rateLimited, WorkerCore.noTurnText, id: $0.id?.raw, room: message.room, retryMilliseconds: retry)
                 return core.answerWritten(info)
             }
+            // The author's worker may know nothing of what its room costs here.
+            if let retry = core.refusesTurn(in: message.room) {
+                core.writer.refusal(
+                    .rateLimited, WorkerCore.noRoomTurnText, id: $0.id?.raw, room: message.room,
+                    retryMilliseconds: retry)
+                return core.answerWritten(info)
+            }
             guard let owner = open(message.room) else {
                 core.writer.error(.roomLimit, core.context.budgets.rooms.fullText, id: $0.id?.text, room: message.room)
                 return core.answerWritten(info)

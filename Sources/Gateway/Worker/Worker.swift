@@ -238,13 +238,25 @@ extension Worker: EventLoopDelegate {
         core.postOutgoing()
     }
 
+    /// The governor's trace has what the inner controller does between two samples.
+    private func recordStep() {
+        guard let state = core.load.takeStep() else { return }
+        core.context.reports.innerSteps.add(
+            InnerStep(
+                time: core.loop.unixNow, at: core.loop.now, worker: core.index, state: state,
+                queueDelayMicroseconds: core.counters.own.queueDelayMicroseconds.value))
+    }
+
     package func loopTurnEnded() {
         core.compressor.turnEnded()
         core.load.turnEnded(
             core.loop, core.counters, isThrottled: core.context.budgets.isThrottled.load(ordering: .relaxed),
             isDryRun: core.configuration.governor.isDryRun)
+        recordStep()
         replication?.pace.turnEnded()
+        core.loop.measuresWrites = core.load.watchesSources
         guard core.load.watchesSources else { return }
+        core.load.controller.turns.wrote(nanoseconds: core.loop.takeWriteNanoseconds())
         if let source = core.load.controller.turns.takeNews() {
             let heaviest = HeaviestSource(source, admitted: core.load.controller.turns.heaviestAdmitted)
             core.context.incidents.limited(heaviest, worker: core.index, at: core.loop.now)

@@ -40,6 +40,7 @@ public final class EventLoop {
     @exclusivity(unchecked) @usableFromInline private(set) var clock: LoopClock
     /// Where `unixNow` comes from; tests set it.
     @exclusivity(unchecked) package var wallClock: () -> Int = Clock.unixMilliseconds
+    @exclusivity(unchecked) private var writes = WriteMeter()
     @exclusivity(unchecked) private var busyMeter = BusyMeter(at: Clock.monotonicNanoseconds())
 
     private let handles: LoopHandles
@@ -144,6 +145,16 @@ public final class EventLoop {
 
     /// The share of the time since the last call in which the loop had something to do, 0 … 1.
     package func takeBusyShare() -> Double { busyMeter.takeShare(at: Clock.monotonicNanoseconds()) }
+
+    /// Whether writes are measured.
+    package var measuresWrites: Bool {
+        get { writes.isOn }
+        set { writes.isOn = newValue }
+    }
+
+    /// How long the writes of ended turns took since the last call, in nanoseconds; of the time in which they were
+    /// measured.
+    package func takeWriteNanoseconds() -> Int { writes.take() }
 
     /// How far apart the rounds are in which the loop reads and writes, in milliseconds; 0: it does so as things come.
     ///
@@ -277,12 +288,14 @@ public final class EventLoop {
     func endTurn() {
         delegate?.loopTurnEnding()
         if !round.isAwaited, !round.sockets.isEmpty { round.release(to: &unflushed) }
+        writes.began(isEmpty: unflushed.isEmpty)
         var index = 0
         // Flushing may close sockets, and closing may queue for others; the list may grow meanwhile.
         while index < unflushed.count {
             unflushed[index].flush()
             index += 1
         }
+        writes.ended()
         unflushed.removeAll(keepingCapacity: true)
         sockets.releaseClosed()
         // Frames that wait for a round lie in it.

@@ -32,6 +32,17 @@ package enum ProcessTable {
         return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
+    /// Time of all of the machine's processors since its start, in clock ticks: in use or stolen, and all; nil
+    /// where the kernel does not say.
+    package static func hostTicks() -> (busy: Int, all: Int)? {
+        guard let line = text("/proc/stat").split(separator: "\n").first, line.hasPrefix("cpu ") else { return nil }
+        // user nice system idle iowait irq softirq steal; what guests had is in user.
+        let fields = line.split(separator: " ").dropFirst().prefix(8).compactMap { Int($0) }
+        guard fields.count >= 5 else { return nil }
+        let all = fields.reduce(0, +)
+        return (all - fields[3] - fields[4], all)
+    }
+
     /// Memory of a process with shared pages in proportion (PSS), in bytes.
     package static func proportionalBytes(pid: Int) -> Int? {
         for line in text("/proc/\(pid)/smaps_rollup").split(separator: "\n") where line.hasPrefix("Pss:") {

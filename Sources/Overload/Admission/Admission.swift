@@ -5,6 +5,17 @@ package struct Admission: Sendable {
     package enum Priority: Int, CaseIterable, Comparable, Sendable {
         case typing, readMarks, reads, joins, messages, directs
 
+        /// How long it may wait in line and still be of use: an answer that comes later, or a message that others see
+        /// later, meets somebody who has given it up. nil: it is as good as new, as a read mark is.
+        package var usefulMilliseconds: Int? {
+            switch self {
+            case .typing: 2_000
+            case .readMarks: nil
+            case .reads, .joins, .messages: 10_000
+            case .directs: 30_000
+            }
+        }
+
         package static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
     }
 
@@ -17,6 +28,7 @@ package struct Admission: Sendable {
     private var remainders = SIMD8<Float>(repeating: 0)
     /// Since `begin`.
     private var offered = SIMD8<UInt32>(repeating: 0)
+    private var refused = SIMD8<UInt32>(repeating: 0)
     /// Whether anything is shed.
     package private(set) var isShedding = false
 
@@ -25,11 +37,23 @@ package struct Admission: Sendable {
     /// Of one priority, 0 … 1.
     package func share(of priority: Priority) -> Double { Double(shares[priority.rawValue]) }
 
+    /// The highest priority that is not admitted whole; nil: nothing is shed.
+    package var shed: Priority? {
+        isShedding ? Priority.allCases.last { shares[$0.rawValue] < 1 } : nil
+    }
+
     /// Whether one more of a priority is admitted.
     @inline(__always)
     package mutating func admits(_ priority: Priority) -> Bool {
         offered[priority.rawValue] &+= 1
-        return !isShedding || takes(priority.rawValue)
+        guard isShedding, !takes(priority.rawValue) else { return true }
+        refused[priority.rawValue] &+= 1
+        return false
+    }
+
+    /// Of one priority since `begin`.
+    func counts(of priority: Priority) -> (offered: Int, refused: Int) {
+        (Int(offered[priority.rawValue]), Int(refused[priority.rawValue]))
     }
 
     private mutating func takes(_ index: Int) -> Bool {
@@ -46,7 +70,7 @@ package struct Admission: Sendable {
     }
 
     /// Counts what is asked for anew.
-    package mutating func begin() { offered = SIMD8(repeating: 0) }
+    package mutating func begin() { (offered, refused) = (SIMD8(repeating: 0), SIMD8(repeating: 0)) }
 
     /// Takes from the lowest priority that was asked for and that has something left.
     /// - Parameter factor: what is left of its share, 0 … 1.

@@ -13,6 +13,7 @@ package struct FairTurns: Sendable {
 
     /// Somebody is limited at present. A property of its own, as every request asks.
     package private(set) var isLimiting = false
+    package var limitedCount: Int { limits.limits.count }
 
     /// The part of `heaviest` that is admitted, 0 … 1; 1: it is not limited any more.
     package var heaviestAdmitted: Double {
@@ -35,6 +36,14 @@ package struct FairTurns: Sendable {
         _ facts: @autoclosure () -> (user: Identifier?, address: IPAddress?)
     ) { ledger.worked(nanoseconds, by: key, facts()) }
 
+    /// See `SourceLedger.delivered`.
+    package mutating func delivered(_ count: Int, _ nanoseconds: Int, in room: Identifier) {
+        ledger.delivered(count, nanoseconds, in: room)
+    }
+
+    /// See `SourceLedger.wrote`.
+    package mutating func wrote(nanoseconds: Int) { ledger.wrote(nanoseconds: nanoseconds) }
+
     /// Time has passed.
     package mutating func passed(milliseconds: Int) { ledger.passed(milliseconds: milliseconds) }
 
@@ -44,7 +53,17 @@ package struct FairTurns: Sendable {
         _ key: SourceLedger.Key, user: Identifier?, address: IPAddress?, using random: inout some RandomNumberGenerator
     ) -> Int? {
         guard isLimiting, let share = limits.refuses(key, user: user, address: address) else { return nil }
-        let usual = Int(250 / share)
+        return Self.retryMilliseconds(admitted: share, using: &random)
+    }
+
+    /// The same for what somebody says in a room.
+    package mutating func refuses(in room: Identifier, using random: inout some RandomNumberGenerator) -> Int? {
+        guard isLimiting, let share = limits.refuses(in: room) else { return nil }
+        return Self.retryMilliseconds(admitted: share, using: &random)
+    }
+
+    private static func retryMilliseconds(admitted: Float, using random: inout some RandomNumberGenerator) -> Int {
+        let usual = Int(250 / admitted)
         return Int.random(in: usual / 2...usual * 3 / 2, using: &random)
     }
 

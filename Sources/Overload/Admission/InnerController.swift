@@ -28,6 +28,7 @@ package struct InnerController: Sendable {
     package private(set) var batching = AdaptiveBatching()
     package var admission = Admission()
     package var turns = FairTurns()
+    private var pace = DrainPace()
     /// Requests per second, averaged.
     private var load = 0.0
     /// The share of the time in which the loop had something to do, averaged.
@@ -40,6 +41,15 @@ package struct InnerController: Sendable {
     /// Whether it matters who makes the work: from the first window on in which things waited too long, until nothing
     /// is left that was done against it. On an ordinary day nobody's work is measured.
     package var watchesSources: Bool { batching.milliseconds > 0 || turns.isLimiting || admission.isShedding }
+
+    /// How far it has gone.
+    package var state: InnerState {
+        var state = InnerState()
+        state.roundMilliseconds = batching.milliseconds
+        state.shed = admission.shed
+        state.limited = turns.limitedCount
+        return state
+    }
 
     /// The longer the rounds are apart, the later may one be.
     private var target: Double { Double(Self.targetMicroseconds) + Double(batching.milliseconds) * 125 }
@@ -54,6 +64,7 @@ package struct InnerController: Sendable {
         let weight = min(1, Self.loadWeight * Double(elapsed) / Double(Self.windowMilliseconds))
         load += (offered - load) * weight
         self.busy += (busy - self.busy) * weight
+        pace.windowEnded(admission, elapsed: elapsed)
         defer { admission.begin() }
         let excess = Double(delayMicroseconds ?? 0) / target
         guard excess > 1 else { return relax(busy: busy, elapsed: elapsed) }
@@ -66,6 +77,15 @@ package struct InnerController: Sendable {
         if batching.milliseconds >= Self.fairRoundMilliseconds, turns.lowerHeaviest(by: factor) { return }
         if batching.isLongest { admission.lower(by: factor) }
         batching.delayed(excess: excess, load: max(load, offered))
+    }
+
+    /// When somebody should come again who was shed, in milliseconds: the more wait already for what is admitted, the
+    /// later, and spread so that they do not all come at once.
+    package func retryMilliseconds(
+        after priority: Admission.Priority, using random: inout some RandomNumberGenerator
+    ) -> Int {
+        let usual = pace.milliseconds(for: priority)
+        return Int.random(in: usual / 2...usual * 3 / 2, using: &random)
     }
 
     private mutating func relax(busy: Double, elapsed: Int) {

@@ -18,14 +18,17 @@ package struct SourceLedger: Sendable {
     package enum Source: Hashable, Sendable {
         case single(Key)
         case user(Identifier)
+        /// All that is said in a room, whoever says it.
+        case room(Identifier)
         case address(IPAddress)
     }
 
     /// A source, with all that is known of it.
     package struct Load: Sendable {
         package let source: Source
-        package let user: Identifier?
-        package let address: IPAddress?
+        package var user: Identifier?
+        package var address: IPAddress?
+        package var room: Identifier?
         /// Of the worker's time, 0 … 1.
         package let share: Double
     }
@@ -48,6 +51,7 @@ package struct SourceLedger: Sendable {
     private static let leastNanoseconds = 1_000
 
     private var entries: [Key: Entry] = [:]
+    private var rooms = RoomWork()
     /// The work of those that have no entry.
     private var rest = 0
     /// The time in which all this was done, fading alike; and how much of it has not faded yet, in milliseconds.
@@ -74,6 +78,14 @@ package struct SourceLedger: Sendable {
         }
     }
 
+    /// So many messages of a room were handed to members, which has taken some of the worker's time.
+    package mutating func delivered(_ count: Int, _ nanoseconds: Int, in room: Identifier) {
+        rooms.delivered(count, nanoseconds, in: room)
+    }
+
+    /// Messages that were handed to members are written, which has taken so long.
+    package mutating func wrote(nanoseconds: Int) { rooms.wrote(nanoseconds: nanoseconds) }
+
     /// Time has passed.
     package mutating func passed(milliseconds: Int) {
         elapsed += milliseconds * 1_000_000
@@ -87,6 +99,7 @@ package struct SourceLedger: Sendable {
     private mutating func fade() {
         elapsed /= 2
         rest /= 2
+        rooms.fade(least: Self.leastNanoseconds)
         var areLeft = 0
         for place in entries.values.indices {
             entries.values[place].nanoseconds /= 2
@@ -100,18 +113,18 @@ package struct SourceLedger: Sendable {
     // MARK: The heaviest
 
     /// The narrowest source that is over its fair share while others have work, too: a connection before its user, a
-    /// user before the address. Among those of a kind the heaviest. Nil: nobody is.
+    /// user before a room, a room before the address. Among those of a kind the heaviest. Nil: nobody is.
     ///
-    /// A connection is held against what one connection of others has, a user against one user. An address is held by
-    /// the work of *one of its* connections against that of one of others: many people behind one address are no
-    /// attacker.
+    /// A connection is held against what one connection of others has, a user against one user, a room by what its
+    /// deliveries cost against those of one other room. An address is held by the work of *one of its* connections
+    /// against that of one of others: many people behind one address are no attacker.
     /// - Parameter isExhausted: sources from which nothing more can be taken.
     package func heaviest(isExhausted: (Source) -> Bool = { _ in false }) -> Load? {
         guard elapsed > 0 else { return nil }
         let active = entries.filter { $0.value.nanoseconds >= Self.leastNanoseconds }
         let total = active.values.reduce(rest) { $0 + $1.nanoseconds }
         return heaviestSingle(active, total, isExhausted) ?? heaviestUser(active, total, isExhausted)
-            ?? heaviestAddress(active, total, isExhausted)
+            ?? heaviestRoom(isExhausted) ?? heaviestAddress(active, total, isExhausted)
     }
 
     /// - Parameters:
@@ -146,7 +159,15 @@ package struct SourceLedger: Sendable {
         guard let (user, work) = best, isOver(work, weight: 1, of: total, units: users.count + others) else {
             return nil
         }
-        return Load(source: .user(user), user: user, address: nil, share: min(1, share(of: work)))
+        return Load(source: .user(user), user: user, share: min(1, share(of: work)))
+    }
+
+    private func heaviestRoom(_ isExhausted: (Source) -> Bool) -> Load? {
+        let best = rooms.work.filter { !isExhausted(.room($0.key)) }.max { $0.value < $1.value }
+        guard let (room, work) = best, isOver(work, weight: 1, of: rooms.total, units: rooms.work.count) else {
+            return nil
+        }
+        return Load(source: .room(room), room: room, share: min(1, share(of: work)))
     }
 
     private func heaviestAddress(_ active: [Key: Entry], _ total: Int, _ isExhausted: (Source) -> Bool) -> Load? {
@@ -161,6 +182,6 @@ package struct SourceLedger: Sendable {
                 && isOver($0.value.work, weight: $0.value.count, of: total, units: active.count)
         }.max { $0.value.work < $1.value.work }
         guard let (address, sum) = best else { return nil }
-        return Load(source: .address(address), user: nil, address: address, share: min(1, share(of: sum.work)))
+        return Load(source: .address(address), address: address, share: min(1, share(of: sum.work)))
     }
 }

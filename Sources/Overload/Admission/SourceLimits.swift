@@ -32,6 +32,16 @@ package struct SourceLimits: Sendable {
         return nil
     }
 
+    /// The same of what is said in a room.
+    mutating func refuses(in room: Identifier) -> Float? {
+        for place in limits.indices where limits[place].load.source == .room(room) {
+            limits[place].remainder += limits[place].admitted
+            guard limits[place].remainder >= 1 else { return limits[place].admitted }
+            limits[place].remainder -= 1
+        }
+        return nil
+    }
+
     private static func matches(
         _ source: SourceLedger.Source, _ key: SourceLedger.Key, _ user: Identifier?, _ address: IPAddress?
     ) -> Bool {
@@ -39,6 +49,7 @@ package struct SourceLimits: Sendable {
         case .single(let limited): limited == key
         case .user(let limited): limited == user
         case .address(let limited): limited == address
+        case .room: false
         }
     }
 

@@ -1,5 +1,5 @@
 /// A state that can't wait for smoothing: the node goes to the heaviest tier at once.
-package enum Emergency: Sendable, Equatable {
+package enum Emergency: Sendable, Equatable, CaseIterable {
     /// A worker's loop has not gone round for `Limits.stallMilliseconds`.
     case workerStalled
     /// Memory is all but used up, or the kernel had to take some by force.
@@ -19,6 +19,16 @@ package enum Emergency: Sendable, Equatable {
         package static let sendQueueShare = 0.90
         /// The budget for unsent bytes, as a share of the memory limit.
         package static let sendQueueBudgetShare = 0.25
+    }
+
+    /// As traces name it.
+    package var name: StaticString {
+        switch self {
+        case .workerStalled: "worker_stalled"
+        case .memoryExhausted: "memory_exhausted"
+        case .outOfDescriptors: "out_of_descriptors"
+        case .sendQueuesFull: "send_queues_full"
+        }
     }
 
     /// The signal that stands for it where a reason is named.

@@ -23,6 +23,7 @@ package final class DrillRun {
     private let isNamed: Bool
     private let settleSeconds: Int
     private let file: String?
+    private let traceFile: TraceFile?
     private let watch: StatusPoller
     private let screen = Screen(variables: ProcessEnvironment.variables)
     private var record: DrillRecord?
@@ -44,16 +45,18 @@ package final class DrillRun {
     ///   - seconds: how long the drill lasts.
     ///   - settleSeconds: how long the node has for being normal again.
     ///   - file: where the figures go as JSON; nil: nowhere.
+    ///   - tracePath: where the governor's trace of the drill goes; nil: nowhere.
     /// - Throws: `SystemError` when the system has no descriptor left.
     package init(
         _ kind: DrillKind, at node: NodeURL, isNamed: Bool, apiKey: String?, seconds: Int, settleSeconds: Int,
-        file: String?
+        file: String?, tracePath: String? = nil
     ) throws(SystemError) {
         site = DrillSite(node, apiKey: apiKey, seconds: seconds, stage: try Stage())
         strain = kind.strain(at: site)
         self.isNamed = isNamed
         self.settleSeconds = settleSeconds
         self.file = file
+        traceFile = tracePath.map(TraceFile.init)
         watch = StatusPoller(site)
     }
 
@@ -77,12 +80,11 @@ package final class DrillRun {
             return ended("\(error)", Status.unavailable)
         }
         report()
-        if let file {
-            do {
-                try write(to: file)
-            } catch {
-                return ended("\(error)", Status.fileNotWritten)
-            }
+        do {
+            if let file { try write(to: file) }
+            if let traceFile, !isUnreachable { try record(to: traceFile) }
+        } catch {
+            return ended("\(error)", Status.fileNotWritten)
         }
         return exitStatus
     }
@@ -255,6 +257,13 @@ package final class DrillRun {
         } else if record.normalAfter == nil {
             screen.verdict("The node was not normal again within \(settleSeconds) s.", isGood: false)
         }
+    }
+
+    /// Writes the trace since a second before the drill.
+    private func record(to file: TraceFile) throws {
+        var lines = 0
+        try site.stage.uninterrupted { lines = try file.write(last: elapsed / 1000 + 2, of: site) }
+        screen.line("The governor's trace is in \(file.path): \(lines) lines.")
     }
 
     private func write(to path: String) throws(SystemError) {

@@ -65,6 +65,16 @@ package struct HTTPRequest: Sendable {
         fields.hasToken(lowercasedName, token)
     }
 
+    /// Whether `Accept` names just this media type, with whatever parameters (RFC 9110 §12.5.1); it must be in lower
+    /// case. A wildcard does not name it.
+    package func accepts(_ mediaType: String) -> Bool {
+        guard let value = header("accept") else { return false }
+        return value.utf8.split(separator: UInt8(ascii: ",")).contains { range in
+            let essence = range.prefix { $0 != UInt8(ascii: ";") }.map(HTTPByte.lowercased)
+            return HTTPFields.trimmed(essence[...]).elementsEqual(mediaType.utf8)
+        }
+    }
+
     /// The content type in lower case without its parameters (RFC 9110 §8.3.1), e.g. "application/json".
     package var mediaType: String? {
         guard let value = header("content-type") else { return nil }

@@ -13,5 +13,6 @@ struct Drill: ParsableCommand {
             """,
         subcommands: [
             DrillCPU.self, DrillMemory.self, DrillFiles.self, DrillSlowReaders.self, DrillRedis.self,
+            DrillRecording.self,
         ])
 }

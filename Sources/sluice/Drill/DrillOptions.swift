@@ -32,6 +32,9 @@ struct DrillOptions: ParsableArguments {
     @Option(help: "Write the figures as JSON to this file.")
     var json: String?
 
+    @Option(help: "Write the governor's trace of the drill to this file: CSV if it ends with .csv, else JSON lines.")
+    var record: String?
+
     func validate() throws {
         try Self.check("--seconds", seconds, Self.seconds)
         try Self.check("--settle", settle, Self.seconds)
@@ -48,10 +51,13 @@ struct DrillOptions: ParsableArguments {
 
     /// The node of `--url`, whose name is looked up, else the one that `serve` would be here.
     /// - Returns: it, and whether somebody has named it.
-    func node() throws -> (url: NodeURL, isNamed: Bool) {
+    func node() throws -> (url: NodeURL, isNamed: Bool) { try Self.node(at: url, anywhere: anywhere, yes: yes) }
+
+    /// The same for a command with options of its own.
+    static func node(at given: String?, anywhere: Bool, yes: Bool = false) throws -> (url: NodeURL, isNamed: Bool) {
         let variables = try Configuration.variablesOfProcess()
         let port = variables["SLUICE_PORT"] ?? variables["PORT"]
-        let url = url ?? "ws://127.0.0.1:\(port ?? Self.usualPort)"
+        let url = given ?? "ws://127.0.0.1:\(port ?? Self.usualPort)"
         guard let node = NodeURL(url) else {
             throw ValidationError(
                 "--url is \"\(url)\", by PORT if not given; allowed: ws://HOST or ws://HOST:PORT, no path")
@@ -60,7 +66,7 @@ struct DrillOptions: ParsableArguments {
             throw ValidationError(
                 "--url is \"\(url)\", which is another machine; --anywhere allows to strain a node there")
         }
-        return (node, self.url != nil || port != nil || yes)
+        return (node, given != nil || port != nil || yes)
     }
 
     /// The Redis of a URL, whose name is looked up.
@@ -89,7 +95,7 @@ struct DrillOptions: ParsableArguments {
         do throws(SystemError) {
             run = try DrillRun(
                 kind, at: node.url, isNamed: node.isNamed, apiKey: apiKey, seconds: seconds, settleSeconds: settle,
-                file: json)
+                file: json, tracePath: record)
         } catch {
             Output.errorLine("sluice drill: can't start: \(error)")
             throw ExitCode(DrillRun.Status.systemFault)

@@ -185,6 +185,42 @@ struct SystemAPITests {
         #expect(answer.status == 503 && answer.header("Retry-After") == "5")
     }
 
+    @Test(
+        "A shortage that newcomers do not worsen leaves the node ready",
+        arguments: [
+            (Resource.loop, 503), (.memory, 503), (.places, 503), (.sendQueue, 200), (.store, 200),
+        ])
+    func readyAtHeavy(resource: Resource, status: Int) throws {
+        let services = try FakeServices()
+        services.context.governor.withLock { $0.tiers[resource] = .heavy }
+        #expect(try services.answer("GET", "/ready").status == status)
+        services.context.governor.withLock { $0.isDryRun = true }
+        #expect(try services.answer("GET", "/ready").status == 200)
+    }
+
+    @Test("The trace is asked of the control thread: how far back, and as what")
+    func trace() throws {
+        let services = try FakeServices()
+        let responder = Responder(worker: 1, socketKey: 7, request: 3)
+        let cases: [(target: String, accept: String, wanted: TraceWanted)] = [
+            ("", "*/*", TraceWanted(seconds: 60, format: .jsonLines)),
+            ("?seconds=600", "text/csv", TraceWanted(seconds: 600, format: .csv)),
+            ("?seconds=1", "application/json;q=0.5, Text/CSV; header=present", TraceWanted(seconds: 1, format: .csv)),
+            ("?seconds=7", "text/csvx", TraceWanted(seconds: 7, format: .jsonLines)),
+        ]
+        for (target, accept, wanted) in cases {
+            let reply = try services.route("GET", "/api/system/governor/trace" + target, "Accept: \(accept)")
+            guard case .later(_, let work) = reply else { return #expect(Bool(false), "answered at once") }
+            work(responder)
+            guard case .trace(wanted, responder)? = services.context.governorRequests.takeAll().first else {
+                return #expect(Bool(false), "\(target) \(accept)")
+            }
+        }
+        for target in ["?seconds=0", "?seconds=601", "?seconds=x", "?seconds=1&seconds=2"] {
+            #expect(try services.answer("GET", "/api/system/governor/trace" + target).status == 400)
+        }
+    }
+
     @Test("A tier that there is not is refused", arguments: ["{}", #"{"tier":"low"}"#, #"{"tier":""}"#])
     func noTier(body: String) throws {
         try RefusedRequest("PUT", "/api/system/tier", body, says: #"must be \"auto\" or one of \"normal\", \"light\""#)
@@ -201,8 +237,9 @@ struct SystemAPITests {
                 from: "127.0.0.1")
             guard case .later(_, let work) = reply else { return #expect(Bool(false), "answered at once") }
             work(responder)
-            let requests = services.context.tierRequests.takeAll()
-            #expect(requests.map(\.tier) == [tier] && requests.map(\.responder) == [responder])
+            guard case .hold(tier, responder)? = services.context.governorRequests.takeAll().first else {
+                return #expect(Bool(false), "not asked")
+            }
         }
     }
 

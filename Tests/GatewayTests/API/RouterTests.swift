@@ -47,6 +47,30 @@ struct RouterTests {
         }
     }
 
+    @Test("What the inner controller sheds is refused over HTTP, too: publishing, and nothing else")
+    func shed() throws {
+        let services = try FakeServices()
+        let body = #"{"user":"ann","content":1,"from":"ann"}"#
+        func status(_ path: String) throws -> Int? {
+            let call = try FakeCall.make("POST", path, ["Content-Type: application/json"], body: body)
+            var identified = call
+            Router(services: services).identify(&identified)
+            return Router(services: services).admit(&identified)?.status
+        }
+        #expect(try status("/api/rooms/r/messages") == nil)
+        for priority in [Admission.Priority.messages, .directs] {
+            services.load.controller.admission.begin()
+            _ = services.load.controller.admission.admits(priority)
+            services.load.controller.admission.lower(by: 0.25)
+        }
+        let rooms = try (0..<40).map { _ in try status("/api/rooms/r/messages") }
+        let users = try (0..<40).map { _ in try status("/api/users/u/messages") }
+        #expect(rooms.count { $0 == nil } == 10 && rooms.count { $0 == 503 } == 30)
+        #expect(users.count { $0 == nil } == 10 && users.count { $0 == 503 } == 30)
+        #expect(services.counters.shedCount(.messages) == 30 && services.counters.shedCount(.directs) == 30)
+        #expect(try status("/api/rooms") == nil)
+    }
+
     @Test("The routes are those of openapi.json")
     func document() throws {
         let page = try FakeServices().answer("GET", "/openapi.json").body

@@ -37,6 +37,55 @@ struct ChatPhaseTests {
         }
     }
 
+    @Test("What has waited for longer than it is of use is refused, and not done late")
+    func tooLate() throws {
+        for (waited, isRefused) in [(10_000, false), (10_001, true)] {
+            let (worker, chat) = try scene()
+            worker.core.load.waitedMilliseconds = waited
+            chat.receive(#"{"type":"message","id":"m","content":"hello"}"#)
+            worker.endTurn()
+            let texts = chat.takeTexts()
+            #expect(texts.count == 1 && texts[0].contains(#""code":"unavailable""#) == isRefused)
+            #expect(texts[0].contains(#""retry_ms""#) == isRefused && texts[0].contains(#""id":"m""#))
+            #expect(worker.core.counters.shedCount(.messages) == (isRefused ? 1 : 0))
+            #expect(worker.core.counters.committed.value == (isRefused ? 0 : 1))
+        }
+        let (worker, chat) = try scene()
+        worker.core.load.waitedMilliseconds = 3_600_000
+        // A mark is as good as new; typing is of no use, and nobody is answered for it.
+        chat.receive(#"{"type":"read","seq":1}"#)
+        chat.receive(#"{"type":"typing","typing":true}"#)
+        chat.receive(#"{"type":"ping"}"#)
+        let texts = chat.takeTexts()
+        #expect(texts.count == 1 && texts[0].contains(#""type":"pong""#))
+        #expect(worker.core.counters.shedCount(.typing) == 1 && worker.core.counters.shedCount(.readMarks) == 0)
+    }
+
+    @Test("A room that is the heaviest source is refused by its share; other rooms of the connection are not")
+    func heaviestRoom() throws {
+        let (worker, chat) = try scene()
+        let other = try #require(worker.rooms.open(Identifier(unchecked: "other")))
+        _ = chat.delivery.open(other.id, owner: other)
+        chat.enter(other.id, isURLRoom: false)
+        // A worker that is late, with rounds as long as are hardly felt, and a room that has most of its time.
+        for _ in 0..<40 where worker.core.load.controller.turns.heaviest == nil {
+            worker.core.load.controller.turns.delivered(100, 40_000_000, in: Identifier(unchecked: "room"))
+            worker.core.load.controller.turns.delivered(1, 100_000, in: Identifier(unchecked: "other"))
+            worker.core.load.controller.turns.passed(milliseconds: 50)
+            worker.core.load.controller.windowEnded(delayMicroseconds: 100_000, busy: 1, elapsed: 50)
+        }
+        #expect(worker.core.load.controller.turns.heaviest?.room?.text == "room")
+        let frames = (0..<80).map { #"{"type":"message","id":"m\#($0)","content":1}"# }
+        for frame in frames { chat.receive(frame) }
+        for number in 0..<10 { chat.receive(#"{"type":"message","id":"o\#(number)","room":"other","content":1}"#) }
+        worker.endTurn()
+        let texts = chat.takeTexts()
+        let refused = texts.count { $0.contains(#""code":"rate_limited""#) && $0.contains(#""retry_ms""#) }
+        #expect(refused > 40 && refused < 80)
+        #expect(texts.count { $0.contains(#""type":"ack""#) && $0.contains(#""room":"other""#) } == 10)
+        #expect(worker.core.counters.count(.heaviest) == refused)
+    }
+
     @Test("A read holds what is behind it back until its answer, so that one of a connection is in flight")
     func reads() throws {
         let frames = [

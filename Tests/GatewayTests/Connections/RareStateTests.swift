@@ -24,7 +24,7 @@ struct RareStateTests {
         #expect(content(of: rare) == "nothing")
         rare.client = client
         #expect(content(of: rare) == "client")
-        rare.wait = KeptInput(for: .answer)
+        rare.wait = KeptInput(for: .answer, at: 0)
         #expect(content(of: rare) == "more")
         #expect(rare.isWaiting)
         #expect(rare.client == client)
@@ -39,7 +39,7 @@ struct RareStateTests {
     @Test("A client that comes or goes later leaves the rest as it is")
     func clientThatComesOrGoesLaterLeavesTheRest() {
         var rare = RareState()
-        rare.wait = KeptInput(for: .answer)
+        rare.wait = KeptInput(for: .answer, at: 0)
         rare.client = client
         #expect(rare.isWaiting && rare.client == client)
         rare.client = nil

@@ -28,8 +28,11 @@ final class DrillSite {
     /// - Parameters:
     ///   - closes: whether the node must close the connection behind its answer.
     ///   - body: JSON; empty: none.
-    func request(_ method: HTTPMethod, _ path: String, body: String = "", closes: Bool = true) -> [UInt8] {
+    func request(
+        _ method: HTTPMethod, _ path: String, accept: String? = nil, body: String = "", closes: Bool = true
+    ) -> [UInt8] {
         var headers: [(String, String)] = []
+        if let accept { headers.append(("Accept", accept)) }
         if let apiKey { headers.append(("X-API-Key", apiKey)) }
         if !body.isEmpty { headers.append(("Content-Type", "application/json")) }
         return HTTPClientRequest.bytes(
