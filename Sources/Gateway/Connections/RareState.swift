@@ -41,6 +41,16 @@ struct RareState {
         set { set(newValue) { $0.upkeep = newValue } }
     }
 
+    /// Lets go of a bucket that is full again: it is as one that was never used.
+    /// - Parameter now: loop milliseconds.
+    mutating func settle(at now: Int) {
+        guard let upkeep = held?.upkeep, !upkeep.isInUse(at: now) else { return }
+        set(Upkeep?.none) { $0.upkeep = nil }
+    }
+
+    /// Whether it has memory of its own.
+    var isHeld: Bool { held != nil }
+
     /// Counts a refused frame; true when it makes a flood.
     mutating func countRefusal(at now: Int, policy: RatePolicy) -> Bool {
         var counter = held?.flood ?? FloodCounter()

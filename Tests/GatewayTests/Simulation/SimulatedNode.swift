@@ -99,6 +99,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     /// A turn of its loop is over.
     func endTurn() {
+        core.continueReads()
         rooms.commit()
         users.commit()
         rooms.flush()
@@ -149,7 +150,10 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
         replication.stop()
     }
 
-    func ended(_ connection: SimulatedConnection) { connections.removeAll { $0 === connection } }
+    func ended(_ connection: SimulatedConnection) {
+        core.reads.ended(connection.key)
+        connections.removeAll { $0 === connection }
+    }
 
     func received(_ message: WorkerMessage) {
         switch message {
@@ -165,6 +169,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     /// As `ConnectionTable.received`.
     private func received(_ notice: MemberNotice, for info: ConnectionInfo) {
+        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
         guard let connection = find(info.socketKey) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
