@@ -214,3 +214,92 @@ def test_one_address_makes_rooms_and_inboxes_at_a_pace(make_node, name):
             assert ann.seek("ack", id=str(number))
         ann.send("join", room=name("new"))
         assert ann.seek("joined_room", room=name("new"))
+
+
+def test_what_is_not_out_has_a_budget_of_each_address(make_node, room):
+    """Past it the connection of that address that has most goes with 4102; a slow reader of another one lives."""
+    # Queues are long enough that none is full before the share is.
+    node = make_node(
+        GOVERNOR_MEMORY_LIMIT_BYTES=256 * MEGABYTE,
+        WORKERS=1,
+        MAX_CONNECTIONS_PER_IP=100,
+        SEND_QUEUE_BYTES=4 * MEGABYTE,
+    )
+    share = 32 * MEGABYTE
+    assert memory(node)["output_bytes_max"] == 2 * share and memory(node)["output_closed_total"] == 0
+    with contextlib.ExitStack() as stack:
+        links = [
+            stack.enter_context(handshake(node, path(room, f"m{number}"), receive_buffer=4096, source="127.0.0.5"))
+            for number in range(60)
+        ]
+        other = stack.enter_context(handshake(node, path(room, "bob"), receive_buffer=4096, source="127.0.0.6"))
+        until(lambda: node.get(f"/api/rooms/{room}").json["connections"] == 61, what="all members")
+        # The kernel takes some megabytes of each first.
+        count = 0
+        while memory(node)["output_closed_total"] == 0:
+            assert publish(node, room, "x" * 60_000).status == 201
+            count += 1
+            assert count < 200, memory(node)
+        # The other one's queue is beside the share.
+        assert memory(node)["output_bytes"] <= share + 4 * MEGABYTE
+        frames = read_frames(other, lambda opcode, payload: b'"seq":%d,' % count in payload)
+        assert frames[-1][0] == 1, frames[-1]
+        closes = 0
+        for link in links:
+            frames = read_frames(link, lambda opcode, payload: b'"seq":%d,' % count in payload)
+            if frames[-1][0] == 8:
+                assert close_code(frames) == 4102
+                closes += 1
+        assert 0 < closes < 60
+    until(lambda: memory(node)["output_bytes"] == 0, what="the memory given back")
+
+
+def test_reads_come_in_pages_of_a_bounded_size(make_node, room):
+    """By WebSocket and by HTTP: `complete` is false, and the reader goes on to the end by `after` or `before`."""
+    node = make_node(MESSAGES_PER_SECOND=1000)
+    for number in range(1, 101):
+        publish(node, room, "x" * 2_000)
+    with Client(node, room, "ann") as ann:
+
+        def by_frame(**query):
+            ann.send("history", limit=500, **query)
+            return ann.seek("history")
+
+        def by_http(**query):
+            more = "".join(f"&{name}={value}" for name, value in query.items())
+            return node.get(f"/api/rooms/{room}/messages?limit=500{more}").json
+
+        for read in (by_frame, by_http):
+            pages, after = [], 0
+            while not pages or not pages[-1]["complete"]:
+                pages.append(read(after=after))
+                assert pages[-1]["messages"] and len(str(pages[-1]["messages"])) < 3 * 65_536
+                after = pages[-1]["messages"][-1]["seq"]
+            assert [message["seq"] for page in pages for message in page["messages"]] == list(range(1, 101))
+            assert 2 < len(pages) < 10
+            newest = read()
+            seqs = [message["seq"] for message in newest["messages"]]
+            assert not newest["complete"] and seqs == list(range(seqs[0], 101))
+            assert read(before=seqs[0])["messages"][-1]["seq"] == seqs[0] - 1
+
+
+def test_a_list_of_users_has_a_bounded_size(make_node, room):
+    node = make_node(MAX_CONNECTIONS_PER_USER=1000)
+    with contextlib.ExitStack() as stack:
+        for number in range(120):
+            for device in range(20):
+                user, name = f"{number:03}-" + "u" * 60, f"{device}-" + "d" * 110
+                if device == 0 or number < 100:
+                    stack.enter_context(handshake(node, path(room, user, device=name)))
+        until(lambda: node.get(f"/api/rooms/{room}").json["users"] == 120, what="all users")
+        users, cursor, pages = [], "", 0
+        while True:
+            page = node.get(f"/api/rooms/{room}/users?limit=500{cursor}")
+            assert len(page.body) < 300_000
+            users += [entry["user"] for entry in page.json["users"]]
+            assert page.json["count"] == 120 and page.json["complete"] == ("next_cursor" not in page.json)
+            pages += 1
+            if page.json["complete"]:
+                break
+            cursor = f"&cursor={page.json['next_cursor']}"
+        assert users == sorted(users) and len(users) == 120 and 1 < pages < 5

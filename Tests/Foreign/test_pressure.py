@@ -67,7 +67,7 @@ def test_pipelined_requests_that_nobody_reads_are_left_in_the_kernel(make_node):
 
 
 def test_a_pipeline_is_answered_whole_once_it_is_read(make_node, room):
-    """What waited for the output to go goes on: 40 answers of half a megabyte, over one connection."""
+    """What waited for the output to go goes on: 40 answers of a page, over one connection."""
     node = make_node()
     fill(node, room)
     request = f"GET /api/rooms/{room}/messages?limit=500 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

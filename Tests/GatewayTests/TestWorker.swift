@@ -41,7 +41,9 @@ final class TestWorker: WorkerMessageReceiver {
         case .opening(_, .confirm(let arrival, let time, let session)):
             users.received(.attachConfirmed(arrival, at: time, session), of: arrival.user)
         case .opening(let key, _): sent.append((key, message))
-        case .member(let info, _): sent.append((info.socketKey, message))
+        case .member(let info, let notice):
+            if case .readAnswer = notice { core.reads.ended(info.socketKey) }
+            sent.append((info.socketKey, message))
         case .deliver: sent.append((0, message))
         default: break
         }
@@ -49,6 +51,7 @@ final class TestWorker: WorkerMessageReceiver {
 
     /// Ends a turn: what was submitted is sent to the store, and batches are delivered.
     func endTurn() {
+        core.continueReads()
         rooms.commit()
         users.commit()
         rooms.flush()

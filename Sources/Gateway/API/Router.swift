@@ -183,7 +183,12 @@ struct Router {
 
     private func freshReply(of route: Route, _ call: HTTPCall) -> Reply {
         do {
-            return try route.handle(services, call)
+            let reply = try route.handle(services, call)
+            guard case .later(let completion, let work) = reply, call.request.method.isRead else { return reply }
+            // Answers to reads are large: they take turns.
+            return .later(completion) { [services] responder in
+                services.read(by: responder.socketKey, of: call.client.address) { work(responder) }
+            }
         } catch {
             return .now(error.response)
         }
@@ -198,6 +203,10 @@ struct Router {
 extension HTTPResponse {
     /// 403 where only this machine may.
     static let operatorsOnly = error(403, "forbidden", "without an API_KEY only clients on this machine may do that")
+}
+
+extension HTTPMethod {
+    fileprivate var isRead: Bool { self == .get || self == .head }
 }
 
 extension HTTPCall {

@@ -62,13 +62,16 @@ struct ChatPhase<Transport: ChatTransport> {
             let limit = readLimit(query.limit, .history)
             let allowed = HistoryQuery(anchor: query.anchor, limit: limit, isOfInbox: query.isOfInbox)
             guard !query.isOfInbox else {
+                let request = UserRequest.inboxHistory(info, allowed, requestID: frame.id?.text)
                 transport.beginWait()
-                return core.send(.inboxHistory(info, allowed, requestID: frame.id?.text), of: info.user)
+                return core.read(by: info.socketKey, of: transport.source.address) { [core] in
+                    core.send(request, of: info.user)
+                }
             }
-            read(frame, .history(info, allowed, requestID: frame.id?.text))
+            read(frame, .history(info, allowed, requestID: frame.id?.text), info)
         case .users:
             let limit = readLimit(RoomOwner.usersPerFrameMax, .users)
-            read(frame, .users(info, limit: limit, requestID: frame.id?.text))
+            read(frame, .users(info, limit: limit, requestID: frame.id?.text), info)
         case .join(let room, let position): join(room, from: position)
         case .leave(let room): leave(room)
         case .inboxAck(let position):
@@ -140,10 +143,13 @@ struct ChatPhase<Transport: ChatTransport> {
     }
 
     /// Asks for an answer that may be large: input waits for it, so that a connection has one of them under way.
-    private func read(_ frame: ClientFrame, _ request: RoomRequest) {
+    private func read(_ frame: ClientFrame, _ request: RoomRequest, _ info: ConnectionInfo) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
+        let (room, home) = (members.room, members.home)
         transport.beginWait()
-        core.send(.room(members.room, request), to: members.home)
+        core.read(by: info.socketKey, of: transport.source.address) { [core] in
+            core.send(.room(room, request), to: home)
+        }
     }
 
     private func refuseOutside(_ frame: ClientFrame) {

@@ -31,7 +31,7 @@ extension Connection {
     /// Whether further input waits: for output that is not out, or for the next turn.
     @inline(__always)
     private func mustWait(_ share: WorkShare) -> Bool {
-        if queuedBytes > KeptInput.unsentBytesMax, keepBackForOutput() { return true }
+        if queuedBytes > KeptInput.unsentBytesMax || isBlocked, keepBackForOutput() { return true }
         guard share.isSpent else { return false }
         wait = KeptInput(for: .turn, at: loop.now)
         pauseReading()
@@ -46,7 +46,9 @@ extension Connection {
         case .http, .opening, .chat, .echo: break
         case .events, .closing, .ended: return !isOpen
         }
-        guard queuedBytes > KeptInput.unsentBytesMax else { return false }
+        // An address that holds much has nothing further taken before its output is out.
+        let most = core.output.isHalfFull(rare.client?.address) ? 0 : KeptInput.unsentBytesMax
+        guard queuedBytes > most else { return false }
         let kept = KeptInput(for: .output, at: loop.now)
         wait = kept
         pauseReading()

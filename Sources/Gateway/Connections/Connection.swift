@@ -110,6 +110,7 @@ final class Connection: Socket {
     var source: Client { rare.client ?? .own }
 
     override func drained() {
+        core.output.holds(0, key)
         guard let wait else { return }
         // Taking what is queued is a sign of life: input is not read meanwhile.
         heartbeat.heard(at: loop.now)
@@ -125,6 +126,7 @@ final class Connection: Socket {
     /// SEND_QUEUE_BYTES holds for what is going to be kept.
     override func backedUp() {
         if queuedBytes > core.load.limits.sendQueueBytesMax { table.closeAsTooSlow(self) }
+        core.output.holds(queuedBytes, key, of: rare.client?.address)
     }
 
     override func timerFired() {
@@ -147,7 +149,7 @@ final class Connection: Socket {
         table.eventStreamEnded(on: self)
         phase = .ended
         wait = nil
-        core.input.holds(0, key)
+        core.forget(key)
     }
 
     /// A client may end its side once it has sent its request, and still wants the answer.
@@ -167,6 +169,7 @@ final class Connection: Socket {
     }
 
     private func beat() {
+        rare.settle(at: loop.now)
         if let wait, queuedBytes > 0 {
             // A part that the peer took is a sign of life: input is not read meanwhile.
             switch wait.looked(unacknowledged: unacknowledgedBytes, at: loop.now) {

@@ -129,6 +129,7 @@ final class ConnectionTable {
 
     /// One that is gone has notified the home itself, behind its request.
     func received(_ notice: MemberNotice, for info: ConnectionInfo) {
+        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
         guard let connection = find(info) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
@@ -140,6 +141,7 @@ final class ConnectionTable {
         case .removed: connection.close(.removed("removed"))
         case .readAnswer(let frame):
             connection.deliverAlone(frame)
+            waitForTurn(connection)
             connection.endWait()
         case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed:
             switch connection.phase {
@@ -148,6 +150,13 @@ final class ConnectionTable {
             case .http, .events, .echo, .closing, .ended: break
             }
         }
+    }
+
+    /// Has input behind a read go on in the next turn, behind the others that wait.
+    private func waitForTurn(_ connection: Connection) {
+        guard let wait = connection.wait, wait.bytes.count > 0 else { return }
+        wait.reasons.insert(.turn)
+        connection.continueLater()
     }
 
     func received(_ notice: OpeningNotice, for key: UInt64) {
@@ -213,6 +222,16 @@ final class ConnectionTable {
                 connection.close(.inputFull(retryMilliseconds: core.context.retryMilliseconds()))
                 if case .closing(let closing) = connection.phase { closing.failed(on: connection) }
             }
+        }
+    }
+
+    /// At the end of a turn: while the node, or an address, holds too much output, closes the connection that has most.
+    func closeLargestOutputs() {
+        while let key = core.output.excessive {
+            core.output.holds(0, key)
+            guard let connection = findAny(key) else { continue }
+            core.context.budgets.output.countClosed()
+            if connection.isChatting { closeAsTooSlow(connection) } else { connection.reset() }
         }
     }
 
@@ -319,7 +338,9 @@ final class ConnectionTable {
 
     /// Hands an answer to the request that it is for, if its connection still waits for it.
     func answer(_ response: HTTPResponse, to responder: Responder) {
+        core.reads.ended(responder.socketKey)
         guard let connection = findAny(responder.socketKey), case .http(let http) = connection.phase else { return }
+        waitForTurn(connection)
         http.answered(response, to: responder.request, on: connection)
     }
 }

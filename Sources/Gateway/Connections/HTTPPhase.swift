@@ -14,6 +14,10 @@ final class HTTPPhase {
     /// The time that a connection may wait for its next request.
     static let idleMilliseconds = 60_000
 
+    /// The connection ends with so many refusals (4xx) in a row: who goes on asking has to connect anew, which costs it
+    /// more than it costs the node, and counts for its address.
+    static let refusedMax = 200
+
     /// The longest body of a refused request that is read past.
     private static let skippedBytesMax = 64 * 1024
 
@@ -37,6 +41,8 @@ final class HTTPPhase {
     private var lookDue = Int.max
     /// Until when the next request may begin (loop milliseconds).
     private var idleUntil = Int.max
+    /// Requests that were refused (4xx) one behind the other.
+    private var refusedCount = 0
 
     /// The parts of a request that shape its answer.
     private struct Current {
@@ -192,7 +198,8 @@ final class HTTPPhase {
     // MARK: Answers
 
     private func send(_ response: HTTPResponse, answering request: Current, on transport: some HTTPTransport) {
-        let keepsAlive = request.keepsAlive && !transport.isDraining
+        refusedCount = (400..<500).contains(response.status) ? refusedCount + 1 : 0
+        let keepsAlive = request.keepsAlive && !transport.isDraining && refusedCount < Self.refusedMax
         var bytes: [UInt8] = []
         response.encode(
             into: &bytes, keepAlive: keepsAlive, isHead: request.isHead, minorVersion: request.minorVersion)

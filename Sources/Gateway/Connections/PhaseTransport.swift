@@ -37,7 +37,7 @@ protocol HTTPTransport: PhaseTransport {
     func responder(for request: UInt32) -> Responder
     /// Keeps further input back until `endWait`: at most what the loop reads at once, as nothing more is read.
     func beginWait()
-    /// Hands over the input that was kept back, in this call, and reads on.
+    /// Goes on with the input that was kept back, and reads on.
     func endWait()
 
     /// Decides what a request's head decides: nil, with what was found out in the call, or the answer.

@@ -6,17 +6,20 @@ import WireProtocol
 package struct NodeBudgets: ~Copyable, Sendable {
     package let rooms: RoomCap
     package let stored: StoredBudget
-    package let input: InputBudget
+    package let input: HeldBudget
+    package let output: HeldBudget
     let addresses: AddressBook
     /// Whether the process used its quota of processor time up at the governor's last sample.
     let isThrottled = Atomic<Bool>(false)
 
     init(
-        rooms: consuming RoomCap, stored: consuming StoredBudget, input: consuming InputBudget, addresses: AddressBook
+        rooms: consuming RoomCap, stored: consuming StoredBudget, input: HeldBudget, output: HeldBudget,
+        addresses: AddressBook
     ) {
         self.rooms = rooms
         self.stored = stored
         self.input = input
+        self.output = output
         self.addresses = addresses
     }
 }
@@ -57,10 +60,10 @@ package struct StoredBudget: ~Copyable, Sendable {
     var allowed: Int { min(bytesMost, allowance.load(ordering: .relaxed)) }
 }
 
-/// How many bytes of memory the node's connections may take for input that is not handled yet: messages, heads and
-/// bodies that have not come whole, and what waits for an answer or a turn. Any thread.
-package struct InputBudget: ~Copyable, Sendable {
-    /// An eighth of the memory limit, and at least `leastBytes` and the largest message.
+/// How many bytes of memory the node's connections may take for one purpose: for input that is not handled yet, or for
+/// output that is not out. Any thread.
+package final class HeldBudget: Sendable {
+    /// Of all connections.
     package let bytesMax: Int
     /// The share of one address' connections, on all workers together.
     package let addressBytesMax: Int
@@ -70,22 +73,38 @@ package struct InputBudget: ~Copyable, Sendable {
     private let closed = Atomic<Int>(0)
 
     static let leastBytes = 4 << 20
-    /// The part of the memory limit.
-    private static let part = 8
-    /// Enough for 500 people behind one address who all send a large message over a slow line.
+    /// Enough for 500 people behind one address who all send a large message, or get one, over a slow line.
     private static let addressBytes = 32 << 20
 
     /// - Parameters:
+    ///   - part: the part of the memory limit.
     ///   - memoryMax: the memory limit, in bytes; nil: not known.
-    ///   - messageBytesMax: one message of this size must find place.
-    init(memoryMax: Int?, messageBytesMax: Int) {
-        bytesMax = max((memoryMax ?? StoredBudget.unknownMemory) / Self.part, Self.leastBytes + 2 * messageBytesMax)
-        singleBytesMax = 2 * max(messageBytesMax, HTTPLimits().bodyBytesMax)
+    ///   - leastBytes: what it is at least.
+    private init(part: Int, memoryMax: Int?, leastBytes: Int, singleBytesMax: Int) {
+        bytesMax = max((memoryMax ?? StoredBudget.unknownMemory) / part, leastBytes)
+        self.singleBytesMax = singleBytesMax
         addressBytesMax = min(bytesMax, max(Self.addressBytes, singleBytesMax))
     }
 
+    /// For messages, heads and bodies that have not come whole, and what waits for an answer or a turn: an eighth of
+    /// the memory limit.
+    /// - Parameter messageBytesMax: one message of this size must find place.
+    static func input(memoryMax: Int?, messageBytesMax: Int) -> HeldBudget {
+        HeldBudget(
+            part: 8, memoryMax: memoryMax, leastBytes: leastBytes + 2 * messageBytesMax,
+            singleBytesMax: 2 * max(messageBytesMax, HTTPLimits().bodyBytesMax))
+    }
+
+    /// For what the kernel did not take: a quarter of the memory limit, at which the governor's signal is full.
+    /// - Parameter queueBytesMax: SEND_QUEUE_BYTES; one queue of this size must find place.
+    static func output(memoryMax: Int?, queueBytesMax: Int) -> HeldBudget {
+        HeldBudget(
+            part: 4, memoryMax: memoryMax, leastBytes: leastBytes + 2 * queueBytesMax,
+            singleBytesMax: 2 * queueBytesMax)
+    }
+
     package var heldBytes: Int { held.load(ordering: .relaxed) }
-    /// Connections that were closed because they held most, when all held too much.
+    /// Connections that were closed because they held most, when all of the node or of an address held too much.
     package var closedCount: Int { closed.load(ordering: .relaxed) }
 
     func add(_ bytes: Int) { held.wrappingAdd(bytes, ordering: .relaxed) }

@@ -50,10 +50,11 @@ package final class NodeContext: MailSender, Sendable {
         budgets = NodeBudgets(
             rooms: RoomCap(most: configuration.roomsMax),
             stored: StoredBudget(configured: configuration.storedBytesMax, memoryMax: memoryMax),
-            input: InputBudget(
+            input: .input(
                 memoryMax: memoryMax,
                 messageBytesMax: configuration.servesEcho
                     ? EchoLimits.messageBytesMax : configuration.messageBytesMax),
+            output: .output(memoryMax: memoryMax, queueBytesMax: configuration.sendQueueBytesMax),
             addresses: AddressBook(configuration.addressLimits))
         incidents = IncidentLog(logger)
         started = Moment(now: Clock.monotonicMilliseconds(), unix: startedAt)

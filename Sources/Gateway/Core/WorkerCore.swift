@@ -36,7 +36,11 @@ package final class WorkerCore: MailSender {
     /// The messages that the worker keeps, within the node's budget.
     let stored: StoredShare
     /// The input that connections hold, within the node's budget.
-    @exclusivity(unchecked) var input: HeldInput
+    @exclusivity(unchecked) var input: HeldMemory
+    /// The output of connections that the kernel did not take, within the node's budget.
+    @exclusivity(unchecked) var output: HeldMemory
+    /// The reads of connections that wait for their turn.
+    @exclusivity(unchecked) var reads = ReadTurns()
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     @exclusivity(unchecked) var slowReaders: ContiguousArray<Socket> = []
     /// Keys of sockets whose messages were all answered in this turn and that are closed at its end.
@@ -56,7 +60,8 @@ package final class WorkerCore: MailSender {
         loop = try EventLoop()
         load = LoadControl(context.configuration, at: now ?? loop.now)
         stored = StoredShare(context: context, index: index)
-        input = HeldInput(context: context)
+        input = HeldMemory(context.budgets.input, workerCount: context.workerCount)
+        output = HeldMemory(context.budgets.output, workerCount: context.workerCount)
     }
 
     /// Writes one JSON text after the other. While a text is being added to, nobody else may use the writer.
@@ -168,6 +173,39 @@ package final class WorkerCore: MailSender {
         }
         counters.refused(.rateLimited)
         return retry
+    }
+
+    // MARK: Reads
+
+    /// Calls `question`, which asks a home, when the connection's turn among all reads has come; at once if there is
+    /// nobody before it. Its input is kept back until the answer, so that it has one read at a time.
+    /// - Parameter key: of its socket.
+    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping ReadTurns.Question) {
+        reads.asked(question, key, of: address)
+        beginReads()
+    }
+
+    /// Begins the reads whose turn it is, as many as this turn has place for.
+    private func beginReads() {
+        while let question = reads.next(isHeldBack: { output.isHalfFull($0) }) {
+            let start = Clock.monotonicNanoseconds()
+            question()
+            reads.took(nanoseconds: Clock.monotonicNanoseconds() - start)
+        }
+    }
+
+    /// At the end of a turn, or of a round, as answers leave with it: begins what waits; the loop turns on without
+    /// waiting while there is more.
+    func continueReads() {
+        beginReads()
+        if reads.turnEnded(), loop.roundMilliseconds == 0 { loop.wakeHandle.wake() }
+    }
+
+    /// A socket is gone: what it held is free, and its read gives up its turn.
+    func forget(_ key: UInt64) {
+        input.holds(0, key)
+        output.holds(0, key)
+        reads.ended(key)
     }
 
     // MARK: Memory

@@ -49,12 +49,16 @@ extension RoomOwner {
     static let devicesPerUserMax = 20
     /// Users that one `users` frame names at most.
     static let usersPerFrameMax = 1000
+    /// Bytes of a list of users, and one user more: a thousand users with names as people have them.
+    static let usersBytesMax = 256 * 1024
 }
 
 /// A page of a history. Pure.
 struct HistoryPage {
-    /// Bytes of messages that one page holds at most; it may be incomplete for that.
-    static let bytesMax = 512 * 1024
+    /// Bytes of messages that one page holds at most, and one message more; it may be incomplete for that. As much as a
+    /// connection may have unsent while its input is taken: an answer is small against what a socket takes at once, so
+    /// whoever wants more asks for it when it has these.
+    static let bytesMax = 64 * 1024
     /// The same for a `history` frame, which stands in its connection's queue.
     static func frameBytesMax(_ core: WorkerCore) -> Int { min(bytesMax, core.load.limits.sendQueueBytesMax / 2) }
 
@@ -148,12 +152,22 @@ extension JSONWriter {
         let page = owner?.users(after: cursor, limit: limit) ?? (users: [], isComplete: true)
         member("room", id)
         member("count", owner?.userCount ?? 0)
-        member("complete", page.isComplete)
         name("users")
         beginArray()
-        if let owner { for user in page.users { self.user(user, in: owner) } }
+        let end = bytes.count + RoomOwner.usersBytesMax
+        var written: Identifier?
+        var isComplete = page.isComplete
+        for user in page.users {
+            guard let owner, bytes.count <= end else {
+                isComplete = false
+                break
+            }
+            self.user(user, in: owner)
+            written = user
+        }
         endArray()
-        return page.isComplete ? nil : page.users.last
+        member("complete", isComplete)
+        return isComplete ? nil : written
     }
 
     private mutating func user(_ user: Identifier, in owner: RoomOwner) {

@@ -232,9 +232,13 @@ extension Worker: EventLoopDelegate {
         core.counters.turnedAt.set(core.loop.now)
         rooms.commit()
         users.commit()
-        if !core.loop.isRoundAwaited { rooms.flush() }
+        if !core.loop.isRoundAwaited {
+            core.continueReads()
+            rooms.flush()
+        }
         connections.closeDue()
         connections.closeLargestInputs()
+        connections.closeLargestOutputs()
         core.postOutgoing()
     }
 

@@ -55,6 +55,20 @@ struct HTTPPhaseTests {
         #expect(transport.calls.map(\.request.target) == ["/a", "/p", "/a"] && transport.waiting == nil)
     }
 
+    @Test("So many refusals in a row end the connection, and the last one says so; a served request begins anew")
+    func refusedPipeline() {
+        let transport = transport()
+        let refused = HTTPResponse.rateLimited("slow down", retryMilliseconds: 1000)
+        transport.refusal = { $0.request.method == .get ? refused : nil }
+        let most = HTTPPhase.refusedMax
+        transport.feed(String(repeating: get, count: most - 1) + post)
+        #expect(!transport.takeSent().contains("Connection: close") && transport.end == nil)
+        transport.feed(String(repeating: get, count: most - 1))
+        #expect(!transport.takeSent().contains("Connection: close") && transport.end == nil)
+        transport.feed(get)
+        #expect(transport.takeSent().contains("Connection: close") && transport.end == .inOrder)
+    }
+
     @Test("A pipeline of requests that are answered at once is answered in its order")
     func pipeliningAtOnce() {
         let transport = transport()

@@ -98,6 +98,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     /// A turn of its loop is over.
     func endTurn() {
+        core.continueReads()
         rooms.commit()
         users.commit()
         rooms.flush()
@@ -148,7 +149,10 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
         replication.stop()
     }
 
-    func ended(_ connection: SimulatedConnection) { connections.removeAll { $0 === connection } }
+    func ended(_ connection: SimulatedConnection) {
+        core.reads.ended(connection.key)
+        connections.removeAll { $0 === connection }
+    }
 
     func received(_ message: WorkerMessage) {
         switch message {
@@ -164,6 +168,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     /// As `ConnectionTable.received`.
     private func received(_ notice: MemberNotice, for info: ConnectionInfo) {
+        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
         guard let connection = find(info.socketKey) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }

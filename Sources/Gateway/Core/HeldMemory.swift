@@ -1,17 +1,18 @@
 import Core
 
-/// The input that the connections of one worker hold, in bytes of memory, within the node's budget and the share of
-/// each address.
+/// The memory that the connections of one worker hold for one purpose, input or output, in bytes, within the node's
+/// budget and the share of each address.
 ///
 /// Only connections that hold something have a place here. Thread: the worker's.
-struct HeldInput {
+struct HeldMemory {
     private struct Holder {
         var bytes: Int
         /// nil: one that does not count for its address.
         let address: IPAddress?
     }
 
-    private let context: NodeContext
+    private let budget: HeldBudget
+    private let workerCount: Int
     /// By the key of the socket.
     private var holders: [UInt64: Holder] = [:]
     private var bytes = 0
@@ -19,7 +20,9 @@ struct HeldInput {
     /// Those that are over their share.
     private var fullAddresses: Set<IPAddress> = []
 
-    init(context: NodeContext) { self.context = context }
+    init(_ budget: HeldBudget, workerCount: Int) {
+        (self.budget, self.workerCount) = (budget, workerCount)
+    }
 
     /// Nobody holds anything.
     @inline(__always)
@@ -40,7 +43,7 @@ struct HeldInput {
         let holder = Holder(bytes: now, address: former == nil ? address : former?.address)
         holders[key] = now > 0 ? holder : nil
         bytes += change
-        context.budgets.input.add(change)
+        budget.add(change)
         guard let address = holder.address else { return }
         let sum = bytesByAddress[address, default: 0] + change
         bytesByAddress[address] = sum > 0 ? sum : nil
@@ -48,16 +51,19 @@ struct HeldInput {
     }
 
     /// The share of one address on this worker.
-    private var share: Int {
-        max(context.budgets.input.addressBytesMax / context.workerCount, context.budgets.input.singleBytesMax)
+    private var share: Int { max(budget.addressBytesMax / workerCount, budget.singleBytesMax) }
+
+    /// Whether an address holds more than half of its share: then what makes it hold more waits.
+    func isHalfFull(_ address: IPAddress?) -> Bool {
+        guard let address, let sum = bytesByAddress[address] else { return false }
+        return sum > share / 2
     }
 
     /// The connection that must be closed next: of an address over its share the one that holds most; or that one of
     /// all, when the node holds too much and this worker at least its part of it.
     var excessive: UInt64? {
         if let address = fullAddresses.first { return largest { $0.address == address } }
-        let budget = context.budgets.input.bytesMax
-        guard context.budgets.input.heldBytes > budget, bytes * context.workerCount >= budget else { return nil }
+        guard budget.heldBytes > budget.bytesMax, bytes * workerCount >= budget.bytesMax else { return nil }
         return largest { _ in true }
     }
 

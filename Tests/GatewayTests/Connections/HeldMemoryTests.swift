@@ -3,12 +3,15 @@ import Testing
 
 @testable import Gateway
 
-@Suite("Input that connections hold has a budget of the whole node")
-struct HeldInputTests {
+@Suite("What connections hold has a budget of the whole node")
+struct HeldMemoryTests {
     /// Two workers of a node whose budget is `budget`.
-    private func workers() throws -> (NodeContext, HeldInput, HeldInput, budget: Int) {
+    private func workers() throws -> (NodeContext, HeldMemory, HeldMemory, budget: Int) {
         let context = try FakeNode.context()
-        return (context, HeldInput(context: context), HeldInput(context: context), context.budgets.input.bytesMax)
+        let (budget, count) = (context.budgets.input, context.workerCount)
+        return (
+            context, HeldMemory(budget, workerCount: count), HeldMemory(budget, workerCount: count), budget.bytesMax
+        )
     }
 
     @Test("Within the budget nobody is closed; one byte over it, the one that holds most")
@@ -62,11 +65,28 @@ struct HeldInputTests {
         #expect(first.excessive == nil && context.budgets.input.heldBytes == 2 * share + 50)
     }
 
+    @Test("An address that holds more than half of its share is held back, and nobody else")
+    func half() throws {
+        var (context, first, _, _) = try workers()
+        let share = max(
+            context.budgets.input.addressBytesMax / context.workerCount, context.budgets.input.singleBytesMax)
+        let (mallory, ann) = (IPAddress(v4: 1), IPAddress(v4: 2))
+        first.holds(share / 2, 1, of: mallory)
+        #expect(!first.isHalfFull(mallory) && !first.isHalfFull(nil))
+        first.holds(share / 2 + 1, 1, of: mallory)
+        #expect(first.isHalfFull(mallory) && !first.isHalfFull(ann) && !first.isHalfFull(nil))
+        first.holds(0, 1)
+        #expect(!first.isHalfFull(mallory))
+    }
+
     @Test("The budget is an eighth of the memory limit, and never too small for a message")
     func size() {
-        #expect(InputBudget(memoryMax: 1 << 30, messageBytesMax: 65_536).bytesMax == 1 << 27)
-        let least = InputBudget.leastBytes + 2 * 65_536
-        #expect(InputBudget(memoryMax: 1 << 20, messageBytesMax: 65_536).bytesMax == least)
-        #expect(InputBudget(memoryMax: nil, messageBytesMax: 65_536).bytesMax == 1 << 29)
+        #expect(HeldBudget.input(memoryMax: 1 << 30, messageBytesMax: 65_536).bytesMax == 1 << 27)
+        let least = HeldBudget.leastBytes + 2 * 65_536
+        #expect(HeldBudget.input(memoryMax: 1 << 20, messageBytesMax: 65_536).bytesMax == least)
+        #expect(HeldBudget.input(memoryMax: nil, messageBytesMax: 65_536).bytesMax == 1 << 29)
+        #expect(HeldBudget.output(memoryMax: 1 << 30, queueBytesMax: 1 << 20).bytesMax == 1 << 28)
+        #expect(HeldBudget.output(memoryMax: 1 << 20, queueBytesMax: 1 << 20).bytesMax == 6 << 20)
+        #expect(HeldBudget.output(memoryMax: 1 << 30, queueBytesMax: 1 << 20).addressBytesMax == 32 << 20)
     }
 }
