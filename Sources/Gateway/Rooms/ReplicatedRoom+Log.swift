@@ -45,7 +45,7 @@ extension ReplicatedRoom: ReplicaObserver {
         let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(core.writer.bytes, at: core.loop.now)
-        former.came(seq, was: arrival.was, oldestSeq: home.room.log.oldestSeq)
+        former.came(seq, was: arrival.was, held: arrival.held, oldestSeq: home.room.log.oldestSeq)
         if let own, !own.isStored { core.counters.shed(.storage) }
         // Members are led from where they stand, once all is here.
         guard isReady else {
