@@ -89,14 +89,16 @@ package struct FormerPlaces {
     }
 
     /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
-    package func wasSeen(_ seq: UInt64, upTo position: Position) -> Bool {
+    /// - Parameter isLed: this node led them there, and not to that place in a second history of the epoch.
+    package func wasSeen(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
         if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq),
             held[position.epoch]?.contains(seq) != true
         {
             return true
         }
         guard !places.isEmpty, let places = places[seq] else { return false }
-        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
+        let others = isLed ? otherPlaces[seq] ?? [] : []
+        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq && !others.contains($0) }
     }
 
     /// Where an entry stood in former epochs, as far as that is known.

@@ -108,7 +108,9 @@ struct MemberPlacing {
             let replay = replay(for: member, times)
             home.flush()
             if !replay.isEmpty { core.send(.replay(replay), to: member.info) }
-            if let position = member.position { replicated.resumed(member.info, from: position) }
+            if let position = member.position {
+                replicated.resumed(member.info, from: position, isLed: member.isLed)
+            }
         }
         guard replicated.unplaced.isEmpty else {
             // Who is placed must hear nothing of that again when it has to wait once more.

@@ -70,7 +70,7 @@ extension ReplicatedRoom: ReplicaObserver {
 
     /// Members that have seen an entry in a former epoch get a gap in its place; its author here gets the ack there.
     private func leaveOut(_ seq: UInt64, _ frame: FrameSlice, author: Submission.Author?) {
-        for info in resumed.all(where: { former.wasSeen(seq, upTo: $0) }) {
+        for info in resumed.all(where: { former.wasSeen(seq, upTo: $0.position, isLed: $0.isLed) }) {
             if case .connection(let own)? = author, own === info { continue }
             // Who still catches up is led there.
             if home.live.isReplaying(info) { continue }
