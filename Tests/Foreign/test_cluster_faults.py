@@ -173,32 +173,3 @@ def test_who_came_without_a_position_gets_what_was_said_since(cluster, room):
     cluster.proxies[1].accept_again()
     cluster.mode(1, "cluster")
     assert there.seek("message", bound=5, content="after")
-
-
-def test_who_stays_on_the_winning_side_of_a_split_gets_what_the_other_side_said(cluster, room):
-    """Two histories of one epoch: at the places of what the other side said these members have seen other messages."""
-    ann, bob = Client(cluster.nodes[0], room, "ann"), Client(cluster.nodes[1], room, "bob")
-    say(ann, "both", id="m0")
-    bob.seek("message", id="m0")
-    with FaultProxy(cluster.redis.port) as way:
-        cluster.redis.command("CONFIG", "SET", "repl-diskless-sync-delay", 0)
-        with Redis(append_only=True) as replica:
-            replica.command("REPLICAOF", "127.0.0.1", way.port)
-            until(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), 20, "a replica in step")
-            way.black_hole()
-            replica.command("REPLICAOF", "NO", "ONE")
-            cluster.proxies[0].lead_to(replica.port)
-            until(lambda: say(ann, "here", id="a1")["durable"] == "redis", 20, "the replica takes messages")
-            assert say(bob, "there", id="b1")["durable"] == "redis"
-            cluster.redis.kill()
-            cluster.proxies[1].lead_to(replica.port)
-            frame = ann.seek("message", bound=30)
-            assert frame["id"] == "b1", frame
-            frame = bob.seek("message", bound=30)
-            assert frame["id"] == "a1", frame
-            shown_later = [frame["id"] for client in (ann, bob) for frame in shown(client)]
-            assert shown_later == [], shown_later
-            ann.close()
-            bob.close()
-            for node in cluster.nodes:
-                node.stop()
