@@ -6,6 +6,9 @@ import Synchronization
 ///
 /// Any thread: the counters are atomics that only rise.
 package final class ConnectionInfo: Sendable {
+    /// A later time is none: 2^46 Unix milliseconds, in the year 4199.
+    package static let timeMax = 1 << 46
+
     package let user: Identifier
     package let device: Identifier
     private let type: DeviceType?
@@ -28,6 +31,7 @@ package final class ConnectionInfo: Sendable {
     /// - Parameters:
     ///   - deviceType: at most 32 bytes.
     ///   - worker: below 4096.
+    ///   - connectedAt: Unix milliseconds, at most `timeMax`.
     ///   - windowBits: at most 15.
     ///   - isDeviceNamed: whether the client gave the device its name.
     package init(

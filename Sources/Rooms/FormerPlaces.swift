@@ -12,6 +12,8 @@ package struct FormerPlaces {
     package var lineage = Lineage()
     /// Of entries that were committed again, by their present seqs.
     private var places: [UInt64: [Position]] = [:]
+    /// Of these places those of a second history: another entry was held here at that place of the same epoch.
+    private var otherPlaces: [UInt64: [Position]] = [:]
     /// The seqs that were held here of former epochs: of these each entry is known that came over. A position says
     /// nothing of others, as the store may have had a second history of the same epoch.
     private var held: [String: ClosedRange<UInt64>] = [:]
@@ -24,13 +26,28 @@ package struct FormerPlaces {
 
     package init() {}
 
-    /// An entry came. `oldestSeq` is that of the history now.
-    package mutating func came(_ seq: UInt64, was: [Position], oldestSeq: UInt64) {
+    /// An entry came.
+    /// - Parameters:
+    ///   - held: at which of these places it was held here; nil: nothing is said of that.
+    ///   - oldestSeq: of the history now.
+    package mutating func came(_ seq: UInt64, was: [Position], held: [Position]? = nil, oldestSeq: UInt64) {
         guard !was.isEmpty else { return }
         if places.count >= 1024, places.count.isMultiple(of: 1024) {
             places = places.filter { $0.key >= oldestSeq }
+            otherPlaces = otherPlaces.filter { $0.key >= oldestSeq }
         }
         places[seq] = Self.merged(places[seq] ?? [], was)
+        guard let held else { return }
+        let others = was.filter { self.held[$0.epoch]?.contains($0.seq) == true && !held.contains($0) }
+        if !others.isEmpty { otherPlaces[seq] = others }
+    }
+
+    /// The same for somebody whose position is of what this node itself followed, not of a second history of its epoch.
+    package var ofThisNode: FormerPlaces {
+        guard !otherPlaces.isEmpty else { return self }
+        var own = self
+        for (seq, others) in otherPlaces { own.places[seq]?.removeAll { others.contains($0) } }
+        return own
     }
 
     /// Places of one entry, each once; the last ones, when there are too many.
@@ -42,7 +59,7 @@ package struct FormerPlaces {
 
     /// Another history begins, and its entries come anew; `seqs` were held here of the one before it.
     package mutating func replaced(_ epoch: String, held seqs: ClosedRange<UInt64>?) {
-        (places, settled) = ([:], [])
+        (places, otherPlaces, settled) = ([:], [:], [])
         held[epoch] = seqs
         heldEpochs = heldEpochs.filter { $0 != epoch } + [epoch]
         if heldEpochs.count > Self.epochsMax { held[heldEpochs.removeFirst()] = nil }
@@ -72,14 +89,16 @@ package struct FormerPlaces {
     }
 
     /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
-    package func wasSeen(_ seq: UInt64, upTo position: Position) -> Bool {
+    /// - Parameter isLed: this node led them there, and not to that place in a second history of the epoch.
+    package func wasSeen(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
         if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq),
             held[position.epoch]?.contains(seq) != true
         {
             return true
         }
         guard !places.isEmpty, let places = places[seq] else { return false }
-        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq }
+        let others = isLed ? otherPlaces[seq] ?? [] : []
+        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq && !others.contains($0) }
     }
 
     /// Where an entry stood in former epochs, as far as that is known.

@@ -25,8 +25,6 @@ package struct RemoteAttendance: Equatable, Sendable {
 
     /// The first line of a record.
     private static let format = "1"
-    /// A later time of a connection is none: 2^53.
-    private static let timeMax = 1 << 53
 
     /// As nodes send it to each other: the format, the node, and three lines for each device. None of the parts has a
     /// line break.
@@ -56,7 +54,7 @@ package struct RemoteAttendance: Equatable, Sendable {
             devices.append(
                 Device(
                     device: device, deviceType: isType ? type : nil,
-                    connectedAt: (0...Self.timeMax).contains(time) ? time : 0))
+                    connectedAt: (0..<ConnectionInfo.timeMax).contains(time) ? time : 0))
         }
         self.init(node: lines[1], devices: devices)
     }

@@ -191,6 +191,8 @@ extension ReplicaLog {
         package let repetition: Repetition?
         /// Where it stood in former epochs, as far as that is known.
         package let was: [Position]
+        /// Those places of it that this node has seen itself.
+        package let held: [Position]
     }
 }
 

@@ -78,15 +78,18 @@ package struct ReplicaMessages {
         let places = former.places(of: entry.body)
         let was = places.isEmpty ? entry.was : entry.was + places.filter { !entry.was.contains($0) }
         guard var own = submissions.remove(like: entry.body) else {
-            return ReplicaLog.PlacedEntry(entry: entry, own: nil, isSeen: isSeen, repetition: nil, was: was)
+            return ReplicaLog.PlacedEntry(
+                entry: entry, own: nil, isSeen: isSeen, repetition: nil, was: was, held: places)
         }
         own.isStored = entry.isStored
         guard isSeen, let first = former.firstPlace(of: entry.body) else {
-            return ReplicaLog.PlacedEntry(entry: entry, own: own, isSeen: isSeen, repetition: nil, was: was)
+            return ReplicaLog.PlacedEntry(
+                entry: entry, own: own, isSeen: isSeen, repetition: nil, was: was, held: places)
         }
         let time = Self.time(of: entry.body) ?? own.time
         let repetition = ReplicaLog.Repetition(submission: own, first: first, time: time)
-        return ReplicaLog.PlacedEntry(entry: entry, own: nil, isSeen: true, repetition: repetition, was: was)
+        return ReplicaLog.PlacedEntry(
+            entry: entry, own: nil, isSeen: true, repetition: repetition, was: was, held: places)
     }
 
     /// The message of that number was committed before.

@@ -149,6 +149,8 @@ def test_what_is_wrong_on_a_connection_is_found(frames, broken):
         (("E", 1), [joined(2, recovered=True, missed=1), ack(2, "b1")], []),
         (("E", 1), [joined(2, recovered=True, missed=0), ack(2, "b1")], ["resume"]),
         (("E", 1), [joined(2), ack(2, "b1")], ["resume"]),
+        # Of what was missed the second message is not stored: its gap stands where it lacks.
+        (("E", 1), [joined(3, missed=1), ack(2, "b1"), gap(4, "not_stored")], []),
         (("E", 1), [joined(2, recovered=True, missed=2), message(1, "a1"), ack(2, "b1")], ["behind", "once", "resume"]),
         (("E", 0), [joined(2, recovered=True, missed=2), message(1, "a1"), ack(2, "b1")], ["once"]),
         (("E", 1), [joined(1, missed=0), gap(2, "trimmed"), ack(2, "b1")], ["gap"]),
@@ -358,8 +360,12 @@ def test_two_sides_of_a_split_may_disagree_while_it_lasts():
     split = Wipe(99.0, 101.0)
     found = rules(one, two, history=history, epoch="F", wipes=[split], splits=[split])
     assert "agreement" not in found
-    # What was sent before has one place.
-    split = Wipe(104.0, 105.0)
+    # So may what was sent before, and got its place then.
+    at = min(time for time, _, frame in one.traces[0].events if frame["type"] == "ack")
+    split = Wipe(at, at + 0.5)
+    assert "agreement" not in rules(one, two, history=history, epoch="F", wipes=[split], splits=[split])
+    # What has its place since before has one.
+    split = Wipe(at + 50, at + 51)
     assert "agreement" in rules(one, two, history=history, epoch="F", wipes=[split], splits=[split])
 
 

@@ -46,6 +46,24 @@ struct FormerPlacesTests {
         #expect(!places.wasSeen(10, upTo: position))
     }
 
+    @Test("Who was led here has not seen what stood at the same place in a second history of the epoch")
+    func second() {
+        var places = places([Position(epoch: "e", seq: 9)])
+        places.replaced("e", held: 3...6)
+        let place = Position(epoch: "e", seq: 4)
+        places.came(4, was: [place], held: [place], oldestSeq: 1)
+        places.came(10, was: [place], held: [], oldestSeq: 1)
+        // Nobody here held anything there.
+        places.came(11, was: [Position(epoch: "e", seq: 7)], held: [], oldestSeq: 1)
+        let led = places.ofThisNode
+        let position = Position(epoch: "e", seq: 9)
+        #expect([4, 10, 11].map { led.wasSeen($0, upTo: position) } == [true, false, true])
+        // Who comes may have been on either side.
+        #expect([4, 10, 11].map { places.wasSeen($0, upTo: position) } == [true, true, true])
+        // Others hear of both.
+        #expect(places.map(of: "e") != FormerMap() && places.places(of: 10) == [place])
+    }
+
     @Test("What was held is remembered of so many epochs, whether others forked from them or not")
     func bound() {
         var places = places()

@@ -108,14 +108,15 @@ class Checker:
             place = (room, seen.epoch, seen.seq)
             found = []
             if (other := self.places.setdefault(place, key)) != key:
-                found.append((f"{place} is {key} here and {other} elsewhere", (key, other)))
+                found.append((f"{place} is {key} here and {other} elsewhere", (key, other), (seen.seq,)))
             if (other := seqs.setdefault((room, seen.epoch, key), seen.seq)) != seen.seq:
-                found.append((f"{key} has {seen.seq} here and {other} elsewhere in {seen.epoch}", (key,)))
+                text = f"{key} has {seen.seq} here and {other} elsewhere in {seen.epoch}"
+                found.append((text, (key,), (seen.seq, other)))
             if (room, key) not in self.authors:
-                found.append(("never sent", (key,)))
-            for text, keys in found:
+                found.append(("never sent", (key,), ()))
+            for text, keys, numbers in found:
                 # Two sides of a split can't know of each other.
-                if any(self.is_of_split(room, one) for one in keys):
+                if any(self.is_of_split(room, one, *((seen.epoch, seq) for seq in numbers)) for one in keys):
                     self.counts["left out: two histories in a split"] += 1
                 else:
                     self.violations.append(Violation("agreement", text, seen.trace, seen.index, room, key))
@@ -124,9 +125,20 @@ class Checker:
         author = self.authors.get((room, key))
         return author and author.first_sent[room, key[1]]
 
-    def is_of_split(self, room, key):
-        at = self.sent_at(room, key)
-        return at is not None and self.knowledge.in_split(at)
+    def is_of_split(self, room, key, *places):
+        """Whether a message was said, or got one of its places (epoch, seq), while there may have been two histories:
+        what was said before, and waited for Redis, got its place then."""
+        times = self.placed_at(room, key)
+        abouts = [self.sent_at(room, key), *(times.get(place) for place in places)]
+        return any(about is not None and self.knowledge.in_split(about) for about in abouts)
+
+    def placed_at(self, room, key):
+        """When each place of a message first showed, by place."""
+        times = {}
+        for seen in self.sightings[room, key]:
+            place = (seen.epoch, seen.seq)
+            times[place] = min(seen.time, times.get(place, seen.time))
+        return times
 
     def compare_histories(self):
         """All nodes have the same in the end, and what was seen of its epoch stands in it."""
@@ -153,7 +165,7 @@ class Checker:
             for seq, user, id in entries:
                 self.final[room, (user, id)] = seq
                 other = self.places.get((room, epoch, seq), (user, id))
-                if other != (user, id) and not self.is_of_split(room, other):
+                if other != (user, id) and not self.is_of_split(room, other, (epoch, seq)):
                     text = f"{epoch} {seq} is {user} {id} in it, and was seen as {other}"
                     self.violations.append(Violation("history", text, room=room, key=(user, id)))
 
@@ -299,7 +311,7 @@ class Checker:
             reason = view.is_covered(places)
             if reason and ((room, key) not in self.final or reason == "not_stored" and (room, key) in self.not_stored):
                 self.counts["not seen: a gap covers what is not stored"] += 1
-            elif self.knowledge.crossed(member, at):
+            elif any(self.knowledge.crossed(member, about) for about in (at, *self.placed_at(room, key).values())):
                 self.counts["not seen: crossed a split"] += 1
             else:
                 self.missed(room, key, member, view.walks)

@@ -92,6 +92,8 @@ class Walk:
                 if frame["type"] not in {"sent", "asked", "joined_room", "gap"}:
                     self.settle(index)
                 step(index, frame)
+                if frame["type"] != "joined_room":
+                    self.settle(index)
         return self
 
     @property
@@ -123,8 +125,9 @@ class Walk:
             self.broken("resume", f"recovered from {given}, and {frame}", index)
 
     def settle(self, index):
-        """Anything but a gap follows: where one was due, it is missing."""
-        if self.gap_due:
+        """Anything but a gap follows: where one was due, it is missing. What is not stored has its gap where it lacks,
+        among the messages that were missed."""
+        if self.gap_due and (self.epoch != self.after_join["epoch"] or self.next_seq > self.after_join["seq"]):
             self.gap_due = False
             self.broken("resume", "neither recovered nor a gap", index)
 

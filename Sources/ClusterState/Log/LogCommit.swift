@@ -74,8 +74,8 @@ package enum LogCommit {
         package let results: [Result]
     }
 
-    /// A message at its place.
-    package struct Entry: Equatable, Sendable {
+    /// A message as the store has it, or has published it.
+    package struct CommittedMessage: Equatable, Sendable {
         package let seq: UInt64
         package let body: [UInt8]
         /// Whether the store keeps it.
@@ -104,7 +104,7 @@ package enum LogCommit {
     /// New entries of one commit, in the order of their seqs; none when an epoch began, in place of another one.
     package struct Publication: Equatable, Sendable {
         package let epoch: String
-        package let entries: [Entry]
+        package let entries: [CommittedMessage]
     }
 
     /// The request. Without messages it says where the log stands, and makes it if it is not there.
@@ -174,7 +174,7 @@ package enum LogCommit {
         }
         guard let epoch = line(), let name = line(), let first = line().flatMap({ Stored.seq($0) }) else { return nil }
         let commit = String(decoding: name, as: UTF8.self)
-        var entries: [Entry] = []
+        var entries: [CommittedMessage] = []
         while !rest.isEmpty {
             guard let sized = line() else { return nil }
             let isStored = sized.first != unstoredMark
@@ -185,7 +185,7 @@ package enum LogCommit {
             let body = Array(rest.prefix(Int(length)))
             let was = words.count == 2 ? Position.list(words[1]) : []
             let seq = first + UInt64(entries.count)
-            entries.append(Entry(seq: seq, body: body, isStored: isStored, was: was, commit: commit))
+            entries.append(CommittedMessage(seq: seq, body: body, isStored: isStored, was: was, commit: commit))
             rest = rest.dropFirst(Int(length))
             if !rest.isEmpty {
                 guard rest.first == UInt8(ascii: "\n") else { return nil }
@@ -196,9 +196,9 @@ package enum LogCommit {
     }
 
     /// Reads the entries of a reply; nil when these are none of a log.
-    package static func entries(_ reply: StoreReply) -> [Entry]? {
+    package static func entries(_ reply: StoreReply) -> [CommittedMessage]? {
         guard case .array(let parts) = reply else { return nil }
-        var entries: [Entry] = []
+        var entries: [CommittedMessage] = []
         entries.reserveCapacity(parts.count)
         for part in parts {
             guard case .array(let entry) = part, entry.count == 2, case .bytes(let id) = entry[0],
@@ -208,7 +208,7 @@ package enum LogCommit {
             else { return nil }
             let from = value("unstored", of: fields).flatMap { Stored.seq($0) }
             entries.append(
-                Entry(
+                CommittedMessage(
                     seq: seq, body: body, unstoredFrom: from.flatMap { 1 <= $0 && $0 < seq ? $0 : nil },
                     was: value("was", of: fields).map(Position.list) ?? [],
                     commit: value("by", of: fields).map { String(decoding: $0, as: UTF8.self) }))

@@ -17,7 +17,7 @@ package enum LogRange {
         package let epoch: String?
         /// The entry behind which it was read; nil when the log does not have it.
         package let tail: Tail?
-        package let entries: [LogCommit.Entry]
+        package let entries: [LogCommit.CommittedMessage]
     }
 
     /// Asks for entries behind `seq`, in order; one at least if there is one.

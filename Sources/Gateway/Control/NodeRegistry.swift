@@ -12,6 +12,7 @@ final class NodeRegistry {
     private let loop: EventLoop
     private let logger: Logger
     private var membership: ClusterMembership
+    private var storeClock = StoreClock()
     private let store: any Store
     /// Called when the record is away; set once the node leaves.
     private var left: (() -> Void)?
@@ -69,16 +70,18 @@ final class NodeRegistry {
 
     private func beat() {
         let operation = membership.beat(context.record(at: loop.unixNow), at: loop.now)
-        store.perform(operation) { [weak self] result in self?.beatEnded(result) }
+        let askedAt = loop.now
+        store.perform(operation) { [weak self] result in self?.beatEnded(result, askedAt: askedAt) }
     }
 
-    private func beatEnded(_ result: StoreResult) {
+    private func beatEnded(_ result: StoreResult, askedAt: Int) {
         guard left == nil else { return }
         guard case .success(let reply) = result, let answer = Beat.answer(reply) else {
             logger.debug("a beat has failed", metadata: ["result": "\(result)"])
             return membership.beatFailed()
         }
-        context.controlStore.clockOffset.set(answer.time - loop.now)
+        storeClock.answered(answer.time, askedAt: askedAt, at: loop.now)
+        context.controlStore.clockOffset.set(storeClock.ahead ?? 0)
         let events = membership.beatAnswered(answer, at: loop.now, unixNow: loop.unixNow)
         let nodes = membership.nodes
         context.order(.nodes(nodes))

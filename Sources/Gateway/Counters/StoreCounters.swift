@@ -25,7 +25,8 @@ package final class StoreCounters: Sendable {
     let resyncedAt = Counter()
     let resyncMessages = Counter()
     let resyncMilliseconds = Counter()
-    /// By how much the store's clock is ahead of the loops', in milliseconds, as of the last beat; 0: not known.
+    /// By how much the store's clock is ahead of the loops', in milliseconds, as the beats say (`StoreClock`); 0: not
+    /// known.
     let clockOffset = Counter()
 
     /// Why the store was lost the last time, as it was known last.

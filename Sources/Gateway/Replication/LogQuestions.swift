@@ -159,7 +159,7 @@ struct LogQuestions {
 }
 
 extension ReplicaLog.Entry {
-    init(_ entry: LogCommit.Entry) {
+    init(_ entry: LogCommit.CommittedMessage) {
         self.init(
             seq: entry.seq, body: entry.body, isStored: entry.isStored, unstoredFrom: entry.unstoredFrom,
             was: entry.was, commit: entry.commit)

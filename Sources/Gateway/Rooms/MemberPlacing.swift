@@ -12,6 +12,8 @@ struct UnplacedMembers {
         let position: Position?
         /// When it came, Unix milliseconds.
         let since: Int
+        /// It was led here to its position: that is of what this node followed.
+        let isLed: Bool
     }
 
     private var members: [ObjectIdentifier: (number: Int, member: Member)] = [:]
@@ -34,9 +36,10 @@ struct UnplacedMembers {
     func contains(_ info: ConnectionInfo) -> Bool { members[ObjectIdentifier(info)] != nil }
 
     /// One that waits already keeps the place that it came with.
-    mutating func append(_ info: ConnectionInfo, at position: Position?, since: Int) {
+    mutating func append(_ info: ConnectionInfo, at position: Position?, since: Int, isLed: Bool = false) {
         guard !contains(info) else { return }
-        members[ObjectIdentifier(info)] = (nextNumber, Member(info: info, position: position, since: since))
+        let member = Member(info: info, position: position, since: since, isLed: isLed)
+        members[ObjectIdentifier(info)] = (nextNumber, member)
         nextNumber += 1
     }
 
@@ -76,6 +79,8 @@ struct MemberPlacing {
     private let own: [(message: Submission, place: Position, seq: UInt64?)]
     /// The same by seq.
     private let ownBySeq: [UInt64: Submission]
+    /// As `former`, for members that this node led.
+    private let ledFormer: FormerPlaces
 
     init(replicated: ReplicatedRoom) {
         self.replicated = replicated
@@ -84,6 +89,7 @@ struct MemberPlacing {
             let epoch = replicated.home.room.log.epoch
             return (own.message, seq.map { Position(epoch: epoch, seq: $0) } ?? own.place, seq)
         }
+        ledFormer = replicated.former.ofThisNode
         ownBySeq = Dictionary(own.compactMap { own in own.seq.map { ($0, own.message) } }) { _, last in last }
     }
 
@@ -102,7 +108,9 @@ struct MemberPlacing {
             let replay = replay(for: member, times)
             home.flush()
             if !replay.isEmpty { core.send(.replay(replay), to: member.info) }
-            if let position = member.position { replicated.resumed(member.info, from: position) }
+            if let position = member.position {
+                replicated.resumed(member.info, from: position, isLed: member.isLed)
+            }
         }
         guard replicated.unplaced.isEmpty else {
             // Who is placed must hear nothing of that again when it has to wait once more.
@@ -120,7 +128,8 @@ struct MemberPlacing {
     func freeze() {
         replicated.isReady = false
         for info in home.room.connections where !home.live.isReplaying(info) {
-            replicated.unplaced.append(info, at: replicated.announced.position, since: core.loop.unixNow)
+            let position = replicated.announced.position
+            replicated.unplaced.append(info, at: position, since: core.loop.unixNow, isLed: true)
         }
     }
 
@@ -134,7 +143,7 @@ struct MemberPlacing {
     private func replay(for member: UnplacedMembers.Member, _ times: [EntryTime]) -> [ReplayedFrame] {
         let info = member.info
         guard let position = member.position else { return newcomersReplay(info, since: member.since, times) }
-        let former = replicated.former
+        let former = member.isLed ? ledFormer : replicated.former
         let plan = ResumePlan(from: position, in: log, former)
         if position.epoch == log.epoch {
             return answersOwed(to: info) { $0 <= plan.replayAfter }

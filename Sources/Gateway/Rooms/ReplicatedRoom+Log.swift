@@ -45,7 +45,7 @@ extension ReplicatedRoom: ReplicaObserver {
         let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(core.writer.bytes, at: core.loop.now)
-        former.came(seq, was: arrival.was, oldestSeq: home.room.log.oldestSeq)
+        former.came(seq, was: arrival.was, held: arrival.held, oldestSeq: home.room.log.oldestSeq)
         if let own, !own.isStored { core.counters.shed(.storage) }
         // Members are led from where they stand, once all is here.
         guard isReady else {
@@ -70,7 +70,7 @@ extension ReplicatedRoom: ReplicaObserver {
 
     /// Members that have seen an entry in a former epoch get a gap in its place; its author here gets the ack there.
     private func leaveOut(_ seq: UInt64, _ frame: FrameSlice, author: Submission.Author?) {
-        for info in resumed.all(where: { former.wasSeen(seq, upTo: $0) }) {
+        for info in resumed.all(where: { former.wasSeen(seq, upTo: $0.position, isLed: $0.isLed) }) {
             if case .connection(let own)? = author, own === info { continue }
             // Who still catches up is led there.
             if home.live.isReplaying(info) { continue }

@@ -98,8 +98,8 @@ final class ReplicatedRoom {
     }
 
     /// A member came, or was placed, with a position: of a former epoch something may still be committed again.
-    func resumed(_ info: ConnectionInfo, from position: Position) {
-        if position.epoch != home.room.log.epoch { resumed.append(info, from: position) }
+    func resumed(_ info: ConnectionInfo, from position: Position, isLed: Bool = false) {
+        if position.epoch != home.room.log.epoch { resumed.append(info, from: position, isLed: isLed) }
     }
 
     /// A connection is no longer in.

@@ -6,18 +6,25 @@ import Rooms
 ///
 /// Bound: the room's members, with `Lineage.countMax` positions each.
 struct ResumedMembers {
-    private var members: [ObjectIdentifier: (info: ConnectionInfo, seen: [Position])] = [:]
+    /// How far a member has seen a former epoch.
+    struct Seen {
+        let position: Position
+        /// This node led it there, and not to that place in a second history of the epoch.
+        var isLed = false
+    }
+
+    private var members: [ObjectIdentifier: (info: ConnectionInfo, seen: [Seen])] = [:]
 
     /// A member goes on from a position of a former epoch.
-    mutating func append(_ info: ConnectionInfo, from position: Position) {
-        let seen = (members[ObjectIdentifier(info)]?.seen ?? []) + [position]
+    mutating func append(_ info: ConnectionInfo, from position: Position, isLed: Bool = false) {
+        let seen = (members[ObjectIdentifier(info)]?.seen ?? []) + [Seen(position: position, isLed: isLed)]
         members[ObjectIdentifier(info)] = (info, seen.suffix(Lineage.countMax).map { $0 })
     }
 
     mutating func remove(_ info: ConnectionInfo) { members[ObjectIdentifier(info)] = nil }
 
     /// Members that have seen one of these places in a former epoch, each once.
-    func all(where hasSeen: (Position) -> Bool) -> [ConnectionInfo] {
+    func all(where hasSeen: (Seen) -> Bool) -> [ConnectionInfo] {
         members.values.filter { $0.seen.contains(where: hasSeen) }.map(\.info)
     }
 }

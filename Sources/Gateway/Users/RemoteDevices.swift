@@ -19,16 +19,33 @@ struct RemoteDevices {
     /// Whether a device is online on another node.
     func contains(_ device: Identifier) -> Bool { all.contains { $0.device == device } }
 
-    /// How long an arrival may wait and still be the newest of its device.
-    private static let freshMilliseconds = 1_000
+    /// By how much nodes differ in what time it is by the store's clock: some of its answers come at once.
+    private static let clockErrorMilliseconds = 10
+    /// A time that is later than the present one by more is of another clock.
+    private static let futureMilliseconds = 1_000
 
-    /// When a connection has come, by the store's clock: later than all others of its device that this node knows of.
-    /// Nil when it has waited for so long that a later one came elsewhere.
-    /// - Parameter unixTime: when it came, in Unix milliseconds by the store's clock; it was let in just now.
-    func timeOfArrival(of device: Identifier?, at unixTime: Int) -> Int? {
-        let latest = all.filter { $0.device == device }.map(\.connectedAt).max() ?? 0
-        if replication.sharedNow - unixTime < Self.freshMilliseconds { return max(unixTime, latest + 1) }
-        return unixTime > latest ? unixTime : nil
+    /// The time of an arrival that is there now, by the store's clock in Unix milliseconds: later than that of each
+    /// connection of its device that this node knows of. All nodes order the connections of a device by it.
+    func time(ofArrivalOf device: Identifier?) -> Int {
+        let known = all.filter { $0.device == device }.map(\.connectedAt) + here(device).map(\.connectedAt)
+        return max(replication.sharedNow, known.max().map { $0 + 1 } ?? 0)
+    }
+
+    /// When a connection that is let in now has come; nil when a later one of its device has come meanwhile, here or
+    /// elsewhere. One that seems to come in the future has its time of a clock that was set back since: it was before.
+    /// Of two that came at once the one that is let in later is the later one.
+    /// - Parameter time: when it came, as `time(ofArrivalOf:)` said then.
+    func timeOfArrival(of device: Identifier?, at time: Int) -> Int? {
+        let elsewhere = all.filter { $0.device == device }.map(\.connectedAt)
+        let (error, future) = (Self.clockErrorMilliseconds, replication.sharedNow + Self.futureMilliseconds)
+        let isReplaced =
+            elsewhere.contains { $0 > time + error && $0 <= future } || here(device).contains { $0.connectedAt > time }
+        return isReplaced ? nil : max(time, elsewhere.max().map { $0 + 1 } ?? 0)
+    }
+
+    /// The living connection that a device has here, if it has one.
+    private func here(_ device: Identifier?) -> [ConnectionInfo] {
+        user.attendance.living.filter { $0.device == device }
     }
 
     /// Whether a device is online anywhere.

@@ -87,7 +87,7 @@ final class ReplicatedUser {
     /// behind these. One that has gone while it waited would replace a later connection of its device, so it is asked
     /// whether it is still there.
     func attach(_ arrival: Arrival) {
-        let (time, core) = (replication.sharedNow, core)
+        let (time, core) = (devices.time(ofArrivalOf: arrival.device), core)
         var (start, session): (InboxStart?, WelcomeFrame.SessionState?) = (nil, nil)
         var missing = 2
         let goOn = { [weak self] in

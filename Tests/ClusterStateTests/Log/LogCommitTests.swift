@@ -46,8 +46,8 @@ struct LogCommitTests {
 
     private func stored(_ seq: UInt64) -> LogCommit.Result { .committed(seq: seq, isStored: true) }
 
-    private func read(after seq: UInt64 = 0) -> [LogCommit.Entry] {
-        var read: [LogCommit.Entry] = []
+    private func read(after seq: UInt64 = 0) -> [LogCommit.CommittedMessage] {
+        var read: [LogCommit.CommittedMessage] = []
         memory.perform(LogRange.operation(keys, after: seq)) { result in
             if case .success(let reply) = result { read = LogRange.answer(reply)?.entries ?? [] }
         }
@@ -80,8 +80,8 @@ struct LogCommitTests {
 
     private func entry(
         _ seq: UInt64, _ id: String, unstoredFrom: UInt64? = nil, by commit: String = "e1"
-    ) -> LogCommit.Entry {
-        LogCommit.Entry(seq: seq, body: message(id).body, unstoredFrom: unstoredFrom, commit: commit)
+    ) -> LogCommit.CommittedMessage {
+        LogCommit.CommittedMessage(seq: seq, body: message(id).body, unstoredFrom: unstoredFrom, commit: commit)
     }
 
     @Test("a repetition of what was not stored gets the first place, and that it was not stored")

@@ -115,7 +115,7 @@ struct ReplicaDriverTests {
         /// Of each node, one of how many messages is stored.
         private var storedOneOf: [Int]
         /// All that was ever published, by epochs.
-        private(set) var published: [String: [UInt64: LogCommit.Entry]] = [:]
+        private(set) var published: [String: [UInt64: LogCommit.CommittedMessage]] = [:]
         private var epochs = 0
         private var messages = 0
 

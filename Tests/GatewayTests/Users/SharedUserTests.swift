@@ -182,6 +182,55 @@ struct SharedUserTests {
         #expect(wasReplaced)
     }
 
+    private func set(_ nodes: Nodes, _ time: Int) {
+        for worker in nodes.workers {
+            let loop = worker.core.loop
+            worker.core.context.controlStore.clockOffset.set(time - loop.now)
+            loop.pretend(Moment(now: loop.now, unix: time))
+        }
+    }
+
+    private func isReplaced(_ key: UInt64, on node: Int, _ nodes: Nodes) -> Bool {
+        nodes.workers[node].sent.contains {
+            switch $0 {
+            case (key, .member(_, .replaced)), (key, .opening(_, .replaced)): true
+            default: false
+            }
+        }
+    }
+
+    @Test("Of two connections of a device the later one stays, though it was let in first", arguments: [0, 1])
+    func letInLater(earlierNode: Int) throws {
+        let nodes = try Nodes(2)
+        let laterNode = 1 - earlierNode
+        // Each node knows the user.
+        for node in 0...1 { _ = try nodes.attach("bob", "desk-\(node)", on: node) }
+        set(nodes, 1_700_000_000_000)
+        let earlier = nodes.begin("bob", "phone", on: earlierNode)
+        set(nodes, 1_700_000_000_300)
+        let later = nodes.begin("bob", "phone", on: laterNode)
+        for _ in 0..<50 { nodes.work(laterNode) }
+        #expect(nodes.info(later, on: laterNode) != nil && nodes.info(earlier, on: earlierNode) == nil)
+        // Less than a second after the other: how long it waited says nothing.
+        set(nodes, 1_700_000_000_500)
+        nodes.settle()
+        #expect(!isReplaced(later, on: laterNode, nodes))
+        #expect(isReplaced(earlier, on: earlierNode, nodes))
+    }
+
+    @Test("A clock of the store that was set back makes no new connection the older one", arguments: [true, false])
+    func setBack(isKnownBefore: Bool) throws {
+        let nodes = try Nodes(2)
+        if isKnownBefore { _ = try nodes.attach("bob", "desk", on: 1) }
+        set(nodes, 1_700_003_600_000)
+        let first = try nodes.attach("bob", "phone", on: 0).info
+        set(nodes, 1_700_000_000_000)
+        let second = try nodes.attach("bob", "phone", on: 1).info
+        #expect(isReplaced(first.socketKey, on: 0, nodes) && !isReplaced(second.socketKey, on: 1, nodes))
+        let third = try nodes.attach("bob", "phone", on: 0).info
+        #expect(isReplaced(second.socketKey, on: 1, nodes) && !isReplaced(third.socketKey, on: 0, nodes))
+    }
+
     @Test("nodes that start without a store: a receiver gets what another node kept")
     func started() throws {
         let nodes = try Nodes(2, isStoreThere: false)

@@ -24,15 +24,18 @@
 -- with " -" behind it when that was not stored. Messages for a history that was deleted are not committed: nothing is
 -- returned for them.
 -- Redis does not roll back. Whoever opens the log hears of a right that is missing before anything is written; a commit
--- that finds an entry refused takes its ids back, as ids without messages would be messages lost.
+-- that finds an entry refused takes its ids back, as ids without messages would be messages lost. Entries beyond the
+-- place would look like another history, so each commit is refused before its first entry if it can't set the place.
+local needed = { { 'HSET', KEYS[1], 'epoch', '' } }
 if #KEYS == 2 then
-  for _, command in ipairs({
-    { 'HSET', KEYS[1], 'epoch', '' }, { 'XADD', KEYS[2], '1-0', 'm', '' }, { 'XTRIM', KEYS[2], 'MAXLEN', '1' },
-    { 'PUBLISH', ARGV[1], '' }, { 'PEXPIRE', KEYS[1], '1' }, { 'SET', KEYS[1], '' },
-  }) do
-    if not redis.acl_check_cmd(unpack(command)) then
-      return redis.error_reply('NOPERM this user has no right to run ' .. command[1])
-    end
+  needed = {
+    needed[1], { 'XADD', KEYS[2], '1-0', 'm', '' }, { 'XTRIM', KEYS[2], 'MAXLEN', '1' }, { 'PUBLISH', ARGV[1], '' },
+    { 'PEXPIRE', KEYS[1], '1' }, { 'SET', KEYS[1], '' },
+  }
+end
+for _, command in ipairs(needed) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM this user has no right to run ' .. command[1])
   end
 end
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'unstored', 'lineage')
