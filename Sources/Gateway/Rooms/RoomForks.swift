@@ -94,7 +94,7 @@ final class RoomForks {
     /// Another node asks. It is answered once this one is in step, in its present epoch.
     func received(_ question: ForkQuestion) {
         if isInStep, question.present == log.epoch { return answer(question) }
-        if unanswered.count < Self.unansweredMax { unanswered.append(question) }
+        if unanswered.count < Self.unansweredMax, !unanswered.contains(question) { unanswered.append(question) }
         if isInStep { doubted() }
     }
 

@@ -93,7 +93,7 @@ private final class FormerEpochSetting {
 
 @Suite("Positions of epochs that their node never knew")
 struct FormerEpochTests {
-    private func repetitions(_ client: SimulatedClient) -> Int { client.views["r"]?.repetitions ?? -1 }
+    private func repetitions(_ client: SimulatedClient) -> Int { client.views["r"]?.repetitions.count ?? -1 }
 
     private func check(_ clients: [SimulatedClient]) {
         for client in clients {
@@ -148,6 +148,8 @@ struct FormerEpochTests {
         setting.settle([1, 2], [newcomer, leaver, stayer])
         #expect(newcomer.isJoined("r") && !leaver.isJoined("r"))
         setting.passTime(1_000, [1, 2], [newcomer, leaver, stayer])
+        #expect(!leaver.isJoined("r"))
+        setting.passTime(2_000, [1, 2], [newcomer, leaver, stayer])
         check([newcomer, leaver, stayer])
         #expect(repetitions(leaver) > 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
     }

@@ -17,6 +17,14 @@ struct RoomView {
         }
     }
 
+    /// A message that came once more.
+    struct Repetition {
+        let id: String
+        /// Nobody may know of which of two histories the client's position was.
+        let isBlind: Bool
+        let text: String
+    }
+
     /// All that the present connection has said.
     private struct Visit {
         /// The position with which the client came.
@@ -62,7 +70,7 @@ struct RoomView {
     private(set) var violations: [String] = []
     /// Messages that came once more in a later epoch than those in which the client had had them: a position says
     /// nothing of former epochs, and what its author sent again is committed anew, without its former place.
-    private(set) var repetitions = 0
+    private(set) var repetitions: [Repetition] = []
     /// Nobody may know of which of two histories the client's position is.
     private var isLedBlindly = false
 
@@ -223,10 +231,11 @@ struct RoomView {
         }
         // An answer to what the client says again is no repetition.
         if frame.type == "message", let known = places[id] {
+            let text = "\(id) was had at \(known.map { "\($0.epoch) \($0.seq)" }): \(frame.text)"
             if !isLedBlindly, known.contains(where: { $0.epoch == place.epoch }) {
-                broken("once", "\(id) was had at \(known.map { "\($0.epoch) \($0.seq)" }): \(frame.text)")
+                broken("once", text)
             } else {
-                repetitions += 1
+                repetitions.append(Repetition(id: id, isBlind: isLedBlindly, text: text))
             }
         }
         position = place

@@ -27,7 +27,14 @@ final class Simulation {
     private(set) var violations: [String] = []
     /// Messages that clients missed, or got twice, where nobody could know better once the store had lost something.
     private(set) var missed = 0
-    var repetitions: Int { clients.reduce(0) { $0 + $1.views.values.reduce(0) { $0 + $1.repetitions } } }
+    /// Messages that came to a client once more, by the names of the clients.
+    var repetitions: [(client: String, RoomView.Repetition)] {
+        clients.flatMap { client in client.views.values.flatMap(\.repetitions).map { (client.name, $0) } }
+    }
+    /// Those of them of which a living node could know.
+    var knownRepetitions: [(client: String, RoomView.Repetition)] {
+        repetitions.filter { !$0.1.isBlind && !unheld.contains($0.1.id) }
+    }
     /// The last events.
     private(set) var trace: [String] = []
     private let traceMax: Int
