@@ -86,6 +86,15 @@ def test_a_second_signal_ends_at_once(make_node, room, second):
     assert code in {128 + second, -second}
 
 
+def test_a_hangup_does_not_end_a_node(make_node, room):
+    """SIGHUP has a node read its files again; without such files it says so, and serves on."""
+    node = make_node()
+    with Client(node, room, "ann") as ann:
+        node.process.send_signal(signal.SIGHUP)
+        until(lambda: "nothing to read again" in node.log, what="the line about it")
+        assert ann.say("still here")
+
+
 BAD = [
     ("PORT", "0"),
     ("PORT", "65536"),

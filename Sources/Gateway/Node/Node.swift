@@ -32,6 +32,7 @@ package final class Node {
     private let mail = Mailbox<Notice>()
     private var workers: [Thread] = []
     private var signals: SignalWatcher?
+    private let reloads: Reloads
     /// nil without a webhook.
     private var pushes: PushSender?
     private var drained = 0
@@ -52,6 +53,7 @@ package final class Node {
     package init(_ configuration: Configuration, logger: Logger) throws(NodeStartFault) {
         self.configuration = configuration
         self.logger = logger
+        reloads = Reloads(logger)
         SignalWatcher.ignoreBrokenPipes()
         let openFiles = ProcessLimits.raiseOpenFiles()
         let listeners = try Self.bind(configuration)
@@ -102,8 +104,9 @@ package final class Node {
 
     private func start(_ listeners: [ListeningSocket]) throws(SystemError) {
         // Before there is anybody who answers: who sees the node ready may ask it to end at once.
-        signals = try SignalWatcher(SignalWatcher.termination, loop: loop) { [unowned self] signal in
-            terminate(signal)
+        let signals = SignalWatcher.termination + [ProcessSignal.reload]
+        self.signals = try SignalWatcher(signals, loop: loop) { [unowned self] signal in
+            if signal == ProcessSignal.reload { reloads.run() } else { terminate(signal) }
         }
         for (index, listener) in listeners.enumerated() {
             let (context, mail) = (context, mail)
