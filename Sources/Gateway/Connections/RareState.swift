@@ -11,8 +11,11 @@ struct RareState {
         var closeReason: CloseReason?
         var upkeep: Upkeep?
         var flood: FloodCounter?
+        var grant: TokenGrant?
 
-        var isEmpty: Bool { wait == nil && client == nil && closeReason == nil && upkeep == nil && flood == nil }
+        var isEmpty: Bool {
+            wait == nil && client == nil && closeReason == nil && upkeep == nil && flood == nil && grant == nil
+        }
     }
 
     private var held: Held?
@@ -39,6 +42,12 @@ struct RareState {
     var upkeep: Upkeep {
         get { held?.upkeep ?? Upkeep() }
         set { set(newValue) { $0.upkeep = newValue } }
+    }
+
+    /// The rights by the connection's token.
+    var grant: TokenGrant? {
+        get { held?.grant }
+        set { set(newValue) { $0.grant = newValue } }
     }
 
     /// Counts a refused frame; true when it makes a flood.

@@ -50,10 +50,14 @@ package final class Node {
     package let port: UInt16
 
     /// Binds the address and starts the workers.
-    package init(_ configuration: Configuration, logger: Logger) throws(NodeStartFault) {
+    /// - Parameter tokens: what asks clients for tokens; its keys are read again at SIGHUP.
+    package init(
+        _ configuration: Configuration, logger: Logger, tokens: TokenGate? = nil
+    ) throws(NodeStartFault) {
         self.configuration = configuration
         self.logger = logger
         reloads = Reloads(logger)
+        if let tokens { reloads.add("the keys of tokens") { try tokens.reload() } }
         SignalWatcher.ignoreBrokenPipes()
         let openFiles = ProcessLimits.raiseOpenFiles()
         let listeners = try Self.bind(configuration)
@@ -71,7 +75,7 @@ package final class Node {
         context = NodeContext(
             configuration: configuration, nodeID: configuration.nodeID?.text ?? "n-" + String(random, radix: 36),
             port: port, logger: logger, connectionsMax: most, openFilesMax: openFiles,
-            startedAt: Clock.unixMilliseconds(), memoryMax: NodeSampler.memoryMax(configuration))
+            startedAt: Clock.unixMilliseconds(), memoryMax: NodeSampler.memoryMax(configuration), tokens: tokens)
         do throws(SystemError) {
             loop = try EventLoop()
             control = ControlLink(context: context, loop: loop)
