@@ -225,7 +225,7 @@ package final class Room {
     private func mark(_ user: Identifier, _ mark: UInt64) -> UInt64? {
         guard mark > readMarks[user] ?? 0 else { return nil }
         if readMarks.count >= Self.readMarksMax, readMarks[user] == nil {
-            // The one that is furthest behind tells least.
+            // The one that is furthest behind says least.
             if let last = readMarks.min(by: { $0.value < $1.value })?.key { readMarks[last] = nil }
         }
         readMarks[user] = mark

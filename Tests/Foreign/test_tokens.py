@@ -1,13 +1,15 @@
 """Section 6, tokens: who comes in, what they may do, renewal on the living connection, and new keys at SIGHUP."""
 
 import contextlib
+import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 from client import Client, Closed
-from node import BINARY, Node, until
+from node import BINARY, ROOT, Node, until
 from tokens import SECRET, KeyPair, hmac_of, signed, token
 
 
@@ -172,3 +174,13 @@ def test_the_command(asking):
     assert command("--user", "ann")[0] == 78
     assert command("--user", "ann", "--ttl", "1y", JWT_SECRET=SECRET)[0] == 64
     assert command(JWT_SECRET=SECRET)[0] == 64
+
+
+def test_the_example_of_the_documents(asking):
+    """The back end of docs/security.md makes tokens that a node takes."""
+    example = re.search(r"```python\n(.*?)```", (ROOT / "docs/security.md").read_text(), re.DOTALL)[1]
+    done = subprocess.run(
+        [sys.executable, "-c", example], env={"JWT_SECRET": SECRET}, capture_output=True, text=True, check=True
+    )
+    with Client(asking, "team-1", "ann", token=done.stdout.strip()):
+        pass

@@ -158,7 +158,7 @@ struct ChatPhase<Transport: ChatTransport> {
         core.load.readLimit(wanted, kind, core.counters)
     }
 
-    /// Whether a frame is taken; if not, its sender is told.
+    /// Whether a frame is taken; if not, its sender gets an error.
     @inline(__always)
     func admits(_ frame: ClientFrame, of info: ConnectionInfo) -> Bool {
         guard let priority = frame.body.priority else { return true }

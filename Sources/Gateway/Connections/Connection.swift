@@ -73,7 +73,7 @@ final class Connection: Socket {
         set { rare.upkeep = newValue }
     }
 
-    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
+    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not sent a lower rate
     /// yet does nothing wrong.
     func countRefusal() -> Bool { rare.countRefusal(at: loop.now, policy: table.floodPolicy) }
 

@@ -4,7 +4,7 @@ import Overload
 import Rooms
 import WireProtocol
 
-/// The connections of one worker: hands them what homes answer, delivers rooms' batches to them, tells them of the
+/// The connections of one worker: hands them what homes answer, delivers rooms' batches to them, notifies them of the
 /// node's tier, and closes them when the node drains.
 ///
 /// Thread: the worker's.
@@ -127,7 +127,7 @@ final class ConnectionTable {
 
     // MARK: Answers of homes
 
-    /// One that is gone has told the home so itself, behind its request.
+    /// One that is gone has notified the home itself, behind its request.
     func received(_ notice: MemberNotice, for info: ConnectionInfo) {
         guard let connection = find(info) else { return }
         switch notice {
@@ -224,7 +224,7 @@ final class ConnectionTable {
         connection.close(.tooSlow(retryMilliseconds: core.context.retryMilliseconds()))
     }
 
-    /// Tells every client when it will be closed, and closes them one after the other within `duration` milliseconds.
+    /// Notifies every client of when it will be closed, and closes them one after the other within `duration` ms.
     func beginDraining(within duration: Int) {
         isDraining = true
         for case let connection as Connection in core.loop.sockets.all {

@@ -21,7 +21,7 @@ final class PushAttempt {
     private let completion: (PushAnswer, String) -> Void
     private var state = State.ended
 
-    /// - Parameter completion: told once, after `begin`: what came of it, and the same for a log.
+    /// - Parameter completion: called once, after `begin`: what came of it, and the same for a log.
     init(
         _ job: PushJob, to webhook: PushWebhook, loop: EventLoop, completion: @escaping (PushAnswer, String) -> Void
     ) {
@@ -53,7 +53,7 @@ final class PushAttempt {
         if case .resolving = state, loop.now >= deadline { end(.none, "look-up: no answer in time") }
     }
 
-    /// Ends it; nothing is told any more.
+    /// Ends it; `completion` is not called any more.
     func cancel() {
         let former = state
         state = .ended

@@ -80,7 +80,7 @@ struct LoadControl {
             underWay.append((loop.turnNanoseconds, count))
             committed += count
         }
-        if !underWay.isEmpty, !loop.isCollecting {
+        if !underWay.isEmpty, !loop.isRoundAwaited {
             let now = Clock.monotonicNanoseconds()
             for turn in underWay {
                 counters.deliveryLatency.observe((now - turn.nanoseconds) / 1000, times: turn.count)

@@ -38,7 +38,7 @@ final class RoomOwner: Identifiable {
     /// Distinct users on all nodes.
     var userCount: Int { room.userCount + sequencer.elsewhere.count }
 
-    /// Living connections on this node, and on the others those that they tell of.
+    /// Living connections on this node, and on the others those that they report.
     var connectionCount: Int { room.connectionCount + sequencer.connectionsElsewhere }
 
     /// The room as the HTTP API shows it.
@@ -106,7 +106,7 @@ final class RoomOwner: Identifiable {
 
     // MARK: Messages
 
-    /// Commits a message, or takes it to be committed, and tells its author of its place in the room's order.
+    /// Commits a message, or takes it to be committed, and notifies its author of its place in the room's order.
     func publish(_ fields: MessageFields, user: Identifier, device: Identifier?, author: Submission.Author) {
         guard !core.stored.isFull else { return refuseAsStoreFull(author, id: fields.id?.text) }
         switch sequencer {
@@ -197,8 +197,8 @@ final class RoomOwner: Identifiable {
         }
     }
 
-    /// Tells an author that a message that was taken gets no place: instead of the ack, or behind that of one that was
-    /// kept.
+    /// Notifies an author that a message that was taken gets no place: instead of the ack, or behind that of one that
+    /// was kept.
     func refuse(_ submission: Submission, _ text: String) {
         switch submission.author {
         case .connection(let info):

@@ -105,7 +105,7 @@ package final class Worker {
         finished(core.index)
     }
 
-    /// Acts on another policy from now on, and tells its clients.
+    /// Acts on another policy from now on, and notifies its clients.
     private func adopt(_ policy: TierPolicy, _ reason: String) {
         let former = core.load.policy
         guard policy != former else { return }
@@ -232,7 +232,7 @@ extension Worker: EventLoopDelegate {
         core.counters.turnedAt.set(core.loop.now)
         rooms.commit()
         users.commit()
-        if !core.loop.isCollecting { rooms.flush() }
+        if !core.loop.isRoundAwaited { rooms.flush() }
         connections.closeDue()
         connections.closeLargestInputs()
         core.postOutgoing()
