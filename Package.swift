@@ -1,8 +1,8 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-// Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO -> WireProtocol, Rooms,
-// ClusterState, Overload -> Core. Imports point down only; C is reached through the doors at the end.
+// Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO, Tokens -> WireProtocol,
+// Rooms, ClusterState, Overload -> Core. Imports point down only; C is reached through the doors at the end.
 
 let package = Package(
     name: "sluice",
@@ -19,7 +19,7 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Core", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal",
+                "Core", "Tokens", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -34,7 +34,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Core", "WireProtocol", "Rooms", "ClusterState", "Overload", "NetworkIO", "RedisLink",
+                "Core", "WireProtocol", "Tokens", "Rooms", "ClusterState", "Overload", "NetworkIO", "RedisLink",
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Web/Resources")]
@@ -56,6 +56,8 @@ let package = Package(
             name: "NetworkIO", dependencies: ["Core", "WireProtocol", "CLibuv", "COpenSSL", "CZlib"]
         ),
         .target(name: "Rooms", dependencies: ["Core", "WireProtocol"]),
+        // JSON Web Tokens: keys, and what a token says.
+        .target(name: "Tokens", dependencies: ["Core", "WireProtocol", "COpenSSL"]),
         .target(name: "WireProtocol", dependencies: ["Core"]),
         .target(
             name: "ClusterState", dependencies: ["Core"],
@@ -103,7 +105,9 @@ let package = Package(
         // The rules that any input must keep: for libFuzzer, and for the tests that replay Tests/Corpus.
         .target(
             name: "Fuzzing",
-            dependencies: ["Gateway", "RedisLink", "NetworkIO", "Rooms", "ClusterState", "WireProtocol", "Core"],
+            dependencies: [
+                "Gateway", "RedisLink", "NetworkIO", "Rooms", "ClusterState", "Tokens", "WireProtocol", "Core",
+            ],
             path: "Tests/Fuzzing"
         ),
         .testTarget(name: "FuzzingTests", dependencies: ["Fuzzing", "TestSupport"]),
@@ -112,6 +116,7 @@ let package = Package(
             name: "WireProtocolTests",
             dependencies: ["WireProtocol", "Core", "TestSupport"]
         ),
+        .testTarget(name: "TokensTests", dependencies: ["Tokens", "WireProtocol", "Core", "COpenSSL", "TestSupport"]),
         .testTarget(name: "RoomsTests", dependencies: ["Rooms", "WireProtocol", "Core", "TestSupport"]),
         .testTarget(name: "ClusterStateTests", dependencies: ["ClusterState", "Core", "TestSupport"]),
         .testTarget(
@@ -138,7 +143,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "NetworkIO", "Rooms", "ClusterState", "Overload", "WireProtocol", "Core", "TestSupport",
+                "Gateway", "NetworkIO", "Rooms", "ClusterState", "Overload", "Tokens", "WireProtocol", "Core",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

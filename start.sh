@@ -108,4 +108,6 @@ case ${host:-0.0.0.0} in
     *:*) host="[$host]" ;;
 esac
 printf 'Open http://%s:%s/\n' "$host" "${port:-8000}"
+# A crash report shows the bytes that registers point at, which may be of a token or a key.
+export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-registers=none}
 exec "$binary" serve

@@ -7,14 +7,14 @@ extension Configuration {
     /// The configuration of the environment and `.env`. Writes to standard error what is wrong with it.
     /// - Throws: the exit code, when it is wrong.
     static func ofProcess() throws -> Configuration {
-        do throws(ConfigurationError) {
-            return try load(
-                environment: ProcessEnvironment.variables, dotEnv: try DotEnvFile.read(),
-                isFileReadableByOthers: DotEnvFile.isReadableByOthers(),
-                cores: ProcessLimits.processors())
-        } catch {
-            throw error.reported()
-        }
+        do throws(ConfigurationError) { return try loaded() } catch { throw error.reported() }
+    }
+
+    /// The same without a word.
+    static func loaded() throws(ConfigurationError) -> Configuration {
+        try load(
+            environment: ProcessEnvironment.variables, dotEnv: try DotEnvFile.read(),
+            isFileReadableByOthers: DotEnvFile.isReadableByOthers(), cores: ProcessLimits.processors())
     }
 
     /// The same, for a command that needs REDIS_URL.

@@ -33,12 +33,13 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         let configuration = try Configuration.ofProcess()
+        let tokens = try tokens(configuration)
         let log = try log(configuration)
         let logger = Logger(
             label: Self.label, level: configuration.logLevel, format: configuration.logFormat, output: log)
         let warnings = configuration.warnings + [configuration.openNodeWarning].compactMap { $0 }
         for warning in warnings { logger.warning("\(warning)") }
-        let node = try node(configuration, logger)
+        let node = try node(configuration, logger, tokens)
         let status = node.run()
         log.flush(withinMilliseconds: Self.flushMilliseconds)
         // Cut short, its workers still run: they must not see the node, or what exit(3) takes down, go.
@@ -46,9 +47,27 @@ struct Serve: ParsableCommand {
         throw ExitCode(status)
     }
 
-    private func node(_ configuration: Configuration, _ logger: Logger) throws -> Node {
+    /// The gate that asks clients for tokens; its settings are read anew each time.
+    private func tokens(_ configuration: Configuration) throws -> TokenGate? {
+        guard configuration.tokens != nil else { return nil }
+        do {
+            return try TokenGate {
+                // That a node which asked for tokens asks no longer needs a new start.
+                guard let settings = try Configuration.loaded().tokens else { throw TokensGone() }
+                return try settings.verifier()
+            }
+        } catch let error as ConfigurationError {
+            throw error.reported()
+        }
+    }
+
+    private struct TokensGone: Error, CustomStringConvertible {
+        let description = "neither JWT_SECRET nor JWT_PUBLIC_KEY_FILE is set any more"
+    }
+
+    private func node(_ configuration: Configuration, _ logger: Logger, _ tokens: TokenGate?) throws -> Node {
         do throws(NodeStartFault) {
-            return try Node(configuration, logger: logger)
+            return try Node(configuration, logger: logger, tokens: tokens)
         } catch .addressInUse(let address) {
             Output.errorLine("sluice: \(address) is in use by another process; choose another PORT or stop that one")
             throw ExitCode(Self.unavailable)

@@ -10,7 +10,9 @@ struct Sluice: ParsableCommand {
         commandName: "sluice",
         abstract: "A WebSocket gateway for chat rooms and live updates that governs itself.",
         version: Version.number,
-        subcommands: [Serve.self, CheckRedis.self, RunUnderLock.self, Demo.self, Drill.self, ShowVersion.self])
+        subcommands: [
+            Serve.self, CheckRedis.self, RunUnderLock.self, Demo.self, Drill.self, TokenCommand.self, ShowVersion.self,
+        ])
 }
 
 /// `sluice version`

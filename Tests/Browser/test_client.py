@@ -420,3 +420,53 @@ def test_read_marks_start_anew_with_an_epoch(run):
         for (let n = 0; n < 100 && t.sent("read").length === 0; n += 1) await pause(20);
         return t.sent("read").map((f) => f.seq);""")
     assert marks == [1]
+
+
+def test_tokens_are_fetched_anew(run):
+    """At each attempt, when the server says that one ends, and once after 4001; the next refusal is final."""
+    result = run("""
+        let made = 0;
+        const t = await begin({ getToken: async () => `t${(made += 1)}` });
+        await pause(0);
+        const asked = () => t.socket.url.searchParams.get("token");
+        const first = asked();
+        t.socket.welcome({ expires_at: 1000 });
+        t.socket.joined();
+        t.socket.get({ type: "token", expires_at: 1000 });
+        await pause(0);
+        const [renewal] = t.sent("token");
+        t.socket.get({ type: "token", expires_at: 2000 });
+        t.socket.get({ type: "token", expires_at: 2000 });
+        await pause(0);
+        const renewals = t.sent("token").map((frame) => frame.token);
+        t.socket.lose(4001, '{"reason":"token_expired"}');
+        await pause(0);
+        const afterEnd = asked();
+        t.socket.lose(4001, '{"reason":"token_signature"}');
+        await pause(0);
+        return { first, renewal: renewal.token, renewals, afterEnd, state: t.client.state, made };""")
+    assert result == {
+        "first": "t1",
+        "renewal": "t2",
+        "renewals": ["t2", "t3"],
+        "afterEnd": "t4",
+        "state": "closed",
+        "made": 4,
+    }
+
+
+def test_a_token_that_comes_too_late_opens_nothing(run):
+    result = run("""
+        const waiting = [];
+        const t = await begin({ getToken: () => new Promise((resolve, reject) => waiting.push({ resolve, reject })) });
+        const before = FakeSocket.made.length;
+        t.client.close();
+        waiting[0].resolve("late");
+        await pause(0);
+        const late = FakeSocket.made.length - before;
+        t.client.connect();
+        waiting[1].reject(new Error("signed out"));
+        await pause(0);
+        const [error] = t.of("error");
+        return { late, code: error.code, state: t.client.state };""")
+    assert result == {"late": 0, "code": "no_token", "state": "waiting"}

@@ -70,6 +70,7 @@ enum ClientJSONRules {
             guard let t else { return }
             try holdInside(t, of: bytes)
             try hold(ReferenceJSON.read(Array(t))?.isJSON == true, "a t that is no JSON")
+        case .token(let token): try hold(token.withBytes(UTF8Validator.isValid), "a token that is no UTF-8")
         case .typing, .users, .leave: break
         }
     }

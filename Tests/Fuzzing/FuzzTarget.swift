@@ -20,6 +20,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case forwarding
     /// Addresses, blocks of them, and TRUSTED_PROXIES; origins and hosts.
     case cidr
+    /// Tokens, the claims in them, and files with keys.
+    case jwt
     /// Percent-decoding, identifiers, and the keys that they become in Redis.
     case names
 
@@ -36,6 +38,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .dotEnv: try TextRules.checkDotEnv(String(decoding: input, as: UTF8.self))
         case .forwarding: try AddressRules.checkForwarding(String(decoding: input, as: UTF8.self))
         case .cidr: try AddressRules.checkBlocks(String(decoding: input, as: UTF8.self))
+        case .jwt: try TokenRules.check(Array(input))
         case .names: try NameRules.check(input)
         }
     }

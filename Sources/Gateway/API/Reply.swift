@@ -47,9 +47,16 @@ struct Upgrade {
     let wantsEcho: Bool
     /// Whether there is room for it.
     let place: SocketPlace
-    /// Milliseconds after which the client may try again, when the load lets nobody in: the connection is closed right
-    /// behind the upgrade, because a browser hides an HTTP status. Nil: it is let in.
-    let shedRetryMilliseconds: Int?
+    let entry: Entry
+
+    /// Whether somebody is let in. Who is not hears so behind the upgrade, because a browser hides an HTTP status.
+    enum Entry {
+        /// With what a token gave, where the node asks for one.
+        case admitted(TokenGrant?)
+        /// The load lets nobody in; milliseconds after which the client may try again.
+        case shed(retryMilliseconds: Int)
+        case refused(TokenRefusal)
+    }
 }
 
 /// A request for the stream of the node's events.

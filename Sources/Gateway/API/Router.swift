@@ -39,9 +39,14 @@ struct Router {
 
     private func refusal(of call: inout HTTPCall) -> HTTPResponse? {
         let request = call.request
-        let (key, authorization) = (request.header("x-api-key"), request.header("authorization"))
+        let key = request.header("x-api-key")
+        // Where tokens are asked for, that of an upgrade is no try at a key.
+        let isToken = call.isUpgrade && services.context.access.tokens != nil
+        let authorization = isToken ? nil : request.header("authorization")
         let access = services.context.access
-        call.showsKey = access.showsKey(apiKey: key, authorization: authorization)
+        if let retry = refusesKey(&call, access.showing(apiKey: key, authorization: authorization)) {
+            return .rateLimited("this address has shown wrong API keys", retryMilliseconds: retry)
+        }
         if !call.showsKey,
             let retry = services.context.budgets.addresses.refusesRequest(of: call.client, at: services.now)
         {
@@ -68,6 +73,17 @@ struct Router {
                 headers: [("WWW-Authenticate", "Bearer")])
         case .forbidden: return .operatorsOnly
         }
+    }
+
+    /// Takes down whether a key was shown. An address that has shown wrong ones too often gets no answer to any key for
+    /// a while, so that it does not learn which one is right: then milliseconds after which it may come again.
+    private func refusesKey(_ call: inout HTTPCall, _ showing: APIKeyGate.Showing) -> Int? {
+        guard showing != .nothing else { return nil }
+        let addresses = services.context.budgets.addresses
+        let retry = addresses.refusesKey(of: call.client, isRight: showing == .key, at: services.now)
+        if let retry { return retry }
+        call.showsKey = showing == .key
+        return nil
     }
 
     /// Whether the load has no turn for the address, as that is the heaviest source. Operators see and steer at any

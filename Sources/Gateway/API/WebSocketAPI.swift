@@ -15,10 +15,10 @@ struct WebSocketAPI {
         }
         let opening = try Opening(call)
         guard !services.context.isDraining else { return draining }
-        let retry: Int?
+        let entry: Upgrade.Entry
         switch decide(opening) {
-        case .admitted: retry = nil
-        case .refused(let range): retry = Int.random(in: range, using: &services.random)
+        case .admitted: entry = try self.entry(of: opening, call)
+        case .refused(let range): entry = .shed(retryMilliseconds: Int.random(in: range, using: &services.random))
         case .turnedAway(let range):
             let retry = Int.random(in: range, using: &services.random)
             return .now(
@@ -27,7 +27,23 @@ struct WebSocketAPI {
         return .upgrade(
             Upgrade(
                 handshake: handshake, opening: opening, wantsEcho: call.request.queryValue("echo") == "1",
-                place: call.place, shedRetryMilliseconds: retry))
+                place: call.place, entry: entry))
+    }
+
+    /// Looks at the token, where the node asks for one: the last thing, as it costs the most.
+    private func entry(of opening: Opening, _ call: HTTPCall) throws(APIFault) -> Upgrade.Entry {
+        let inQuery = call.request.queryValue("token")
+        guard call.request.queryCount("token") < 2 else { throw .bad("token stands more than once") }
+        guard let gate = services.context.access.tokens else { return .admitted(nil) }
+        let inHeader = call.request.header("authorization").flatMap(BearerCredentials.find)
+        let token = inQuery.map { Array($0.utf8) } ?? inHeader.map(Array.init) ?? []
+        do throws(TokenRefusal) {
+            return .admitted(
+                try gate.check(token, user: opening.user, room: opening.room, at: services.unixNow))
+        } catch {
+            services.counters.refused(error.kind)
+            return .refused(error)
+        }
     }
 
     /// `GET /echo`

@@ -39,10 +39,13 @@ package struct AccessPolicy: Sendable {
 
     /// The key's gate; nil when no key is configured.
     private let gate: APIKeyGate?
+    /// Asks clients of `/ws` for tokens; nil: nobody does. Who asks for them leaves nothing open to strangers.
+    let tokens: TokenGate?
 
     /// The policy with this gate, or with none when no `API_KEY` is set.
-    package init(gate: APIKeyGate?) {
+    package init(gate: APIKeyGate?, tokens: TokenGate? = nil) {
         self.gate = gate
+        self.tokens = tokens
     }
 
     /// Decides about one request.
@@ -59,14 +62,14 @@ package struct AccessPolicy: Sendable {
         if let gate {
             return gate.admits(apiKey: apiKey, authorization: authorization) ? .allowed : .unauthorized
         }
-        return requirement == .apiKey || isThisMachine() ? .allowed : .forbidden
+        return requirement == .apiKey && tokens == nil || isThisMachine() ? .allowed : .forbidden
     }
 
     /// Whether somebody who was allowed to ask may also operate: with a key all may who showed it.
     package func letsOperate(isThisMachine: Bool) -> Bool { gate != nil || isThisMachine }
 
-    /// Whether a key is configured and was shown.
-    package func showsKey(apiKey: String?, authorization: String?) -> Bool {
-        gate?.admits(apiKey: apiKey, authorization: authorization) ?? false
+    /// A request's claim to a configured key.
+    package func showing(apiKey: String?, authorization: String?) -> APIKeyGate.Showing {
+        gate?.showing(apiKey: apiKey, authorization: authorization) ?? .nothing
     }
 }

@@ -11,6 +11,10 @@ package struct AddressLimits: Sendable, Equatable {
     /// The error for who would make one more.
     static let makingText = "this address makes rooms or inboxes too fast"
 
+    /// Wrong API keys: ten at once, then five each second. A key of 128 bits stays unknown at any such rate; it is the
+    /// log, and keys that people make up, that need the limit.
+    static let guesses = RatePolicy(perSecond: 5)
+
     /// Sockets at a time, whatever is spoken over them; nil: no limit.
     package let socketsMax: Int?
     /// Requests and upgrades; nil: no limit.

@@ -2,6 +2,7 @@ import Core
 import Logging
 import Overload
 import RedisLink
+import Tokens
 
 /// Everything that an operator may tune, checked: immutable for the life of the process.
 ///
@@ -70,8 +71,10 @@ package struct Configuration: Sendable {
     /// DRAIN_SECONDS
     package let drainMilliseconds: Int
 
-    /// API_KEY
-    package let apiKey: String?
+    /// API_KEY, whose keys count alike; empty: none.
+    package let apiKeys: [String]
+    /// JWT_SECRET, JWT_PUBLIC_KEY_FILE, JWT_AUDIENCE and JWT_ISSUER; nil: clients need no tokens.
+    package let tokens: TokenSettings?
     /// ALLOWED_ORIGINS
     package let originPolicy: OriginPolicy
     /// ALLOWED_HOSTS; nil: any.
@@ -156,10 +159,15 @@ package struct Configuration: Sendable {
         heartbeatTimeoutMilliseconds = try reader.milliseconds(.heartbeatTimeout)
         drainMilliseconds = try reader.milliseconds(.drainTime)
 
-        apiKey = try reader.optionalValue(.apiKey) { key in
-            let isSendable = key.utf8.count <= 1024 && key.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-            return isSendable ? key : nil
-        }
+        apiKeys =
+            try reader.optionalValue(.apiKey) { text in
+                let keys = commaSeparated(text)
+                let areSendable = keys.allSatisfy { key in
+                    (1...1024).contains(key.utf8.count) && key.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+                }
+                return areSendable ? keys : nil
+            } ?? []
+        tokens = try reader.tokenSettings()
         originPolicy = try reader.optionalValue(.allowedOrigins, OriginPolicy.init(configured:)) ?? .ownHost
         allowedHosts = try reader.optionalValue(.allowedHosts) { AllowedHosts(commaSeparated($0)) }
         trustedProxies = try reader.value(.trustedProxies, TrustedProxies.init(configured:))
@@ -191,6 +199,10 @@ package struct Configuration: Sendable {
                 "SEND_QUEUE_BYTES (\(sendQueueBytesMax)) is less than MAX_MESSAGE_BYTES (\(messageBytesMax)): "
                     + "a message that is larger than the queue closes slow readers at once")
         }
+        if let secret = tokens?.secret, secret.isShort {
+            warnings.append(
+                "JWT_SECRET has less than \(TokenSecret.bytesAdvised) bytes: who has one token can find it by trying")
+        }
         if reader.hasSecretsInFile, isFileReadableByOthers {
             warnings.append(".env has secrets, and others on this machine can read it: chmod 600 .env")
         }
@@ -201,8 +213,9 @@ package struct Configuration: Sendable {
 extension Configuration {
     /// The warning that a node begins with where anybody may knock, and nobody is asked for a key.
     package var openNodeWarning: String? {
-        guard apiKey == nil, !host.isLoopback else { return nil }
-        return "there is no API_KEY, and the node listens on \(host): whoever reaches it may read and write all rooms"
+        guard apiKeys.isEmpty, tokens == nil, !host.isLoopback else { return nil }
+        return "there is no API_KEY, no JWT_SECRET and no JWT_PUBLIC_KEY_FILE, and the node listens on \(host): "
+            + "whoever reaches it may read and write all rooms"
     }
 }
 

@@ -122,10 +122,21 @@ extension Setting {
     // MARK: Who may do what
 
     static let apiKey = Setting(
-        "API_KEY", .text(rule: "1 to 1024 visible ASCII characters without spaces"), default: nil, note: "none",
-        secret: true,
-        "The key that /api/ and /metrics ask for; without one, deleting and operating are for this machine only."
+        "API_KEY", .text(rule: "1 to 1024 visible ASCII characters without spaces; several separated by commas"),
+        default: nil, note: "none", secret: true,
+        "The keys that /api/ and /metrics ask for; without one, deleting and operating are for this machine only."
     )
+    static let jwtSecret = Setting(
+        "JWT_SECRET", .text(rule: "1 to 1024 bytes, better 32 or more; no key in PEM"), default: nil, secret: true,
+        "The secret of tokens (HS256) that /ws then asks for; read again at SIGHUP.")
+    static let jwtPublicKeyFile = Setting(
+        "JWT_PUBLIC_KEY_FILE", .text(rule: "the path of a file with public keys in PEM, or a JWKS"), default: nil,
+        "The keys of tokens (RS256, ES256, EdDSA) that /ws then asks for; read again at SIGHUP.")
+    static let jwtAudience = Setting(
+        "JWT_AUDIENCE", .text(rule: "any text"), default: nil, note: "any",
+        "What the aud of each token must be, or have among others.")
+    static let jwtIssuer = Setting(
+        "JWT_ISSUER", .text(rule: "any text"), default: nil, note: "any", "What the iss of each token must be.")
     static let allowedOrigins = Setting(
         "ALLOWED_ORIGINS", .text(rule: "origins such as https://chat.example.com, separated by commas, or *"),
         default: nil, note: "the request's own host",
@@ -192,7 +203,7 @@ extension Setting {
         storedBytes, historySize, historyTTL, inboxSize, inboxTTL, sessionTTL, dedupeWindow, outboxMessages,
         outboxBytes,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
-        apiKey, allowedOrigins, allowedHosts, trustedProxies,
+        apiKey, jwtSecret, jwtPublicKeyFile, jwtAudience, jwtIssuer, allowedOrigins, allowedHosts, trustedProxies,
         pushWebhookURL, pushWebhookSecret,
         governorDryRun, governorInterval, governorMemoryLimit, governorEnterMarks, governorLeaveMarks,
         governorSignalMarks,

@@ -44,11 +44,7 @@ extension ChatPhase {
             transport.joining = nil
             transport.sendRefusal(refusal, of: room)
             transport.endWait()
-        case .leftRoom(let room, let reason):
-            transport.exit(room)
-            core.writer.leftRoom(room, reason: reason)
-            transport.sendWritten()
-            transport.endWait()
+        case .leftRoom(let room, let reason): left(room, reason)
         case .roomDeleted(let room): roomDeleted(room)
         case .inboxReplayed, .frames, .answer, .readAnswer, .replay, .replaced, .removed: break
         }

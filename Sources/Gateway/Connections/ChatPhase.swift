@@ -12,6 +12,8 @@ protocol ChatTransport: RoomTransport {
     var rate: RateLimiter { get set }
     var upkeep: Upkeep { get set }
 
+    /// Has the connection's timer fire at that time (loop milliseconds), and look at everything that has a time.
+    func schedule(at time: Int)
     /// Counts a refused frame; true when it makes a flood.
     func countRefusal() -> Bool
 }
@@ -56,8 +58,8 @@ struct ChatPhase<Transport: ChatTransport> {
         switch frame.body {
         case .message(let fields): publish(fields, frame, info)
         case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
-        case .typing(let isTyping): ask(frame, .typing(info, isTyping: isTyping))
-        case .read(let seq): ask(frame, .read(info, upTo: seq))
+        case .typing(let isTyping): write(frame, .typing(info, isTyping: isTyping))
+        case .read(let seq): write(frame, .read(info, upTo: seq))
         case .history(let query):
             let limit = readLimit(query.limit, .history)
             let allowed = HistoryQuery(anchor: query.anchor, limit: limit, isOfInbox: query.isOfInbox)
@@ -72,10 +74,11 @@ struct ChatPhase<Transport: ChatTransport> {
         case .users:
             let limit = readLimit(RoomOwner.usersPerFrameMax, .users)
             read(frame, .users(info, limit: limit, requestID: frame.id?.text), info)
-        case .join(let room, let position): join(room, from: position)
+        case .join(let room, let position): if mayEnter(room, frame) { join(room, from: position) }
         case .leave(let room): leave(room)
         case .inboxAck(let position):
             core.send(.acknowledgeInbox(position, info), of: info.user)
+        case .token(let token): renew(token, frame, info)
         case .ping(let t):
             core.writer.pong(t: t, time: core.loop.unixNow)
             transport.sendWritten()
@@ -117,6 +120,7 @@ struct ChatPhase<Transport: ChatTransport> {
 
     private func publish(_ fields: MessageFields, _ frame: ClientFrame, _ info: ConnectionInfo) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
+        guard mayWrite(into: members.room, frame) else { return }
         transport.unansweredCount += 1
         if let owner = members.owner {
             owner.publish(fields, user: info.user, device: info.device, author: .connection(info))
@@ -136,9 +140,10 @@ struct ChatPhase<Transport: ChatTransport> {
         core.send(.direct(direct, from: info), of: receiver)
     }
 
-    /// Asks the home of the room that a frame means.
-    private func ask(_ frame: ClientFrame, _ request: RoomRequest) {
+    /// Has the home of the room that a frame means show something to the others there.
+    private func write(_ frame: ClientFrame, _ request: RoomRequest) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
+        guard mayWrite(into: members.room, frame) else { return }
         core.send(.room(members.room, request), to: members.home)
     }
 
@@ -258,6 +263,7 @@ extension ClientFrame.Body {
         case .join: "join"
         case .leave: "leave"
         case .inboxAck: "inbox_ack"
+        case .token: "token"
         case .ping: "ping"
         }
     }
@@ -272,7 +278,7 @@ extension ClientFrame.Body {
         case .read: .readMarks
         case .history, .users: .reads
         case .join(_, nil): .joins
-        case .join, .leave, .inboxAck, .ping: nil
+        case .join, .leave, .inboxAck, .token, .ping: nil
         }
     }
 }

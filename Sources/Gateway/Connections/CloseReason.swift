@@ -1,3 +1,4 @@
+import Tokens
 import WireProtocol
 
 /// Why the server closes a WebSocket connection, and how.
@@ -76,6 +77,20 @@ struct CloseReason {
         return reason
     }
 
+    // MARK: Tokens
+
+    /// The connection has no good token, or has one no longer.
+    static func notAuthenticated(_ fault: TokenFault) -> CloseReason { CloseReason(.notAuthenticated, fault.name) }
+
+    /// The token does not let its bearer be this user, or in this room.
+    static func refused(_ refusal: TokenRefusal) -> CloseReason {
+        switch refusal {
+        case .token(let fault): notAuthenticated(fault)
+        case .otherUser: CloseReason(.notAllowed, "token_other_user")
+        case .otherRoom: CloseReason(.notAllowed, "token_other_room")
+        }
+    }
+
     // MARK: No place
 
     /// The connection is one too many. It gets a close code, because a browser hides an HTTP status.
@@ -83,6 +98,8 @@ struct CloseReason {
         switch refusal {
         case .userLimit: CloseReason(.tooManyConnections, "user_limit")
         case .addressLimit: CloseReason(.tooManyConnections, "address_limit")
+        case .notAuthenticated: CloseReason(.notAuthenticated, "not_authenticated")
+        case .notAllowed: CloseReason(.notAllowed, "not_allowed")
         case .nodeFull, .openFiles, .draining, .shed:
             CloseReason(.overCapacity, "node_full", retryMilliseconds: retryMilliseconds)
         }

@@ -20,7 +20,7 @@ extension Connection: ClosingTransport {
         }
         closeReason = nil
         core.context.incidents.closed(
-            Int(reason.code.rawValue), reason.text, rare.client ?? .own, user: info?.user, at: loop.now)
+            Int(reason.code.rawValue), reason.text, source, user: info?.user ?? phase.opening?.user, at: loop.now)
         leaveEverything(atOnce: reason.leavesAtOnce)
         beginClosing().began(reason, on: self)
     }

@@ -47,7 +47,7 @@ extension Connection: HTTPTransport {
         flags.set(.wantsEcho, upgrade.wantsEcho)
         let opening = OpeningPhase(upgrade.opening)
         phase = .opening(opening)
-        opening.began(upgrade.place, shedRetryMilliseconds: upgrade.shedRetryMilliseconds, on: self)
+        opening.began(upgrade.place, upgrade.entry, on: self)
     }
 
     func beginEcho(_ handshake: WebSocketUpgrade) {

@@ -64,6 +64,10 @@ final class Connection: Socket {
         get { rare.wait }
         set { rare.wait = newValue }
     }
+    var grant: TokenGrant? {
+        get { rare.grant }
+        set { rare.grant = newValue }
+    }
     var closeReason: CloseReason? {
         get { rare.closeReason }
         set { rare.closeReason = newValue }
@@ -165,7 +169,8 @@ final class Connection: Socket {
 
     func beginHeartbeat() {
         heartbeat.began(at: loop.now, interval: core.load.limits.heartbeatMilliseconds, using: &core.random)
-        loop.schedule(self, at: heartbeat.nextBeat(timeout: core.configuration.heartbeatTimeoutMilliseconds))
+        let first = grant == nil ? heartbeat.nextBeat(timeout: core.configuration.heartbeatTimeoutMilliseconds) : now
+        loop.schedule(self, at: first)
     }
 
     private func beat() {
@@ -187,11 +192,11 @@ final class Connection: Socket {
         case .ping: if !isBlocked { send(table.pingFrame) }
         case .nothing: break
         }
-        rare.settle(at: loop.now)
+        guard let tokenDue = ChatPhase(on: self).lookAtToken() else { return }
         // A message that never ends holds its memory, however alive its sender is; unless we keep the rest waiting.
         let unfinishedEnd = wait == nil ? decoder.begunAt.map { $0 + timeout } ?? .max : .max
         if loop.fairNow >= unfinishedEnd { return close(.unfinishedMessage) }
-        let next = min(heartbeat.nextBeat(timeout: timeout), unfinishedEnd)
+        let next = min(heartbeat.nextBeat(timeout: timeout), unfinishedEnd, tokenDue)
         loop.schedule(self, at: wait?.progress == nil ? next : min(next, loop.now + OutputProgress.lookMilliseconds))
     }
 }

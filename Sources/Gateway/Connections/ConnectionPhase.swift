@@ -10,6 +10,8 @@ enum ConnectionPhase {
     /// The socket is gone.
     case ended
 
+    var opening: OpeningPhase? { if case .opening(let opening) = self { opening } else { nil } }
+
     var isChatting: Bool {
         switch self {
         case .chat, .opening: true

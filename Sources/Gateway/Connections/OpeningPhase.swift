@@ -33,14 +33,21 @@ final class OpeningPhase {
 
     init(_ opening: Opening) { self.opening = opening }
 
+    /// Who the client says it is.
+    var user: Identifier { opening.user }
+
     // MARK: The node and the address
 
     /// The handshake was answered.
     /// - Parameters:
     ///   - place: whether the node and the client's address have room for it.
-    ///   - shedRetryMilliseconds: when to come back, if the load lets nobody in.
-    func began(_ place: SocketPlace, shedRetryMilliseconds: Int?, on transport: some OpeningTransport) {
-        if let retry = shedRetryMilliseconds { return transport.close(.shed(retryMilliseconds: retry)) }
+    ///   - entry: whether the load and the client's token let it in.
+    func began(_ place: SocketPlace, _ entry: Upgrade.Entry, on transport: some OpeningTransport) {
+        switch entry {
+        case .admitted(let grant): transport.grant = grant
+        case .shed(let retry): return transport.close(.shed(retryMilliseconds: retry))
+        case .refused(let refusal): return transport.close(.refused(refusal))
+        }
         transport.beginHeartbeat()
         let (core, context) = (transport.core, transport.core.context)
         context.connections.take()
@@ -76,7 +83,8 @@ final class OpeningPhase {
                 device: info.device, tier: core.load.policy.tier.name, mode: core.context.mode.name,
                 heartbeatMilliseconds: limits.heartbeatMilliseconds, messageBytesMax: limits.messageBytesMax,
                 messagesPerSecond: limits.rate.perSecond,
-                session: session, inbox: inbox, reconnect: core.context.reconnectWindow))
+                session: session, inbox: inbox, reconnect: core.context.reconnectWindow,
+                tokenExpiresAt: transport.grant?.claims.expiresAt))
         transport.sendWritten()
         if core.load.policy.tier != .normal { transport.announceTier(previous: .normal) }
         inboxReplayed(replay, on: transport)

@@ -17,6 +17,7 @@ struct RareState {
         @exclusivity(unchecked) var closeReason: CloseReason?
         @exclusivity(unchecked) var upkeep: Upkeep?
         @exclusivity(unchecked) var flood: FloodCounter?
+        @exclusivity(unchecked) var grant: TokenGrant?
     }
 
     private enum Content {
@@ -94,6 +95,12 @@ struct RareState {
         letGoIfEmpty(held)
     }
 
+    /// The rights by the connection's token.
+    var grant: TokenGrant? {
+        get { held?.grant }
+        set { set(newValue) { $0.grant = newValue } }
+    }
+
     /// Counts a refused frame; true when it makes a flood.
     mutating func countRefusal(at now: Int, policy: RatePolicy) -> Bool {
         var counter = held?.flood ?? FloodCounter()
@@ -118,7 +125,9 @@ struct RareState {
     }
 
     private mutating func letGoIfEmpty(_ held: Held) {
-        guard held.wait == nil, held.closeReason == nil, held.upkeep == nil, held.flood == nil else { return }
+        let isEmpty =
+            held.wait == nil && held.closeReason == nil && held.upkeep == nil && held.flood == nil && held.grant == nil
+        guard isEmpty else { return }
         content = held.counted.map(Content.client) ?? .nothing
     }
 }

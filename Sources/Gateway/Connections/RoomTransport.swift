@@ -20,6 +20,8 @@ protocol RoomTransport: Recipient {
     var memberships: RoomMemberships<Self> { get set }
     /// The room that the connection has asked to come into. It is forgotten when the wait ends.
     var joining: Joining? { get set }
+    /// Its rights by its token, where the node asks for one.
+    var grant: TokenGrant? { get set }
     /// Counted against the node's limit.
     var isCounted: Bool { get set }
     /// Messages that were handed to their homes and have no answer yet.

@@ -17,6 +17,8 @@ package final class AddressBook: Sendable {
         var rate = RateLimiter()
         /// Of rooms and inboxes.
         var making = RateLimiter()
+        /// Of wrong API keys.
+        var guesses = RateLimiter()
     }
 
     private struct Shard {
@@ -94,6 +96,24 @@ package final class AddressBook: Sendable {
         }
     }
 
+    /// Whether a client has shown wrong API keys too often to be answered now; a wrong one is counted.
+    ///
+    /// This machine is not slowed: one who errs here would lock out the operator.
+    /// - Parameter now: loop milliseconds.
+    /// - Returns: when to come back, in milliseconds, if it is refused.
+    func refusesKey(of client: Client, isRight: Bool, at now: Int) -> Int? {
+        guard !client.isOwn else { return nil }
+        return withExistingRecord(of: client.address, makes: !isRight) { record in
+            var guesses = record.guesses
+            let decision = guesses.take(now: now * 1_000_000, policy: AddressLimits.guesses)
+            if !isRight { record.guesses = guesses }
+            switch decision {
+            case .allowed: return nil
+            case .refused(let milliseconds): return milliseconds
+            }
+        }
+    }
+
     /// Counts a stream of events, unless the client has as many as it may.
     func takeStream(of client: Client) -> Bool {
         guard !client.isOwn else { return true }
@@ -111,10 +131,27 @@ package final class AddressBook: Sendable {
     }
 
     private func withRecord<Result>(of address: IPAddress, _ work: (inout Record) -> Result) -> Result {
-        shards[Int(UInt(bitPattern: address.hashValue) % UInt(Self.shardCount))].withLock { shard in
+        shards[shard(of: address)].withLock { shard in
             if shard.records.count >= shard.sweepAt { Self.sweep(&shard, at: Clock.monotonicMilliseconds()) }
             return work(&shard.records[address, default: Record()])
         }
+    }
+
+    /// The same for who may have no record.
+    /// - Parameter makes: makes one then; else the answer is nil.
+    private func withExistingRecord<Result>(
+        of address: IPAddress, makes: Bool, _ work: (inout Record) -> Result?
+    ) -> Result? {
+        if makes { return withRecord(of: address, work) }
+        return shards[shard(of: address)].withLock { shard in
+            guard var record = shard.records[address] else { return nil }
+            defer { shard.records[address] = record }
+            return work(&record)
+        }
+    }
+
+    private func shard(of address: IPAddress) -> Int {
+        Int(UInt(bitPattern: address.hashValue) % UInt(Self.shardCount))
     }
 
     /// Takes out those who have nothing, and may ask as if they had never asked.
@@ -122,6 +159,7 @@ package final class AddressBook: Sendable {
         shard.records = shard.records.filter { _, record in
             record.sockets > 0 || record.streams > 0
                 || record.rate.isInUse(at: now * 1_000_000) || record.making.isInUse(at: now * 1_000_000)
+                || record.guesses.isInUse(at: now * 1_000_000)
         }
         shard.sweepAt = max(1024, shard.records.count * 2)
     }

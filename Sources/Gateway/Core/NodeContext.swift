@@ -38,10 +38,12 @@ package final class NodeContext: MailSender, Sendable {
     let incidents: IncidentLog
     private let draining = Atomic<Bool>(false)
 
-    /// - Parameter memoryMax: the memory that the process may use, in bytes; nil: not known.
+    /// - Parameters:
+    ///   - memoryMax: the memory that the process may use, in bytes; nil: not known.
+    ///   - tokens: what asks clients for tokens; nil: nothing does.
     package init(
         configuration: Configuration, nodeID: String, port: UInt16, logger: Logger, connectionsMax: Int,
-        openFilesMax: Int, startedAt: Int, memoryMax: Int? = nil
+        openFilesMax: Int, startedAt: Int, memoryMax: Int? = nil, tokens: TokenGate? = nil
     ) {
         self.configuration = configuration
         self.nodeID = nodeID
@@ -65,7 +67,7 @@ package final class NodeContext: MailSender, Sendable {
         events = EventFeed(EventHistory(node: nodeID, boot: boot))
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
-        access = AccessPolicy(gate: configuration.apiKey.flatMap(APIKeyGate.init))
+        access = AccessPolicy(gate: APIKeyGate(keys: configuration.apiKeys), tokens: tokens)
         site = Site()
     }
 

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Why a connection was refused.
 package enum ConnectionRefusal: Int, CaseIterable, Sendable {
-    case nodeFull, userLimit, addressLimit, openFiles, draining, shed
+    case nodeFull, userLimit, addressLimit, openFiles, draining, shed, notAuthenticated, notAllowed
 
     package var name: StaticString {
         switch self {
@@ -14,13 +14,15 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
         case .openFiles: "open_files"
         case .draining: "draining"
         case .shed: "shed"
+        case .notAuthenticated: "not_authenticated"
+        case .notAllowed: "not_allowed"
         }
     }
 }
 
 /// Why a message was refused.
 package enum MessageRefusal: Int, CaseIterable, Sendable {
-    case badFrame, rateLimited, notInRoom, outboxFull, storeFull, heaviest
+    case badFrame, rateLimited, notInRoom, outboxFull, storeFull, heaviest, forbidden
 
     package var name: StaticString {
         switch self {
@@ -30,6 +32,7 @@ package enum MessageRefusal: Int, CaseIterable, Sendable {
         case .outboxFull: "outbox_full"
         case .storeFull: "store_full"
         case .heaviest: "heaviest"
+        case .forbidden: "forbidden"
         }
     }
 }

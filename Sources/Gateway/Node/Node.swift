@@ -32,6 +32,7 @@ package final class Node {
     private let mail = Mailbox<Notice>()
     private var workers: [Thread] = []
     private var signals: SignalWatcher?
+    private let reloads: Reloads
     /// nil without a webhook.
     private var pushes: PushSender?
     private var drained = 0
@@ -49,9 +50,14 @@ package final class Node {
     package let port: UInt16
 
     /// Binds the address and starts the workers.
-    package init(_ configuration: Configuration, logger: Logger) throws(NodeStartFault) {
+    /// - Parameter tokens: what asks clients for tokens; its keys are read again at SIGHUP.
+    package init(
+        _ configuration: Configuration, logger: Logger, tokens: TokenGate? = nil
+    ) throws(NodeStartFault) {
         self.configuration = configuration
         self.logger = logger
+        reloads = Reloads(logger)
+        if let tokens { reloads.add("the keys of tokens") { try tokens.reload() } }
         SignalWatcher.ignoreBrokenPipes()
         let openFiles = ProcessLimits.raiseOpenFiles()
         let listeners = try Self.bind(configuration)
@@ -69,7 +75,7 @@ package final class Node {
         context = NodeContext(
             configuration: configuration, nodeID: configuration.nodeID?.text ?? "n-" + String(random, radix: 36),
             port: port, logger: logger, connectionsMax: most, openFilesMax: openFiles,
-            startedAt: Clock.unixMilliseconds(), memoryMax: NodeSampler.memoryMax(configuration))
+            startedAt: Clock.unixMilliseconds(), memoryMax: NodeSampler.memoryMax(configuration), tokens: tokens)
         do throws(SystemError) {
             loop = try EventLoop()
             control = ControlLink(context: context, loop: loop)
@@ -102,8 +108,9 @@ package final class Node {
 
     private func start(_ listeners: [ListeningSocket]) throws(SystemError) {
         // Before there is anybody who answers: who sees the node ready may ask it to end at once.
-        signals = try SignalWatcher(SignalWatcher.termination, loop: loop) { [unowned self] signal in
-            terminate(signal)
+        let signals = SignalWatcher.termination + [ProcessSignal.reload]
+        self.signals = try SignalWatcher(signals, loop: loop) { [unowned self] signal in
+            if signal == ProcessSignal.reload { reloads.run() } else { terminate(signal) }
         }
         for (index, listener) in listeners.enumerated() {
             let (context, mail) = (context, mail)

@@ -5,6 +5,8 @@ package enum ProcessSignal {
     /// Those that ask a process to end, or mean what it says they mean.
     package static let requests = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2]
     package static let terminate = SIGTERM
+    /// Asks a server to read its files again.
+    package static let reload = SIGHUP
     /// It can't be refused.
     package static let kill = SIGKILL
     /// Asks a process to stop where it is, until `resume`.

@@ -18,6 +18,8 @@ package struct ClientFrame {
         case join(room: Identifier, position: Position?)
         case leave(room: Identifier)
         case inboxAck(Position)
+        /// A fresh token for the connection.
+        case token(StringSlice)
         /// `t` as it was written, quotes and all; nil when absent.
         case ping(t: UnsafeRawBufferPointer?)
 
@@ -115,6 +117,8 @@ package struct ClientFrame {
         case .inboxAck:
             let epoch = try table.required(.epoch, table.string(.epoch)).text
             return .inboxAck(Position(epoch: epoch, seq: try table.required(.seq, table.natural(.seq))))
+        case .token:
+            return .token(try table.required(.token, table.string(.token)))
         case .ping:
             return .ping(t: try pingToken(table))
         }
@@ -137,7 +141,7 @@ package struct ClientFrame {
 
     /// The types of frames that clients send.
     private enum Kind: String, CaseIterable {
-        case message, direct, typing, read, history, users, join, leave, ping
+        case message, direct, typing, read, history, users, join, leave, token, ping
         case inboxAck = "inbox_ack"
 
         static func named(_ bytes: UnsafeRawBufferPointer) -> Kind? {

@@ -1,7 +1,7 @@
 /// The codes of `error` frames.
 package enum ErrorCode: Sendable {
     case badJSON, badFrame, unknownType, tooLarge, rateLimited, featureSuspended, notInRoom, roomFull, roomLimit
-    case outboxFull, unavailable
+    case outboxFull, unavailable, forbidden
 
     /// As on the wire.
     package var name: StaticString {
@@ -17,6 +17,7 @@ package enum ErrorCode: Sendable {
         case .roomLimit: "room_limit"
         case .outboxFull: "outbox_full"
         case .unavailable: "unavailable"
+        case .forbidden: "forbidden"
         }
     }
 }

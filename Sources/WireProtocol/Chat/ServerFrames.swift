@@ -368,6 +368,13 @@ extension JSONWriter {
         endObject()
     }
 
+    /// When the connection's token ends (Unix milliseconds): the answer to a fresh one, and the reminder to send one.
+    package mutating func token(expiresAt: Int) {
+        begin("token")
+        member("expires_at", expiresAt)
+        endObject()
+    }
+
     package mutating func drain(reconnect: ClosedRange<Int>, deadlineMilliseconds: Int) {
         begin("drain")
         self.reconnect(reconnect)

@@ -17,6 +17,8 @@ package struct WelcomeFrame: Sendable {
     package let session: SessionState
     package let inbox: InboxState
     package let reconnect: ClosedRange<Int>
+    /// When the connection's token ends, Unix milliseconds; nil: it has none.
+    package let tokenExpiresAt: Int?
 
     package struct SessionState: Sendable {
         package let id: String
@@ -47,7 +49,7 @@ package struct WelcomeFrame: Sendable {
         tier: StaticString, mode: StaticString,
         heartbeatMilliseconds: Int, messageBytesMax: Int, messagesPerSecond: Int, session: SessionState,
         inbox: InboxState,
-        reconnect: ClosedRange<Int>
+        reconnect: ClosedRange<Int>, tokenExpiresAt: Int? = nil
     ) {
         self.node = node
         self.worker = worker
@@ -62,6 +64,7 @@ package struct WelcomeFrame: Sendable {
         self.session = session
         self.inbox = inbox
         self.reconnect = reconnect
+        self.tokenExpiresAt = tokenExpiresAt
     }
 }
 
@@ -102,6 +105,7 @@ extension JSONWriter {
         number(frame.inbox.pending)
         endObject()
         reconnect(frame.reconnect)
+        if let expiresAt = frame.tokenExpiresAt { member("expires_at", expiresAt) }
         endObject()
     }
 }

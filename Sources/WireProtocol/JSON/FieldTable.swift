@@ -1,9 +1,9 @@
 /// The members of JSON objects that clients send, over WebSocket and over HTTP.
 package enum Field: Int, Sendable {
     case type, id, room, content, messageType, replyTo, to, deviceType, typing, seq, after, before, limit, since, epoch
-    case t, user, from, name, maxUsers, historySize, tier, inbox
+    case t, user, from, name, maxUsers, historySize, tier, inbox, token
 
-    static let count = 23
+    static let count = 24
 
     /// The name on the wire.
     package var name: StaticString {
@@ -31,6 +31,7 @@ package enum Field: Int, Sendable {
         case .historySize: "history_size"
         case .tier: "tier"
         case .inbox: "inbox"
+        case .token: "token"
         }
     }
 
@@ -42,7 +43,7 @@ package enum Field: Int, Sendable {
         case 2: first(.id, .to, in: raw)
         case 3: first(.seq, in: raw)
         case 4: first(.type, .room, .user, .from, .name, .tier, in: raw)
-        case 5: first(.since, .epoch, .limit, .after, .inbox, in: raw)
+        case 5: first(.since, .epoch, .limit, .after, .inbox, .token, in: raw)
         case 6: first(.typing, .before, in: raw)
         case 7: first(.content, in: raw)
         case 8: first(.replyTo, in: raw)
@@ -88,7 +89,7 @@ package struct FieldTable: ~Copyable {
     }
 
     private let base: UnsafeRawPointer
-    private var places = InlineArray<23, Place>(repeating: Place())
+    private var places = InlineArray<24, Place>(repeating: Place())
     /// Fields that are there, and those that stood more than once, one bit each.
     private var present: UInt32 = 0
     private var repeated: UInt32 = 0

@@ -15,6 +15,10 @@ package struct CloseCode: RawRepresentable, Hashable, Sendable {
     package static let serviceRestart = CloseCode(rawValue: 1012)
     /// Load is shed: come back after `retry_ms`.
     package static let tryAgainLater = CloseCode(rawValue: 1013)
+    /// The token is missing, bad or has expired.
+    package static let notAuthenticated = CloseCode(rawValue: 4001)
+    /// The token is for another user, or not for the room.
+    package static let notAllowed = CloseCode(rawValue: 4003)
     /// An operator removed the user, or the URL's room was deleted.
     package static let removed = CloseCode(rawValue: 4004)
     /// The same user and device connected again.

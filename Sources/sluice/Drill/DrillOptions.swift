@@ -26,7 +26,7 @@ struct DrillOptions: ParsableArguments {
     @Option(help: "How many seconds to wait until the node is normal again, 1 to 600.")
     var settle = 60
 
-    @Option(help: "Sent as X-API-Key.")
+    @Option(help: "Sent as X-API-Key, where others of this machine see it. (default: the first of API_KEY)")
     var apiKey: String?
 
     @Option(help: "Write the figures as JSON to this file.")
@@ -91,11 +91,12 @@ struct DrillOptions: ParsableArguments {
     func run(_ kind: DrillKind) throws -> Never {
         SignalWatcher.ignoreBrokenPipes()
         let node = try node()
+        let own = try Configuration.variablesOfProcess()["API_KEY"]?.split(separator: ",").first.map(String.init)
         let run: DrillRun
         do throws(SystemError) {
             run = try DrillRun(
-                kind, at: node.url, isNamed: node.isNamed, apiKey: apiKey, seconds: seconds, settleSeconds: settle,
-                file: json, tracePath: record)
+                kind, at: node.url, isNamed: node.isNamed, apiKey: apiKey ?? own, seconds: seconds,
+                settleSeconds: settle, file: json, tracePath: record)
         } catch {
             Output.errorLine("sluice drill: can't start: \(error)")
             throw ExitCode(DrillRun.Status.systemFault)

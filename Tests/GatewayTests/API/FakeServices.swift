@@ -74,14 +74,19 @@ final class FakeServices: APIServices {
 }
 
 enum FakeNode {
+    private static func tokens(_ configuration: Configuration) throws -> TokenGate? {
+        try configuration.tokens.map { settings in try TokenGate { try settings.verifier() } }
+    }
+
     /// The context that the workers of a node share; none of them runs.
     static func context(_ environment: [String: String] = [:]) throws -> NodeContext {
         let environment = environment.merging(["WORKERS": "2"]) { given, _ in given }
+        let configuration = try Configuration.load(environment: environment, dotEnv: nil, cores: 1)
         return NodeContext(
-            configuration: try Configuration.load(environment: environment, dotEnv: nil, cores: 1), nodeID: "n",
+            configuration: configuration, nodeID: "n",
             port: 1,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, connectionsMax: 10, openFilesMax: 10,
-            startedAt: 0)
+            startedAt: 0, tokens: try tokens(configuration))
     }
 }
 

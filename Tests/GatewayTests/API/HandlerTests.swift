@@ -300,7 +300,7 @@ struct WebSocketAPITests {
         let opening = upgrade.opening
         #expect(opening.room.text == "r" && opening.user.text == "u" && opening.device?.text == "d")
         #expect(opening.deviceType == "phone" && opening.position == Position(epoch: "e", seq: 4))
-        #expect(upgrade.wantsEcho && upgrade.shedRetryMilliseconds == nil)
+        #expect(upgrade.wantsEcho && upgrade.entry.shedRetryMilliseconds == nil)
         #expect(upgrade.place == .within)
     }
 
@@ -346,16 +346,20 @@ struct WebSocketAPITests {
         guard case .upgrade(let resumed) = try reply("/ws/r/u?since=0&epoch=e", services) else {
             return #expect(Bool(false), "refused")
         }
-        #expect(resumed.shedRetryMilliseconds == nil)
+        #expect(resumed.entry.shedRetryMilliseconds == nil)
         services.adopt(.moderate)
         var retries: [Int?] = []
         for _ in 1...200 {
             guard case .upgrade(let upgrade) = try reply("/ws/r/u", services) else {
                 return #expect(Bool(false), "refused")
             }
-            retries.append(upgrade.shedRetryMilliseconds)
+            retries.append(upgrade.entry.shedRetryMilliseconds)
         }
         #expect(retries.first == .some(nil) && (retries.last ?? nil) ?? 0 >= 1000)
         #expect(services.counters.shedCount(.connections) == 1 + retries.count { $0 != nil })
     }
+}
+
+extension Upgrade.Entry {
+    fileprivate var shedRetryMilliseconds: Int? { if case .shed(let retry) = self { retry } else { nil } }
 }

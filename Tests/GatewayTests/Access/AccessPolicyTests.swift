@@ -4,7 +4,7 @@ import Testing
 
 @Suite("API key gate")
 struct APIKeyGateTests {
-    private let gate = APIKeyGate(key: "s3cret-Key")
+    private let gate = APIKeyGate(keys: ["s3cret-Key"])
 
     @Test("The right key in either field opens")
     func opens() throws {
@@ -46,8 +46,8 @@ struct APIKeyGateTests {
 
     @Test("There is no gate for an empty key")
     func emptyKey() {
-        #expect(APIKeyGate(key: "") == nil)
-        #expect(APIKeyGate(key: "x") != nil)
+        #expect(APIKeyGate(keys: [""]) == nil && APIKeyGate(keys: []) == nil)
+        #expect(APIKeyGate(keys: ["x"]) != nil)
     }
 }
 
@@ -81,7 +81,7 @@ struct AccessPolicyTests {
 
     @Test("Every combination of key, shown key and place", arguments: [true, false], [true, false])
     func decisions(isConfigured: Bool, isLocal: Bool) throws {
-        let gate = isConfigured ? APIKeyGate(key: "key") : nil
+        let gate = isConfigured ? APIKeyGate(keys: ["key"]) : nil
         let policy = AccessPolicy(gate: gate)
         for shown in ["key", "wrong", nil] {
             func decide(_ requirement: Requirement) -> AccessPolicy.Decision {

@@ -47,7 +47,7 @@ struct ConfigurationTests {
         #expect(configuration.heartbeatTimeoutMilliseconds == 90_000)
         #expect(configuration.drainMilliseconds == 10_000)
         #expect(configuration.nodeHeartbeatMilliseconds == 3_000 && configuration.nodeExpiryMilliseconds == 9_000)
-        #expect(configuration.apiKey == nil && configuration.originPolicy == .ownHost)
+        #expect(configuration.apiKeys.isEmpty && configuration.originPolicy == .ownHost)
         #expect(configuration.trustedProxies == .loopback)
         #expect(configuration.logLevel == .info && configuration.logFormat == .text)
         #expect(!configuration.servesEcho && configuration.procRoot == "/proc")
@@ -74,6 +74,8 @@ struct ConfigurationTests {
         "HISTORY_TTL_SECONDS": "16", "INBOX_SIZE": "17", "INBOX_TTL_SECONDS": "18", "SESSION_TTL_SECONDS": "19",
         "DEDUPE_WINDOW_SECONDS": "20", "PRESENCE_GRACE_SECONDS": "0.021", "HEARTBEAT_INTERVAL_SECONDS": "2.2",
         "HEARTBEAT_TIMEOUT_SECONDS": "2.23", "DRAIN_SECONDS": "24", "API_KEY": "key", "ALLOWED_ORIGINS": "*",
+        "JWT_SECRET": "a secret of thirty-two bytes, or more", "JWT_PUBLIC_KEY_FILE": "keys.pem",
+        "JWT_AUDIENCE": "chat", "JWT_ISSUER": "me",
         "TRUSTED_PROXIES": "10.0.0.0/8", "LOG_LEVEL": "Debug", "LOG_FORMAT": "JSON", "ECHO_ENDPOINT": "1",
         "PROC_ROOT": "/fake/proc", "CGROUP_ROOT": "/fake/cgroup", "GOVERNOR_DRY_RUN": "1",
         "GOVERNOR_INTERVAL_MILLISECONDS": "51", "GOVERNOR_MEMORY_LIMIT_BYTES": "52",
@@ -109,7 +111,9 @@ struct ConfigurationTests {
         #expect(configuration.sessionTTLMilliseconds == 19_000 && configuration.dedupeWindowMilliseconds == 20_000)
         #expect(configuration.presenceGraceMilliseconds == 21 && configuration.heartbeatIntervalMilliseconds == 2200)
         #expect(configuration.heartbeatTimeoutMilliseconds == 2230 && configuration.drainMilliseconds == 24_000)
-        #expect(configuration.apiKey == "key" && configuration.originPolicy == .any)
+        #expect(configuration.apiKeys == ["key"] && configuration.originPolicy == .any)
+        #expect(configuration.tokens?.secret != nil && configuration.tokens?.keyFile == "keys.pem")
+        #expect(configuration.tokens?.audience == "chat" && configuration.tokens?.issuer == "me")
         #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
         #expect(configuration.pushWebhook?.authority == "hooks:9" && configuration.pushWebhook?.secret?.count == 4)
         #expect(configuration.logLevel == .debug && configuration.logFormat == .json && configuration.servesEcho)
@@ -146,7 +150,7 @@ struct ConfigurationTests {
         #expect(try load(["PORT": "1111"], file: "PORT=2222").port == 1111)
         #expect(try load(["PORT": ""], file: "PORT=2222").port == 2222)
         #expect(try load(["PORT": ""], file: "PORT=").port == 8000)
-        #expect(try load(["API_KEY": ""]).apiKey == nil)
+        #expect(try load(["API_KEY": ""]).apiKeys.isEmpty)
         #expect(
             try load(["MAX_CONNECTIONS_PER_USER": "off"], file: "MAX_CONNECTIONS_PER_USER=3").connectionsPerUserMax
                 == nil)
@@ -225,8 +229,8 @@ struct ConfigurationTests {
                 ["n", String(repeating: "n", count: 128)]
             ),
             (
-                "API_KEY", ["a b", "a\t", "schlüssel", "\u{7F}", String(repeating: "k", count: 1025)],
-                [String(repeating: "k", count: 1024), "~!\"#"]
+                "API_KEY", ["a b", "a\tb", "a,", ",", "schlüssel", "\u{7F}", String(repeating: "k", count: 1025)],
+                [String(repeating: "k", count: 1024), "~!\"#", "one, two"]
             ),
             (
                 "ALLOWED_ORIGINS",
@@ -325,7 +329,7 @@ struct ConfigurationTests {
     @Test(
         "What this version can't do and must not ignore refuses the start, without showing the value",
         arguments: [
-            "JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE",
+            "TLS_CERT_FILE", "TLS_KEY_FILE",
         ])
     func unsupportedRefuses(name: String) throws {
         let fromEnvironment = try #require(refusal([name: "hush-hush"]))
@@ -336,6 +340,25 @@ struct ConfigurationTests {
         #expect(fromFile.description.hasPrefix("\(name) is set (.env line 1), but is not supported"))
         #expect(refusal([name: ""]) == nil)
     }
+
+    @Test("Tokens are asked for with a secret or a key file; audience and issuer alone are an error")
+    func tokens() throws {
+        #expect(try load().tokens == nil && load(["JWT_SECRET": ""]).tokens == nil)
+        let long = try load(["JWT_SECRET": String(repeating: "s", count: 32), "HOST": "0.0.0.0"])
+        #expect(long.tokens?.secret != nil && long.warnings.isEmpty && long.openNodeWarning == nil)
+        let short = try load(["JWT_SECRET": "hush", "JWT_AUDIENCE": "chat", "JWT_ISSUER": "me"])
+        #expect(short.tokens?.audience == "chat" && short.tokens?.issuer == "me")
+        #expect(short.warnings.count == 1 && !short.warnings.joined().contains("hush") && !"\(short)".contains("hush"))
+        #expect(try load(["JWT_PUBLIC_KEY_FILE": "keys.pem"]).tokens?.keyFile == "keys.pem")
+        #expect(refusal(["JWT_AUDIENCE": "chat"])?.variable == "JWT_AUDIENCE")
+        #expect(refusal(["JWT_ISSUER": "me"])?.variable == "JWT_ISSUER")
+        let pem = try #require(refusal(["JWT_SECRET": "-----BEGIN PUBLIC KEY-----"]))
+        #expect(pem.variable == "JWT_SECRET" && !pem.description.contains("BEGIN"))
+        #expect(refusal(["JWT_SECRET": String(repeating: "s", count: 1025)])?.variable == "JWT_SECRET")
+    }
+
+    @Test("API_KEY has one key, or several")
+    func apiKeys() throws { #expect(try load(["API_KEY": "one, two"]).apiKeys == ["one", "two"]) }
 
     @Test("REDIS_URL is read; what is wrong with it is said without showing it")
     func redis() throws {

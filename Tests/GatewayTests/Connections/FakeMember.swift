@@ -20,6 +20,9 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     var rate = RateLimiter()
     var unansweredCount: UInt32 = 0
     let closeReason: CloseReason? = nil
+    var grant: TokenGrant?
+    /// When the timer fires.
+    private(set) var timer: Int?
     var upkeep = Upkeep()
     var wantsEcho = false
     var isDeflateAgreed: Bool { windowBits > 0 }
@@ -83,6 +86,7 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
         isChatting = true
         endWait()
     }
+    func schedule(at time: Int) { timer = time }
     func countRefusal() -> Bool { isFlooding }
     func close(_ reason: CloseReason) {
         closes.append(reason)

@@ -11,7 +11,7 @@ struct OpeningPhaseTests {
 
     /// A connection that has just been answered 101.
     private func begin(
-        _ environment: [String: String] = [:], place: SocketPlace = .within, shedRetryMilliseconds: Int? = nil
+        _ environment: [String: String] = [:], place: SocketPlace = .within, entry: Upgrade.Entry = .admitted(nil)
     ) throws -> (FakeHomes, FakeMember, OpeningPhase) {
         let homes = try FakeHomes(environment)
         let member = FakeMember(homes.core, 7)
@@ -20,7 +20,7 @@ struct OpeningPhaseTests {
                 room: room, user: Identifier(unchecked: "ann"), device: Identifier(unchecked: "phone"),
                 deviceType: "mobile", position: Position(epoch: "e", seq: 5)))
         member.beginWait()
-        opening.began(place, shedRetryMilliseconds: shedRetryMilliseconds, on: member)
+        opening.began(place, entry, on: member)
         return (homes, member, opening)
     }
 
@@ -99,7 +99,7 @@ struct OpeningPhaseTests {
 
     @Test("A connection that the load lets not in is closed at once, and counted nowhere")
     func shed() throws {
-        let (homes, member, _) = try begin(shedRetryMilliseconds: 1234)
+        let (homes, member, _) = try begin(entry: .shed(retryMilliseconds: 1234))
         #expect(member.closes.map(\.code) == [.tryAgainLater] && member.closes[0].text.contains("1234"))
         #expect(!member.isCounted && !member.hasHeartbeat && homes.takeAsked().isEmpty)
     }

@@ -233,6 +233,7 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     var rate = RateLimiter()
     var unansweredCount: UInt32 = 0
     let closeReason: CloseReason? = nil
+    var grant: TokenGrant?
     private(set) var wasAnsweredTwice = false
     var upkeep = Upkeep()
     let source = Client.own
@@ -248,7 +249,7 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
 
     func begin() {
         node.accepted(self)
-        opening?.began(.within, shedRetryMilliseconds: nil, on: self)
+        opening?.began(.within, .admitted(nil), on: self)
     }
 
     var opening: OpeningPhase? { if case .opening(let opening) = phase { opening } else { nil } }
@@ -342,6 +343,7 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
         phase = .chat
         endWait()
     }
+    func schedule(at time: Int) {}
     func countRefusal() -> Bool { false }
 
     func close(_ reason: CloseReason) {

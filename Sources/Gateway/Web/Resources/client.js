@@ -13,6 +13,7 @@
  *  - sending what was not acked again, under the same id, in order, until it is acked;
  *  - pacing to the connection's message rate, and waiting where the server says `retry_ms`;
  *  - noticing a dead link (browser events, and an application ping after silence);
+ *  - fetching a fresh token before the old one ends, on the living connection;
  *  - letting go of a page that was left.
  *
  * Events, by `on(type, fn)`; each gets one plain object:
@@ -132,10 +133,14 @@ export class SluiceClient {
   #suspended = new Set();
   #inbox = { epoch: null, seq: 0 };
   #connected = null; // {promise, resolve, reject} of connect()
+  #dials = 0; // counts attempts, so that a token which comes late is for none
+  #renewal = null; // id of the token frame that waits for its answer; "" while getToken works
+  #triedFresh = false; // after 4001, once until the next welcome
 
   /**
-   * `room` and `user` are required. Optional: `device` (else one per browser tab), `token` (text, or a function that
-   * returns it, asked at each attempt), `url` (origin of the gateway as ws:// or wss://, else the page's own), `since`
+   * `room` and `user` are required. Optional: `device` (else one per browser tab), `getToken` (a function that resolves
+   * with a token: called at each attempt, when the server says that the present one ends soon, and once after 4001) or
+   * `token` (text, or a function that returns it, asked at each attempt), `url` (origin of the gateway as ws:// or wss://, else the page's own), `since`
    * ({epoch, seq}: resume the room from there), and every name in DEFAULTS.
    */
   constructor(options) {
@@ -272,9 +277,32 @@ export class SluiceClient {
     this.#setState("connecting", { attempt: this.#attempt });
     this.#dialledAt = this.#lastInAt = Date.now();
     this.#pingAt = null;
+    const attempt = (this.#dials += 1);
+    const { getToken, token } = this.#options;
+    if (!getToken) {
+      this.#open(typeof token === "function" ? token() : token);
+      return;
+    }
+    this.#freshToken().then(
+      (fresh) => attempt === this.#dials && this.#state === "connecting" && this.#open(fresh),
+      (error) => attempt === this.#dials && this.#state === "connecting" && this.#noToken(error),
+    );
+  }
+
+  /** What `getToken` gives; rejects also when it throws. */
+  async #freshToken() {
+    return this.#options.getToken();
+  }
+
+  #noToken(error) {
+    this.#emit("error", { code: "no_token", message: String(error) });
+    this.#lost(1006, "");
+  }
+
+  #open(token) {
     let socket;
     try {
-      socket = new WebSocket(this.#address(), ["sluice.v1"]);
+      socket = new WebSocket(this.#address(token), ["sluice.v1"]);
     } catch (error) {
       this.#end(new SluiceError("bad_address", String(error)), { code: 0 });
       return;
@@ -284,13 +312,12 @@ export class SluiceClient {
     socket.onclose = (event) => this.#lost(event.code, event.reason);
   }
 
-  #address() {
-    const { url, room, user, token, deviceType } = this.#options;
+  #address(token) {
+    const { url, room, user, deviceType } = this.#options;
     const origin = url ?? `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}`;
     const query = new URLSearchParams({ device: this.device });
     if (deviceType) query.set("device_type", deviceType);
-    const secret = typeof token === "function" ? token() : token;
-    if (secret) query.set("token", secret);
+    if (token) query.set("token", token);
     const position = this.position(room);
     if (position) {
       query.set("since", position.seq);
@@ -312,6 +339,8 @@ export class SluiceClient {
   /** Lets go of the socket and of what held for this connection alone. */
   #disconnected() {
     this.#dropSocket();
+    this.#dials += 1;
+    this.#renewal = null;
     this.#inFlight = 0;
     for (const item of this.#outgoing.values()) item.inFlight = false;
     for (const request of this.#requests.values()) request.sent = false;
@@ -321,6 +350,10 @@ export class SluiceClient {
   #lost(code, reason) {
     this.#disconnected();
     const details = parseReason(reason);
+    if (code === 4001 && this.#options.getToken && !this.#triedFresh) {
+      this.#triedFresh = true; // the token may have ended while this page slept
+      return this.#dial();
+    }
     const delay = reconnectDelay({
       code,
       retryMs: details.retry_ms,
@@ -609,6 +642,10 @@ export class SluiceClient {
       case "history":
       case "users": return this.#gotAnswer(frame);
       case "error": return this.#gotError(frame);
+      case "token":
+        if (this.#renewal === null) this.#renew();
+        else this.#renewal = null;
+        break;
       case "tier":
         this.#suspended = new Set(frame.suspended);
         this.#setRate(frame.messages_per_second);
@@ -625,8 +662,25 @@ export class SluiceClient {
     return this.#emit(frame.type, frame);
   }
 
+  /** The present token ends soon. Should no fresh one come, the server ends the connection with 4001. */
+  #renew() {
+    const attempt = this.#dials;
+    if (!this.#options.getToken) return;
+    this.#renewal = "";
+    this.#freshToken().then((token) => {
+      if (attempt !== this.#dials) return;
+      this.#renewal = newId();
+      this.#write({ type: "token", id: this.#renewal, token });
+    }, (error) => {
+      if (attempt !== this.#dials) return;
+      this.#renewal = null;
+      this.#emit("error", { code: "no_token", message: String(error) });
+    });
+  }
+
   #gotWelcome(frame) {
     this.#welcome = frame;
+    this.#triedFresh = false;
     this.#hint = frame.reconnect;
     this.#attempt = 0;
     this.#pausedUntil = 0;
@@ -756,6 +810,7 @@ export class SluiceClient {
   }
 
   #gotError(frame) {
+    if (frame.id !== undefined && frame.id === this.#renewal) this.#renewal = null;
     const error = new SluiceError(frame.code, frame.message, { retryMs: frame.retry_ms });
     const wait = frame.retry_ms ?? (frame.code === "rate_limited" ? 1000 : undefined);
     const known = frame.id === undefined ? this.#joinRefused(frame, error, wait)

@@ -1,0 +1,92 @@
+/// Small JSON documents whose names the chat does not know: checked in full, and taken apart one level at a time.
+///
+/// Strict, unlike `MemberScanner`, and with memory for each name, unlike `FieldTable`: for keys and tokens, which are
+/// short and rare.
+package enum JSONDocument {
+    /// One member of an object; the value lies in the input.
+    package struct Member {
+        /// Without its escapes.
+        package let name: String
+        package let value: JSONValue
+    }
+
+    /// The members of the one object that `bytes` are, in their order; repeated names stand there repeatedly.
+    /// - Parameter bytes: need not be UTF-8; what is none is no JSON.
+    package static func members(of bytes: UnsafeRawBufferPointer) throws(JSONFault) -> [Member] {
+        var scanner = try scanner(of: bytes)
+        var members: [Member] = []
+        try scanner.each(UInt8(ascii: "{"), UInt8(ascii: "}")) { scanner throws(JSONFault) in
+            let name = try scanner.string()
+            scanner.skipWhitespace()
+            try scanner.expect(UInt8(ascii: ":"))
+            scanner.skipWhitespace()
+            let value = try scanner.value()
+            guard let text = name.text else { throw .loneSurrogate }
+            members.append(Member(name: text, value: value))
+        }
+        if scanner.sawLoneSurrogate { throw .loneSurrogate }
+        return members
+    }
+
+    /// The elements of the one array that `bytes` are.
+    package static func elements(of bytes: UnsafeRawBufferPointer) throws(JSONFault) -> [JSONValue] {
+        var scanner = try scanner(of: bytes)
+        var elements: [JSONValue] = []
+        try scanner.each(UInt8(ascii: "["), UInt8(ascii: "]")) { scanner throws(JSONFault) in
+            elements.append(try scanner.value())
+        }
+        if scanner.sawLoneSurrogate { throw .loneSurrogate }
+        return elements
+    }
+
+    private static func scanner(of bytes: UnsafeRawBufferPointer) throws(JSONFault) -> JSONScanner {
+        guard UTF8Validator.isValid(bytes) else { throw .syntax(offset: 0) }
+        return JSONScanner(bytes)
+    }
+}
+
+extension JSONScanner {
+    /// Takes the one container that is all of the input; `take` takes one of its parts, which commas separate.
+    fileprivate mutating func each(
+        _ opener: UInt8, _ closer: UInt8, _ take: (inout JSONScanner) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
+        skipWhitespace()
+        try expect(opener)
+        skipWhitespace()
+        if index < count, byte(at: index) == closer {
+            index &+= 1
+            return try expectEnd()
+        }
+        while true {
+            skipWhitespace()
+            try take(&self)
+            skipWhitespace()
+            guard index < count else { throw fault }
+            guard byte(at: index) == UInt8(ascii: ",") else {
+                try expect(closer)
+                return try expectEnd()
+            }
+            index &+= 1
+        }
+    }
+}
+
+extension JSONValue {
+    /// A string without its escapes; nil for other kinds, and for a lone surrogate.
+    package var text: String? {
+        guard kind == .string else { return nil }
+        guard hasEscapes else { return String(decoding: raw, as: UTF8.self) }
+        return JSONText.unescape(raw).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// A number from 0 to 2^53 - 1 that is written with digits alone; nil for everything else.
+    package var natural: Int? {
+        guard kind == .number, raw.count <= 16 else { return nil }
+        var number = 0
+        for digit in raw {
+            guard digit &- 0x30 < 10 else { return nil }
+            number = number * 10 + Int(digit - 0x30)
+        }
+        return number <= 9_007_199_254_740_991 ? number : nil
+    }
+}
