@@ -107,5 +107,7 @@ case ${host:-0.0.0.0} in
     ::) host="[::1]" ;;
     *:*) host="[$host]" ;;
 esac
-printf 'Open http://%s:%s/\n' "$host" "${port:-8000}"
+scheme=http
+[ -z "${TLS_CERT_FILE:-$(from_dotenv TLS_CERT_FILE)}" ] || scheme=https
+printf 'Open %s://%s:%s/\n' "$scheme" "$host" "${port:-8000}"
 exec "$binary" serve

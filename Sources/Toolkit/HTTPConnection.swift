@@ -26,16 +26,19 @@ package final class HTTPConnection: Socket {
 
     /// Begins to connect.
     /// - Parameters:
+    ///   - peer: whom TLS is spoken with; nil: plain TCP.
     ///   - timeoutMilliseconds: how long one answer may take, to the grain of the loop's tick; nil: for ever.
     ///   - answered: called with each answer; at last with nil, when the connection is over.
     /// - Throws: `SystemError` when the system refuses at once.
     package init(
-        to address: SocketAddress, timeoutMilliseconds: Int? = nil, loop: EventLoop,
+        to address: SocketAddress, securedWith peer: TLSPeer? = nil, timeoutMilliseconds: Int? = nil,
+        loop: EventLoop,
         answered: @escaping (HTTPAnswer?) -> Void
     ) throws(SystemError) {
         self.timeoutMilliseconds = timeoutMilliseconds
         self.answered = answered
         try super.init(descriptor: try address.connect(from: nil), loop: loop)
+        if let peer { secure(peer) }
     }
 
     /// Sends a request, as `HTTPClientRequest` makes it.
@@ -97,11 +100,13 @@ extension Stage {
     private static let answerMilliseconds = 2000
 
     /// The answer to one request, on a connection of its own; nil when there is none within a few seconds.
-    package func ask(_ request: [UInt8], of address: SocketAddress) throws -> HTTPAnswer? {
+    package func ask(
+        _ request: [UInt8], of address: SocketAddress, securedWith peer: TLSPeer? = nil
+    ) throws -> HTTPAnswer? {
         var answer: HTTPAnswer?
         var isOver = false
         let connection = try? HTTPConnection(
-            to: address, timeoutMilliseconds: Self.answerMilliseconds, loop: loop
+            to: address, securedWith: peer, timeoutMilliseconds: Self.answerMilliseconds, loop: loop
         ) {
             answer = answer ?? $0
             isOver = true

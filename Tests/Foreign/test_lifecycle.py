@@ -142,7 +142,7 @@ def test_bad_configuration(make_node, variable, value):
     assert len(lines) == 1 and variable in lines[0] and value in lines[0], node.log
 
 
-@pytest.mark.parametrize("variable", ["JWT_SECRET", "JWT_PUBLIC_KEY_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"])
+@pytest.mark.parametrize("variable", ["JWT_SECRET", "JWT_PUBLIC_KEY_FILE"])
 def test_what_this_version_can_not_do_stops_the_start(make_node, variable):
     """Who relies on it must not find it ignored: it changes who may connect, or where messages are kept."""
     node = make_node(start=False, **{variable: "hidden"}).launch()

@@ -10,8 +10,6 @@ struct UnsupportedSetting: Sendable {
     static let all: [UnsupportedSetting] = [
         UnsupportedSetting(name: "JWT_SECRET", refusesStart: true),
         UnsupportedSetting(name: "JWT_PUBLIC_KEY_FILE", refusesStart: true),
-        UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
-        UnsupportedSetting(name: "TLS_KEY_FILE", refusesStart: true),
         UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
     ]
 

@@ -83,7 +83,7 @@ struct CloseReason {
         switch refusal {
         case .userLimit: CloseReason(.tooManyConnections, "user_limit")
         case .addressLimit: CloseReason(.tooManyConnections, "address_limit")
-        case .nodeFull, .openFiles, .draining, .shed:
+        case .nodeFull, .openFiles, .draining, .shed, .handshakes:
             CloseReason(.overCapacity, "node_full", retryMilliseconds: retryMilliseconds)
         }
     }

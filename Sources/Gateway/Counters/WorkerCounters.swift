@@ -4,7 +4,7 @@ import Synchronization
 
 /// Why a connection was refused.
 package enum ConnectionRefusal: Int, CaseIterable, Sendable {
-    case nodeFull, userLimit, addressLimit, openFiles, draining, shed
+    case nodeFull, userLimit, addressLimit, openFiles, draining, shed, handshakes
 
     package var name: StaticString {
         switch self {
@@ -14,6 +14,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
         case .openFiles: "open_files"
         case .draining: "draining"
         case .shed: "shed"
+        case .handshakes: "handshakes"
         }
     }
 }
