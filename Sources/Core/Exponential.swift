@@ -18,7 +18,7 @@ package enum Exponential {
     }
 
     /// e to the power of −`exponent`: what is left of something after so many of its time constants.
-    /// - Parameter exponent: 0 or more; what is too small to be told from 0 is 0.
+    /// - Parameter exponent: 0 or more; what is too small to differ from 0 is 0.
     package static func decay(_ exponent: Double) -> Double {
         guard exponent < 700 else { return 0 }
         // Small enough for a short series, then squared back.

@@ -1,7 +1,7 @@
 /// The former epochs of a history, the oldest first, each with the seq at which the next one forked from it.
 ///
 /// An entry of the present history with a seq up to a fork stood at the same seq in the former epoch. Bound:
-/// `countMax`; who comes with an older epoch's position is told that nothing is known of it.
+/// `countMax`; who comes with an older epoch's position gets the answer that nothing is known of it.
 package struct Lineage: Equatable, Sendable {
     package static let countMax = 8
 

@@ -1,4 +1,4 @@
-/// A place in one history: what a client names to be told what follows.
+/// A place in one history: what a client names to receive what follows.
 package struct Position: Hashable, Sendable {
     /// The history's name, opaque to clients.
     package let epoch: String

@@ -70,10 +70,10 @@ package struct RateLimiter: Sendable {
     package func isInUse(at nanoseconds: Int) -> Bool { fullAt > nanoseconds }
 }
 
-/// Counts refusals in windows of ten seconds, to tell a flood from a burst: eight bytes per connection.
+/// Counts refusals in windows of ten seconds, to distinguish a flood from a burst: eight bytes per connection.
 ///
-/// A window begins with the first refusal after the one before has ended. So nobody is told to flood who was not
-/// refused more than ten times the rate within ten seconds, and one who keeps it up is told within two windows.
+/// A window begins with the first refusal after the one before has ended. So nobody counts as a flood who was not
+/// refused more than ten times the rate within ten seconds, and one who keeps it up is found within two windows.
 package struct FloodCounter: Sendable {
     /// The window's length.
     package static let windowMilliseconds: UInt32 = 10_000

@@ -65,7 +65,7 @@ package struct URLAuthority: Equatable, Sendable, CustomStringConvertible {
         (1...253).contains(text.utf8.count) && text.utf8.allSatisfy(isNameByte)
     }
 
-    /// Letters, digits, `-`, `.`, and `_`, which is in no host name by the book but in many by practice.
+    /// A–Z, a–z, digits, `-`, `.`, and `_`, which is in no host name by the book but in many by practice.
     package static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

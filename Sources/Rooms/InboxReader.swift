@@ -1,7 +1,7 @@
 import Core
 
-/// One connection on its way through its user's inbox: it gets each entry once, in order, and is told of what can't
-/// come.
+/// One connection on its way through its user's inbox: it gets each entry once, in order, and is notified of what
+/// can't come.
 ///
 /// While nobody can say where its device goes on it has no place, and gets what is provisional alone. Pure: the caller
 /// sends what `next` gives. A value of the inbox.
@@ -37,14 +37,14 @@ package struct InboxReader {
     private var gap: GapReason?
     /// The messages that it knows without a place, by their keys. Bound: what the node keeps for the store.
     private var provisional: [[UInt8]: Provisional] = [:]
-    /// It takes a long replay part by part, and is not told live before the end.
+    /// It takes a long replay part by part, and gets nothing live before the end.
     package var isReplaying = false
 
     package init(_ info: ConnectionInfo) { self.info = info }
 
     package var isPlaced: Bool { reached != nil }
 
-    /// Whether it is told at once of what comes.
+    /// Whether it gets at once what comes.
     package var isLive: Bool { isPlaced && !isReplaying }
 
     /// It gets provisional messages when they come.

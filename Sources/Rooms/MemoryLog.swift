@@ -13,7 +13,7 @@ package final class MemoryLog {
     /// The seq of the newest entry; 0, or where the epoch was forked, before the first.
     @exclusivity(unchecked) package private(set) var newestSeq: UInt64
     /// Entries kept; at least these are there when there were so many.
-    package var capacity: Int { didSet { trim(to: capacity) } }
+    @exclusivity(unchecked) package var capacity: Int { didSet { trim(to: capacity) } }
 
     private struct Entry {
         let seq: UInt64

@@ -28,7 +28,7 @@ package struct RemoteAttendance: Equatable, Sendable {
     /// A later time of a connection is none: 2^53.
     private static let timeMax = 1 << 53
 
-    /// As nodes tell it to each other: the format, the node, and three lines for each device. None of the parts has a
+    /// As nodes send it to each other: the format, the node, and three lines for each device. None of the parts has a
     /// line break.
     package var record: [UInt8] {
         var lines = [Self.format, node]
@@ -83,7 +83,7 @@ package struct RemoteRoster: Sendable {
     package func attendance(of user: Identifier, by boot: String) -> RemoteAttendance? { users[user]?[boot] }
 
     /// A node said what a user is in with; nil: with nothing any more.
-    package mutating func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {
+    package mutating func heard(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {
         users[user, default: [:]][boot] = attendance
         if users[user]?.isEmpty == true { users[user] = nil }
     }
@@ -93,12 +93,12 @@ package struct RemoteRoster: Sendable {
         (users[user] ?? [:]).map { ($0.key, $0.value) }.sorted { $0.attendance.node < $1.attendance.node }
     }
 
-    /// The users whom a node has told of.
+    /// The users whom a node has named.
     package func users(of boot: String) -> [Identifier] {
         users.compactMap { $0.value[boot] == nil ? nil : $0.key }
     }
 
-    /// All that was told, by node and user.
+    /// All that was heard, by node and user.
     package var entries: [(boot: String, user: Identifier)] {
         users.flatMap { user, boots in boots.keys.map { ($0, user) } }
     }

@@ -89,7 +89,7 @@ extension ReplicaLog {
 
     package enum Answered: Sendable {
         case stale
-        /// Tell `entryHeard`, `repetitionFound` and `restoringFound` what became of each message.
+        /// Give `entryHeard`, `repetitionFound` and `restoringFound` what became of each message.
         case taken
         /// The same, and ask for the log's place: it is another history, or the one that was meant was deleted.
         case open(Ticket)

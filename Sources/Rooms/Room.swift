@@ -25,8 +25,6 @@ package final class Room {
 
     package let id: Identifier
     package private(set) var settings: RoomSettings
-    /// Made by an operator: it stays when it is empty, and only its history expires.
-    @exclusivity(unchecked) package private(set) var isConfigured: Bool
     /// Unix milliseconds.
     package private(set) var createdAt: Int
     @exclusivity(unchecked) package private(set) var log: MemoryLog
@@ -37,6 +35,9 @@ package final class Room {
     /// Names the history in the table of known ids.
     @exclusivity(unchecked) private var scope: UInt64
     @exclusivity(unchecked) package var listing = StoredListing()
+    // Behind the listing, which leaves place for it: so an idle room takes sixteen bytes less.
+    /// Made by an operator: it stays when it is empty, and only its history expires.
+    @exclusivity(unchecked) package private(set) var isConfigured: Bool
     /// Of a history that nodes share.
     var index = HistoryIndex()
     @exclusivity(unchecked) private var users = Roster()
@@ -225,7 +226,7 @@ package final class Room {
     private func mark(_ user: Identifier, _ mark: UInt64) -> UInt64? {
         guard mark > readMarks[user] ?? 0 else { return nil }
         if readMarks.count >= Self.readMarksMax, readMarks[user] == nil {
-            // The one that is furthest behind tells least.
+            // The one that is furthest behind says least.
             if let last = readMarks.min(by: { $0.value < $1.value })?.key { readMarks[last] = nil }
         }
         readMarks[user] = mark

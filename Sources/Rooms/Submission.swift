@@ -2,7 +2,7 @@ import Core
 
 /// A message that waits for its place in a log that nodes share.
 package struct Submission: Sendable {
-    /// Who must be told of the place.
+    /// Who must be notified of the place.
     package enum Author: Sendable {
         case connection(ConnectionInfo)
         /// A publishing request over HTTP, by the number that its node gave it.

@@ -16,7 +16,7 @@ struct BaselineTests {
         return baseline
     }
 
-    @Test("what rose fails, by name and with both figures; what fell is told")
+    @Test("what rose fails, by name and with both figures; what fell is shown")
     func rises() throws {
         let known = try baseline([measurement("a", 1, 100), measurement("b", 3, 100)])
         let found = known.compare([measurement("a", 1.01, 101), measurement("b", 2, 99)], isWhole: true)

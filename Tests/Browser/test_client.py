@@ -78,7 +78,7 @@ def test_delays_follow_the_close_codes(run):
           hinted: delay(1006, { hint: { min_ms: 100, max_ms: 300 } }),
           internal: delay(1011),
           again: delay(1000, { attempt: 1 }),
-          patient: delay(1013, { attempt: 1, retryMs: 4200 }),
+          retry: delay(1013, { attempt: 1, retryMs: 4200 }),
           growing: [0, 1, 2, 3, 4, 5, 6, 60].map((attempt) => delay(1006, { attempt })),
         };""")
     assert result["atOnce"] == [0] * 3
@@ -86,7 +86,7 @@ def test_delays_follow_the_close_codes(run):
     assert result["never"] == [None] * 10
     assert result["hinted"] == 200
     assert result["internal"] == 350 and result["again"] == 600
-    assert result["patient"] == 4200
+    assert result["retry"] == 4200
     assert result["growing"] == [350, 600, 1100, 2100, 4100, 7600, 7600, 7600]
 
 

@@ -87,7 +87,7 @@ def test_drops_while_both_write(gateway, proxy, browser):
 
 @pytest.mark.usefixtures("node_goes_away")
 def test_a_dead_link_is_noticed_without_a_close(gateway, proxy, browser):
-    """Nothing is reset, nothing is answered: only silence tells. The browser's own hint makes the page look at once."""
+    """Nothing is reset, nothing is answered: only silence shows. The browser's own hint makes the page look at once."""
     browser.enter(proxy.address, "lobby", "alice")
     proxy.silent.set()
     browser.js("window.dispatchEvent(new Event('offline'))")

@@ -84,9 +84,9 @@ struct IdentifierTests {
         var names: [Identifier] = []
         for _ in 0..<300 {
             let count = Int.random(in: 1...24, using: &random)
-            // Few letters, so that long common beginnings are frequent.
-            let letters = alphabet.prefix(Bool.random(using: &random) ? 2 : alphabet.count)
-            let text = String((0..<count).map { _ in letters.randomElement(using: &random) ?? "a" })
+            // Few characters, so that long common beginnings are frequent.
+            let characters = alphabet.prefix(Bool.random(using: &random) ? 2 : alphabet.count)
+            let text = String((0..<count).map { _ in characters.randomElement(using: &random) ?? "a" })
             names.append(try #require(Identifier(validating: text)))
         }
         for left in names {

@@ -5,7 +5,7 @@ from node import until
 
 
 def say(client, content, **fields):
-    """Sends a message and gives its ack. Who comes and goes on other nodes is told at a time of its own."""
+    """Sends a message and gives its ack. Who comes and goes on other nodes is notified at a time of its own."""
     client.send("message", content=content, **fields)
     return client.seek("ack")
 

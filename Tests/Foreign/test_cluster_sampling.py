@@ -48,15 +48,15 @@ def say(client, count, first=1):
 
 
 def committed(frames):
-    """What a client was told of the room's order: the seqs of messages, and of gaps where they lead to."""
-    told = []
+    """What a client saw of the room's order: the seqs of messages, and of gaps where they lead to."""
+    seen = []
     for frame in frames:
         if frame["type"] == "message":
-            told.append(frame["seq"])
+            seen.append(frame["seq"])
         elif frame["type"] == "gap":
             assert frame["reason"] == "not_stored", frame
-            told.append(f"gap to {frame['next_seq']}")
-    return told
+            seen.append(f"gap to {frame['next_seq']}")
+    return seen
 
 
 def take_messages(client, count):

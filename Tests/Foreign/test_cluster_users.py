@@ -76,8 +76,8 @@ def test_devices_are_told_of_devices_on_other_nodes(cluster, room, name):
     ann = name("ann")
     with Client(cluster[0], room, ann, device="one") as one:
         with Client(cluster[1], room, ann, device="two", device_type="web") as two:
-            told = one.seek("device", device="two")
-            assert told["online"] and told["device_type"] == "web"
+            frame = one.seek("device", device="two")
+            assert frame["online"] and frame["device_type"] == "web"
             with Client(cluster[2], room, ann, device="three"):
                 assert one.seek("device", device="three")["online"]
                 assert two.seek("device", device="three")["online"]
@@ -112,7 +112,7 @@ def test_a_session_goes_on_on_another_node(cluster, room, name):
         one.send("direct", to=name("bob"), content=1)
         for _ in range(4):
             one.seek("ack")
-    # What was committed is told when the connection goes, or within two seconds.
+    # What was committed is published when the connection goes, or within two seconds.
     until(lambda: session_of(cluster[1], room, ann)["message_count"] == 4, 5, "the count")
     second = session_of(cluster[2], room, ann)
     assert second["id"] == first["id"] and second["resumed"] and second["last_active_at"] > 0

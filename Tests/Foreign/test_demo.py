@@ -256,7 +256,7 @@ def test_kill_leaves_no_programs(demo):
 
 
 def test_a_node_that_dies_is_a_failure(demo):
-    """What nobody asked for is told, with the place of the logs, which stay; and it counts."""
+    """What nobody asked for is reported, with the place of the logs, which stay; and it counts."""
     run = demo("--nodes", "2", "--clients", "2")
     run.line("1 One order")
     victim = next(pid for pid, name in run.children().items() if name == "sluice")

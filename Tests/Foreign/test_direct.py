@@ -3,7 +3,7 @@
 from client import Client, closed_with
 
 
-def told(client, *types):
+def arriving(client, *types):
     """The frames of these types that are on their way."""
     return [frame for frame in client.fence() if frame["type"] in types]
 
@@ -35,7 +35,7 @@ def test_direct_reaches_all_devices_and_the_senders_others(gateway, room, name):
             }
         own = a2.seek("direct", id="d1", to=bob)
         assert own["from"] == ann and own["epoch"] == a2.welcome["inbox"]["epoch"]
-        assert told(a1, "direct") == []
+        assert arriving(a1, "direct") == []
 
 
 def test_direct_is_deduped(gateway, room, name):
@@ -63,7 +63,7 @@ def test_direct_only_to_a_device_type(gateway, room, name):
         assert phone.seek("direct", content="to phones")["seq"] == 1
         assert phone.take("direct", content="to all")["seq"] == 2
         assert web.seek("direct")["seq"] == 2
-        assert told(web, "direct") == []
+        assert arriving(web, "direct") == []
 
 
 def test_direct_is_kept_while_the_user_is_away(gateway, room, name):
@@ -90,7 +90,7 @@ def test_direct_is_kept_while_the_user_is_away(gateway, room, name):
         client.fence()
     # A device not seen before continues from the highest seq that any device acked.
     with Client(gateway, room, bob, device="new") as client:
-        assert [frame["seq"] for frame in told(client, "direct")] == [3]
+        assert [frame["seq"] for frame in arriving(client, "direct")] == [3]
         client.send("inbox_ack", epoch=epoch, seq=3)
         client.fence()
     assert gateway.get(f"/api/users/{bob}").json["inbox_pending"] == 0
@@ -103,7 +103,7 @@ def test_own_copy_is_never_pending_for_the_sending_device(gateway, room, name):
         client.seek("ack")
     with Client(gateway, room, ann, device="a1") as client:
         assert client.welcome["inbox"]["pending"] == 0
-        assert told(client, "direct") == []
+        assert arriving(client, "direct") == []
 
 
 def test_direct_to_oneself(gateway, room, name):
@@ -112,7 +112,7 @@ def test_direct_to_oneself(gateway, room, name):
         a1.send("direct", to=ann, id="self", content=1)
         a1.seek("ack", to=ann)
         assert a2.seek("direct", id="self")["from"] == ann
-        assert told(a2, "direct") == []
+        assert arriving(a2, "direct") == []
 
 
 def test_trimmed_inbox_has_a_gap(make_node, room):
@@ -136,12 +136,12 @@ def test_trimmed_inbox_has_a_gap(make_node, room):
 
 
 def test_device_frames(make_node, room):
-    """Another of my own devices came, or went (told after the grace)."""
+    """Another of my own devices came, or went (sent after the grace)."""
     node = make_node(PRESENCE_GRACE_SECONDS=0)
     with Client(node, room, "ann", device="a1") as a1:
         with Client(node, room + "x", "ann", device="a2", device_type="web") as a2:
             assert a1.take("device") == {"type": "device", "device": "a2", "device_type": "web", "online": True}
-            assert told(a2, "device") == []
+            assert arriving(a2, "device") == []
         assert a1.take("device", online=False)["device"] == "a2"
 
 
@@ -153,10 +153,10 @@ def test_same_device_replaces_the_old_connection(gateway, room, name):
             assert new.joined["users"] == 2
             new.say("still here")
             # 4005 takes effect at once: others may see the user go and come, and nothing else.
-            told = []
+            changes = []
             while (frame := bob.next())["type"] != "message":
-                told.append((frame["type"], frame["user"]))
-            assert told in ([], [("left", name("ann")), ("joined", name("ann"))])
+                changes.append((frame["type"], frame["user"]))
+            assert changes in ([], [("left", name("ann")), ("joined", name("ann"))])
             assert bob.fence() == []
 
 

@@ -1,4 +1,4 @@
-"""Contract, section 3: /api/system/events, and the alerts that it tells of."""
+"""Contract, section 3: /api/system/events, and the alerts that it publishes."""
 
 import time
 

@@ -174,7 +174,7 @@ def test_overload_finds_the_capacity(fast_node, load):
 
 
 def test_rate_limit_is_said(make_node, load):
-    """What the server refuses is counted, not lost; a closed loop waits as long as it is told to."""
+    """What the server refuses is counted, not lost; a closed loop waits as long as the server asks."""
     node = make_node(MESSAGES_PER_SECOND=5)
     run = load(node.port, "--scenario", "echo", "--connections", 2, "--duration", 3)
     report = is_clean(run)
@@ -205,33 +205,33 @@ def test_lies_are_found_and_counted(load, lie, field, processes):
             server.port, "--connections", 8, "--senders", 1, "--message-rate", 100, "--duration", 2,
             "--processes", processes,
         )
-        told = server.told[lie]
+        spoiled = server.spoiled[lie]
     assert run.status == 1, run.output + run.errors
     messages = run.report["messages"]
-    assert told > 50 and messages["sent"] == messages["acked"]
+    assert spoiled > 50 and messages["sent"] == messages["acked"]
     found = {name: messages[name] for name in ["lost", "duplicated", "misordered", "corrupted"]}
-    expected = dict.fromkeys(found, 0) | {field: told}
+    expected = dict.fromkeys(found, 0) | {field: spoiled}
     if lie == "swap":
         # What was held back last has nothing behind it, and never came.
         held = found["lost"]
         assert held <= 7
-        expected = expected | {"lost": held, "misordered": told - held}
+        expected = expected | {"lost": held, "misordered": spoiled - held}
     if lie == "alter":
         # The view of a place that came first is the one that others are compared with. Mostly that is the ack; should
         # the altered content come before it, the ack is what differs, once for all seven members, and the sender's
-        # order is broken on top. In another process than the sender's there is no ack, and that order alone tells.
-        assert sum(found.values()) >= (told // 7 if processes == 1 else 1)
+        # order is broken on top. In another process than the sender's there is no ack, and that order alone shows it.
+        assert sum(found.values()) >= (spoiled // 7 if processes == 1 else 1)
         return
     assert found == expected
 
 
 def test_the_tail_is_not_forgotten(load):
-    """Nothing comes after what was lost: only the newest ack tells."""
+    """Nothing comes after what was lost: only the newest ack shows it."""
     with LyingServer(lambda seq: "drop" if seq > 100 else None) as server:
         run = load(server.port, "--connections", 5, "--senders", 1, "--message-rate", 100, "--duration", 2)
-        told = server.told["drop"]
-    assert run.status == 1 and told > 0
-    assert run.report["messages"]["lost"] == told
+        spoiled = server.spoiled["drop"]
+    assert run.status == 1 and spoiled > 0
+    assert run.report["messages"]["lost"] == spoiled
 
 
 # Ends and refusals
@@ -324,7 +324,7 @@ def test_refused_options(arguments, words):
 
 
 def test_progress_on_a_terminal(fast_node):
-    """On a terminal one line is written over; it tells phase, connections and the rate of deliveries."""
+    """On a terminal one line is written over; it shows phase, connections and the rate of deliveries."""
     primary, secondary = os.openpty()
     process = subprocess.Popen(
         command(fast_node.port, "--connections", 20, "--duration", 2), stdout=secondary, stderr=secondary

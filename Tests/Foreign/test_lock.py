@@ -164,7 +164,7 @@ def test_waiters_in_order(shared, name, started):
         queue = f"sluice:{{locks}}:queue:{lock}"
         until(lambda: shared.command("LLEN", queue) == queued, what="a place in the queue")
     holder.signal(signal.SIGTERM)
-    assert holder.end()[:2] == (0, "told\n")
+    assert holder.end()[:2] == (0, "ended\n")
     outputs = [waiter.end()[1].split() for waiter in waiters]
     assert [int(output[0]) for output in outputs] == [0, 1, 2, 3, 4]
     for place in (1, 2):

@@ -57,7 +57,7 @@ def hold_until_lost(started, redis, url, fault, words=WORKER, ttl=4, **more):
 
 def check_told(result, ttl=4):
     code, output, errors, (pid, _), took = result
-    assert code == 70 and output == "told\n" and "is lost" in errors, result
+    assert code == 70 and output == "ended\n" and "is lost" in errors, result
     assert not is_alive(pid) and took < ttl + 1, "the ttl, and a second for giving the lock back"
 
 
@@ -75,7 +75,7 @@ def test_lost_to_a_black_hole(own, started):
 
 
 def test_lost_to_another_owner(own, started):
-    """Somebody has taken the lock's key away: that is told by the next renewal."""
+    """Somebody has taken the lock's key away: the next renewal shows that."""
     result = hold_until_lost(started, own, own.url, lambda: own.command("DEL", "sluice:{locks}:lock:lock"))
     check_told(result)
     assert "another's" in result[2]
@@ -116,7 +116,7 @@ def test_wiped_redis_is_told_by_the_holder(own, started):
     until(lambda: own.command("HGET", key, "token") == token.encode(), 5, "the reclaim")
     assert run(own.url, "lock", "echo ran", wait=0)[:2] == (75, "")
     command.signal(signal.SIGTERM)
-    assert command.end()[:2] == (0, "told\n")
+    assert command.end()[:2] == (0, "ended\n")
 
 
 @pytest.mark.parametrize("append_only", [True, False])
@@ -131,4 +131,4 @@ def test_restarted_redis(started, append_only):
         until(lambda: redis.command("PTTL", key) > 9000, 10, "a renewal")
         assert run(redis.url, "lock", "echo ran", wait=0)[:2] == (75, "")
         command.signal(signal.SIGTERM)
-        assert command.end()[:2] == (0, "told\n")
+        assert command.end()[:2] == (0, "ended\n")

@@ -81,10 +81,10 @@ def test_three_nodes_see_each_other(cluster):
         entry = {node["node"]: node for node in nodes[0].get("/api/nodes").json["nodes"]}
         assert entry["a"]["connections"] == 1
 
-        def told():
+        def heard():
             return {node["node"]: node for node in nodes[1].get("/api/nodes").json["nodes"]}["a"]["connections"] == 1
 
-        until(told, 5, "the number of connections")
+        until(heard, 5, "the number of connections")
     for node in nodes:
         listed = {node["address"] for node in nodes[0].get("/api/nodes").json["nodes"]}
         assert f"127.0.0.1:{node.port}" in listed
@@ -265,7 +265,7 @@ def test_what_a_dead_node_left_is_out_of_every_list_at_once_and_cleared_away(red
         until(lambda: len(node.get("/api/nodes").json["nodes"]) == 2, 10, "both nodes")
     Client(nodes[1], room, "ann")
     keys = [f"sluice:{{{name}}}:members" for name in (f"room:{room}", "user:ann")]
-    until(lambda: [redis.command("HLEN", key) for key in keys] == [1, 1], 5, "ann being told of")
+    until(lambda: [redis.command("HLEN", key) for key in keys] == [1, 1], 5, "ann being heard of")
     nodes[1].process.kill()
     nodes[1].process.wait()
     nodes[1].process = None

@@ -232,7 +232,7 @@ def test_a_device_on_another_node_is_seen_and_its_ack_too(redis, make_node, room
                 client.fence()
             publish(nodes[0], last, 1)
             assert hook.take().json["user"] == last and hook.count == 0
-        # Lost, and known to be so by that node alone: it tells.
+        # Lost, and known to be so by that node alone: it notifies.
         publish(nodes[0], fred, "seen")
         gone = Client(nodes[1], room, fred)
         gone.send("inbox_ack", epoch=gone.welcome["inbox"]["epoch"], seq=gone.welcome["inbox"]["seq"])

@@ -250,14 +250,14 @@ def test_read_mark_only_rises_and_is_clamped(gateway, room, name):
         for number in range(5):
             ann.say(number)
 
-        def told(seq):
+        def mark_read(seq):
             ann.send("read", seq=seq)
 
-        told(3)
+        mark_read(3)
         frame = bob.seek("read")
         assert frame == {"type": "read", "room": room, "marks": [{"user": name("ann"), "seq": 3}]}
-        told(2)
-        told(99)
+        mark_read(2)
+        mark_read(99)
         assert bob.seek("read")["marks"] == [{"user": name("ann"), "seq": 5}]
         ann.send("users")
         users = {user["user"]: user for user in ann.seek("users")["users"]}

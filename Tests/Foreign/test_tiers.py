@@ -48,8 +48,8 @@ def normal_again(request):
         request.getfixturevalue("held").put("normal")
 
 
-def told(client, tier, bound=6):
-    """Reads until the client is told of the tier."""
+def seek_tier(client, tier, bound=6):
+    """Reads until the client is notified of the tier."""
     return client.seek("tier", bound, tier=tier)
 
 
@@ -57,13 +57,13 @@ def test_every_client_is_told_of_each_change_once(held, room, name):
     clients = [Client(held.node, room, name(f"u{number}")) for number in range(20)]
     held.put("moderate")
     for client in clients:
-        frame = told(client, "moderate")
+        frame = seek_tier(client, "moderate")
         assert frame["previous"] == "normal" and frame["reason"] == "pinned"
         assert frame["suspended"] == ["typing"]
         assert frame["messages_per_second"] == 25 and frame["message_bytes"] == 16384
     held.put("normal")
     for client in clients:
-        frame = told(client, "normal")
+        frame = seek_tier(client, "normal")
         assert frame["previous"] == "moderate" and frame["suspended"] == []
         assert frame["messages_per_second"] == 50 and frame["message_bytes"] == 65536
         assert not [late for late in client.fence() if late["type"] == "tier"]
@@ -79,7 +79,7 @@ def test_who_comes_is_told_what_holds(held, room, name, tier, limits, heartbeat)
         welcome = ann.take("welcome", tier=tier, heartbeat_ms=heartbeat)
         assert (welcome["limits"]["messages_per_second"], welcome["limits"]["message_bytes"]) == limits
         if tier != "normal":
-            assert told(ann, tier)["messages_per_second"] == limits[0]
+            assert seek_tier(ann, tier)["messages_per_second"] == limits[0]
         ann.seek("joined_room")
 
 
@@ -95,12 +95,12 @@ def test_typing(held, room, name):
 
         assert heard(True, True, False) == [True, True, False]
         held.put("light")
-        told(bob, "light")
+        seek_tier(bob, "light")
         before = held.shed["typing"]
         assert heard(True, True, False, False) == [True, False], "one beginning in three seconds, and its end"
         assert held.shed["typing"] == before + 2
         held.put("moderate")
-        told(bob, "moderate")
+        seek_tier(bob, "moderate")
         bob.send("typing", typing=True)
         refused = bob.error("feature_suspended")
         assert refused["retry_ms"] > 0
@@ -111,7 +111,7 @@ def test_typing(held, room, name):
 def test_presence(held, room, name):
     with Client(held.node, room, name("ann")) as ann:
         held.put("moderate")
-        told(ann, "moderate")
+        seek_tier(ann, "moderate")
         before = held.shed["presence"]
         with Client(held.node, room, name("bob"), joined=False) as bob, Client(
             held.node, room, name("eve"), joined=False
@@ -126,7 +126,7 @@ def test_presence(held, room, name):
             assert held.shed["presence"] == before + 2
         until(lambda: held.shed["presence"] == before + 4, what="both have gone")
         held.put("normal")
-        assert ann.seek("presence", users=1), "what was owed is told when the tier is left"
+        assert ann.seek("presence", users=1), "what was owed is sent when the tier is left"
 
 
 def test_read_marks(held, room, name):
@@ -135,8 +135,8 @@ def test_read_marks(held, room, name):
         for number in range(4):
             bob.say(number)
         held.put("moderate")
-        told(bob, "moderate")
-        told(ann, "moderate")
+        seek_tier(bob, "moderate")
+        seek_tier(ann, "moderate")
         bob.send("read", seq=1)
         assert ann.seek("read", 6)["marks"] == [{"user": bob.user, "seq": 1}]
         for seq in (2, 3):
@@ -144,7 +144,7 @@ def test_read_marks(held, room, name):
         bob.fence()
         assert not [frame for frame in ann.fence() if frame["type"] == "read"], "the next ones in ten seconds"
         held.put("heavy")
-        told(ann, "heavy")
+        seek_tier(ann, "heavy")
         assert not [frame for frame in ann.fence() if frame["type"] == "read"]
         assert held.shed["read_marks"] >= 3
         held.put("normal")
@@ -156,14 +156,14 @@ def test_reads(held, room, name):
         for number in range(30):
             ann.say(number)
         held.put("moderate")
-        told(ann, "moderate")
+        seek_tier(ann, "moderate")
         ann.send("history", limit=30, id="h")
         answer = ann.take("history", id="h")
         assert len(answer["messages"]) == 20 and not answer["complete"]
         assert len(held.node.get(f"/api/rooms/{room}/messages?limit=30").json["messages"]) == 20
         assert held.shed["history"] >= 2
         held.put("heavy")
-        told(ann, "heavy")
+        seek_tier(ann, "heavy")
         for type in ("history", "users"):
             ann.send(type, id=type)
             refused = ann.error("feature_suspended")
@@ -177,7 +177,7 @@ def test_reads(held, room, name):
 def test_large_messages(held, room, name):
     with Client(held.node, room, name("ann")) as ann:
         held.put("moderate")
-        told(ann, "moderate")
+        seek_tier(ann, "moderate")
         ann.say("x" * (16384 - 2), id="fits")
         ann.send("message", id="large", content="x" * (16384 - 1))
         assert ann.error("too_large")["id"] == "large"
@@ -188,7 +188,7 @@ def test_large_messages(held, room, name):
 def test_rate(held, room, name):
     with Client(held.node, room, name("ann")) as ann:
         held.put("heavy")
-        assert told(ann, "heavy")["messages_per_second"] == 5
+        assert seek_tier(ann, "heavy")["messages_per_second"] == 5
         for number in range(10):
             ann.send("message", content=number)
         ann.send("message", content="one more", id="one more")
@@ -220,7 +220,7 @@ def test_light_refuses_nobody(held, room, name):
 
 
 def test_new_connections_at_moderate(held, room, name):
-    """A share of the usual rate: of many at once some are closed behind the upgrade, and told when to come back."""
+    """A share of the usual rate: of many at once some are closed behind the upgrade, with a time to come back."""
     held.put("moderate")
     links = [held.node.connect() for _ in range(150)]
     for number, link in enumerate(links):
@@ -300,7 +300,7 @@ def test_the_send_queue_shrinks(make_node, room, name):
         slow.sendall(upgrade(room, "slow"))
         ann.seek("joined")
         held.put("heavy")
-        told(ann, "heavy")
+        seek_tier(ann, "heavy")
         sent = 0
         # What the kernels of both ends take is some megabytes; with those, it is still far from 64 MiB.
         while sent < 40 << 20 and not slow_readers_closed(node):

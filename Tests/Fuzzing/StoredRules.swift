@@ -40,8 +40,8 @@ enum StoredRules {
             for device in attendance.devices { try holdCounted(device.connectedAt, what: "a time") }
             try holdEqual(RemoteAttendance(record: attendance.record), attendance, "an attendance, written anew")
         }
-        if let answer = WhereaboutsAnswer(bytes) {
-            try holdEqual(WhereaboutsAnswer(answer.payload), answer, "the places of devices, written anew")
+        if let answer = DeviceRoomsAnswer(bytes) {
+            try holdEqual(DeviceRoomsAnswer(answer.payload), answer, "the places of devices, written anew")
         }
         try checkBody(bytes)
     }

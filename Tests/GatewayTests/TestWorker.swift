@@ -179,7 +179,7 @@ final class TestMember: Recipient {
 extension LocalDelivery {
     /// - Parameter find: the member with a key, if it is there.
     convenience init(_ core: WorkerCore, find: @escaping (UInt64) -> Member?) {
-        var fanOut = FanOut<Member>(worker: core.index)
+        let fanOut = FanOut<Member>(worker: core.index)
         self.init(core) { [unowned core] batch, members, isTurnEnding in
             fanOut.distribute(
                 batch, to: members, isTurnEnding: isTurnEnding, join: { core.scratch.join($0, $1) }, find: find)

@@ -7,14 +7,14 @@ import WireProtocol
 @Suite("Reading what the server sends")
 struct FrameReadingTests {
     private func message(seq: Int, stamp: MessageStamp, bytes: Int = 60, user: String = "u1") -> [UInt8] {
-        let letters = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 1) { target in
+        let stampText = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 1) { target in
             if let base = target.baseAddress { stamp.write(to: base) }
             return String(decoding: target, as: UTF8.self)
         }
         let padding = String(repeating: "x", count: bytes - 36)
         return Array(
-            ("{\"type\":\"message\",\"room\":\"r\",\"epoch\":\"e9\",\"seq\":\(seq),\"id\":\"load-1.\(letters)\",\"user\":\"\(user)\","
-                + "\"device\":\"load\",\"message_type\":\"text\",\"content\":\"LT1.\(letters)\(padding)\",\"ts\":1}")
+            ("{\"type\":\"message\",\"room\":\"r\",\"epoch\":\"e9\",\"seq\":\(seq),\"id\":\"load-1.\(stampText)\",\"user\":\"\(user)\","
+                + "\"device\":\"load\",\"message_type\":\"text\",\"content\":\"LT1.\(stampText)\(padding)\",\"ts\":1}")
                 .utf8)
     }
 

@@ -3,7 +3,7 @@ import Glibc
 import NetworkIO
 
 /// Events, a line of JSON each, with the time of CLOCK_BOOTTIME in milliseconds. Each is with the kernel before `write`
-/// returns, so that a killed process has told all it saw.
+/// returns, so that a killed process has logged all it saw.
 final class EventLog {
     struct Failure: Error { let number: Int32 }
 

@@ -41,7 +41,7 @@ struct HTTPClientTests {
         return said.joined(separator: ",")
     }
 
-    @Test("the answer is told once, when the connection is over")
+    @Test("the answer is given once, when the connection is over")
     func answered() throws {
         for text in [
             "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\nno",
@@ -70,7 +70,7 @@ struct HTTPClientTests {
         let client = try HTTPClient(
             to: try SocketAddress(numericHost: "127.0.0.1", port: server.port), request: [], timeoutMilliseconds: 300,
             loop: driver.loop
-        ) { _ in Issue.record("told after it was given up") }
+        ) { _ in Issue.record("called after it was given up") }
         client.cancel()
         server.close()
         driver.settle()

@@ -58,7 +58,7 @@ final class LoopDriver: EventLoopDelegate {
     func turnAgain() { wake.wake() }
 }
 
-/// A socket that keeps all it is told.
+/// A socket that keeps all its calls.
 final class RecordingSocket: Socket {
     private(set) var bytes: [UInt8] = []
     private(set) var ends: [SocketEnd] = []
@@ -173,7 +173,7 @@ enum Loopback {
         return (try RecordingSocket(descriptor: descriptor, loop: driver.loop, isUrgent: isUrgent), peer)
     }
 
-    /// Bytes in which each place can be told from its neighbours'.
+    /// Bytes in which each place can be distinguished from its neighbours'.
     static func pattern(_ count: Int, seed: UInt64) -> [UInt8] {
         var random = SplitMix64(seed: seed)
         return [UInt8](unsafeUninitializedCapacity: count) { target, length in

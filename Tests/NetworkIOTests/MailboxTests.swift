@@ -5,23 +5,23 @@ import Testing
 
 @Suite("Mailboxes and threads")
 struct MailboxTests {
-    private struct Letter: Sendable, Equatable {
+    private struct Message: Sendable, Equatable {
         let sender: Int
         let number: Int
     }
 
-    @Test("four senders: nothing is lost, and each one's letters come in order")
+    @Test("four senders: nothing is lost, and each one's messages come in order")
     func fourSenders() throws {
         let seed = UInt64.random(in: .min ... .max)
         let count = 20_000
-        let mailbox = Mailbox<Letter>()
+        let mailbox = Mailbox<Message>()
         let driver = try LoopDriver()
         var next = [0, 0, 0, 0]
         var misplaced = 0
         driver.woken = {
-            for letter in mailbox.takeAll() {
-                if letter.number != next[letter.sender] { misplaced += 1 }
-                next[letter.sender] += 1
+            for message in mailbox.takeAll() {
+                if message.number != next[message.sender] { misplaced += 1 }
+                next[message.sender] += 1
             }
         }
         mailbox.connect(to: driver.loop.wakeHandle)
@@ -31,7 +31,7 @@ struct MailboxTests {
                 var number = 0
                 while number < count {
                     let size = min(count - number, Int.random(in: 0...20, using: &random))
-                    mailbox.post(ContiguousArray((number..<number + size).map { Letter(sender: sender, number: $0) }))
+                    mailbox.post(ContiguousArray((number..<number + size).map { Message(sender: sender, number: $0) }))
                     number += size
                 }
             }
@@ -43,7 +43,7 @@ struct MailboxTests {
         mailbox.connect(to: nil)
     }
 
-    @Test("a letter that came before the loop wakes it when the mailbox is connected")
+    @Test("a message that came before the loop wakes it when the mailbox is connected")
     func early() throws {
         let mailbox = Mailbox<Int>()
         mailbox.post([1, 2])
@@ -58,7 +58,7 @@ struct MailboxTests {
         mailbox.connect(to: nil)
     }
 
-    @Test("a letter wakes a loop that sleeps, again and again")
+    @Test("a message wakes a loop that sleeps, again and again")
     func ping() throws {
         let toLoop = Mailbox<Int>()
         let fromLoop = Mailbox<Int>()
@@ -66,9 +66,9 @@ struct MailboxTests {
         let other = try LoopThread(receiving: fromLoop, answeringTo: toLoop)
         var last = 0
         driver.woken = {
-            for letter in toLoop.takeAll() {
-                #expect(letter == last + 1)
-                last = letter
+            for message in toLoop.takeAll() {
+                #expect(message == last + 1)
+                last = message
                 if last < 2000 { fromLoop.post([last]) }
             }
         }
@@ -89,8 +89,8 @@ struct MailboxTests {
                 guard let driver = try? LoopDriver() else { return }
                 var isOver = false
                 driver.woken = {
-                    for letter in inbox.takeAll() {
-                        if letter < 0 { isOver = true } else { outbox.post([letter + 1]) }
+                    for message in inbox.takeAll() {
+                        if message < 0 { isOver = true } else { outbox.post([message + 1]) }
                     }
                 }
                 inbox.connect(to: driver.loop.wakeHandle)

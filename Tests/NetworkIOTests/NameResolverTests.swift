@@ -37,7 +37,7 @@ struct NameResolverTests {
         withExtendedLifetime(resolver) {}
     }
 
-    @Test("a name without an address is told in the resolver's words; one that is too long at once")
+    @Test("a name without an address is reported in the resolver's words; one that is too long at once")
     func failure() throws {
         let driver = try LoopDriver()
         var found: [Found] = []
@@ -51,14 +51,14 @@ struct NameResolverTests {
         }
     }
 
-    @Test("nothing is told to who has cancelled or let go")
+    @Test("who has cancelled or let go gets no call")
     func cancelled() throws {
         let driver = try LoopDriver()
-        var told = 0
+        var calls = 0
         var resolvers: [NameResolver] = []
         for _ in 0..<20 {
-            resolvers.append(try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in told += 1 })
-            _ = try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in told += 1 }
+            resolvers.append(try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in calls += 1 })
+            _ = try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in calls += 1 }
         }
         for resolver in resolvers {
             resolver.cancel()
@@ -68,17 +68,17 @@ struct NameResolverTests {
         let last = try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in isLast = true }
         driver.run(until: { isLast })
         driver.settle()
-        #expect(told == 0)
+        #expect(calls == 0)
         withExtendedLifetime(last) {}
     }
 
-    @Test("a loop ends with look-ups under way, of which nothing is told")
+    @Test("a loop ends with look-ups under way, which call nobody")
     func endOfLoop() throws {
-        var told = 0
+        var calls = 0
         do {
             let driver = try LoopDriver()
-            try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in told += 1 }.cancel()
+            try NameResolver(host: "localhost", port: 1, loop: driver.loop) { _ in calls += 1 }.cancel()
         }
-        #expect(told == 0)
+        #expect(calls == 0)
     }
 }

@@ -51,7 +51,7 @@ struct SocketReadingTests {
         #expect(resumes > 1)
     }
 
-    @Test("bytes and an end that come while paused are told when reading goes on")
+    @Test("bytes and an end that come while paused are delivered when reading goes on")
     func pausedEnd() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver, buffers: nil)
@@ -80,7 +80,7 @@ struct SocketReadingTests {
         #expect(socket.bytes == [1])
     }
 
-    @Test("the peer's end is told once, behind its last byte")
+    @Test("the peer's end is reported once, behind its last byte")
     func end() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver, buffers: nil)
@@ -102,7 +102,7 @@ struct SocketReadingTests {
         #expect(socket.queuedBytes == 0 && socket.ends.count == 1)
     }
 
-    @Test("a reset is told once, as a failure", arguments: [false, true])
+    @Test("a reset is reported once, as a failure", arguments: [false, true])
     func reset(isPaused: Bool) throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver)
@@ -116,7 +116,7 @@ struct SocketReadingTests {
         #expect(!socket.isOpen)
     }
 
-    @Test("a reset while much is queued is told once")
+    @Test("a reset while much is queued is reported once")
     func resetWhileWriting() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver)
@@ -129,7 +129,7 @@ struct SocketReadingTests {
         guard case .failed = socket.ends[0] else { Issue.record("\(socket.ends)"); return }
     }
 
-    @Test("closing ourselves is told once, also from within a call")
+    @Test("closing ourselves is reported once, also from within a call")
     func localClose() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver)

@@ -37,7 +37,7 @@ struct WebSocketClientTests {
         driver.settle()
     }
 
-    @Test("a refused connect is told once, with the system's words")
+    @Test("a refused connect is reported once, with the system's words")
     func refused() throws {
         let driver = try LoopDriver()
         // A port that was bound a moment ago and is free again.
@@ -130,7 +130,7 @@ struct WebSocketClientTests {
         driver.settle()
     }
 
-    @Test("the server's close is returned and told with its code and reason")
+    @Test("the server's close is returned and reported with its code and reason")
     func serverCloses() throws {
         let driver = try LoopDriver()
         let (client, end, server) = try pair(driver)

@@ -41,7 +41,7 @@ final class WebSocketServer: AcceptorDelegate {
     func refusedForLackOfDescriptors() { Issue.record("no descriptors") }
 }
 
-/// The server's end of one connection; keeps all that it is told.
+/// The server's end of one connection; keeps all its calls.
 final class WebSocketServerEnd: Socket {
     private let answer: WebSocketServer.Answer
     private var parser = HTTPRequestParser(limits: HTTPLimits())
@@ -110,7 +110,7 @@ final class WebSocketServerEnd: Socket {
     }
 }
 
-/// A client that keeps all it is told.
+/// A client that keeps all its calls.
 final class RecordingClient: WebSocketClient {
     private(set) var openings = 0
     private(set) var texts: [[UInt8]] = []

@@ -64,7 +64,7 @@ struct GovernorTests {
         #expect(rehearsal.governor.report.reason == "queue_delay" && rehearsal.governor.report.cause == .hostCPU)
     }
 
-    @Test("Letting go is told as such, and takes the tier that the signals ask for")
+    @Test("Letting go is reported as such, and takes the tier that the signals ask for")
     func unpinning() {
         var rehearsal = Rehearsal()
         rehearsal.hold([.queueDelay: 500], seconds: 5)

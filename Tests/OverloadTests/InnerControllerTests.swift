@@ -4,7 +4,7 @@ import Testing
 
 /// The inner controller against a worker with a queue, whose work grows with its writes.
 struct InnerControllerTests {
-    /// A worker that can do 16,000 messages per second one by one; collected for a window, the writes of a message
+    /// A worker that can do 16,000 messages per second one by one; in rounds of a window, the writes of a message
     /// shrink to those that a window has at most.
     private struct Worker {
         static let windowMilliseconds = InnerController.windowMilliseconds
@@ -24,9 +24,9 @@ struct InnerControllerTests {
             var budget = milliseconds * 1000
             queue += offered
             let before = queue
-            let collected = Double(controller.batching.milliseconds)
-            // At most one write per connection and collecting window.
-            var writesLeft = collected > 0 ? connections * milliseconds / collected * 5.5 : .infinity
+            let round = Double(controller.batching.milliseconds)
+            // At most one write per connection and round.
+            var writesLeft = round > 0 ? connections * milliseconds / round * 5.5 : .infinity
             while queue >= 1, budget > 0 {
                 queue -= 1
                 if controller.admission.admits(.messages) {

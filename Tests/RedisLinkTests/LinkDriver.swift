@@ -41,7 +41,7 @@ final class LinkDriver: EventLoopDelegate {
     }
 }
 
-/// Keeps what a connection tells.
+/// Keeps what a connection reports.
 final class ConnectionRecord: RedisConnectionDelegate {
     private(set) var connects = 0
     private(set) var readies = 0

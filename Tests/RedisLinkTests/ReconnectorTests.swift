@@ -87,7 +87,7 @@ struct ReconnectorTests {
         trial.reconnector.stop()
     }
 
-    @Test("a Redis that refuses us has spoken for all addresses; the last refusal is told when none serves")
+    @Test("a Redis that refuses us has spoken for all addresses; the last refusal is reported when none serves")
     func refused() throws {
         let server = try RedisProcess(["--requirepass", "right"])
         let first = try Trial(server, credentials: ":wrong@")

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("A client of Redis", .serialized)
 struct RedisClientTests {
-    /// Keeps what a client tells, in order.
+    /// Keeps what a client reports, in order.
     private final class Record: RedisClientDelegate {
         var runs: [String?] = []
         var losses: [RedisLoss] = []
@@ -83,7 +83,7 @@ struct RedisClientTests {
         #expect(record.losses.isEmpty && record.subscriberLosses.isEmpty)
     }
 
-    @Test("a name without an address is told, and tried again")
+    @Test("a name without an address is reported, and tried again")
     func unresolved() throws {
         let driver = try LinkDriver()
         let record = Record()
@@ -114,7 +114,7 @@ struct RedisClientTests {
         #expect(Set(listener.events[2...]) == ["interrupted a", "interrupted b"])
         client.send(words("GET", "x"), outcomes.completion)
         #expect(outcomes.results.last == .failure(.unavailable))
-        // Nobody listens: attempts fail, and are told.
+        // Nobody listens: attempts fail, and are reported.
         driver.run(until: { record.losses.count >= 3 && record.subscriberLosses.count >= 3 })
         #expect(record.losses.dropFirst().allSatisfy { $0 == .unreachable("connect: Connection refused") })
         subscribe(client, "c", listener)
@@ -239,7 +239,7 @@ struct RedisClientTests {
         client.stop()
     }
 
-    @Test("a channel that Redis does not let us have is told; the others live")
+    @Test("a channel that Redis does not let us have is reported; the others live")
     func forbiddenChannel() throws {
         let server = try RedisProcess(["--user", "ann", "on", ">pw", "~*", "resetchannels", "&ok*", "+@all"])
         let driver = try LinkDriver()

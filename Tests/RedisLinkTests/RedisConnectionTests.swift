@@ -85,7 +85,7 @@ struct RedisConnectionTests {
         connection.drop()
     }
 
-    @Test("what Redis refuses is told with its step and words")
+    @Test("what Redis refuses is reported with its step and words")
     func refusals() throws {
         let server = try RedisProcess(["--requirepass", "right"])
         let driver = try LinkDriver()
@@ -106,7 +106,7 @@ struct RedisConnectionTests {
         }
     }
 
-    @Test("a refused connect is told once, with the system's words")
+    @Test("a refused connect is reported once, with the system's words")
     func refusedConnect() throws {
         let driver = try LinkDriver()
         let record = ConnectionRecord()
@@ -184,7 +184,7 @@ struct RedisConnectionTests {
         #expect(record.connects == 1 && record.losses == [.timedOut(.info)])
     }
 
-    @Test("after kill -9 what was sent is uncertain, and the end is told before")
+    @Test("after kill -9 what was sent is uncertain, and the end is reported before")
     func killed() throws {
         let (server, driver) = (try RedisProcess(), try LinkDriver())
         let (record, outcomes) = (ConnectionRecord(), OutcomeRecord())

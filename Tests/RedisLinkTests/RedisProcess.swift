@@ -112,7 +112,7 @@ final class RedisProcess {
         return text
     }
 
-    /// The letter behind the name in /proc/PID/stat.
+    /// The character behind the name in /proc/PID/stat.
     private static func state(_ pid: pid_t) -> String {
         guard let file = fopen("/proc/\(pid)/stat", "re") else { return "" }
         defer { fclose(file) }

@@ -121,7 +121,7 @@ struct InboxTests {
         #expect(!mobile.includes(device: phone, type: nil) && !mobile.includes(device: phone, type: "Mobile"))
         let copy = Audience(deviceType: nil, sender: phone, isOwnCopy: true)
         #expect(!copy.includes(device: phone, type: "mobile") && copy.includes(device: desk, type: nil))
-        // Types are bytes: the same letter in two code points is another type.
+        // Types are bytes: the same character in two code points is another type.
         let accented = Audience(deviceType: "\u{E9}", sender: nil, isOwnCopy: false)
         #expect(!accented.includes(device: phone, type: "e\u{301}"))
     }

@@ -40,11 +40,11 @@ struct RemoteRosterTests {
             )
             let user = Identifier(unchecked: name)
             let isIn = Bool.random(using: &random)
-            let told = isIn ? attendance("n-\(boot)", "a") : nil
-            roster.told(user, by: boot, told)
+            let heard = isIn ? attendance("n-\(boot)", "a") : nil
+            roster.heard(user, by: boot, heard)
             if isIn { model.insert([boot, name]) } else { model.remove([boot, name]) }
             let isInNow = model.contains { $0[1] == name }
-            #expect(roster.attendance(of: user, by: boot) == told, "seed \(seed), step \(step)")
+            #expect(roster.attendance(of: user, by: boot) == heard, "seed \(seed), step \(step)")
             #expect(roster.contains(user) == isInNow && Set(roster.entries.map { [$0.boot, $0.user.text] }) == model)
             #expect(Set(roster.users(of: boot).map(\.text)) == Set(model.filter { $0[0] == boot }.map { $0[1] }))
             #expect(

@@ -127,7 +127,7 @@ struct ReplicaLogFuzzTests {
 
         private mutating func check() {
             if log.newestSeq != model.reached || log.epoch != model.epoch {
-                model.faults.append("at \(log.epoch) \(log.newestSeq), told \(model.epoch) \(model.reached)")
+                model.faults.append("at \(log.epoch) \(log.newestSeq), model \(model.epoch) \(model.reached)")
             }
             if log.submissions.count != model.waiting.count {
                 model.faults.append("\(log.submissions.count) wait, not \(model.waiting.count)")

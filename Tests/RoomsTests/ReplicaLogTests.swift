@@ -243,7 +243,7 @@ struct ReplicaLogTests {
         #expect(log.isQuiet == true)
     }
 
-    @Test("A repetition is told once its first place has come here")
+    @Test("A repetition is reported once its first place has come here")
     func repetition() throws {
         var log = ReplicaLog.following(entries: 0)
         _ = log.submitted(sampleSubmission("x"), held: nil, mayKeep: true)
@@ -259,7 +259,7 @@ struct ReplicaLogTests {
         #expect(log.isQuiet == true)
     }
 
-    @Test("With the store away messages are provisional, and repetitions of what is here are told")
+    @Test("With the store away messages are provisional, and repetitions of what is here are reported")
     func away() {
         var log = ReplicaLog.following(entries: 3)
         _ = log.submitted(sampleSubmission("held"), held: nil, mayKeep: true)

@@ -64,7 +64,7 @@ struct UserTests {
         #expect(desk.replaced == nil && desk.isNewDevice)
     }
 
-    @Test("a device that is back within its grace is not new; past it, it is told as gone")
+    @Test("a device that is back within its grace is not new; past it, it is reported as gone")
     func grace() {
         let user = User(Identifier(unchecked: "a"), number: 7)
         let phone = sampleConnection("a")

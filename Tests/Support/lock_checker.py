@@ -5,7 +5,7 @@ An event is a dictionary: `event`, `at` (milliseconds of CLOCK_BOOTTIME), and fo
     grant    a lock was acquired after `took_us`
     valid    `check` was true for the time `at`
     invalid  `check` was false for the time `at`
-    lost     the holder was told, when the last tick was `idle_ms` ago; the ttl would have ended at `ttl_end`
+    lost     the holder was notified, when the last tick was `idle_ms` ago; the ttl would have ended at `ttl_end`
     written, fenced  the counter took the value, or refused the token; `valid`: whether `check` was true right before
     failed   no lock was acquired, because of `why`
 """
@@ -56,7 +56,7 @@ def _course(name, events, figures):
             if event["idle_ms"] > IDLE_MS:
                 figures["lost while the process did not run"] += 1
             elif event["at"] > event["ttl_end"]:
-                faults.append(f"{name}: the loss was told {event['at'] - event['ttl_end']} ms after the end of the ttl")
+                faults.append(f"{name}: the loss came {event['at'] - event['ttl_end']} ms after the end of the ttl")
         if event["event"] in {"written", "fenced"} and not event["valid"]:
             figures[f"{event['event']} after the loss"] += 1
     return faults

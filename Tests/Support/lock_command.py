@@ -13,8 +13,8 @@ import pytest
 from node import BINARY, seconds, until
 from redis import Redis
 
-# Says its pid and its token, then works until it is told to end.
-WORKER = 'echo $$ $SLUICE_LOCK_TOKEN; trap "echo told; exit 0" TERM; while :; do sleep 0.05; done'
+# Says its pid and its token, then works until it is asked to end.
+WORKER = 'echo $$ $SLUICE_LOCK_TOKEN; trap "echo ended; exit 0" TERM; while :; do sleep 0.05; done'
 # The same, but it does not listen, and neither does what it starts.
 DEAF = 'trap "" TERM; sleep 600 & echo $$ $! $SLUICE_LOCK_TOKEN; while :; do sleep 0.05; done'
 

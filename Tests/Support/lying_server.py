@@ -21,7 +21,7 @@ class LyingServer:
         self.lock = threading.Lock()
         self.rooms = {}
         # How many deliveries each lie spoiled.
-        self.told = {"drop": 0, "twice": 0, "swap": 0, "alter": 0}
+        self.spoiled = {"drop": 0, "twice": 0, "swap": 0, "alter": 0}
         self.server = websockets.sync.server.serve(
             self.serve, "127.0.0.1", 0, compression=None, process_request=process_request
         )
@@ -67,7 +67,7 @@ class LyingServer:
 
     def deliver(self, socket, held, message, lie):
         if lie:
-            self.told[lie] += 1
+            self.spoiled[lie] += 1
         if lie == "swap":
             return held.append(message)
         if lie != "drop":
@@ -88,7 +88,7 @@ class LyingServer:
 
 
 def altered(message):
-    """The last letter of the counter is another one: behind the marker of 4, a sender of 8, a counter of 8 letters."""
+    """The last character of the counter is another: behind the marker of 4 bytes, a sender of 8, a counter of 8."""
     content = message["content"]
-    letter = "b" if content[19] != "b" else "c"
-    return {**message, "content": content[:19] + letter + content[20:]}
+    character = "b" if content[19] != "b" else "c"
+    return {**message, "content": content[:19] + character + content[20:]}

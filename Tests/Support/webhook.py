@@ -1,4 +1,4 @@
-"""A server of a test's own that takes pushes: a real HTTP server on a free port, which answers as it is told."""
+"""A server of a test's own that takes pushes: a real HTTP server on a free port, which answers as the test asks."""
 
 import hashlib
 import hmac

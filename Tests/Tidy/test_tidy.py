@@ -165,6 +165,11 @@ class TextTests(unittest.TestCase):
         self.assertEqual(figures(found), {("make(r|st)?Name\\w*", "uses"): 3})
         self.assertIn("makeNames → makeID", found[0].places[0])
 
+    def test_a_property_of_css_is_no_word(self):
+        text = "h1 { letter-spacing: 0; }\na letter-box or a letter: one"
+        found = rules.words([File(f"{HEAD}A.swift", text)], rules.read_words("[Ll]etters?  message\n"))
+        self.assertEqual(figures(found), {("[Ll]etters?", "uses"): 2})
+
     def test_words_need_two_columns(self):
         with self.assertRaises(SystemExit):
             rules.read_words("makeName")

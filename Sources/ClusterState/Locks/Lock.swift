@@ -28,7 +28,7 @@ package struct Lock: Sendable {
         case ask
         /// Send the script `renew` with this lease's generation.
         case renew(Lease)
-        /// Tell the holder; then release, as nobody knows what the store has.
+        /// Notify the holder; then release, as nobody knows what the store has.
         case lost(LockLoss)
     }
 
@@ -145,7 +145,7 @@ package struct Lock: Sendable {
     /// The script `renew` or `reclaim` was answered.
     package mutating func renewAnswered(_ answer: LockAnswer, at now: Int) -> RenewResult {
         guard case .held(var lease) = state, let request = received() else { return .nothing }
-        // Whoever checked meanwhile was told that it is over; that stands.
+        // Whoever checked meanwhile saw that it is over; that stands.
         if now >= lease.validUntil { return .lost(end(.expired)) }
         switch answer {
         case .renewed:

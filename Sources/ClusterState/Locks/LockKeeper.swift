@@ -3,7 +3,7 @@ import Core
 /// Gets locks of the cluster, keeps them by renewal, and says when one is lost.
 ///
 /// Drives a `Lock` for each lock that somebody of this process holds or waits for, with scripts on the store. Belongs
-/// to one loop, which calls `ticked` every 100–250 ms and tells how the store is. On a Redis store it never falls back
+/// to one loop, which calls `ticked` every 100–250 ms and says how the store is. On a Redis store it never falls back
 /// to anything else: without Redis nothing is granted. On a memory store it is for single mode, where a quarantine of 0
 /// is right: nobody else can hold anything.
 package final class LockKeeper {
@@ -158,13 +158,13 @@ package final class LockKeeper {
         ticked()
     }
 
-    /// The store is away: whoever waits is told so; holders go on until their lease ends.
+    /// The store is away: whoever waits is notified; holders go on until their lease ends.
     package func storeLost() {
         isStoreHere = false
         for entry in table.entries where table.contains(entry) { fail(entry, .storeAway) { _ in true } }
     }
 
-    /// Time has passed: renews, asks again, gives up and tells of losses, as is due.
+    /// Time has passed: renews, asks again, gives up and reports losses, as is due.
     package func ticked() {
         let now = clock()
         for entry in table.entries where table.contains(entry) {
@@ -207,8 +207,8 @@ package final class LockKeeper {
     }
 
     private func ask(_ entry: LockEntry) {
-        let patience = entry.isPatient ? LockLimits.patienceMilliseconds : 0
-        let numbers = [entry.ttl, patience, LockLimits.waitersMax, entry.isBestEffort ? 0 : 1]
+        let waiterExpiry = entry.isPatient ? LockLimits.waiterExpiryMilliseconds : 0
+        let numbers = [entry.ttl, waiterExpiry, LockLimits.waitersMax, entry.isBestEffort ? 0 : 1]
         perform(LockScripts.acquire, keys: entry.keys, owner: entry.storeOwner, numbers) { [weak self] in
             self?.asked(entry, $0)
         }
@@ -277,7 +277,7 @@ package final class LockKeeper {
         for handle in holds { handle.request.onLost(loss) }
     }
 
-    /// Tells those of the waiters, and ends what nobody waits for or holds.
+    /// Notifies those of the waiters, and ends what nobody waits for or holds.
     private func fail(_ entry: LockEntry, _ error: LockError, _ isMeant: (LockWaiter) -> Bool) {
         let failed = entry.waiters.filter(isMeant)
         guard !failed.isEmpty else { return }
@@ -286,12 +286,12 @@ package final class LockKeeper {
         for waiter in failed { waiter.completion(.failure(error)) }
     }
 
-    /// The entry is over, here at once, and in the store as soon as that can be told.
+    /// The entry is over, here at once, and in the store as soon as it can be reached.
     private func finish(_ entry: LockEntry) {
         entry.lock.released()
         table.remove(entry)
         // After that long the store has forgotten it by itself.
-        let until = clock() + max(entry.ttl, LockLimits.patienceMilliseconds)
+        let until = clock() + max(entry.ttl, LockLimits.waiterExpiryMilliseconds)
         let release = OwedRelease(owner: entry.storeOwner, keys: entry.keys, until: until)
         if owed.count < LockLimits.releasesMax { owed[entry.serial] = release }
         if isStoreHere { send(release, entry.serial) }

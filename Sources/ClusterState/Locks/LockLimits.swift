@@ -9,7 +9,7 @@ package enum LockLimits {
     /// How often a waiter asks, should no wake-up reach it.
     package static let pollMilliseconds = 1_000
     /// A waiter that has not asked for so long has gone: several polls, so that a slow one keeps its place.
-    package static let patienceMilliseconds = 5_000
+    package static let waiterExpiryMilliseconds = 5_000
     /// The wait after an attempt at renewal or release that failed.
     package static let retryMilliseconds = 250
     /// Waiters of one lock, in the whole cluster.

@@ -30,7 +30,7 @@ package enum LockKeys {
         ["generation", "lock:\(name)", "queue:\(name)", "waiters:\(name)"].map { Array((prefix + $0).utf8) }
     }
 
-    /// The channel on which a keeper is told that one of its waiters is next.
+    /// The channel on which a keeper hears that one of its waiters is next.
     package static func channel(keeper: String) -> String {
         "\(prefix)wake:\(keeper)"
     }

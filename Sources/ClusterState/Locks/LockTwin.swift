@@ -109,8 +109,8 @@ struct LockTwin {
 
     private func queue(_ word: String, _ span: Int, _ head: [UInt8]?, _ now: Int) throws(StoreFault) -> StoreReply {
         var first = head
-        let patience = number(4)
-        if patience > 0 {
+        let waiterExpiry = number(4)
+        if waiterExpiry > 0 {
             if try hash(keys[3], owner)[0] == nil {
                 if case .integer(let length) = try operations.call(.listLength(key: keys[2])), length >= number(5) {
                     return answer("full")
@@ -118,9 +118,9 @@ struct LockTwin {
                 _ = try operations.call(.listAppend(key: keys[2], values: [owner]))
                 first = first ?? owner
             }
-            _ = try operations.call(.hashSet(key: keys[3], pairs: [StorePair(owner, decimal(now + patience))]))
-            _ = try operations.call(.expire(key: keys[2], milliseconds: patience))
-            _ = try operations.call(.expire(key: keys[3], milliseconds: patience))
+            _ = try operations.call(.hashSet(key: keys[3], pairs: [StorePair(owner, decimal(now + waiterExpiry))]))
+            _ = try operations.call(.expire(key: keys[2], milliseconds: waiterExpiry))
+            _ = try operations.call(.expire(key: keys[3], milliseconds: waiterExpiry))
         }
         return answer(word, span, first == owner ? 1 : 0)
     }

@@ -1,9 +1,9 @@
-/// When work that goes on under a lock, but does not ask the lock before each act, is told to end, and when it is made
+/// When work that goes on under a lock, but does not ask the lock before each act, is asked to end, and when it is made
 /// to: it is over before the ttl is.
 ///
 /// A state machine. Times are milliseconds of CLOCK_BOOTTIME. Its driver calls `ticked` every 100–250 ms.
 package struct LockedWork: Sendable {
-    /// How long before the end of the lease the work is told: at a ttl of 30 s it has 5 s for its end, and Redis has
+    /// How long before the end of the lease the work is asked: at a ttl of 30 s it has 5 s for its end, and Redis has
     /// had 24 s for a renewal.
     private static let noticeDivisor = 6
     /// How long after the end of the lease it is made to end: the ttl goes on for the margin, and the tick may be late.
@@ -12,14 +12,14 @@ package struct LockedWork: Sendable {
     package enum Order: Equatable, Sendable {
         case nothing
         /// It must end by itself.
-        case tell
+        case askToEnd
         /// It has had its time.
         case kill
     }
 
     private enum State {
         case running
-        case told(end: Int)
+        case ending(end: Int)
         case killed
     }
 
@@ -37,8 +37,8 @@ package struct LockedWork: Sendable {
     /// ttl ends.
     package var deadline: Int { validUntil + LockLimits.marginMilliseconds * 3 / 4 }
 
-    /// Whether it was told to end.
-    package var isTold: Bool {
+    /// Whether it was asked to end.
+    package var isEnding: Bool {
         if case .running = state { false } else { true }
     }
 
@@ -55,10 +55,10 @@ package struct LockedWork: Sendable {
         let end = min(now, validUntil) + Self.graceMilliseconds
         switch state {
         case .running:
-            state = .told(end: end)
-            return .tell
-        case .told(let planned):
-            state = .told(end: min(planned, end))
+            state = .ending(end: end)
+            return .askToEnd
+        case .ending(let planned):
+            state = .ending(end: min(planned, end))
             return .nothing
         case .killed: return .nothing
         }
@@ -68,12 +68,12 @@ package struct LockedWork: Sendable {
     package mutating func ticked(at now: Int) -> Order {
         switch state {
         case .running where now >= validUntil - notice:
-            state = .told(end: validUntil + Self.graceMilliseconds)
-            return .tell
-        case .told(let end) where now >= end:
+            state = .ending(end: validUntil + Self.graceMilliseconds)
+            return .askToEnd
+        case .ending(let end) where now >= end:
             state = .killed
             return .kill
-        case .running, .told, .killed: return .nothing
+        case .running, .ending, .killed: return .nothing
         }
     }
 }

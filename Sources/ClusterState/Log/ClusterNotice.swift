@@ -12,7 +12,7 @@ package struct ClusterNotice: Equatable, Sendable {
         /// All connections of a user must be closed.
         case kick
         /// In which rooms is the user with which device? The channel on which to answer, and the question's number.
-        case whereabouts
+        case deviceRooms
         /// Whoever says it, under a new name instead of its run, learns when it has heard all that was said before.
         case fence
     }

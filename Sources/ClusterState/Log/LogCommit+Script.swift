@@ -52,7 +52,7 @@ extension LogCommit {
             epoch = arguments[3]
             if !former.isEmpty { lineage = Self.lineage(lineage, former, seq) }
             try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
-            try tellUnstored()
+            try setUnstored()
             guard !former.isEmpty else { return }
             let payload = [LogCommit.mark + epoch, arguments[3], LogCommit.digits(seq + 1)].joined(separator: [0x0A])
             _ = try operations.call(.publish(channel: arguments[0], payload: Array(payload)))
@@ -113,7 +113,7 @@ extension LogCommit {
             }
             if seq >= next {
                 try set(["seq": LogCommit.digits(seq)])
-                try tellUnstored()
+                try setUnstored()
                 _ = try operations.call(.streamTrim(key: keys[1], lengthMax: LogCommit.number(arguments[5])))
                 _ = try operations.call(
                     .publish(channel: arguments[0], payload: Array(published.joined(separator: [0x0A]))))
@@ -155,7 +155,7 @@ extension LogCommit {
             throw .away(StoreRefusal(code: "TRYAGAIN", message: "the place of the log was behind its entries"))
         }
 
-        private func tellUnstored() throws(StoreFault) {
+        private func setUnstored() throws(StoreFault) {
             if let unstored {
                 try set(["unstored": unstored])
             } else {

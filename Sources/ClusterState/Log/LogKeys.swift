@@ -9,7 +9,7 @@ package struct LogKeys: Sendable {
     package let entries: [UInt8]
     /// A hash: who is in the room, or connected as the user, on which node.
     package let members: [UInt8]
-    /// Where new entries, who comes and goes, and what is told and not kept are published.
+    /// Where new entries, who comes and goes, and notices that are not kept are published.
     package let channel: [UInt8]
     private let tag: [UInt8]
 

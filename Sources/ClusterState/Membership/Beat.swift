@@ -2,7 +2,7 @@
 package enum Beat {
     /// A hash: the nodes by their boots.
     package static let nodesKey = Array("sluice:{nodes}:beats".utf8)
-    /// Where a node tells the others that they should look; the payload is its boot.
+    /// Where a node asks the others to look; the payload is its boot.
     package static let channel = Array("sluice:{nodes}".utf8)
 
     /// The store's entry for another node.
@@ -34,12 +34,12 @@ package enum Beat {
     /// The request.
     /// - Parameters:
     ///   - record: what the node says of itself; nil when it leaves.
-    ///   - isTold: whether the others must look at once.
+    ///   - isPublished: whether the others must look at once.
     package static func operation(
-        boot: String, record: NodeRecord?, isTold: Bool, expiryMilliseconds: Int
+        boot: String, record: NodeRecord?, isPublished: Bool, expiryMilliseconds: Int
     ) -> StoreOperation {
         let arguments = [
-            isTold ? channel : [], Array(boot.utf8), record?.text ?? [], Array(String(expiryMilliseconds).utf8),
+            isPublished ? channel : [], Array(boot.utf8), record?.text ?? [], Array(String(expiryMilliseconds).utf8),
         ]
         return .script(script, keys: [nodesKey], arguments: arguments)
     }

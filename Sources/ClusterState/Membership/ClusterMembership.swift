@@ -1,7 +1,7 @@
 /// The other nodes of a cluster as one node knows them: who is up, who is silent, who has gone.
 ///
 /// A state machine. Times are milliseconds of one monotonic clock and never go back. Its driver calls `ticked` some
-/// times per second, sends the beat that `ticked` asks for, and reports how that went. A node is told from its former
+/// times per second, sends the beat that `ticked` asks for, and reports how that went. A node is known from its former
 /// lives, and from a namesake, by its boot.
 ///
 /// Nobody is declared gone for what the store did. Silence is counted on this node's clock, from when a beat was new
@@ -28,9 +28,9 @@ package struct ClusterMembership: Sendable {
         case suspect(NodeRecord)
         /// It has begun to drain.
         case draining(NodeRecord)
-        /// It counts no more. Told once of each life.
+        /// It counts no more. Reported once of each life.
         case gone(NodeRecord, NodeEnd)
-        /// Another living node has this node's NODE_ID. Told once of each.
+        /// Another living node has this node's NODE_ID. Reported once of each.
         case sameName(NodeRecord)
         /// The store had forgotten this node, which so counted as gone: the others have to get all of it anew.
         case forgotten
@@ -75,8 +75,8 @@ package struct ClusterMembership: Sendable {
     private var answeredBeatAt: Int?
     /// Silence from before this time does not count.
     private var countsFrom: Int
-    /// How this node stands, as the others were told.
-    private var toldState: NodeRecord.State?
+    /// How this node stands, as the others heard it last.
+    private var publishedState: NodeRecord.State?
     private var askedState: NodeRecord.State?
 
     /// Whether the list may be out of date: the store is away, or has not answered yet.
@@ -127,7 +127,7 @@ package struct ClusterMembership: Sendable {
         // A beat between two regular ones does not put off the next of these.
         if now + Self.earlyMilliseconds >= dueAt { dueAt = (now - dueAt < heartbeat ? dueAt : now) + heartbeat }
         return Beat.operation(
-            boot: boot, record: record, isTold: record.state != toldState, expiryMilliseconds: expiry)
+            boot: boot, record: record, isPublished: record.state != publishedState, expiryMilliseconds: expiry)
     }
 
     /// There is news here or elsewhere: the next beat is due.
@@ -144,20 +144,20 @@ package struct ClusterMembership: Sendable {
     /// The store can't be reached. A beat that is under way may still be answered.
     package mutating func storeLost() {
         isStale = true
-        toldState = nil
+        publishedState = nil
     }
 
     /// A beat was answered.
     /// - Parameter unixNow: Unix milliseconds by this node's clock.
     package mutating func beatAnswered(_ answer: Beat.Answer, at now: Int, unixNow: Int) -> [Event] {
         isAsking = false
-        toldState = askedState
+        publishedState = askedState
         if isStale, answeredBeatAt != nil { countsFrom = now + graceMilliseconds - expiry }
         var events: [Event] = knownSince.map { $0 != answer.knownSince } ?? false ? [.forgotten] : []
         knownSince = answer.knownSince
         isStale = false
         for sighting in answer.others where sighting.boot != boot {
-            // Its end was told, and it has not been heard of since.
+            // Its end was published, and it has not been heard of since.
             guard departed[sighting.boot]?.beat != sighting.time else { continue }
             // The store's clock may jump; it does not make a beat older than an answer that did not have it.
             let age = min(max(0, answer.time - sighting.time), now - (answeredBeatAt ?? .min / 2))

@@ -1,6 +1,6 @@
 import Core
 
-/// A user's read mark in a room, told to all nodes.
+/// A user's read mark in a room, published to all nodes.
 package enum ReadMark {
     /// Raises it; it is published when it rose.
     /// - Parameters:

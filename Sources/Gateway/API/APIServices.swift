@@ -17,7 +17,7 @@ protocol APIServices: AnyObject, MailSender {
     /// The worker's own counters.
     var counters: WorkerCounters { get }
     /// The worker's policy, its gate for new connections, and the answers that it keeps for others.
-    var load: LoadControl { get set }
+    var load: LoadControl { get }
     /// For spreading things in time.
     var random: FastRandom { get set }
     /// The other nodes of the cluster, as last known.

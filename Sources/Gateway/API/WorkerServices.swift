@@ -24,10 +24,7 @@ final class WorkerServices: APIServices {
     var now: Int { core.loop.now }
     var unixNow: Int { core.loop.unixNow }
     var counters: WorkerCounters { core.counters }
-    var load: LoadControl {
-        get { core.load }
-        _modify { yield &core.load }
-    }
+    var load: LoadControl { core.load }
     var random: FastRandom {
         get { core.random }
         _modify { yield &core.random }

@@ -11,7 +11,7 @@ package struct AccessPolicy: Sendable {
 
         /// The right that a method on a path needs.
         ///
-        /// By prefix and not by route, so that unknown paths under `/api/` tell a stranger nothing. `OPTIONS` needs
+        /// By prefix and not by route, so that unknown paths under `/api/` show a stranger nothing. `OPTIONS` needs
         /// nothing: a browser's preflight can't carry a key, and its answer says nothing but the CORS rule.
         ///
         /// - Parameters:

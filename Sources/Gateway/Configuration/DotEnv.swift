@@ -107,7 +107,7 @@ private struct LineParser {
         return String(decoding: rest[..<end], as: UTF8.self)
     }
 
-    /// Letters, digits and `_`, not beginning with a digit; empty if there is no name.
+    /// A–Z, a–z, digits and `_`, not beginning with a digit; empty if there is no name.
     private mutating func takeName() -> String {
         let name = rest.prefix { byte in
             switch byte {

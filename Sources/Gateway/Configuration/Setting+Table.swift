@@ -120,7 +120,7 @@ extension Setting {
         "How long a connection may be silent; closed with 4201 after it; over the interval.")
     static let drainTime = Setting(
         "DRAIN_SECONDS", .seconds(lower: 0, upper: 3600, decimals: true), default: "10",
-        "Over how long connections are closed when the node is told to stop.")
+        "Over how long connections are closed when the node is asked to stop.")
 
     // MARK: Who may do what
 

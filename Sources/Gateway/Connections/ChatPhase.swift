@@ -26,21 +26,27 @@ struct ChatPhase<Transport: ChatTransport> {
     private static var badFramesMax: UInt8 { 20 }
 
     let transport: Transport
+    /// The worker's, which the transport finds by some steps.
+    let core: WorkerCore
 
     @inline(__always)
-    init(on transport: Transport) { self.transport = transport }
-
-    var core: WorkerCore { transport.core }
+    init(on transport: Transport) {
+        self.transport = transport
+        core = transport.core
+    }
 
     /// Takes one message of the client.
     func received(_ text: UnsafeRawBufferPointer) {
         guard let info = transport.info else { return }
         core.counters.messagesIn.add(1)
-        let frame: ClientFrame
+        // Handed on from here and not kept in a variable: a frame is large to copy.
         switch ClientFrame.parse(text) {
-        case .failure(let fault): return refuse(fault)
-        case .success(let parsed): frame = parsed
+        case .failure(let fault): refuse(fault)
+        case .success(let frame): received(frame, info)
         }
+    }
+
+    private func received(_ frame: ClientFrame, _ info: ConnectionInfo) {
         transport.badFrames = 0
         if core.isTracing {
             core.logger.trace("frame", metadata: ["type": "\(frame.body.name)", "user": "\(info.user.text)"])
@@ -89,7 +95,7 @@ struct ChatPhase<Transport: ChatTransport> {
             frame.body.takesToken
             ? transport.rate.take(now: core.loop.now * 1_000_000, policy: policy)
             : transport.upkeep.take(at: core.loop.now, policy: policy)
-        guard decision != .allowed else { return true }
+        if case .allowed = decision { return true }
         return isAllowed(decision, id: frame.id?.text, room: frame.room)
     }
 
@@ -153,12 +159,14 @@ struct ChatPhase<Transport: ChatTransport> {
         core.load.readLimit(wanted, kind, core.counters)
     }
 
-    /// Whether a frame is taken; if not, its sender is told.
+    /// Whether a frame is taken; if not, its sender gets an error.
     @inline(__always)
     func admits(_ frame: ClientFrame, of info: ConnectionInfo) -> Bool {
         guard let priority = frame.body.priority else { return true }
         // Who has more than its share bears it before anything is taken from all.
-        if let retry = core.refusesTurn(of: info, address: transport.source.address) {
+        if core.load.controller.turns.isLimiting,
+            let retry = core.refusesTurn(of: info, address: transport.source.address)
+        {
             refuse(frame, .rateLimited, WorkerCore.noTurnText, retryMilliseconds: retry)
             return false
         }
@@ -166,7 +174,7 @@ struct ChatPhase<Transport: ChatTransport> {
             shed(frame, priority)
             return false
         }
-        return core.load.policy.tier == .normal || isAllowedByTier(frame)
+        return core.load.limits.isNormal || isAllowedByTier(frame)
     }
 
     private func isAllowedByTier(_ frame: ClientFrame) -> Bool {

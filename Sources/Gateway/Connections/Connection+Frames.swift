@@ -19,7 +19,7 @@ extension Connection {
         case .ping(let payload): answerPing(payload)
         case .pong: break
         case .close(let code, _):
-            answerPing()
+            if rare.hasLatePing { answerPing() }
             peerClosed(code)
         case .violation(let code, _): close(CloseReason(violation: code))
         }
@@ -54,10 +54,9 @@ extension Connection {
     /// - Parameter payload: of a ping that has come; nil: the input at hand was taken, and the last one waits no
     ///   longer.
     func answerPing(_ payload: UnsafeRawBufferPointer? = nil) {
-        guard isWebSocketOpen, payload != nil || upkeep.latePing != nil else { return }
+        guard isWebSocketOpen else { return }
         if let payload, isChatting, !upkeep.answersNow(payload, at: now, policy: core.load.limits.rate) { return }
-        let late = upkeep.latePing
-        if late != nil { upkeep.latePing = nil }
+        let late = rare.takeLatePing()
         if isBlocked, queuedBytes > core.load.limits.sendQueueBytesMax { return }
         if let payload { return send(core.scratch.frame(.pong, payload)) }
         late?.withUnsafeBytes { send(core.scratch.frame(.pong, $0)) }

@@ -8,19 +8,15 @@ extension Connection {
         var taken = 0
         var share = WorkShare()
         while isOpen, taken < bytes.count {
-            if wait != nil { return taken }
+            if rare.isWaiting { return taken }
             let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[taken...])
             switch phase {
             case .http(let http):
                 if mustWait(share) { return taken }
                 taken += http.received(UnsafeRawBufferPointer(rest), on: self)
                 share.took(isDear: true)
-            case .opening, .chat, .echo:
-                if mustWait(share) { return taken }
-                taken += processFrame(rest)
-                share.took(isDear: false)
-            case .closing(let closing):
-                guard closing.readsFrames else { return bytes.count }
+            case .closing(let closing) where !closing.readsFrames: return bytes.count
+            case .opening, .chat, .echo, .closing:
                 if mustWait(share) { return taken }
                 taken += processFrame(rest)
                 share.took(isDear: false)
@@ -28,7 +24,7 @@ extension Connection {
             }
         }
         // The last message may have filled the queue.
-        if isOpen, wait == nil { _ = mustWait(share) }
+        if isOpen, !rare.isWaiting { _ = mustWait(share) }
         return bytes.count
     }
 
@@ -80,7 +76,7 @@ extension Connection {
         guard ended.reasons.isEmpty else { return }
         wait = nil
         let taken = process(ended.bytes.mutableBytes)
-        answerPing()
+        if rare.hasLatePing { answerPing() }
         defer { core.input.holds(heldBytes, key, of: rare.client?.address) }
         guard let wait else { return resumeReading() }
         ended.bytes.removeFirst(taken)

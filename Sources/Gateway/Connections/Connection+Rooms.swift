@@ -27,7 +27,7 @@ extension Connection: OpeningTransport, ChatTransport, EchoTransport {
 
     func beginChat() {
         phase = .chat
-        isPatient = true
+        isInRounds = true
         endWait()
     }
 

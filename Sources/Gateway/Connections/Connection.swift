@@ -53,6 +53,10 @@ final class Connection: Socket {
         }
     }
 
+    /// Neither this WebSocket nor any other connection of the worker holds input: mostly so.
+    @inline(__always)
+    private var holdsNothing: Bool { isWebSocketOpen && decoder.isAtRest && !rare.isWaiting && core.input.isEmpty }
+
     // MARK: Rare state
 
     /// Input that waits for an answer.
@@ -69,7 +73,7 @@ final class Connection: Socket {
         set { rare.upkeep = newValue }
     }
 
-    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not told of a lower rate
+    /// Counts a refused frame; true when it makes a flood. That is one at any tier: who was not sent a lower rate
     /// yet does nothing wrong.
     func countRefusal() -> Bool { rare.countRefusal(at: loop.now, policy: table.floodPolicy) }
 
@@ -78,17 +82,17 @@ final class Connection: Socket {
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         heartbeat.heard(at: loop.now)
         let start = core.workBegins()
-        defer {
-            if let start { core.worked(since: start - Self.readNanoseconds, key, info, source, isHTTP: !isChatting) }
-        }
         let taken = process(bytes)
-        answerPing()
+        if rare.hasLatePing { answerPing() }
         if taken < bytes.count, let wait {
             wait.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
             pauseReading()
         }
-        decoder.settle(at: loop.now)
-        core.input.holds(heldBytes, key, of: rare.client?.address)
+        if !holdsNothing {
+            decoder.settle(at: loop.now)
+            core.input.holds(heldBytes, key, of: rare.client?.address)
+        }
+        if let start { core.worked(since: start - Self.readNanoseconds, key, info, source, isHTTP: !isChatting) }
     }
 
     override func continueInput() {
@@ -180,6 +184,7 @@ final class Connection: Socket {
         case .ping: if !isBlocked { send(table.pingFrame) }
         case .nothing: break
         }
+        rare.settle(at: loop.now)
         // A message that never ends holds its memory, however alive its sender is; unless we keep the rest waiting.
         let unfinishedEnd = wait == nil ? decoder.begunAt.map { $0 + timeout } ?? .max : .max
         if loop.fairNow >= unfinishedEnd { return close(.unfinishedMessage) }

@@ -4,7 +4,7 @@ import Overload
 import Rooms
 import WireProtocol
 
-/// The connections of one worker: hands them what homes answer, delivers rooms' batches to them, tells them of the
+/// The connections of one worker: hands them what homes answer, delivers rooms' batches to them, notifies them of the
 /// node's tier, and closes them when the node drains.
 ///
 /// Thread: the worker's.
@@ -35,8 +35,8 @@ final class ConnectionTable {
         self.services = services
         handshakes = PendingHandshakes(workers: core.configuration.workers)
         floodPolicy = RatePolicy(perSecond: core.configuration.messagesPerSecond)
-        var fanOut = FanOut<Connection>(worker: core.index)
-        delivery = LocalDelivery(core) { [unowned core] batch, members, isTurnEnding in
+        let fanOut = FanOut<Connection>(worker: core.index)
+        delivery = LocalDelivery(core) { batch, members, isTurnEnding in
             fanOut.distribute(
                 batch, to: members, isTurnEnding: isTurnEnding, join: { core.scratch.join($0, $1) },
                 find: { Self.findChatting($0, core.loop) })
@@ -138,7 +138,7 @@ final class ConnectionTable {
 
     // MARK: Answers of homes
 
-    /// One that is gone has told the home so itself, behind its request.
+    /// One that is gone has notified the home itself, behind its request.
     func received(_ notice: MemberNotice, for info: ConnectionInfo) {
         guard let connection = find(info) else { return }
         switch notice {
@@ -235,7 +235,7 @@ final class ConnectionTable {
         connection.close(.tooSlow(retryMilliseconds: core.context.retryMilliseconds()))
     }
 
-    /// Tells every client when it will be closed, and closes them one after the other within `duration` milliseconds.
+    /// Notifies every client of when it will be closed, and closes them one after the other within `duration` ms.
     func beginDraining(within duration: Int) {
         isDraining = true
         for case let connection as Connection in core.loop.sockets.all {

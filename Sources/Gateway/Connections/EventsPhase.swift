@@ -48,7 +48,7 @@ final class EventsPhase {
     }
 
     private func beginning(_ request: EventStreamRequest, at unixNow: Int) -> [UInt8] {
-        // What is true while the history is held has been told up to its newest event, or will be told after it.
+        // What is true while the history is held was published up to its newest event, or will be after it.
         let (bytes, newest) = context.events.history.withLock { history in
             let missed = history.missed(since: request.lastEventID).flatMap(\.bytes)
             let present = context.presentEvents.flatMap { history.present($0, at: unixNow) }

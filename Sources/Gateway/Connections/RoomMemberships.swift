@@ -58,7 +58,12 @@ struct RoomMemberships<Member: Recipient>: ~Copyable {
     func isURLRoom(_ room: Identifier) -> Bool { url?.room == room }
 
     func contains(_ members: LocalMembers<Member>) -> Bool {
-        urlIndex >= 0 && url === members || further.contains { $0.members === members }
+        switch held {
+        case .nothing: false
+        case .url(let url): urlIndex >= 0 && url === members
+        case .several(let several):
+            urlIndex >= 0 && several.url === members || several.further.contains { $0.members === members }
+        }
     }
 
     /// The members of a room; nil when the connection is not in it.

@@ -100,7 +100,7 @@ extension RoomTransport {
         if unansweredCount == 0, closeReason != nil, let info { core.answeredKeys.append(info.socketKey) }
     }
 
-    /// Tells the client of the present tier.
+    /// Notifies the client of the present tier.
     func announceTier(previous: Tier) {
         let (load, configuration) = (core.load, core.configuration)
         core.writer.tier(

@@ -8,6 +8,9 @@ struct Upkeep {
     /// taken.
     var latePing: [UInt8]?
 
+    /// Whether it differs from a new one. Loop milliseconds.
+    func isInUse(at now: Int) -> Bool { latePing != nil || rate.isInUse(at: now * 1_000_000) }
+
     /// Takes a token.
     mutating func take(at now: Int, policy: RatePolicy) -> RateLimiter.Decision {
         rate.take(now: now * 1_000_000, policy: policy)

@@ -3,7 +3,7 @@ import NetworkIO
 import Overload
 import WireProtocol
 
-/// Runs the governor: samples, has it decide, and tells everybody of the tier.
+/// Runs the governor: samples, has it decide, and notifies everybody of the tier.
 ///
 /// Thread: the control loop's, which no worker can hold up.
 final class NodeGovernor {
@@ -107,7 +107,7 @@ final class NodeGovernor {
     private func publish(_ change: TierChange?) {
         let report = governor.report
         context.governor.withLock { $0 = report }
-        if let change { tell(change, report) }
+        if let change { announce(change, report) }
         let next = TierPolicy.of(report.tiersInEffect)
         guard next != policy else { return }
         policy = next
@@ -124,7 +124,7 @@ final class NodeGovernor {
         if change != nil { tierChanged() }
     }
 
-    private func tell(_ change: TierChange, _ report: GovernorReport) {
+    private func announce(_ change: TierChange, _ report: GovernorReport) {
         context.reports.forget()
         var fields: Logger.Metadata = [
             "from": "\(change.from.name)", "to": "\(change.to.name)", "reason": "\(change.reason)",

@@ -4,15 +4,15 @@ import Logging
 import NetworkIO
 import RedisLink
 
-/// The locks of the cluster that parts of this node hold or wait for; logs what happens to them and tells the workers
-/// which there are.
+/// The locks of the cluster that parts of this node hold or wait for; logs what happens to them and notifies the
+/// workers of which there are.
 ///
 /// Thread: the control loop's.
 final class NodeLocks {
     /// Where locks are asked for.
     let keeper: LockKeeper
     private let context: NodeContext
-    private var told = LockReport()
+    private var lastReport = LockReport()
 
     /// In the store of a cluster, which is away until `storeReturned`.
     init(_ store: any Store, context: NodeContext) {
@@ -51,8 +51,8 @@ final class NodeLocks {
     func ticked() {
         keeper.ticked()
         let report = LockReport(held: keeper.held(at: Clock.bootMilliseconds()), lostTotal: keeper.lostTotal)
-        guard report != told else { return }
-        told = report
+        guard report != lastReport else { return }
+        lastReport = report
         context.order(.locks(report))
     }
 

@@ -3,7 +3,7 @@ import Core
 import Logging
 import NetworkIO
 
-/// Makes this node known to its cluster and tells its workers who else is there. What is decided is decided by
+/// Makes this node known to its cluster and notifies its workers of who else is there. What is decided is decided by
 /// `ClusterMembership`.
 ///
 /// Thread: the control loop's.
@@ -52,18 +52,18 @@ final class NodeRegistry {
         guard left == nil else { return done() }
         left = done
         let last = Beat.operation(
-            boot: context.boot, record: nil, isTold: true,
+            boot: context.boot, record: nil, isPublished: true,
             expiryMilliseconds: context.configuration.nodeExpiryMilliseconds)
         store.perform(last) { [weak self] _ in self?.left?() }
     }
 
-    /// From now on nothing is told.
+    /// From now on nobody is notified.
     func stop() { left = {} }
 
     // MARK: Beats
 
     private func noticed(_ notice: StoreNotice) {
-        // Another node, or the subscription stands: what was told before that was not heard.
+        // Another node, or the subscription stands: what was published before that was not heard.
         if notice != .message(Array(context.boot.utf8)) { membership.hinted(at: loop.now) }
     }
 

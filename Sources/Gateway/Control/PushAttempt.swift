@@ -24,7 +24,7 @@ final class PushAttempt {
 
     /// - Parameters:
     ///   - peer: whom TLS is spoken with; nil: plain TCP.
-    ///   - completion: told once, after `begin`: what came of it, and the same for a log.
+    ///   - completion: called once, after `begin`: what came of it, and the same for a log.
     init(
         _ job: PushJob, to webhook: PushWebhook, securedWith peer: TLSPeer?, loop: EventLoop,
         completion: @escaping (PushAnswer, String) -> Void
@@ -58,7 +58,7 @@ final class PushAttempt {
         if case .resolving = state, loop.now >= deadline { end(.none, "look-up: no answer in time") }
     }
 
-    /// Ends it; nothing is told any more.
+    /// Ends it; `completion` is not called any more.
     func cancel() {
         let former = state
         state = .ended

@@ -21,6 +21,10 @@ struct HeldInput {
 
     init(context: NodeContext) { self.context = context }
 
+    /// Nobody holds anything.
+    @inline(__always)
+    var isEmpty: Bool { holders.isEmpty }
+
     /// A connection holds so many bytes now; 0: none, or it is gone.
     /// - Parameter address: for which it counts; nil for none.
     @inline(__always)

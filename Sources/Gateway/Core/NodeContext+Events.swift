@@ -2,8 +2,8 @@ import NetworkIO
 import Overload
 
 extension NodeContext {
-    /// Tells an event to all who listen, in the same order on all workers; to be called once what it tells is true. Any
-    /// thread.
+    /// Publishes an event to all who listen, in the same order on all workers; to be called once what it says is true.
+    /// Any thread.
     package func publish(_ event: SystemEvent) {
         let time = Clock.unixMilliseconds()
         // Posted with the history held, so that no worker gets a later one first. Who begins to listen counts itself

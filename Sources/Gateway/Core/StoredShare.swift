@@ -4,7 +4,7 @@ import Rooms
 /// biggest holders when the node holds too much and nobody else has a bigger one.
 ///
 /// Thread: the worker's. It reads the others' counters, which may lag by `quantum`.
-struct StoredShare {
+final class StoredShare {
     /// Growth after which the node's sum is looked at again.
     private static let quantum = 64 * 1024
 
@@ -15,15 +15,15 @@ struct StoredShare {
     private let context: NodeContext
     private let index: Int
     /// Bytes at the last look.
-    private var settledBytes = 0
+    @exclusivity(unchecked) private var settledBytes = 0
     /// Bytes that the node holds over its budget though all gave that may.
-    private(set) var excess = 0
+    @exclusivity(unchecked) private(set) var excess = 0
     /// The class of the biggest holder of the node that may give.
-    private(set) var biggest = -1
+    @exclusivity(unchecked) private(set) var biggest = -1
     /// Nothing more is taken.
-    private(set) var isFull = false
+    @exclusivity(unchecked) private(set) var isFull = false
     /// No more directs are taken.
-    private(set) var isInboxFull = false
+    @exclusivity(unchecked) private(set) var isInboxFull = false
 
     init(context: NodeContext, index: Int) {
         self.context = context
@@ -37,7 +37,7 @@ struct StoredShare {
 
     /// Looks at the node's sum, and makes place.
     /// - Returns: the worker whose biggest holder gives next, if it is another one.
-    mutating func settle() -> Int? {
+    func settle() -> Int? {
         publish()
         let budget = context.budgets.stored.bytesMax
         let inboxExcess = sum { $0.inboxBytes.value } - context.budgets.stored.inboxBytesMax
@@ -61,7 +61,7 @@ struct StoredShare {
         context.counters.reduce(0) { $0 + counter($1.stored) }
     }
 
-    private mutating func publish() {
+    private func publish() {
         settledBytes = messages.bytes
         let counters = context.counters[index].stored
         counters.roomBytes.set(messages.rooms.meter.bytes)

@@ -44,14 +44,14 @@ final class Surveys {
     }
 
     /// The rooms of connections of this node, by device, in the order of the connections.
-    func findRooms(of infos: [ConnectionInfo], _ completion: @escaping ([Whereabouts]) -> Void) {
+    func findRooms(of infos: [ConnectionInfo], _ completion: @escaping ([DeviceRooms]) -> Void) {
         ask(.membership(infos)) { parts in
             completion(
                 infos.enumerated().map { index, info in
                     guard case .membership(let rooms)? = parts[info.worker] else {
-                        return Whereabouts(device: info.device, rooms: [])
+                        return DeviceRooms(device: info.device, rooms: [])
                     }
-                    return Whereabouts(device: info.device, rooms: rooms[index])
+                    return DeviceRooms(device: info.device, rooms: rooms[index])
                 })
         }
     }

@@ -25,19 +25,18 @@ package final class WorkerCore: MailSender {
     /// For spreading things in time.
     @exclusivity(unchecked) var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
     @exclusivity(unchecked) var ids = IDGenerator()
-    /// Writes one JSON text after the other.
-    var writer = JSONWriter()
+    @exclusivity(unchecked) private var heldWriter = JSONWriter()
+    /// Of `writer`.
+    @exclusivity(unchecked) private var writing = AccessWatch()
     /// Compresses for those who agreed to it, and inflates what they send.
     let compressor = MessageCompressor()
     let handshakeDigest = HandshakeDigest()
     /// The tier's policy and limits, and the inner controller.
-    var load: LoadControl
+    let load: LoadControl
     /// The messages that the worker keeps, within the node's budget.
-    @exclusivity(unchecked) var stored: StoredShare
+    let stored: StoredShare
     /// The input that connections hold, within the node's budget.
     @exclusivity(unchecked) var input: HeldInput
-    /// Whether it matters who makes this worker's work; see `InnerController.watchesSources`.
-    @exclusivity(unchecked) var watchesSources = false
     /// Sockets that fell too far behind in this turn, to be closed at its end.
     @exclusivity(unchecked) var slowReaders: ContiguousArray<Socket> = []
     /// Keys of sockets whose messages were all answered in this turn and that are closed at its end.
@@ -47,21 +46,35 @@ package final class WorkerCore: MailSender {
     /// By worker: what is posted to its mailbox at the end of this turn.
     @exclusivity(unchecked) private var outgoing: [ContiguousArray<WorkerMessage>]
 
-    package init(index: Int, context: NodeContext) throws(SystemError) {
+    /// - Parameter now: loop milliseconds by which the load is looked at; nil: the loop's.
+    package init(index: Int, context: NodeContext, at now: Int? = nil) throws(SystemError) {
         self.index = index
         self.context = context
         logger = context.logger
         isTracing = context.logger.logLevel <= .trace
         outgoing = Array(repeating: [], count: context.workerCount)
         loop = try EventLoop()
-        load = LoadControl(context.configuration, at: loop.now)
+        load = LoadControl(context.configuration, at: now ?? loop.now)
         stored = StoredShare(context: context, index: index)
         input = HeldInput(context: context)
     }
 
+    /// Writes one JSON text after the other. While a text is being added to, nobody else may use the writer.
+    var writer: JSONWriter {
+        @inline(__always) _read {
+            writing.assertIsFree()
+            yield heldWriter
+        }
+        @inline(__always) _modify {
+            writing.begins()
+            defer { writing.ends() }
+            yield &heldWriter
+        }
+    }
+
     /// Frames for single connections: acks, errors, pongs. Valid until the end of the turn.
     var scratch: FrameArena {
-        @inline(__always) get { loop.scratch }
+        @inline(__always) _read { yield loop.scratch }
         @inline(__always) _modify { yield &loop.scratch }
     }
 
@@ -100,7 +113,7 @@ package final class WorkerCore: MailSender {
 
     /// The time, if it matters who makes the work that begins now (`Clock.monotonicNanoseconds()`).
     @inline(__always)
-    func workBegins() -> Int? { watchesSources ? Clock.monotonicNanoseconds() : nil }
+    func workBegins() -> Int? { load.watchesSources ? Clock.monotonicNanoseconds() : nil }
 
     /// A connection of any worker has taken this worker's time since `start`, which `workBegins` gave.
     func worked(since start: Int, for info: ConnectionInfo) {

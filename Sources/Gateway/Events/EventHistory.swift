@@ -20,8 +20,8 @@ package struct EventHistory: Sendable {
     package private(set) var newest = 0
 
     /// - Parameters:
-    ///   - node: who tells the events.
-    ///   - boot: tells their ids from those of other nodes, and of this one's former lives. Without a dash.
+    ///   - node: who publishes the events.
+    ///   - boot: distinguishes their ids from those of other nodes, and of this one's former lives. Without a dash.
     package init(node: String, boot: String) {
         self.node = node
         self.boot = boot

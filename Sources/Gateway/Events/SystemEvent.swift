@@ -30,7 +30,7 @@ package enum SystemEvent: Sendable, Equatable {
     /// The event's data, one JSON object.
     ///
     /// - Parameters:
-    ///   - node: who tells it.
+    ///   - node: who publishes it.
     ///   - time: Unix milliseconds.
     func write(to writer: inout JSONWriter, from node: String, at time: Int) {
         writer.beginObject()

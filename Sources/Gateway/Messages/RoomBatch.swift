@@ -28,7 +28,7 @@ struct FrameRun: Sendable {
 
 /// The frames that a room's home made in one turn, and the places where single connections see something else.
 ///
-/// `@unchecked Sendable`: only the home's worker changes it, and only before the first letter with it was posted.
+/// `@unchecked Sendable`: only the home's worker changes it, and only before the first message with it was posted.
 package final class RoomBatch: @unchecked Sendable {
     @exclusivity(unchecked) package var room: Identifier
     /// The frames in order: mostly one run in the room's log.

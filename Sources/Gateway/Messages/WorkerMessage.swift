@@ -43,7 +43,7 @@ package enum RoomRequest: Sendable {
     /// A connection that is in asks to join again. Answered by `MemberNotice.described`, or `roomDeleted`.
     case describe(ConnectionInfo)
     /// A connection has taken a part of its replay and wants the next. Answered by `MemberNotice.joined`, unless the
-    /// room has let it go meanwhile, which the connection was told.
+    /// room has let it go meanwhile, of which the connection was notified.
     case continueReplay(ConnectionInfo, after: UInt64)
     /// A connection leaves for good. `isAsked`: answered by `MemberNotice.leftRoom`, also when the room has gone.
     case leave(ConnectionInfo, isAsked: Bool)
@@ -171,7 +171,7 @@ package enum ReplayedFrame: Sendable {
 /// A part of an inbox for a connection, and where the next one begins.
 package struct InboxReplay: Sendable {
     let frames: [FrameSlice]
-    /// nil: this was all, and the connection is told live from now on.
+    /// nil: this was all, and the connection gets live frames from now on.
     let nextAfter: UInt64?
 }
 

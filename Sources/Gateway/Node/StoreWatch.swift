@@ -2,7 +2,7 @@ import ClusterState
 import Logging
 import NetworkIO
 
-/// Tells an operator, in the log, how the node stands with Redis: once for all its loops.
+/// Logs for an operator how the node stands with Redis: once for all its loops.
 ///
 /// Thread: the control loop's.
 final class StoreWatch {

@@ -54,7 +54,7 @@ final class ClusterPresence {
     /// Another reading follows the present one, which may have begun too early.
     private var next: (isFinal: Bool, looksAtLog: Bool)?
     private var wasRead = false
-    /// Those whom nobody told of, and who are still in the roster.
+    /// Those whom nobody named, and who are still in the roster.
     private var missing: [Place] = []
     /// Those of whom something was heard since they were missed.
     private var found: Set<Place> = []
@@ -72,8 +72,8 @@ final class ClusterPresence {
         self.delegate = delegate
     }
 
-    /// A user came or went on this node: the others are told.
-    func tell(_ user: Identifier, _ attendance: Attendance) {
+    /// A user came or went on this node: the others are notified.
+    func publish(_ user: Identifier, _ attendance: Attendance) {
         replication.presence.publish(channel.keys, user, record(of: attendance))
     }
 
@@ -110,7 +110,7 @@ final class ClusterPresence {
         (missing, found) = ([], [])
     }
 
-    /// The time has come to miss those whom nobody told of.
+    /// The time has come to miss those whom nobody named.
     func settle() {
         guard isSettling, core.loop.now >= settledAt else { return }
         isSettling = false
@@ -177,7 +177,7 @@ final class ClusterPresence {
             let place = Place(boot: entry.boot, user: entry.user)
             reading?.known.insert(place)
             if reading?.heard.contains(place) == false {
-                told(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
+                heard(entry.user, by: entry.boot, RemoteAttendance(record: entry.record))
             }
         }
     }
@@ -201,10 +201,10 @@ final class ClusterPresence {
         channel.presenceRead()
     }
 
-    /// Drops some of those whom nobody told of; the others at the next ticks, so that many make no long turn.
+    /// Drops some of those whom nobody named; the others at the next ticks, so that many make no long turn.
     func dropMissing() {
         for place in missing.suffix(Self.dropsPerTick) where !found.contains(place) {
-            told(place.user, by: place.boot, nil)
+            heard(place.user, by: place.boot, nil)
         }
         missing.removeLast(min(missing.count, Self.dropsPerTick))
         if missing.isEmpty { found = [] } else { replication.presenceReads.goesOn(self) }
@@ -216,32 +216,32 @@ final class ClusterPresence {
         for attendance in delegate.attendances {
             guard let user = attendance.user else { continue }
             let known = stale.removeValue(forKey: user)
-            if known != record(of: attendance) { tell(user, attendance) }
+            if known != record(of: attendance) { publish(user, attendance) }
         }
-        for user in stale.keys { tell(user, .none) }
+        for user in stale.keys { publish(user, .none) }
     }
 
     // MARK: What others say
 
     /// A node said something; nil: what can't be read, and so is looked up.
-    func told(_ change: RoomPresence.Change?) {
+    func heard(_ change: RoomPresence.Change?) {
         guard let change else { return read() }
         guard change.boot != core.context.boot else { return }
         let place = Place(boot: change.boot, user: change.user)
         reading?.heard.insert(place)
         if !missing.isEmpty { found.insert(place) }
-        told(change.user, by: change.boot, RemoteAttendance(record: change.record))
+        heard(change.user, by: change.boot, RemoteAttendance(record: change.record))
     }
 
     /// A node is gone, and with it all who were in on it.
     func nodeGone(_ boot: String) {
-        for user in roster.users(of: boot) { told(user, by: boot, nil) }
+        for user in roster.users(of: boot) { heard(user, by: boot, nil) }
     }
 
-    private func told(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {
+    private func heard(_ user: Identifier, by boot: String, _ attendance: RemoteAttendance?) {
         let old = roster.attendance(of: user, by: boot)
         guard old != attendance else { return }
-        roster.told(user, by: boot, attendance)
+        roster.heard(user, by: boot, attendance)
         delegate.presenceMoved(user, on: boot, from: old, to: attendance)
     }
 }

@@ -2,24 +2,24 @@ import Core
 import Rooms
 
 /// A worker's questions to the other nodes about users: in which rooms their devices are there.
-typealias DeviceLocator = NodeQuestions<WhereaboutsAnswer>
+typealias DeviceLocator = NodeQuestions<DeviceRoomsAnswer>
 
 /// A node's answer: the question's number, its run, and for each device a line with the device, and lines with a tab
 /// and a room. Names contain neither.
-package struct WhereaboutsAnswer: NodeAnswer, Equatable {
+package struct DeviceRoomsAnswer: NodeAnswer, Equatable {
     let question: Int
     let boot: String
-    let whereabouts: [Whereabouts]
+    let rooms: [DeviceRooms]
 
-    init(question: Int, boot: String, whereabouts: [Whereabouts]) {
+    init(question: Int, boot: String, rooms: [DeviceRooms]) {
         self.question = question
         self.boot = boot
-        self.whereabouts = whereabouts
+        self.rooms = rooms
     }
 
     package var payload: [UInt8] {
         var lines = [String(question), boot]
-        for entry in whereabouts { lines += [entry.device.text] + entry.rooms.map { "\t" + $0.text } }
+        for entry in rooms { lines += [entry.device.text] + entry.rooms.map { "\t" + $0.text } }
         return Array(lines.joined(separator: "\n").utf8)
     }
 
@@ -39,6 +39,6 @@ package struct WhereaboutsAnswer: NodeAnswer, Equatable {
         }
         self.init(
             question: question, boot: lines[1],
-            whereabouts: found.map { Whereabouts(device: $0.device, rooms: $0.rooms) })
+            rooms: found.map { DeviceRooms(device: $0.device, rooms: $0.rooms) })
     }
 }

@@ -3,15 +3,15 @@ import Core
 import NetworkIO
 import Rooms
 
-/// Whom presence is told. On the home's thread.
+/// Who is notified of presence. On the home's thread.
 protocol PresenceObserver: AnyObject {
     /// Another node, or this one, said who is in the room with what; nil: what it said can't be read.
-    func presenceTold(_ change: RoomPresence.Change?)
+    func presenceHeard(_ change: RoomPresence.Change?)
     /// All that the store knows of who is in the room has been read, or it gave no answer.
     func presenceRead()
 }
 
-/// Who hears what nodes tell each other in passing. On the home's thread.
+/// Who hears what nodes say to each other in passing. On the home's thread.
 protocol NoticeObserver: AnyObject {
     /// Another node, or this one, says something that nobody keeps.
     func noticed(_ notice: ClusterNotice)
@@ -53,7 +53,7 @@ final class LogChannel {
 
     private func heard(_ message: ChannelMessage) {
         switch message {
-        case .presence(let change): presence.presenceTold(change)
+        case .presence(let change): presence.presenceHeard(change)
         case .notice(let notice):
             if notice.kind == .fence { replica.fencePassed(notice.boot) } else { notices.noticed(notice) }
         case .entries(let publication):
@@ -61,7 +61,7 @@ final class LogChannel {
             for entry in publication.entries { replica.heard(ReplicaLog.Entry(entry), of: publication.epoch) }
         case .unknown:
             replica.doubted()
-            presence.presenceTold(nil)
+            presence.presenceHeard(nil)
         }
     }
 
@@ -74,7 +74,7 @@ final class LogChannel {
     func presenceRead() { if !isAway { presence.presenceRead() } }
 
     /// Says something to the other nodes that nobody keeps.
-    func tell(_ notice: ClusterNotice) { ask(ClusterNotice.operation(keys, notice)) { _ in } }
+    func publish(_ notice: ClusterNotice) { ask(ClusterNotice.operation(keys, notice)) { _ in } }
 
     /// Asks the store for something else about the room or user; without an answer when the store is away, or when the
     /// log was closed meanwhile.

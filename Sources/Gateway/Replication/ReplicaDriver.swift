@@ -3,12 +3,12 @@ import Core
 import Rooms
 
 /// Drives the log of one room, or one user's inbox: asks the store what `ReplicaLog` wants to know, hands it the
-/// answers, and tells the observer what came of it.
+/// answers, and notifies the observer of what came of it.
 ///
 /// Thread: the home's; the store's completions come on it.
 final class ReplicaDriver {
     /// How long who comes waits for a log that is being restored to be in step: far longer than that takes.
-    static let patienceMilliseconds = 3_000
+    static let openingWaitMilliseconds = 3_000
 
     private(set) var log: ReplicaLog
     let questions: LogQuestions
@@ -34,7 +34,7 @@ final class ReplicaDriver {
     /// Takes a message; false when the store is away and `mayKeep` is false, unless it repeats one.
     func submit(_ submission: Submission, mayKeep: Bool) -> Bool {
         let held = log.wantsHeld ? observer.held(like: submission.body) : nil
-        let isTaken = tell(log.submitted(submission, held: held, mayKeep: mayKeep))
+        let isTaken = notify(log.submitted(submission, held: held, mayKeep: mayKeep))
         // A log in which something is said goes before those that are only followed.
         if isPlaceDelayed, log.submissions.count > 0, let ticket = log.hurried() { askPlace(ticket) }
         return isTaken
@@ -54,14 +54,14 @@ final class ReplicaDriver {
     func epochBegan(_ epoch: String) { if let ticket = log.epochBegan(epoch) { askPlace(ticket) } }
 
     /// Somebody came with a position that is not known here, or the store may have lost the log: asks where it stands,
-    /// unless that was asked and not answered yet. The observer is told when the answer is here.
+    /// unless that was asked and not answered yet. The observer is notified when the answer is here.
     func doubtsPosition() { if let ticket = log.doubtsPosition() { look(ticket) } }
 
     /// The log goes on without the store: what waits is delivered without a place.
     private func unplace(_ numbers: [UInt64]) {
         for number in numbers {
             let held = log.submissions[number].flatMap { observer.held(like: $0.body) }
-            _ = tell(log.unplaced(number, held: held))
+            _ = notify(log.unplaced(number, held: held))
         }
     }
 
@@ -69,7 +69,7 @@ final class ReplicaDriver {
         switch log.entryHeard(entry, of: epoch) {
         case .nothing: break
         case .committed(let arrival):
-            tell(arrival)
+            notify(arrival)
             advance()
         case .read(let ticket, let after): read(ticket, after: after)
         case .open(let ticket): askPlace(ticket)
@@ -106,32 +106,32 @@ final class ReplicaDriver {
 
     // MARK: What comes of them
 
-    private func tell(_ submitted: ReplicaLog.Submitted) -> Bool {
+    private func notify(_ submitted: ReplicaLog.Submitted) -> Bool {
         switch submitted {
         case .taken: break
         case .provisional(let submission): observer.provisional(submission)
-        case .repeated(let repetition): tell(repetition)
+        case .repeated(let repetition): notify(repetition)
         case .repeatedWaiting(let submission, let waiting): observer.repeatedWaiting(submission, of: waiting)
         case .refused: return false
         }
         return true
     }
 
-    private func tell(_ repetition: ReplicaLog.Repetition) {
+    private func notify(_ repetition: ReplicaLog.Repetition) {
         observer.repeated(repetition.submission, first: repetition.first, time: repetition.time)
     }
 
-    private func tell(_ arrival: ReplicaLog.PlacedEntry) {
+    private func notify(_ arrival: ReplicaLog.PlacedEntry) {
         observer.committed(arrival)
-        if let repetition = arrival.repetition { tell(repetition) }
+        if let repetition = arrival.repetition { notify(repetition) }
     }
 
     private func advance() {
         while true {
             switch log.advanced() {
             case .nothing: return
-            case .committed(let arrival): tell(arrival)
-            case .repeated(let repetition): tell(repetition)
+            case .committed(let arrival): notify(arrival)
+            case .repeated(let repetition): notify(repetition)
             case .skipped(let seq): observer.skipped(to: seq)
             case .lost(let seq): observer.lost(upTo: seq)
             case .passedUnstored(let seq): observer.passedUnstored(upTo: seq)
@@ -238,7 +238,7 @@ extension ReplicaDriver {
         }
     }
 
-    /// Sends a batch that begins with a message that was kept. Its end is told to the pace.
+    /// Sends a batch that begins with a message that was kept. The pace is notified of its end.
     func sendKept() {
         guard case .commit(let ticket, let batch) = log.flushed(sendsKept: true) else { return turnEnded() }
         commit(ticket, batch) { [pace] driver in

@@ -9,7 +9,7 @@ import Rooms
 protocol ReplicationOwner: AnyObject {
     /// The store can't be reached: rooms and users go on with what they have.
     func storeLost()
-    /// The store can be reached again, or was out of reach so shortly that nobody was told: what waits is sent again.
+    /// The store can be reached again, or was out of reach so shortly that nobody noticed: what waits is sent again.
     func storeReturned()
 }
 
@@ -52,7 +52,7 @@ final class Replication {
     /// When that is sent.
     let pace: ResyncPace
     /// Questions to other nodes about users.
-    let whereabouts: DeviceLocator
+    let deviceLocator: DeviceLocator
     /// Questions to other nodes about former epochs of rooms.
     let forks: NodeQuestions<ForkAnswer>
     /// Who is in here, on its way to the store.
@@ -83,12 +83,12 @@ final class Replication {
             bytesMax: max(configuration.outboxBytesMax / workers, 1))
         pace = try ResyncPace(core.loop)
         let worker = "\(core.context.boot):\(core.index)"
-        whereabouts = DeviceLocator(channel: "sluice:answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
+        deviceLocator = DeviceLocator(channel: "sluice:answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
         forks = NodeQuestions(channel: "sluice:fork-answers:\(worker)", waitMilliseconds: Self.forkMilliseconds)
         presence = PresenceLedger(store, boot: core.context.boot, logger: core.logger)
     }
 
-    /// Begins to connect; the owner may be told before this returns.
+    /// Begins to connect; the owner may be notified before this returns.
     func start() { link?.start() }
 
     func stop() {
@@ -105,7 +105,7 @@ final class Replication {
         }
         presence.ticked(at: core.loop.now)
         presenceReads.ticked(at: core.loop.now)
-        whereabouts.ticked(at: core.loop.now)
+        deviceLocator.ticked(at: core.loop.now)
         forks.ticked(at: core.loop.now)
         core.counters.store.outboxMessages.set(outbox.messages)
         core.counters.store.outboxBytes.set(outbox.bytes)

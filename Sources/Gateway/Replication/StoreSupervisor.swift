@@ -14,7 +14,7 @@ protocol StoreObserver: AnyObject {
     func storeReturned()
 }
 
-/// A loop's way to Redis, and what it thinks of it: tells its owner when the store is lost and when it is back.
+/// A loop's way to Redis, and what it thinks of it: notifies its owner when the store is lost and when it is back.
 /// `StoreWatch` logs it for an operator, once for all loops of the node. Begins with `start`.
 ///
 /// Thread: the loop's.
@@ -64,7 +64,7 @@ final class StoreSupervisor {
         store.subscribe(probe.channel, isLast: true) { [unowned self] notice in noticed(notice) }
     }
 
-    /// Begins to connect; the owner may be told before this returns.
+    /// Begins to connect; the owner may be notified before this returns.
     func start() { client.start() }
 
     func stop() { client.stop() }

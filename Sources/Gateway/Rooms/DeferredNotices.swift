@@ -27,7 +27,7 @@ final class DeferredNotices {
         return change(&rooms[key, default: RoomNotices()])
     }
 
-    /// A user came to a room, or left it: its members are told at once, or later as a count.
+    /// A user came to a room, or left it: its members are notified at once, or later as a count.
     /// - Parameter type: "joined" or "left".
     func presenceChanged(_ type: StaticString, of user: Identifier, in owner: RoomOwner) {
         switch core.load.policy.presence {
@@ -41,7 +41,7 @@ final class DeferredNotices {
         update(owner) { $0.isPresenceDue = true }
     }
 
-    /// Whether a room's members are told now that somebody types.
+    /// Whether a room's members are notified now that somebody types.
     func admitsTyping(_ user: Identifier, _ isTyping: Bool, in owner: RoomOwner) -> Bool {
         let isAdmitted: Bool
         switch core.load.policy.typing {
@@ -56,7 +56,7 @@ final class DeferredNotices {
         return isAdmitted
     }
 
-    /// Whether a room's members are told of a read mark now; if not, they are later.
+    /// Whether a room's members are notified of a read mark now; if not, they are later.
     func admitsMark(of user: Identifier, _ seq: UInt64, in owner: RoomOwner) -> Bool {
         guard core.load.policy.readMarks != .each else { return true }
         core.counters.shed(.readMarks)
@@ -78,16 +78,16 @@ final class DeferredNotices {
         let key = ObjectIdentifier(owner)
         guard var notices = rooms[key], table.find(owner.id) === owner else { return true }
         let (pauses, now) = (pauses, core.loop.now)
-        if notices.isPresenceDue, let every = pauses.presence, now - notices.presenceToldAt >= every {
+        if notices.isPresenceDue, let every = pauses.presence, now - notices.presenceNotifiedAt >= every {
             notices.isPresenceDue = false
-            notices.presenceToldAt = now
+            notices.presenceNotifiedAt = now
             core.writer.presenceCount(room: owner.id, users: owner.userCount)
             owner.broadcastWritten()
         }
-        if !notices.marks.isEmpty, let every = pauses.marks, now - notices.marksToldAt >= every {
+        if !notices.marks.isEmpty, let every = pauses.marks, now - notices.marksNotifiedAt >= every {
             core.writer.read(room: owner.id, marks: notices.marks.lazy.map { (user: $0.key, seq: $0.value) })
             notices.marks = [:]
-            notices.marksToldAt = now
+            notices.marksNotifiedAt = now
             owner.broadcastWritten()
         }
         let isSettled = notices.isSettled(
@@ -125,30 +125,30 @@ struct RoomNotices {
     /// Marks that rose, each user's latest.
     var marks: [Identifier: UInt64] = [:]
     /// When they were last announced, loop milliseconds.
-    var presenceToldAt = 0
-    var marksToldAt = 0
-    private var typists: [Identifier: (toldAt: Int, isTyping: Bool)] = [:]
+    var presenceNotifiedAt = 0
+    var marksNotifiedAt = 0
+    private var typists: [Identifier: (notifiedAt: Int, isTyping: Bool)] = [:]
 
     init() {}
 
-    /// Whether members are told now that somebody types: once in so long, and its end when its beginning was told.
+    /// Whether members are notified now that somebody types: once in so long, and its end if its beginning was sent.
     mutating func admitsTyping(_ user: Identifier, _ isTyping: Bool, every pause: Int, at now: Int) -> Bool {
         if let last = typists[user] {
-            guard isTyping ? now - last.toldAt >= pause : last.isTyping else { return false }
+            guard isTyping ? now - last.notifiedAt >= pause : last.isTyping else { return false }
         } else if !isTyping {
             return false
         }
         if typists.count >= Self.typistsMax { typists.removeAll() }
-        typists[user] = (isTyping ? now : typists[user]?.toldAt ?? now, isTyping)
+        typists[user] = (isTyping ? now : typists[user]?.notifiedAt ?? now, isTyping)
         return true
     }
 
     /// Nothing is left, and nothing was announced within `pause`.
     mutating func isSettled(pause: Int, at now: Int) -> Bool {
-        guard !isPresenceDue, marks.isEmpty, now - presenceToldAt >= pause, now - marksToldAt >= pause else {
+        guard !isPresenceDue, marks.isEmpty, now - presenceNotifiedAt >= pause, now - marksNotifiedAt >= pause else {
             return false
         }
-        typists = typists.filter { now - $0.value.toldAt < pause }
+        typists = typists.filter { now - $0.value.notifiedAt < pause }
         return typists.isEmpty
     }
 }

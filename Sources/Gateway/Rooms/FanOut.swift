@@ -3,16 +3,16 @@ import WireProtocol
 /// Hands a room's batch to the members on one worker: the same slices to each, and to those who said something in it
 /// their acks in the places of their own messages.
 ///
-/// Pure: it reads a batch and calls its recipients. Generic over the recipient and in one module with it, so that the
-/// walk over the members is compiled for it.
-struct FanOut<Member: Recipient> {
+/// It reads a batch and calls its recipients, and has no memory but for that. Generic over the recipient and in one
+/// module with it, so that the walk over the members is compiled for it.
+final class FanOut<Member: Recipient> {
     /// Bytes up to which a message is copied behind its ack, so that both leave as one slice.
     private static var joinedBytesMax: Int { 2048 }
 
     /// Cuts of other workers' connections are passed over.
     private let worker: Int
     /// While a batch is delivered: of each cut, the next one of the same member, or -1.
-    private var nextCuts: ContiguousArray<Int32> = []
+    @exclusivity(unchecked) private var nextCuts: ContiguousArray<Int32> = []
 
     init(worker: Int) { self.worker = worker }
 
@@ -23,7 +23,7 @@ struct FanOut<Member: Recipient> {
     ///   - join: makes one slice of two frames, valid for this turn.
     ///   - find: the recipient with a socket's key, if it is there and may be sent to.
     /// - Returns: how many room messages were handed to members.
-    mutating func distribute(
+    func distribute(
         _ batch: RoomBatch, to members: LocalMembers<Member>?, isTurnEnding: Bool,
         join: (FrameSlice, FrameSlice) -> FrameSlice, find: (UInt64) -> Member?
     ) -> Int {
@@ -49,7 +49,7 @@ struct FanOut<Member: Recipient> {
     }
 
     /// Most batches are one run with one author.
-    private mutating func distributeOneMessage(
+    private func distributeOneMessage(
         _ batch: RoomBatch, to members: LocalMembers<Member>, join: (FrameSlice, FrameSlice) -> FrameSlice,
         find: (UInt64) -> Member?
     ) -> Int {
@@ -86,7 +86,7 @@ struct FanOut<Member: Recipient> {
     }
 
     /// Links the cuts of each author, first to last; true if there are any on this worker.
-    private mutating func markAuthors(_ batch: RoomBatch, _ find: (UInt64) -> Member?) -> Bool {
+    private func markAuthors(_ batch: RoomBatch, _ find: (UInt64) -> Member?) -> Bool {
         guard !batch.cuts.isEmpty else { return false }
         nextCuts.removeAll(keepingCapacity: true)
         nextCuts.append(contentsOf: repeatElement(-1, count: batch.cuts.count))

@@ -1,7 +1,7 @@
 import Core
 import Rooms
 
-/// Which connections of a room are told live, and which still replay. A value of its room's owner.
+/// Which connections of a room get live frames, and which still replay. A value of its room's owner.
 struct LiveMembers {
     /// A connection that catches up.
     private struct Replay {
@@ -68,7 +68,7 @@ struct LiveMembers {
         }
     }
 
-    /// Whether a worker has connections that are told live; for the only worker there is it is not asked.
+    /// Whether a worker has connections that get live frames; for the only worker there is it is not asked.
     func isLive(on worker: Int) -> Bool { !counts.isEmpty && counts[worker] > 0 }
 
     /// The window in which the room's messages are compressed, so that all who agreed to it can read them; nil when

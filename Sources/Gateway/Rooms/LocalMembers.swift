@@ -84,7 +84,7 @@ final class LocalMembers<Member: Recipient>: LocalAudience, Identifiable {
         return members.count - 1
     }
 
-    /// Removes the member at `index`; the last one takes its place and is told.
+    /// Removes the member at `index`; the last one takes its place and is notified.
     func remove(at index: Int) {
         let last = members.removeLast()
         guard index < members.count else { return }

@@ -20,7 +20,7 @@ final class ReplicatedFacts {
 
     // MARK: Settings and marks
 
-    /// Asks what the store keeps of the room, and tells it what this node knows better.
+    /// Asks what the store keeps of the room, and writes there what this node knows better.
     func read() {
         guard let channel else { return }
         if areSettingsUnsent {
@@ -57,14 +57,14 @@ final class ReplicatedFacts {
             LogKeys(room: room.id), settings, boot: core.context.boot, at: core.loop.unixNow, isNew: false)
     }
 
-    /// A user types here: the others' nodes are told, if there are any.
+    /// A user types here: the others' nodes are notified, if there are any.
     func publishTyping(_ user: Identifier, _ isTyping: Bool) {
         guard replicated.users.presence?.roster.isEmpty == false else { return }
-        channel?.tell(ClusterNotice(.typing, boot: core.context.boot, [user.text, isTyping ? "1" : "0"]))
+        channel?.publish(ClusterNotice(.typing, boot: core.context.boot, [user.text, isTyping ? "1" : "0"]))
     }
 
-    /// A read mark has risen here: it is kept, and the others' nodes are told. With the store away it is told when the
-    /// store is back.
+    /// A read mark has risen here: it is kept, and the others' nodes are notified. With the store away it is published
+    /// when the store is back.
     func publishMark(of user: Identifier, _ seq: UInt64) {
         guard let channel else { return }
         let operation = ReadMark.operation(
@@ -101,7 +101,7 @@ extension ReplicatedFacts: NoticeObserver {
             if notice.values == [home.room.log.epoch] { replicated.deleted() }
         case .settings:
             if !isOwn { read() }
-        case .kick, .whereabouts, .fence: break
+        case .kick, .deviceRooms, .fence: break
         }
     }
 }

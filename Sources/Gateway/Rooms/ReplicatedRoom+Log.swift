@@ -11,7 +11,7 @@ extension ReplicatedRoom: ReplicaObserver {
     func opened(epoch: String, isNew: Bool, oldestBefore: UInt64) {
         if wasOpened {
             // In another history members keep their positions of the former one until all that they saw is back: from
-            // any other this node could not tell what they have seen.
+            // any other this node could not say what they have seen.
             if isReady, isNew || !unplaced.isEmpty { MemberPlacing(replicated: self).freeze() }
         } else {
             // What is read now is history; who comes meanwhile waits for it, and who is in gets what it missed.

@@ -164,7 +164,7 @@ final class ReplicatedRoom {
     /// Every two seconds: sees to it that the store does not forget a room that somebody is in, and looks after a lost
     /// last publication.
     func poll(isActive: Bool) {
-        let latest = core.loop.now - ReplicaDriver.patienceMilliseconds
+        let latest = core.loop.now - ReplicaDriver.openingWaitMilliseconds
         if gate.letIn(since: latest), !unplaced.isEmpty { replica?.doubted() }
         if !home.room.isEmpty { replica?.refresh(at: core.loop.now) }
         // A log that is not in step has nobody else who sees to it.
@@ -230,7 +230,7 @@ final class ReplicatedRoom {
 }
 
 extension ReplicatedRoom: PresenceObserver {
-    func presenceTold(_ change: RoomPresence.Change?) { users.presence?.told(change) }
+    func presenceHeard(_ change: RoomPresence.Change?) { users.presence?.heard(change) }
 
     func presenceRead() {
         isPresenceRead = true

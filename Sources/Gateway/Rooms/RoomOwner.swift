@@ -38,7 +38,7 @@ final class RoomOwner: Identifiable {
     /// Distinct users on all nodes.
     var userCount: Int { room.userCount + sequencer.elsewhere.count }
 
-    /// Living connections on this node, and on the others those that they tell of.
+    /// Living connections on this node, and on the others those that they report.
     var connectionCount: Int { room.connectionCount + sequencer.connectionsElsewhere }
 
     /// The room as the HTTP API shows it.
@@ -106,7 +106,7 @@ final class RoomOwner: Identifiable {
 
     // MARK: Messages
 
-    /// Commits a message, or takes it to be committed, and tells its author of its place in the room's order.
+    /// Commits a message, or takes it to be committed, and notifies its author of its place in the room's order.
     func publish(_ fields: MessageFields, user: Identifier, device: Identifier?, author: Submission.Author) {
         guard !core.stored.isFull else { return refuseAsStoreFull(author, id: fields.id?.text) }
         switch sequencer {
@@ -126,6 +126,7 @@ final class RoomOwner: Identifiable {
     private func publishHere(
         _ fields: MessageFields, user: Identifier, device: Identifier?, _ author: Submission.Author
     ) {
+        let core = core
         if let id = fields.id, let known = id.withBytes({ room.known(user, $0) }) {
             core.writer.ack(.room(room.id), id: id.raw, position: known.position, time: known.time, isDuplicate: true)
             return notify(author, status: 200, length: 0)
@@ -133,8 +134,9 @@ final class RoomOwner: Identifiable {
         let time = core.loop.unixNow
         let id = fields.id?.raw ?? core.ids.nextBytes()
         let seq = room.newestSeq + 1
+        let head = room.historyHead
         core.writer.message(
-            in: room.historyHead, seq: seq, MessageHead(id: id, user: user, device: device, time: time), fields)
+            in: head, seq: seq, MessageHead(id: id, user: user, device: device, time: time), fields)
         core.counters.committed.add(1)
         let frame: FrameSlice
         if let given = fields.id {
@@ -148,7 +150,7 @@ final class RoomOwner: Identifiable {
         if core.stored.excess > 0 { giveItself() }
         openBatch().append(message: frame)
         if case .connection(let info) = author { info.messageCommitted(at: time) }
-        core.writer.ack(in: room.historyHead, seq: seq, id: id, time: time)
+        core.writer.ack(in: head, seq: seq, id: id, time: time)
         notify(author, status: 201, length: frame.length)
     }
 
@@ -197,8 +199,8 @@ final class RoomOwner: Identifiable {
         }
     }
 
-    /// Tells an author that a message that was taken gets no place: instead of the ack, or behind that of one that was
-    /// kept.
+    /// Notifies an author that a message that was taken gets no place: instead of the ack, or behind that of one that
+    /// was kept.
     func refuse(_ submission: Submission, _ text: String) {
         switch submission.author {
         case .connection(let info):

@@ -8,7 +8,7 @@ final class RoomPresenceView {
     private(set) var presence: ClusterPresence?
     /// Users who are in on other nodes and not here.
     private(set) var elsewhere: Set<Identifier> = []
-    /// Whether members here are told of changes.
+    /// Whether members here are notified of changes.
     var isAnnouncing = false
 
     init(_ home: RoomOwner) { self.home = home }
@@ -21,10 +21,10 @@ final class RoomPresenceView {
     /// Whether a user is in on another node.
     func isElsewhere(_ user: Identifier) -> Bool { presence?.roster.contains(user) == true }
 
-    /// A user came or went on this node: the others are told.
+    /// A user came or went on this node: the others are notified.
     func changedHere(_ user: Identifier) {
         countElsewhere(user)
-        presence?.tell(user, home.room.attendance(of: user))
+        presence?.publish(user, home.room.attendance(of: user))
     }
 
     private func countElsewhere(_ user: Identifier) {
@@ -39,7 +39,7 @@ final class RoomPresenceView {
 extension RoomPresenceView: ClusterPresenceDelegate {
     var attendances: [Attendance] { Array(home.room.attendances) }
 
-    /// Members here are told when it makes a difference.
+    /// Members here are notified when it makes a difference.
     func presenceMoved(_ user: Identifier, on boot: String, from old: RemoteAttendance?, to new: RemoteAttendance?) {
         let wasElsewhere = elsewhere.contains(user)
         countElsewhere(user)

@@ -37,7 +37,7 @@ enum RoomSequencer {
         case inStep
         /// This node is behind, and goes on from the position later.
         case behind
-        /// This node can't judge the position: the connection is told what it missed once the room is in step.
+        /// This node can't judge the position: the connection learns what it missed once the room is in step.
         case unplaced
 
         var isPending: Bool { self != .inStep }
@@ -92,15 +92,15 @@ enum RoomSequencer {
         if case .replicated(let room) = self { room.users.presence?.roster.attendances(of: user) ?? [] } else { [] }
     }
 
-    /// A user came or went here: other nodes are told.
+    /// A user came or went here: other nodes are notified.
     func presenceChanged(_ user: Identifier) { if case .replicated(let room) = self { room.users.changedHere(user) } }
 
-    /// A user types here: other nodes are told.
+    /// A user types here: other nodes are notified.
     func publishTyping(_ user: Identifier, _ isTyping: Bool) {
         if case .replicated(let room) = self { room.facts.publishTyping(user, isTyping) }
     }
 
-    /// A read mark has risen here: it is kept, and other nodes are told.
+    /// A read mark has risen here: it is kept, and other nodes are notified.
     func publishMark(of user: Identifier, _ seq: UInt64) {
         if case .replicated(let room) = self { room.facts.publishMark(of: user, seq) }
     }

@@ -109,7 +109,7 @@ final class RoomTable {
         return false
     }
 
-    /// Ends a room on this node: its members are told, its history goes. False when there is none.
+    /// Ends a room on this node: its members are notified, its history goes. False when there is none.
     func drop(_ id: Identifier) -> Bool {
         guard let owner = owners[id] else { return false }
         owner.flush()

@@ -52,27 +52,28 @@ struct RemoteDevices {
 
     // MARK: Rooms
 
-    /// Tells another node's worker in which rooms the user is on this one.
-    func tellWhereabouts(on channel: String, question: String) {
+    /// Replies to another node's worker in which rooms the user is on this one.
+    func replyRooms(on channel: String, question: String) {
         guard let number = Int(question), !user.attendance.isEmpty else { return }
         let (replication, boot) = (replication, core.context.boot)
         replicated.table.surveys.findRooms(of: user.attendance.entries.map(\.info)) { found in
-            let answer = WhereaboutsAnswer(question: number, boot: boot, whereabouts: found)
+            let answer = DeviceRoomsAnswer(question: number, boot: boot, rooms: found)
             replication.store.perform(.publish(channel: Array(channel.utf8), payload: answer.payload)) { _ in }
         }
     }
 
     /// Asks the other nodes on which the user is; a node that does not answer in time is left out.
-    func askWhereabouts(_ completion: @escaping ([String: [Whereabouts]]) -> Void) {
+    func askRooms(_ completion: @escaping ([String: [DeviceRooms]]) -> Void) {
         let boots = Set((presence?.roster.entries(of: user.id) ?? []).map(\.boot))
         guard !boots.isEmpty, !replication.isStoreAway else { return completion([:]) }
-        let desk = replication.whereabouts
-        let isAsked = desk.put(to: boots, through: replication.store, at: core.loop.now) { [weak replicated] number in
+        let locator = replication.deviceLocator
+        let isAsked = locator.put(to: boots, through: replication.store, at: core.loop.now) {
+            [weak replicated] number in
             guard let replicated else { return }
-            replicated.channel?.tell(
-                ClusterNotice(.whereabouts, boot: replicated.core.context.boot, [desk.channel, String(number)]))
+            replicated.channel?.publish(
+                ClusterNotice(.deviceRooms, boot: replicated.core.context.boot, [locator.channel, String(number)]))
         } finish: {
-            completion($0.answers.mapValues(\.whereabouts))
+            completion($0.answers.mapValues(\.rooms))
         }
         if !isAsked { completion([:]) }
     }

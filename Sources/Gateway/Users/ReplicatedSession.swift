@@ -12,7 +12,7 @@ final class ReplicatedSession {
     /// As the store last had it.
     private var messageCount = 0
     private var lastActiveAt: Int?
-    /// How many of the user's commits the store was told of.
+    /// How many of the user's commits were published to the store.
     private var publishedCommits = 0
     /// Connections that wait for an answer of the store.
     private var waiting: [Int: (Answer) -> Void] = [:]
@@ -58,7 +58,7 @@ final class ReplicatedSession {
             lastActiveAt: answer.lastActiveAt)
     }
 
-    /// Tells the store how many messages were committed since the last time, if there are some.
+    /// Publishes how many messages were committed since the last time, if there are some.
     func publish() {
         guard unpublished > 0, !replicated.replication.isStoreAway else { return }
         talk { _ in }

@@ -10,7 +10,7 @@ extension ReplicatedUser: ClusterPresenceDelegate, NoticeObserver {
 
     /// Connections came or went.
     func devicesChanged() {
-        presence?.tell(user.id, user.attendance)
+        presence?.publish(user.id, user.attendance)
         if user.attendance.isEmpty { session.paused() }
     }
 
@@ -35,15 +35,15 @@ extension ReplicatedUser: ClusterPresenceDelegate, NoticeObserver {
         case .kick:
             guard notice.boot != core.context.boot else { return }
             _ = owner.closeConnections()
-        case .whereabouts:
-            if notice.values.count == 2 { devices.tellWhereabouts(on: notice.values[0], question: notice.values[1]) }
+        case .deviceRooms:
+            if notice.values.count == 2 { devices.replyRooms(on: notice.values[0], question: notice.values[1]) }
         case .typing, .read, .deleted, .settings, .fence: break
         }
     }
 
     /// Closes all connections of the user, on all nodes; how many these are.
     func removeAll() -> Int {
-        channel?.tell(ClusterNotice(.kick, boot: core.context.boot))
+        channel?.publish(ClusterNotice(.kick, boot: core.context.boot))
         return owner.closeConnections() + devices.all.count
     }
 }

@@ -53,7 +53,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         table.listForExpiry(inbox)
         owner.leadReaders()
         if let own = arrival.own {
-            tell(own, body, position)
+            notifyAuthor(own, body, position)
         } else if isReady {
             pushes.messageHeard(direct)
         }
@@ -71,17 +71,17 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
 
     // MARK: Authors
 
-    /// Tells the author of a message that was committed now, or by somebody else before.
-    private func tell(_ own: Submission, _ body: [UInt8], _ position: Position) {
+    /// Notifies the author of a message that was committed now, or by somebody else before.
+    private func notifyAuthor(_ own: Submission, _ body: [UInt8], _ position: Position) {
         let isFirst = own.body == body
         if isFirst { core.counters.committed.add(1) }
         guard !own.isProvisional else { return replication.outbox.removed(own) }
         if isFirst { messageKept(body) }
         let time = isFirst ? own.time : body.withUnsafeBytes(MessageBody.time) ?? own.time
-        tell(own, position, time: time, isRepetition: !isFirst)
+        notifyAuthor(own, position, time: time, isRepetition: !isFirst)
     }
 
-    private func tell(_ own: Submission, _ position: Position?, time: Int, isRepetition: Bool) {
+    private func notifyAuthor(_ own: Submission, _ position: Position?, time: Int, isRepetition: Bool) {
         guard let receiver = SharedDirect(own.body)?.receiver else { return }
         own.rawID.withUnsafeBytes { id in
             core.writer.ack(
@@ -102,19 +102,19 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
     func held(like body: [UInt8]) -> ReplicaLog.Held? { inbox.held(like: body) }
 
     func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
-        tell(submission, nil, time: waiting.time, isRepetition: true)
+        notifyAuthor(submission, nil, time: waiting.time, isRepetition: true)
     }
 
     func provisional(_ submission: Submission) {
         replication.outbox.added(submission)
         owner.deliverProvisional(submission)
         messageKept(submission.body)
-        tell(submission, nil, time: submission.time, isRepetition: false)
+        notifyAuthor(submission, nil, time: submission.time, isRepetition: false)
     }
 
     func repeated(_ submission: Submission, first: Position, time: Int) {
-        // One that was acked already, as kept here, is told no second time.
-        guard submission.isProvisional else { return tell(submission, first, time: time, isRepetition: true) }
+        // One that was acked already, as kept here, gets no second ack.
+        guard submission.isProvisional else { return notifyAuthor(submission, first, time: time, isRepetition: true) }
         replication.outbox.removed(submission)
         owner.confirmRepetition(submission, at: first)
     }
@@ -127,7 +127,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
 
     // MARK: Presence
 
-    func presenceTold(_ change: RoomPresence.Change?) { presence?.told(change) }
+    func presenceHeard(_ change: RoomPresence.Change?) { presence?.heard(change) }
 
     func presenceRead() {
         if !isReady { becameReady() }

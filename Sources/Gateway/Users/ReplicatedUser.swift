@@ -115,7 +115,7 @@ final class ReplicatedUser {
     func whenReady(from start: InboxStart? = nil, _ work: @escaping () -> Void) {
         usedAt = core.loop.now
         guard !mayServe(start) else { return work() }
-        let until = usedAt + ReplicaDriver.patienceMilliseconds
+        let until = usedAt + ReplicaDriver.openingWaitMilliseconds
         waiting.append(Waiting(work: work, until: until, start: start))
         table.awaitInbox(of: owner.id, until: until)
         doubtStarts()

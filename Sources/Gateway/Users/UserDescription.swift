@@ -59,9 +59,9 @@ struct UserDescription {
     let node: String
     var page = DevicePage()
     /// The rooms of the page's connections here.
-    var rooms: [Whereabouts] = []
+    var rooms: [DeviceRooms] = []
     /// Those of devices on other nodes, by the nodes' runs; of nodes that did not answer they are left out.
-    var roomsElsewhere: [String: [Whereabouts]] = [:]
+    var roomsElsewhere: [String: [DeviceRooms]] = [:]
     var pending = 0
 
     var response: HTTPResponse {
@@ -90,7 +90,7 @@ struct UserDescription {
         return .json(200, writer.array)
     }
 
-    private func write(_ found: Whereabouts?, to writer: inout JSONWriter) {
+    private func write(_ found: DeviceRooms?, to writer: inout JSONWriter) {
         guard let found else { return }
         writer.name("rooms")
         writer.beginArray()

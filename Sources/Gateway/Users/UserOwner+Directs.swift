@@ -4,7 +4,7 @@ import WireProtocol
 
 // Direct messages to the user, and copies of the user's own.
 extension UserOwner {
-    /// Commits a direct message to this inbox, or takes it to be committed, tells its author of its place here, and has
+    /// Commits a direct message to this inbox, or takes it to be committed, acks its place here to its author, and has
     /// the sender's home keep a copy.
     func publish(_ direct: Direct, author: Submission.Author) {
         switch sequencer {

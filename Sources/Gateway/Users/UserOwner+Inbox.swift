@@ -46,7 +46,7 @@ extension UserOwner {
         return InboxReplay(frames: part.frames + provisionalFrames(to: info), nextAfter: nil)
     }
 
-    /// Leads the connections that are told live to what has come.
+    /// Leads the connections that get live frames to what has come.
     func leadReaders() {
         guard let inbox = user.openedInbox else { return }
         for reader in inbox.readers where reader.isLive { leadOn(reader.info) }
@@ -124,7 +124,7 @@ extension UserOwner {
         return core.writtenFrame()
     }
 
-    /// A message that was kept for the store was committed before: who has seen it is told where.
+    /// A message that was kept for the store was committed before: who has seen it is notified where.
     func confirmRepetition(_ submission: Submission, at position: Position) {
         guard let inbox = user.openedInbox else { return }
         for reader in inbox.readers where reader.isLive {

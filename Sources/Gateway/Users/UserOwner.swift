@@ -104,11 +104,11 @@ final class UserOwner: Identifiable {
     }
 
     /// Connections that hear of another device: with more of them each that comes would cost as much as there are.
-    static let devicesToldMax = 20
+    static let devicesAnnouncedMax = 20
 
-    /// Tells the user's connections here, the latest ones, that a device came or went.
+    /// Notifies the user's connections here, the latest ones, that a device came or went.
     func announce(_ device: Identifier, type: String?, isOnline: Bool, except info: ConnectionInfo? = nil) {
-        let others = user.attendance.living.filter { $0 !== info }.suffix(Self.devicesToldMax)
+        let others = user.attendance.living.filter { $0 !== info }.suffix(Self.devicesAnnouncedMax)
         guard !others.isEmpty else { return }
         core.writer.device(device, type: type, isOnline: isOnline)
         let frame = core.writtenFrame()

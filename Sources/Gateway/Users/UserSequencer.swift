@@ -19,7 +19,7 @@ enum UserSequencer {
         if case .replicated(let user) = self { user.devices.timeOfArrival(of: device, at: unixTime) } else { unixTime }
     }
 
-    /// Connections came or went: other nodes are told.
+    /// Connections came or went: other nodes are notified.
     func devicesChanged() { if case .replicated(let user) = self { user.devicesChanged() } }
 
     func isElsewhere(_ device: Identifier) -> Bool {
@@ -54,7 +54,7 @@ enum UserSequencer {
     }
 
     /// Asks the other nodes in which rooms the user is; a node that does not answer in time is left out.
-    func askWhereabouts(_ completion: @escaping ([String: [Whereabouts]]) -> Void) {
-        if case .replicated(let user) = self { user.devices.askWhereabouts(completion) } else { completion([:]) }
+    func askRooms(_ completion: @escaping ([String: [DeviceRooms]]) -> Void) {
+        if case .replicated(let user) = self { user.devices.askRooms(completion) } else { completion([:]) }
     }
 }

@@ -51,7 +51,7 @@ extension UserTable {
                     here: owner.user.attendance.entries.map(\.info), elsewhere: owner.sequencer.entries(of: id),
                     after: cursor, limit: limit)
                 surveys.findRooms(of: page.here) { here in
-                    owner.sequencer.askWhereabouts { there in
+                    owner.sequencer.askRooms { there in
                         completion(
                             UserDescription(
                                 user: id, node: node, page: page, rooms: here, roomsElsewhere: there,

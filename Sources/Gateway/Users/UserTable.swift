@@ -232,7 +232,7 @@ final class UserTable {
     /// How long ago a user must have been needed to be looked after for a lost last message.
     private static let pollWindowMilliseconds = 60_000
 
-    /// Tells of sessions, and looks after users of whom something was heard lately; each is due every two seconds.
+    /// Publishes sessions, and looks after users of whom something was heard lately; each is due every two seconds.
     /// - Parameters:
     ///   - index: one of so many parts of all users, so that a large number of them makes no long turn.
     ///   - count: the parts.

@@ -106,7 +106,7 @@ package final class Worker {
         finished(core.index)
     }
 
-    /// Acts on another policy from now on, and tells its clients.
+    /// Acts on another policy from now on, and notifies its clients.
     private func adopt(_ policy: TierPolicy, _ reason: String) {
         let former = core.load.policy
         guard policy != former else { return }
@@ -233,7 +233,7 @@ extension Worker: EventLoopDelegate {
         core.counters.turnedAt.set(core.loop.now)
         rooms.commit()
         users.commit()
-        if !core.loop.isCollecting { rooms.flush() }
+        if !core.loop.isRoundAwaited { rooms.flush() }
         connections.closeDue()
         connections.closeLargestInputs()
         core.postOutgoing()
@@ -245,8 +245,7 @@ extension Worker: EventLoopDelegate {
             core.loop, core.counters, isThrottled: core.context.budgets.isThrottled.load(ordering: .relaxed),
             isDryRun: core.configuration.governor.isDryRun)
         replication?.pace.turnEnded()
-        core.watchesSources = core.load.controller.watchesSources
-        guard core.watchesSources else { return }
+        guard core.load.watchesSources else { return }
         if let source = core.load.controller.turns.takeNews() {
             let heaviest = HeaviestSource(source, admitted: core.load.controller.turns.heaviestAdmitted)
             core.context.incidents.limited(heaviest, worker: core.index, at: core.loop.now)

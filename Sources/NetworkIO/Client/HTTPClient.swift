@@ -33,7 +33,7 @@ package final class HTTPClient: Socket {
     ///   - peer: whom TLS is spoken with; nil: plain TCP.
     ///   - request: the whole of it, as `HTTPClientRequest` makes it.
     ///   - timeoutMilliseconds: until the head of the answer is here, to the grain of the loop's tick.
-    ///   - completion: told once the connection is over, in a later turn; never after `cancel`.
+    ///   - completion: called once the connection is over, in a later turn; never after `cancel`.
     /// - Throws: `SystemError` when the system refuses at once (no descriptor, no route).
     package init(
         to address: SocketAddress, securedWith peer: TLSPeer? = nil, request: [UInt8], timeoutMilliseconds: Int,
@@ -46,7 +46,7 @@ package final class HTTPClient: Socket {
         loop.schedule(self, at: loop.now + timeoutMilliseconds)
     }
 
-    /// Ends the connection; nothing is told any more.
+    /// Ends the connection; `completion` is not called any more.
     package func cancel() {
         completion = nil
         reset()
@@ -74,9 +74,9 @@ package final class HTTPClient: Socket {
     }
 
     override package func ended(_ socketEnd: SocketEnd) {
-        let told = completion
-        completion = nil
-        told?(end ?? end(of: socketEnd))
+        let completion = completion
+        self.completion = nil
+        completion?(end ?? end(of: socketEnd))
     }
 
     /// The outcome of a connection that ended without an answer.

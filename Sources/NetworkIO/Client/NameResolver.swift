@@ -1,7 +1,7 @@
 import CLibuv
 
 /// One look-up of a host's addresses, on libuv's own threads: the loop does not wait. Let go of it, or `cancel` it, and
-/// nothing is told any more.
+/// the completion is not called any more.
 ///
 /// Thread: the loop's.
 package final class NameResolver {

@@ -95,7 +95,7 @@ open class WebSocketClient: Socket {
         loop.schedule(self, at: loop.now + timeoutMilliseconds)
     }
 
-    // MARK: What subclasses are told
+    // MARK: Calls to subclasses
 
     /// The handshake is through.
     open func opened() {}
@@ -103,7 +103,7 @@ open class WebSocketClient: Socket {
     open func received(text: UnsafeRawBufferPointer) {}
     /// A binary message; the bytes are gone after the call.
     open func received(binary: UnsafeRawBufferPointer) {}
-    /// The connection is over, or never came about. Told once, and nothing after it.
+    /// The connection is over, or never came about. Called once, and nothing after it.
     open func closed(_ end: WebSocketClientEnd) {}
 
     // MARK: What callers use

@@ -48,7 +48,7 @@ package final class Inflater {
     package func inflate(_ message: UnsafeRawBufferPointer, byteCountMax: Int) -> Inflated {
         inflateReset(stream)
         count = 0
-        // Senders are told to send an empty message as one zero byte, but some send nothing (§7.2.3.6).
+        // Senders should send an empty message as one zero byte, but some send nothing (§7.2.3.6).
         if message.isEmpty { return .whole(bytes) }
         switch feed(message, byteCountMax: byteCountMax) {
         case .betweenBlocks: return .whole(bytes)

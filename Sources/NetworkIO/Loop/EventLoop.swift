@@ -51,7 +51,11 @@ public final class EventLoop {
 
     @exclusivity(unchecked) package var sockets = SocketTable()
     /// Frames that leave in this turn. Its memory is filled anew in the next one.
-    @exclusivity(unchecked) package var scratch = FrameArena(
+    @inlinable package var scratch: FrameArena {
+        _read { yield heldScratch }
+        _modify { yield &heldScratch }
+    }
+    @exclusivity(unchecked) @usableFromInline var heldScratch = FrameArena(
         capacityMin: 16 * 1024, capacityMax: 64 * 1024, isTransient: true)
     @exclusivity(unchecked) private var wheel: TimerWheel
     /// Sockets that are written to at the end of this turn.
@@ -150,9 +154,9 @@ public final class EventLoop {
 
     /// How far apart the rounds are in which the loop reads and writes, in milliseconds; 0: it does so as things come.
     ///
-    /// In rounds each socket is read at most once, then each patient one written to at most once: a system call costs
+    /// In rounds each socket is read at most once, then each one in rounds written to at most once: a system call costs
     /// the same whatever the size, and so the work that a busy loop has for them is bounded. Urgent sockets, mail and
-    /// timers go on as they come; what they cause for patient sockets waits for the round.
+    /// timers go on as they come; what they cause for sockets in rounds waits for the round.
     package var roundMilliseconds: Int {
         get { round.milliseconds }
         set {
@@ -163,8 +167,8 @@ public final class EventLoop {
         }
     }
 
-    /// This turn's end hands nothing to patient sockets: it is being collected.
-    package var isCollecting: Bool { round.isAwaited }
+    /// This turn's end hands nothing to sockets in rounds: it waits for the next round.
+    package var isRoundAwaited: Bool { round.isAwaited }
 
     // MARK: What sockets ask for
 
@@ -184,7 +188,7 @@ public final class EventLoop {
 
     func flushLater(_ socket: Socket) {
         assertIsOnThread()
-        if round.milliseconds > 0, socket.isPatient { round.keep(socket) } else { unflushed.append(socket) }
+        if round.milliseconds > 0, socket.isInRounds { round.keep(socket) } else { unflushed.append(socket) }
     }
 
     func readLater(_ socket: Socket) {

@@ -108,7 +108,7 @@ struct OutputQueue {
                 return .failed(sluice_errno())
             }
             removeFirst(written)
-            // A short write means a full buffer, and the kernel will tell when there is room again.
+            // A short write means a full buffer, and the kernel will report when there is room again.
             if written < offered { return .blocked }
         }
         return .all

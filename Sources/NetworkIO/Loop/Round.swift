@@ -4,12 +4,12 @@ struct Round {
     private(set) var milliseconds = 0
     /// This turn's end writes to those that waited.
     private(set) var isDue = false
-    /// Patient sockets with something to write.
+    /// Sockets in rounds with something to write.
     private(set) var sockets: ContiguousArray<Socket> = []
     /// When the last round began, on `Clock.monotonicNanoseconds()`; 0: there was none yet.
     private var beganAt = 0
 
-    /// This turn's end writes nothing to patient sockets.
+    /// This turn's end writes nothing to sockets in rounds.
     var isAwaited: Bool { milliseconds > 0 && !isDue }
 
     /// Rounds are this far apart from now on. With 0 the end of the next turn writes to those that waited.

@@ -23,7 +23,7 @@ open class Socket {
     /// Whose thread this is. The loop owns its sockets, and so outlives what they do.
     package unowned(unsafe) let loop: EventLoop
     @exclusivity(unchecked) package internal(set) var slot: UInt32 = 0
-    /// Tells this socket from others that have the slot before or after it.
+    /// Distinguishes this socket from others that have the slot before or after it.
     @exclusivity(unchecked) var generation: UInt32 = 0
     // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
     // be.
@@ -36,7 +36,7 @@ open class Socket {
         let rawValue: UInt16
         /// In the loop's list of sockets to flush.
         static let unflushed = Flags(rawValue: 1)
-        /// The kernel's buffer is full; an edge will tell.
+        /// The kernel's buffer is full; an edge will report room.
         static let blocked = Flags(rawValue: 2)
         static let paused = Flags(rawValue: 4)
         /// Bytes may wait that no further edge announces.
@@ -51,7 +51,7 @@ open class Socket {
         /// Closed as soon as the queue is empty.
         static let closing = Flags(rawValue: 256)
         /// Its writes may wait for the loop's next round.
-        static let patient = Flags(rawValue: 512)
+        static let inRounds = Flags(rawValue: 512)
         /// Input that was kept back has its turn before further reading.
         static let continuing = Flags(rawValue: 1024)
         /// TLS lies between the queue and the kernel: the loop has its stream.
@@ -82,11 +82,11 @@ open class Socket {
 
     deinit { if descriptor >= 0 { CLibuv.close(descriptor) } }
 
-    // MARK: What subclasses are told
+    // MARK: Calls to subclasses
 
     /// Bytes arrived; they may be changed in place and are gone after the call.
     open func received(_ bytes: UnsafeMutableRawBufferPointer) {}
-    /// The socket is closed and will not be told anything more; `queuedBytes` are those that never went out.
+    /// The socket is closed and gets no more calls; `queuedBytes` are those that never went out.
     open func ended(_ end: SocketEnd) {}
     /// The time asked for by `EventLoop.schedule` has come.
     open func timerFired() {}
@@ -125,10 +125,10 @@ open class Socket {
     /// Whether the kernel refused bytes and has not made room since.
     package var isBlocked: Bool { flags.contains(.blocked) }
 
-    /// Whether what is sent may be collected over several turns, when the loop is told to do so.
-    package var isPatient: Bool {
-        get { flags.contains(.patient) }
-        set { if newValue { flags.insert(.patient) } else { flags.remove(.patient) } }
+    /// Whether what is sent may wait for the loop's next round, when the loop has rounds.
+    package var isInRounds: Bool {
+        get { flags.contains(.inRounds) }
+        set { if newValue { flags.insert(.inRounds) } else { flags.remove(.inRounds) } }
     }
 
     /// Queues a slice; it leaves at the end of the turn.
@@ -255,7 +255,7 @@ open class Socket {
         continueInput()
     }
 
-    /// Reads once. A read that was shorter than the buffer emptied the socket, and an edge tells of what comes later
+    /// Reads once. A read that was shorter than the buffer emptied the socket, and an edge reports what comes later
     /// (epoll(7)); one that filled the buffer is followed by another in the next turn, after the other sockets.
     func readNow(_ buffer: UnsafeMutableRawBufferPointer) {
         guard descriptor >= 0 else { return }

@@ -6,7 +6,7 @@ package struct SocketTable {
     private var slots: UnsafeMutableBufferPointer<Socket?>
     /// Slots that were given out at some time.
     private var slotCount = 0
-    /// Rises each time a slot is given out, so that an event or a letter for a former socket finds nobody.
+    /// Rises each time a slot is given out, so that an event or a message for a former socket finds nobody.
     private var generation: UInt32 = 0
     private var free: ContiguousArray<UInt32> = []
     private var closed: ContiguousArray<UInt32> = []

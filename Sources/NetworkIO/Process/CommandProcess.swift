@@ -49,12 +49,12 @@ package final class CommandProcess {
 
     /// Has the guard kill the group at that time instead of any earlier one, in milliseconds of CLOCK_BOOTTIME: even if
     /// this process stands still then.
-    package func extend(to deadline: Int) { tell(Int64(deadline)) }
+    package func extend(to deadline: Int) { sendDeadline(Int64(deadline)) }
 
     /// The rest of its group may stay.
-    package func letGo() { tell(0) }
+    package func letGo() { sendDeadline(0) }
 
-    private func tell(_ deadline: Int64) {
+    private func sendDeadline(_ deadline: Int64) {
         // A guard that was killed is missed no more than one that does not read.
         withUnsafeBytes(of: deadline) { _ = send(life, $0.baseAddress, $0.count, sluice_msg_nosignal) }
     }
@@ -86,7 +86,7 @@ package final class CommandProcess {
     }
 
     /// Stops this process too, after the terminal has stopped the command, so that the shell takes over. Returns when
-    /// this process goes on, which also is told by `ProcessSignal.resume`; the command has to be resumed then.
+    /// this process goes on, which `ProcessSignal.resume` reports, too; the command has to be resumed then.
     package func suspendWithIt() {
         terminal?.takeBack(from: group)
         raise(SIGSTOP)

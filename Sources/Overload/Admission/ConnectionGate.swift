@@ -9,7 +9,7 @@ package struct ConnectionGate: Sendable {
     private static let averagedMilliseconds = 10_000.0
     /// How long those who were refused are remembered for the next one's `retry_ms`.
     private static let refusalsMilliseconds = 5_000.0
-    /// Nobody is told to stay away for longer.
+    /// Nobody is asked to stay away for longer.
     private static let retryMillisecondsMax = 30_000
 
     package enum Decision: Equatable, Sendable {

@@ -11,9 +11,8 @@ package struct FairTurns: Sendable {
 
     package init() {}
 
-    /// Somebody is limited at present.
-    @inline(__always)
-    package var isLimiting: Bool { !limits.isEmpty }
+    /// Somebody is limited at present. A property of its own, as every request asks.
+    package private(set) var isLimiting = false
 
     /// The part of `heaviest` that is admitted, 0 … 1; 1: it is not limited any more.
     package var heaviestAdmitted: Double {
@@ -54,10 +53,14 @@ package struct FairTurns: Sendable {
     mutating func lowerHeaviest(by factor: Double) -> Bool {
         guard let found = ledger.heaviest(isExhausted: limits.isExhausted) else { return false }
         if limits.lower(found, by: factor) { isNews = true }
+        isLimiting = !limits.isEmpty
         heaviest = found
         return true
     }
 
     /// There is time left.
-    mutating func raise(by factor: Double, atLeast step: Double) { limits.raise(by: factor, atLeast: step) }
+    mutating func raise(by factor: Double, atLeast step: Double) {
+        limits.raise(by: factor, atLeast: step)
+        isLimiting = !limits.isEmpty
+    }
 }

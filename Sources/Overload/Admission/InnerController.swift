@@ -33,7 +33,7 @@ package struct InnerController: Sendable {
     /// The share of the time in which the loop had something to do, averaged.
     private var busy = 0.0
     /// Windows that are given to what was done last until it shows.
-    private var patience = 0
+    private var windowsToWait = 0
 
     package init() {}
 
@@ -57,19 +57,19 @@ package struct InnerController: Sendable {
         defer { admission.begin() }
         let excess = Double(delayMicroseconds ?? 0) / target
         guard excess > 1 else { return relax(busy: busy, elapsed: elapsed) }
-        guard patience == 0 else {
-            patience -= 1
+        guard windowsToWait == 0 else {
+            windowsToWait -= 1
             return
         }
         let factor = max(Self.leastFactor, 1 / excess)
-        patience = 1
+        windowsToWait = 1
         if batching.milliseconds >= Self.fairRoundMilliseconds, turns.lowerHeaviest(by: factor) { return }
         if batching.isLongest { admission.lower(by: factor) }
         batching.delayed(excess: excess, load: max(load, offered))
     }
 
     private mutating func relax(busy: Double, elapsed: Int) {
-        patience = 0
+        windowsToWait = 0
         guard admission.isShedding || turns.isLimiting else {
             return batching.calm(milliseconds: elapsed, load: load, busy: self.busy)
         }

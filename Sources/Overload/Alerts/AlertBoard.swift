@@ -1,4 +1,4 @@
-/// Which alerts are on. Each has a mark that raises it and another that clears it, so that it is told once each way.
+/// Which alerts are on. Each has a mark that raises it and another that clears it, so that it is sent once each way.
 ///
 /// A state machine. Times are milliseconds of one monotonic clock; `sampled` is called about once a second.
 package struct AlertBoard: Sendable {

@@ -1,4 +1,4 @@
-/// A step from one tier to another, as it is kept, logged, and told to workers and clients.
+/// A step from one tier to another, as it is kept, logged, and sent to workers and clients.
 package struct TierChange: Sendable, Equatable {
     package let from: Tier
     package let to: Tier

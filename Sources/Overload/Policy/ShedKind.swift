@@ -1,11 +1,11 @@
 /// A kind of work that a node did not do, or did later or in part, because of its load: `shed_total` by kind. Every row
 /// of the table of tiers counts under one of these.
 package enum ShedKind: Int, CaseIterable, Sendable {
-    /// `typing` frames that nobody was told of.
+    /// `typing` frames that nobody got.
     case typing
-    /// Changes of who is in that were told as a count, or not.
+    /// Changes of who is in that were sent as a count, or not.
     case presence
-    /// Read marks that were told late.
+    /// Read marks that were sent late.
     case readMarks
     /// Reads of history that were refused, or answered with fewer entries than asked for.
     case history

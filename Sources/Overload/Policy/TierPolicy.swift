@@ -5,28 +5,28 @@
 /// more.
 /// Light refuses nobody, delays nothing and lowers no rate: it is there so that its users do not notice.
 package struct TierPolicy: Sendable, Equatable {
-    /// Who is told that somebody types.
+    /// Who is notified that somebody types.
     package enum Typing: Sendable, Equatable {
         case each
-        /// Each author at most once in so long, and only rooms of at most so many users are told.
+        /// Each author at most once in so long, and only rooms of at most so many users are notified.
         case paced(everyMilliseconds: Int, usersMax: Int)
         case off
     }
 
-    /// How rooms are told who comes and goes.
+    /// How rooms are notified of who comes and goes.
     package enum Presence: Sendable, Equatable {
         case each
-        /// Rooms of more users than these are told a count, at most once in so long, instead of each change.
+        /// Rooms of more users than these get a count, at most once in so long, instead of each change.
         case counts(everyMilliseconds: Int, usersAbove: Int)
         /// Nothing; a count when the tier is left.
         case off
     }
 
-    /// How rooms are told of read marks. What is told late is each user's latest mark.
+    /// How rooms are notified of read marks. What is sent late is each user's latest mark.
     package enum ReadMarks: Sendable, Equatable {
         case each
         case batched(everyMilliseconds: Int)
-        /// Kept and told when the tier is left.
+        /// Kept and sent when the tier is left.
         case kept
     }
 

@@ -82,7 +82,7 @@ package enum TierTable {
         switch rule {
         case .each: "each"
         case .batched(let pause): "the latest, every \(seconds(pause))"
-        case .kept: "kept, told afterwards"
+        case .kept: "kept, sent afterwards"
         }
     }
 

@@ -6,7 +6,7 @@ import NetworkIO
 package protocol LockClientDelegate: AnyObject {
     /// Locks can be asked for.
     func locksConnected()
-    /// Redis can't be reached, or one more attempt has failed. Those who wait for a lock are told next.
+    /// Redis can't be reached, or one more attempt has failed. Those who wait for a lock are notified next.
     func locksDisconnected(_ loss: RedisLoss)
 }
 
@@ -41,7 +41,7 @@ package final class LockClient: RedisClientDelegate {
         String(decoding: Digest.sha1Digits(Digest.random(count: 16)), as: UTF8.self)
     }
 
-    /// Begins to connect; the delegate may be told before this returns.
+    /// Begins to connect; the delegate may be notified before this returns.
     package func start() { client.start() }
 
     /// To be called at each tick of the loop.

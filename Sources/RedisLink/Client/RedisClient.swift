@@ -5,7 +5,7 @@ import NetworkIO
 package protocol RedisClientDelegate: AnyObject {
     /// Commands are taken. `boot` names this life of the server; nil when Redis does not let us ask.
     func redisConnected(boot: String?)
-    /// There is no connection for commands: it was lost, or one more attempt has failed. Told before the commands are
+    /// There is no connection for commands: it was lost, or one more attempt has failed. Called before the commands are
     /// that were under way.
     func redisLost(_ loss: RedisLoss)
     /// At each tick, for how long the oldest reply has been due on either connection, in milliseconds; nil when none
@@ -65,7 +65,7 @@ package final class RedisClient: ReconnectorDelegate {
         subscriber.start()
     }
 
-    /// Ends both connections; what is under way gets its faults, and the delegate is told nothing more.
+    /// Ends both connections; what is under way gets its faults, and the delegate gets no more calls.
     package func stop() {
         delegate = nil
         commands.stop()
@@ -102,7 +102,7 @@ package final class RedisClient: ReconnectorDelegate {
     package var isReady: Bool { commands.connection?.isReady ?? false }
     /// How long a reply took lately, in microseconds; nil without a connection.
     package var latencyMicroseconds: Int? { commands.connection?.latencyMicroseconds }
-    /// The same, if it was measured since the last call: each measurement is told once.
+    /// The same, if it was measured since the last call: each measurement is given once.
     package func takeLatency() -> Int? { commands.connection?.takeLatency() }
     /// Whether the next command is taken.
     package var hasRoom: Bool { commands.connection?.hasRoom ?? false }
@@ -111,7 +111,7 @@ package final class RedisClient: ReconnectorDelegate {
 
     /// Sends a command; see `RedisConnection.send`. Without a connection the outcome is `.unavailable` at once.
     package func send(_ words: [[UInt8]], _ completion: RedisCompletion) {
-        guard let connection = commands.connection else { return completion.tell(.fault(.unavailable)) }
+        guard let connection = commands.connection else { return completion.complete(.fault(.unavailable)) }
         connection.send(words, completion)
     }
 
@@ -119,7 +119,7 @@ package final class RedisClient: ReconnectorDelegate {
     package func send(
         wordCount: Int, payloadBytes: Int, _ completion: RedisCompletion, _ fill: (inout RESPWriter) -> Void
     ) {
-        guard let connection = commands.connection else { return completion.tell(.fault(.unavailable)) }
+        guard let connection = commands.connection else { return completion.complete(.fault(.unavailable)) }
         connection.send(wordCount: wordCount, payloadBytes: payloadBytes, completion, fill)
     }
 

@@ -8,7 +8,7 @@ package final class RedisSubscriptions {
     /// Requests without an answer at most; the others follow as these are answered. Redis answers each in microseconds.
     package static let unansweredMax = 4096
 
-    /// Told of a channel that Redis does not let us have.
+    /// Called for a channel that Redis does not let us have.
     var refused: (_ channel: RedisChannel, _ code: String, _ message: String) -> Void = { _, _, _ in }
 
     private var channels: [RedisChannel.Key: RedisChannel] = [:]
@@ -29,7 +29,7 @@ package final class RedisSubscriptions {
 
     // MARK: What callers use
 
-    /// Has `receiver` told of `name` from now on. Each call is a subscription of its own. When the channel is live
+    /// Has `receiver` notified of `name` from now on. Each call is a subscription of its own. When the channel is live
     /// already, the receiver learns it before this returns.
     /// - Parameter isLast: whether the channel comes last on a new connection: once it is live, all others are.
     package func subscribe(

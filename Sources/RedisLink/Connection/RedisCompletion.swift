@@ -14,7 +14,7 @@ package protocol RedisReceiver: AnyObject {
     func commandEnded(_ outcome: RedisOutcome, tag: Int)
 }
 
-/// Who is told the end of a command.
+/// Who is notified of the end of a command.
 package enum RedisCompletion {
     /// Costs nothing to make.
     case receiver(any RedisReceiver, tag: Int)
@@ -22,8 +22,8 @@ package enum RedisCompletion {
     /// Part of the connection's opening, or a sign of life.
     case step(RedisStep)
 
-    /// Tells it.
-    func tell(_ outcome: RedisOutcome) {
+    /// Notifies it.
+    func complete(_ outcome: RedisOutcome) {
         switch self {
         case .receiver(let receiver, let tag): receiver.commandEnded(outcome, tag: tag)
         case .closure(let body): body(outcome)

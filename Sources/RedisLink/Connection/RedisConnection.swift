@@ -10,11 +10,11 @@ package protocol RedisConnectionDelegate: AnyObject {
     func secured(_ connection: RedisConnection)
     /// AUTH, SELECT and PING are through: commands may be sent.
     func ready(_ connection: RedisConnection)
-    /// The connection is over, or never came about. Told once, before the pending commands are told.
+    /// The connection is over, or never came about. Called once, before the pending commands get their faults.
     func lost(_ connection: RedisConnection, _ loss: RedisLoss)
 }
 
-/// Whom a connection opens for, and how patient it is.
+/// Whom a connection opens for, and how long it waits.
 package struct RedisOptions: Sendable {
     package let url: RedisURL
     /// REDIS_TIMEOUT: for the connect with the opening, and for each reply. To the grain of the loop's tick.
@@ -117,7 +117,7 @@ package class RedisConnection: Socket {
     package func send(
         wordCount: Int, payloadBytes: Int, _ completion: RedisCompletion, _ fill: (inout RESPWriter) -> Void
     ) {
-        guard hasRoom else { return completion.tell(.fault(.unavailable)) }
+        guard hasRoom else { return completion.complete(.fault(.unavailable)) }
         queue(wordCount: wordCount, payloadBytes: payloadBytes, completion, fill)
     }
 
@@ -142,7 +142,7 @@ package class RedisConnection: Socket {
         if loss == .stopped { close() } else { reset() }
     }
 
-    // MARK: What subclasses are told
+    // MARK: Calls to subclasses
 
     /// Whether the reply is none to a command, and is dealt with.
     func takePush(_ reply: RedisReply) -> Bool { false }
@@ -254,7 +254,7 @@ package class RedisConnection: Socket {
         if case .step(let step) = entry.completion {
             stepEnded(step, reply)
         } else {
-            entry.completion.tell(.reply(reply))
+            entry.completion.complete(.reply(reply))
         }
     }
 
@@ -295,7 +295,7 @@ package class RedisConnection: Socket {
         delegate?.lost(self, loss)
         delegate = nil
         while let entry = pending.popFirst() {
-            entry.completion.tell(.fault(entry.end <= taken ? .uncertain : .unavailable))
+            entry.completion.complete(.fault(entry.end <= taken ? .uncertain : .unavailable))
         }
     }
 

@@ -11,10 +11,10 @@ package protocol StoredHolder: AnyObject {
 
 /// A holder's place in its ledger.
 package struct StoredListing {
+    /// Its index in the list of its class. The larger one first, so that its holder has a place behind.
+    var index: UInt32 = 0
     /// The class of its size; `none`: it is in no list.
     var sizeClass: Int8 = none
-    /// Its index in the list of that class.
-    var index: UInt32 = 0
 
     static let none: Int8 = -1
 

@@ -111,10 +111,22 @@ package struct JSONScanner {
         }
     }
 
-    /// Skips string bytes that mean themselves, eight at a time: stops at a quote, a backslash or a control character
-    /// (the classic zero-byte test, applied to three differences at once).
+    /// Skips string bytes that mean themselves: stops at a quote, a backslash or a control character. Sixteen at a time
+    /// as long as there is none among them, then eight at a time (the classic zero-byte test, applied to three
+    /// differences at once).
     @inline(__always)
     private mutating func skipPlain() {
+        // With their types: for bare literals the compiler takes operators that go element by element.
+        let quotes = SIMD16<UInt8>(repeating: 0x22)
+        let backslashes = SIMD16<UInt8>(repeating: 0x5C)
+        let spaces = SIMD16<UInt8>(repeating: 0x20)
+        while index &+ 16 <= count {
+            let bytes = base.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
+            let hits = (bytes .== quotes) .| (bytes .== backslashes) .| (bytes .< spaces)
+            let halves = unsafeBitCast(hits, to: SIMD2<UInt64>.self)
+            if halves[0] | halves[1] != 0 { break }
+            index &+= 16
+        }
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         while index &+ 8 <= count {

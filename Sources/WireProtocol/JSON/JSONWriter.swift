@@ -144,18 +144,21 @@ package struct JSONWriter: ~Copyable {
 
     package mutating func number(_ value: UInt64) {
         separate()
-        reserve(Self.digitsMax)
-        // From the last digit to the first at the end of the room, then moved to its place.
-        let end = count + Self.digitsMax
+        var (length, bound) = (1, 10 as UInt64)
+        while length < Self.digitsMax, value >= bound {
+            length += 1
+            bound &*= 10
+        }
+        reserve(length)
+        // From the last digit to the first.
         var rest = value
-        var index = end
+        var index = count + length
         repeat {
             index -= 1
             base.storeBytes(of: UInt8(truncatingIfNeeded: rest % 10) + 0x30, toByteOffset: index, as: UInt8.self)
             rest /= 10
-        } while rest > 0
-        (base + count).copyMemory(from: base + index, byteCount: end - index)
-        count += end - index
+        } while index > count
+        count += length
     }
 
     /// Unix milliseconds.

@@ -100,7 +100,7 @@ package struct FrameSlice: Sendable {
 }
 
 /// Makes frames into slices of buffers that it takes and fills one after the other.
-package struct FrameArena {
+@usableFromInline package struct FrameArena {
     private var buffer: FrameBuffer?
     /// The size of the next buffer, and the largest, as powers of two: a room's history has an arena.
     private var nextShift: UInt8

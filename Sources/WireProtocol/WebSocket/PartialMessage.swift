@@ -2,7 +2,7 @@
 /// fragments so far. Control frames between the fragments are handed out as they come (RFC 6455 §5.4).
 ///
 /// Bounds: a head of 14 bytes, a control payload of 125, a message of `messageBytesMax`.
-final class PartialMessage {
+@usableFromInline final class PartialMessage {
     /// The bytes of a head that has not arrived whole.
     private var head: [UInt8] = []
     /// The frame whose payload is arriving.

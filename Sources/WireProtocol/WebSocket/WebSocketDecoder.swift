@@ -32,10 +32,13 @@ struct DecodingRules {
 ///
 /// A message that arrives whole in one frame is unmasked in place and handed out without a copy. Only what is
 /// incomplete is kept, in a `PartialMessage` that goes away with the message: an idle connection holds one pointer.
-package struct WebSocketDecoder {
-    private var partial: PartialMessage?
+@usableFromInline package struct WebSocketDecoder {
+    @usableFromInline var partial: PartialMessage?
 
     package init() {}
+
+    /// Nothing is kept: neither a part of a message nor one that was handed out.
+    @inlinable package var isAtRest: Bool { partial == nil }
 
     /// Whether a frame or a fragmented message has begun and is not complete.
     package var isMidMessage: Bool { partial.map { !$0.isDelivered } ?? false }

@@ -200,7 +200,7 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
     private func obey(_ order: LockedWork.Order, _ command: CommandProcess, because loss: LockLoss?) {
         switch order {
         case .nothing: break
-        case .tell:
+        case .askToEnd:
             note(.losing(loss))
             command.signal(ProcessSignal.terminate)
             // One that is stopped can't end.
@@ -238,7 +238,7 @@ final class LockedCommand: EventLoopDelegate, LockClientDelegate {
             command.letGo()
             return end(.ended(status: status))
         }
-        let isLost = work.isTold || !handle.check(at: Clock.bootMilliseconds())
+        let isLost = work.isEnding || !handle.check(at: Clock.bootMilliseconds())
         // When the lock is lost, all of its group has to end; who was killed may be left for init to bury.
         if isLost, command.hasGroup, !work.isKilled { return }
         command.letGo()

@@ -20,14 +20,14 @@ struct SweepTests {
         return reply
     }
 
-    @Test("who was on a dead node goes, and is told of; unknown nodes are named; a session begins to run out")
+    @Test("who was on a dead node goes, and that is published; unknown nodes are named; a session begins to run out")
     func sweeping() {
         var now = 9_000
         let store = self.store { now }
-        var told: [RoomPresence.Change] = []
+        var changes: [RoomPresence.Change] = []
         store.subscribe(room.channel) { notice in
             if case .message(let payload) = notice, let change = RoomPresence.publication(payload) {
-                told.append(change)
+                changes.append(change)
             }
         }
         let record = Array("1\nn\nd\n\n1".utf8)
@@ -37,7 +37,7 @@ struct SweepTests {
         _ = run(store, RoomPresence.operation(user, boot: "dead", user: ann, record: record))
         let news = UserSession.News(messages: 2, lastActiveAgo: nil, newID: "s1")
         _ = run(store, UserSession.operation(user, news, ttl: 100))
-        told = []
+        changes = []
         let nodes = Sweep.Nodes(gone: ["dead"], living: ["alive"])
         let page = Sweep.page(run(store, Sweep.keys(from: Sweep.start)))
         #expect(page?.next == nil && Set(page?.keys ?? []) == [room.members, user.members])
@@ -46,7 +46,7 @@ struct SweepTests {
         }
         #expect(sweep(room.members) == Sweep.Outcome(removed: 1, unknown: ["who"], next: nil))
         #expect(sweep(room.members) == Sweep.Outcome(removed: 0, unknown: ["who"], next: nil))
-        #expect(told == [RoomPresence.Change(boot: "dead", user: ann, record: [])])
+        #expect(changes == [RoomPresence.Change(boot: "dead", user: ann, record: [])])
         #expect(sweep(user.members) == Sweep.Outcome(removed: 1, unknown: [], next: nil))
         now = 9_100
         let again = UserSession(run(store, UserSession.operation(user, news, ttl: 100)))
@@ -61,7 +61,7 @@ struct SweepTests {
         let store = self.store { now }
         func beat(_ boot: String) {
             let record = NodeRecord(Array("format=9".utf8), boot: boot)
-            _ = run(store, Beat.operation(boot: boot, record: record, isTold: false, expiryMilliseconds: 9_000))
+            _ = run(store, Beat.operation(boot: boot, record: record, isPublished: false, expiryMilliseconds: 9_000))
         }
         func sweep() -> Sweep.Outcome? {
             let nodes = Sweep.Nodes(gone: ["a", "b"], living: [])

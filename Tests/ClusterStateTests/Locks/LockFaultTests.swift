@@ -5,7 +5,7 @@ import Testing
 struct LockFaultTests {
     /// Every promise is looked at after each event; here, that enough happened, and how it ended.
     @Test(
-        "one valid holder, rising tokens, no lost update, losses told in time", arguments: 1...9 as ClosedRange<UInt64>)
+        "one valid holder, rising tokens, no lost update, losses seen in time", arguments: 1...9 as ClosedRange<UInt64>)
     func promises(seed: UInt64) {
         let world = LockWorld(seed: seed)
         world.time.run(until: 600_000)

@@ -149,7 +149,7 @@ final class LockKeeperTests {
     }
 
     @Test("who waits longer than it wants to gets an error, and leaves the queue")
-    func patience() {
+    func waitTooLong() {
         let holder = acquire(keeper)
         let (short, long) = (acquire(other, "short", wait: 1_000), acquire(other, "long", wait: 9_000))
         pass(900)
@@ -178,7 +178,7 @@ final class LockKeeperTests {
         #expect(next.handle != nil && lost.handle == nil)
     }
 
-    @Test("a store that is away grants nothing and ends all waiting; a holder is told before its ttl ends")
+    @Test("a store that is away grants nothing and ends all waiting; a holder is notified before its ttl ends")
     func away() {
         let holder = acquire(keeper)
         _ = acquire(other, name: "second")

@@ -109,9 +109,9 @@ struct LockScriptTests {
         }
         switch Int.random(in: 0..<100, using: &random) {
         case ..<45:
-            let patience = (spans + [0]).randomElement(using: &random)!
+            let waiterExpiry = (spans + [0]).randomElement(using: &random)!
             let isStrict = Int.random(in: 0..<4, using: &random) == 0 ? 0 : 1
-            return (call(LockScripts.acquire, [ttl, patience, 3, isStrict]), ttl == 1 || patience == 1)
+            return (call(LockScripts.acquire, [ttl, waiterExpiry, 3, isStrict]), ttl == 1 || waiterExpiry == 1)
         case ..<60: return (call(LockScripts.renew, [ttl, generation]), ttl == 1)
         case ..<70: return (call(LockScripts.reclaim, [ttl, token]), ttl == 1)
         case ..<85: return (call(LockScripts.release, []), false)

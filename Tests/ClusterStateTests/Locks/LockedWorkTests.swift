@@ -7,10 +7,10 @@ struct LockedWorkTests {
     /// The lease of a ttl of 6 s that was granted at 0.
     private var work = LockedWork(ttl: 6_000, validUntil: 5_000)
 
-    @Test("it is told a sixth of the ttl before the lease ends, and killed half the margin after that")
+    @Test("it is asked to end a sixth of the ttl before the lease ends, and killed half the margin after that")
     mutating func runsOut() {
-        #expect(work.ticked(at: 3_999) == .nothing && !work.isTold)
-        #expect(work.ticked(at: 4_000) == .tell && work.isTold)
+        #expect(work.ticked(at: 3_999) == .nothing && !work.isEnding)
+        #expect(work.ticked(at: 4_000) == .askToEnd && work.isEnding)
         // Too late: it may have begun to end.
         work.renewed(validUntil: 9_000)
         #expect(work.ticked(at: 5_499) == .nothing && !work.isKilled)
@@ -26,57 +26,57 @@ struct LockedWorkTests {
         }
     }
 
-    @Test("when the lock is another's it is told at once, and killed soon")
+    @Test("when the lock is another's it is asked to end at once, and killed soon")
     mutating func lost() {
-        #expect(work.lost(at: 1_000) == .tell)
+        #expect(work.lost(at: 1_000) == .askToEnd)
         #expect(work.ticked(at: 1_499) == .nothing)
         #expect(work.ticked(at: 1_500) == .kill)
     }
 
-    @Test("a loss after it was told brings the end forward, never back")
-    mutating func lostWhenTold() {
-        #expect(work.ticked(at: 4_100) == .tell)
+    @Test("a loss after it was asked to end brings the end forward, never back")
+    mutating func lostWhileEnding() {
+        #expect(work.ticked(at: 4_100) == .askToEnd)
         #expect(work.lost(at: 4_200) == .nothing)
         #expect(work.ticked(at: 4_699) == .nothing)
         #expect(work.ticked(at: 4_700) == .kill)
         var other = LockedWork(ttl: 6_000, validUntil: 5_000)
-        #expect(other.ticked(at: 4_000) == .tell && other.lost(at: 5_200) == .nothing)
+        #expect(other.ticked(at: 4_000) == .askToEnd && other.lost(at: 5_200) == .nothing)
         #expect(other.ticked(at: 5_500) == .kill)
     }
 
-    @Test("who slept through all of it is told and killed at once")
+    @Test("who slept through all of it is asked to end and killed at once")
     mutating func slept() {
-        #expect(work.lost(at: 90_000) == .tell)
+        #expect(work.lost(at: 90_000) == .askToEnd)
         #expect(work.ticked(at: 90_000) == .kill)
     }
 
     @Test(
-        "random courses: told before the lease ends, killed before the ttl does",
+        "random courses: asked to end before the lease ends, killed before the ttl does",
         arguments: 1...50 as ClosedRange<UInt64>)
     func random(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let ttl = Int.random(in: LockLimits.ttlMilliseconds, using: &random)
         var validUntil = ttl - LockLimits.marginMilliseconds
         var work = LockedWork(ttl: ttl, validUntil: validUntil)
-        var (now, toldAt, killedAt) = (0, Int?.none, Int?.none)
+        var (now, askedAt, killedAt) = (0, Int?.none, Int?.none)
         while killedAt == nil, now < 300_000 {
             // The loop's tick, and what it may be late.
             now += Int.random(in: 240...260, using: &random)
-            if toldAt == nil, Int.random(in: 0..<40, using: &random) > 0 {
+            if askedAt == nil, Int.random(in: 0..<40, using: &random) > 0 {
                 validUntil = now + ttl - LockLimits.marginMilliseconds
                 work.renewed(validUntil: validUntil)
-            } else if Int.random(in: 0..<10, using: &random) == 0, work.lost(at: now) == .tell {
-                toldAt = now
+            } else if Int.random(in: 0..<10, using: &random) == 0, work.lost(at: now) == .askToEnd {
+                askedAt = now
             }
             switch work.ticked(at: now) {
             case .nothing: break
-            case .tell: toldAt = now
+            case .askToEnd: askedAt = now
             case .kill: killedAt = now
             }
-            if toldAt == nil { #expect(now < validUntil, "seed \(seed)") }
+            if askedAt == nil { #expect(now < validUntil, "seed \(seed)") }
         }
-        guard let toldAt, let killedAt else { return }
-        #expect(toldAt < validUntil && killedAt >= toldAt, "seed \(seed)")
+        guard let askedAt, let killedAt else { return }
+        #expect(askedAt < validUntil && killedAt >= askedAt, "seed \(seed)")
         #expect(killedAt < validUntil + LockLimits.marginMilliseconds, "seed \(seed)")
     }
 }

@@ -2,9 +2,9 @@ import Testing
 
 @testable import ClusterState
 
-@Suite("What nodes tell each other in passing")
+@Suite("What nodes say to each other in passing")
 struct ClusterNoticeTests {
-    @Test("what is told is read; what is none is not, nor taken for anything else")
+    @Test("what is published is read; what is none is not, nor taken for anything else")
     func reading() {
         for notice in [
             ClusterNotice(.typing, boot: "b", ["ann", "1"]), ClusterNotice(.kick, boot: "b"),

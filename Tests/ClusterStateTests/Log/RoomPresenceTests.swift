@@ -9,8 +9,8 @@ struct RoomPresenceTests {
     private let keys = LogKeys(room: Identifier(unchecked: "room"))
     private let ann = Identifier(unchecked: "ann")
 
-    @Test("what is told is published and read; what changes nothing is not")
-    func telling() {
+    @Test("what is new is published and read; what changes nothing is not")
+    func publishing() {
         let memory = MemoryStore(boot: "0") { 0 }
         var published: [RoomPresence.Change?] = []
         memory.subscribe(keys.channel) { notice in

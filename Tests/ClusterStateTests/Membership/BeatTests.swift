@@ -12,18 +12,18 @@ struct BeatTests {
     }
 
     private func beat(
-        _ store: MemoryStore, _ boot: String, leaves: Bool = false, isTold: Bool = false
+        _ store: MemoryStore, _ boot: String, leaves: Bool = false, isPublished: Bool = false
     ) throws -> Beat.Answer {
         var answer: Beat.Answer?
         let operation = Beat.operation(
-            boot: boot, record: leaves ? nil : record(boot), isTold: isTold, expiryMilliseconds: 9_000)
+            boot: boot, record: leaves ? nil : record(boot), isPublished: isPublished, expiryMilliseconds: 9_000)
         store.perform(operation) { result in
             if case .success(let reply) = result { answer = Beat.answer(reply) }
         }
         return try #require(answer)
     }
 
-    @Test("each node is told of all others, of those who left, and not of those who fell silent")
+    @Test("each node hears of all others, of those who left, and not of those who fell silent")
     func others() throws {
         var now = 1_700_000_000_000
         let store = MemoryStore(boot: "0") { now * 1000 }
@@ -35,7 +35,7 @@ struct BeatTests {
         #expect(try beat(store, "a").knownSince == began)
         #expect(try beat(store, "a", leaves: true).others.map(\.boot) == ["b"])
         #expect(try beat(store, "b").others == [Beat.Sighting(boot: "a", time: now, record: nil)])
-        // At the expiry it is still told, a millisecond later it is forgotten.
+        // At the expiry it is still named, a millisecond later it is forgotten.
         now += 9_000
         #expect(try beat(store, "c").others.count == 2)
         now += 1
@@ -60,13 +60,13 @@ struct BeatTests {
         #expect(try beat(store, "a").knownSince == now)
     }
 
-    @Test("the others are told to look only when they are to")
-    func telling() throws {
+    @Test("the others are asked to look only when they must")
+    func publishing() throws {
         let store = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
         var notices: [StoreNotice] = []
         store.subscribe(Beat.channel) { notices.append($0) }
         _ = try beat(store, "a")
-        _ = try beat(store, "b", isTold: true)
+        _ = try beat(store, "b", isPublished: true)
         #expect(notices == [.live, .message(Array("b".utf8))])
     }
 
@@ -142,7 +142,7 @@ struct BeatTests {
             let operation: StoreOperation
             switch Int.random(in: 0..<10, using: &random) {
             case 0:
-                operation = Beat.operation(boot: boot, record: nil, isTold: true, expiryMilliseconds: hour)
+                operation = Beat.operation(boot: boot, record: nil, isPublished: true, expiryMilliseconds: hour)
             case 1...3:
                 // A beat of long ago, of hours to come, or none that can be read.
                 let time = clock / 1000 + [-2 * hour, 2 * hour, -hour / 2].randomElement(using: &random)!
@@ -153,7 +153,7 @@ struct BeatTests {
             case 4 where step % 7 == 0: operation = .delete(keys: [Beat.nodesKey])
             default:
                 operation = Beat.operation(
-                    boot: boot, record: record(boot, connections: step), isTold: false, expiryMilliseconds: hour)
+                    boot: boot, record: record(boot, connections: step), isPublished: false, expiryMilliseconds: hour)
             }
             for operation in [operation, .hashGetAll(key: Beat.nodesKey)] {
                 var ours = StoreResult.failure(.uncertain)

@@ -48,19 +48,19 @@ struct ClusterMembershipTests {
         #expect(!membership.ticked(at: 1_199) && membership.ticked(at: 1_200))
     }
 
-    @Test("the others are told when something has changed, and until it is answered")
-    mutating func telling() {
-        func isTold(_ operation: StoreOperation) -> Bool {
+    @Test("the others are notified when something has changed, and until it is answered")
+    mutating func publishing() {
+        func isPublished(_ operation: StoreOperation) -> Bool {
             guard case .script(_, _, let arguments) = operation else { return false }
             return arguments[0] == Beat.channel
         }
-        #expect(isTold(membership.beat(record("me", "m"), at: 0)))
+        #expect(isPublished(membership.beat(record("me", "m"), at: 0)))
         membership.beatFailed()
-        #expect(isTold(membership.beat(record("me", "m"), at: 1_000)))
+        #expect(isPublished(membership.beat(record("me", "m"), at: 1_000)))
         _ = membership.beatAnswered(Beat.Answer(time: 0, knownSince: 1, others: []), at: 1_001, unixNow: 0)
-        #expect(!isTold(membership.beat(record("me", "m"), at: 2_000)))
+        #expect(!isPublished(membership.beat(record("me", "m"), at: 2_000)))
         _ = membership.beatAnswered(Beat.Answer(time: 0, knownSince: 1, others: []), at: 2_001, unixNow: 0)
-        #expect(isTold(membership.beat(record("me", "m", state: .draining), at: 3_000)))
+        #expect(isPublished(membership.beat(record("me", "m", state: .draining), at: 3_000)))
     }
 
     @Test("a node is up, suspect after two heartbeats, gone after the expiry and a second look")
@@ -114,7 +114,7 @@ struct ClusterMembershipTests {
         #expect(membership.nodes.count == 1)
     }
 
-    @Test("one that drains says so; one that leaves is gone at once, told once")
+    @Test("one that drains says so; one that leaves is gone at once, published once")
     mutating func leaving() {
         _ = answer(at: 100, [a(0)])
         let draining = record("a", state: .draining, seen: 900_150)
@@ -160,7 +160,7 @@ struct ClusterMembershipTests {
         #expect(membership.nodes.map(\.state) == [.up])
     }
 
-    @Test("a living namesake is told of once, a former life not, nor one that drains")
+    @Test("a living namesake is reported once, a former life not, nor one that drains")
     mutating func namesakes() {
         let twin = record("me", "other")
         #expect(answer(at: 100, [(twin, "other", 0)]) == [.up(record("me", "other", seen: 900_000))])

@@ -23,8 +23,8 @@ struct SimulatedNodes {
         /// A beat under way: sent, and what the store answered, if it was run.
         var sent: (at: Int, operation: StoreOperation)?
         var answer: Beat.Answer?
-        /// Whom its events have told of and not yet taken back.
-        var told: Set<String> = []
+        /// Whom its events have named and not yet taken back.
+        var known: Set<String> = []
         /// When its last beat, or its departure, was run, and the beat before that.
         var beatAt: Int
         var formerBeatAt: Int
@@ -120,7 +120,7 @@ struct SimulatedNodes {
         nodes[index].beatAt = now
         nodes[index].sent = nil
         store.perform(
-            Beat.operation(boot: nodes[index].boot, record: nil, isTold: true, expiryMilliseconds: Self.expiry)
+            Beat.operation(boot: nodes[index].boot, record: nil, isPublished: true, expiryMilliseconds: Self.expiry)
         ) { _ in }
     }
 
@@ -175,17 +175,17 @@ struct SimulatedNodes {
 
     private mutating func check(_ event: ClusterMembership.Event, at index: Int) {
         switch event {
-        case .up(let record), .draining(let record): nodes[index].told.insert(record.boot)
+        case .up(let record), .draining(let record): nodes[index].known.insert(record.boot)
         case .suspect(let record):
-            if !nodes[index].told.contains(record.boot) { faults.append("\(now): suspect before it was up") }
+            if !nodes[index].known.contains(record.boot) { faults.append("\(now): suspect before it was up") }
         case .returned(let record):
-            if nodes[index].told.contains(record.boot) { faults.append("\(now): back, and was not gone") }
+            if nodes[index].known.contains(record.boot) { faults.append("\(now): back, and was not gone") }
         case .gone(let record, let departure):
             departures += 1
             if departure == .silent, let gone = nodes.firstIndex(where: { $0.boot == record.boot }) {
                 nodes[gone].goneAt = max(nodes[gone].goneAt, nodes[index].beatAt)
             }
-            if nodes[index].told.remove(record.boot) == nil { faults.append("\(now): gone twice") }
+            if nodes[index].known.remove(record.boot) == nil { faults.append("\(now): gone twice") }
             guard let other = node(record.boot) else { return faults.append("\(now): an unknown one has gone") }
             if departure == .left {
                 if !other.hasLeft { faults.append("\(now): \(other.boot) has not left") }
@@ -207,7 +207,7 @@ struct SimulatedNodes {
 
     private mutating func checkView(_ index: Int) {
         let view = nodes[index].membership.nodes
-        if Set(view.map(\.boot)) != nodes[index].told { faults.append("\(now): events and view differ") }
+        if Set(view.map(\.boot)) != nodes[index].known { faults.append("\(now): events and view differ") }
         guard isCalm(nodes[index]) else { return }
         if nodes[index].goneAt > nodes[index].forgottenAt { faults.append("\(now): was gone, and has not learned it") }
         for record in view {

@@ -49,7 +49,7 @@ struct PushBurstsTests {
     }
 
     @Test("who else knows what begins a burst is believed")
-    func told() {
+    func knownElsewhere() {
         let bursts = Bursts()
         bursts.messageKept(for: ann, isFirst: false, at: 0)
         #expect(bursts.takeDue(at: 10_000) == [])

@@ -26,7 +26,7 @@ struct RoomScriptTests {
         let store = MemoryStore(boot: "0") { 0 }
         var notices: [ClusterNotice] = []
         store.subscribe(keys.channel) { notice in
-            if case .message(let payload) = notice, let told = ClusterNotice(payload) { notices.append(told) }
+            if case .message(let payload) = notice, let heard = ClusterNotice(payload) { notices.append(heard) }
         }
         #expect(RoomInfo(run(store, RoomInfo.operation(keys))) == nil)
         let settings = RoomFacts.Settings(name: "Name", usersMax: nil, historySize: 7)

@@ -44,7 +44,7 @@ struct MemoryStoreTests {
         #expect(store.keyCount < 1_100)
     }
 
-    @Test("the time is told as Redis tells it, and the run by its id")
+    @Test("the time is given as Redis gives it, and the run by its id")
     func server() {
         let parts = ["1700000000", "123456"].map { StoreReply.bytes(Array($0.utf8)) }
         #expect(perform(.time) == .success(.array(parts)))

@@ -229,7 +229,7 @@ struct StoredFuzzTests {
                 LogRange.operation(keys, after: 1),
                 ReadMark.operation(keys, boot: "b", user: ann, seq: 2, marksMax: 2, kept: 1_000),
                 Sweep.operation(keys.members, nodes, Sweep.Spans(sessionTTL: 1_000, nodeExpiry: 1_000)),
-                Beat.operation(boot: "b", record: nil, isTold: false, expiryMilliseconds: 1_000),
+                Beat.operation(boot: "b", record: nil, isPublished: false, expiryMilliseconds: 1_000),
                 RoomPresence.page(keys, from: RoomPresence.start),
             ] {
                 let result = try #require(redis.perform(operation))

@@ -13,7 +13,7 @@ final class FakeServices: APIServices {
     let context: NodeContext
     var now = 1_000_000
     var unixNow = 1_700_000_000_000
-    var load: LoadControl
+    let load: LoadControl
     var random = FastRandom(seed: 1)
     var otherNodes: [NodeRecord] = []
     var locks = LockReport()

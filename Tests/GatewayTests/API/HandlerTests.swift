@@ -299,7 +299,7 @@ struct WebSocketAPITests {
     }
 
     @Test(
-        "At heavy only a client that resumes is let in; at moderate the others are told to come back behind the upgrade"
+        "At heavy only a client that resumes is let in; at moderate the others are asked to come back behind the upgrade"
     )
     func load() throws {
         let services = try FakeServices(["HTTP_REQUESTS_PER_SECOND": "off"])

@@ -70,7 +70,7 @@ struct RouterTests {
         #expect(try services.answer("GET", "/api/nodes", "X-API-Key: 0123456789abcdeF").status == 401)
         #expect(try services.answer("GET", "/api/nodes", "X-API-Key: 0123456789abcdef").status == 200)
         #expect(try services.answer("GET", "/api/nodes", "Authorization: Bearer 0123456789abcdef").status == 200)
-        #expect(try services.answer("GET", "/api/nothing").status == 401, "unknown paths tell a stranger nothing")
+        #expect(try services.answer("GET", "/api/nothing").status == 401, "unknown paths show a stranger nothing")
         #expect(try services.answer("GET", "/health").status == 200)
     }
 

@@ -34,7 +34,7 @@ struct NodeLocksTests {
         #expect(handle.token > 0 && handle.check(at: Clock.bootMilliseconds()))
     }
 
-    @Test("workers are told when something has changed, and only then")
+    @Test("workers are notified when something has changed, and only then")
     func report() throws {
         locks.ticked()
         #expect(context.mailboxes.allSatisfy { $0.takeAll().isEmpty })
@@ -50,17 +50,17 @@ struct NodeLocksTests {
         #expect(context.mailboxes.allSatisfy { $0.takeAll().count == 1 })
     }
 
-    @Test("what happens to them is told as events, once for each lock")
+    @Test("what happens to them is published as events, once for each lock")
     func events() throws {
         let first = try #require(try acquire("a")?.get())
         let second = try #require(try acquire("a")?.get())
         locks.keeper.release(first)
         locks.keeper.release(second)
         let missed = context.events.history.withLock { $0.missed(since: "") }
-        let told = missed.map { String(decoding: $0.bytes, as: UTF8.self) }
-        #expect(told.count == 2)
+        let events = missed.map { String(decoding: $0.bytes, as: UTF8.self) }
+        #expect(events.count == 2)
         let fields = ["acquired", "released"].map { #""name":"a","event":"\#($0)","token":\#(first.token)}"# }
-        #expect(zip(told, fields).allSatisfy { $0.contains("event: lock") && $0.contains($1) }, "\(told)")
+        #expect(zip(events, fields).allSatisfy { $0.contains("event: lock") && $0.contains($1) }, "\(events)")
     }
 
     @Test("the status names them")

@@ -90,11 +90,11 @@ struct ReplicaDriverTests {
         }
     }
 
-    /// Nobody tells presence or notices here.
+    /// Nobody publishes presence or notices here.
     private final class Silence: PresenceObserver, NoticeObserver {
-        func presenceTold(_ change: RoomPresence.Change?) { Issue.record("presence was told") }
+        func presenceHeard(_ change: RoomPresence.Change?) { Issue.record("presence was heard") }
         func presenceRead() { Issue.record("presence was read") }
-        func noticed(_ notice: ClusterNotice) { Issue.record("a notice was told") }
+        func noticed(_ notice: ClusterNotice) { Issue.record("a notice was heard") }
     }
 
     private final class World {
@@ -326,7 +326,7 @@ struct ReplicaDriverTests {
                 "seed \(seed), wipes \(wipes)")
             #expect(world.drivers[room.node].log.submissions.count == 0, "seed \(seed), wipes \(wipes)")
         }
-        // Once each, none lost: of each id the first body, and whoever sent it was told.
+        // Once each, none lost: of each id the first body, and whoever sent it was notified.
         let ids = first.entries.map { world.submitted[$0.body].map { "\($0.node) \($0.id)" } }
         #expect(Set(ids).count == ids.count, "seed \(seed), wipes \(wipes): an id was committed twice")
         let wanted = Set(world.submitted.values.map { "\($0.node) \($0.id)" })

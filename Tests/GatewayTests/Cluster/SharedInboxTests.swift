@@ -77,14 +77,14 @@ struct SharedInboxTests {
     }
 
     @Test("a node's answer on where a user is means the same when it is read")
-    func whereabouts() {
+    func deviceRooms() {
         let rooms = ["a b", "c"].map { Identifier(unchecked: $0) }
-        let answer = WhereaboutsAnswer(
+        let answer = DeviceRoomsAnswer(
             question: 3, boot: "b",
-            whereabouts: [Whereabouts(device: phone, rooms: rooms), Whereabouts(device: desk, rooms: [])])
-        #expect(WhereaboutsAnswer(answer.payload) == answer)
+            rooms: [DeviceRooms(device: phone, rooms: rooms), DeviceRooms(device: desk, rooms: [])])
+        #expect(DeviceRoomsAnswer(answer.payload) == answer)
         for text in ["", "x\nb", "1", "1\nb\n\troom", "1\nb\nde/vice"] {
-            #expect(WhereaboutsAnswer(Array(text.utf8)) == nil, "\(text)")
+            #expect(DeviceRoomsAnswer(Array(text.utf8)) == nil, "\(text)")
         }
     }
 }

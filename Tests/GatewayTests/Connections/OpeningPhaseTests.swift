@@ -54,7 +54,7 @@ struct OpeningPhaseTests {
         #expect(member.delivery.open(room, owner: nil).count == 1)
     }
 
-    @Test("At another tier than normal the client is told it behind the welcome")
+    @Test("At another tier than normal the client gets it behind the welcome")
     func tier() throws {
         let (homes, member, opening) = try begin()
         homes.core.load.adopt(.of(.heavy), reason: "test", homes.core.configuration, at: homes.core.loop.now)

@@ -67,7 +67,7 @@ struct EventHistoryTests {
         #expect(history.missed(since: "b-0").count == 1)
     }
 
-    @Test("workers are told in the order of the numbers, and only when somebody listens")
+    @Test("workers are notified in the order of the numbers, and only when somebody listens")
     func publishing() throws {
         let context = try Self.context()
         context.publish(.mode(from: .single, to: .cluster))
@@ -79,17 +79,17 @@ struct EventHistoryTests {
         #expect(context.events.history.withLock { $0.missed(since: "") }.map(\.number) == [1, 2, 3])
     }
 
-    @Test("who begins to listen is told how things are")
+    @Test("who begins to listen learns how things are")
     func presentState() throws {
         let context = try Self.context()
         context.governor.withLock { $0.tiers = ResourceTiers(all: .light) }
         context.alerts.withLock { $0 = [Alert.Active(.tierHeavy, value: 3, since: 1)] }
-        let told = context.presentEvents
-        #expect(told.count == 3)
-        guard case .tier(let tier) = told[0] else { return #expect(Bool(false), "\(told)") }
+        let present = context.presentEvents
+        #expect(present.count == 3)
+        guard case .tier(let tier) = present[0] else { return #expect(Bool(false), "\(present)") }
         #expect(tier.from == .light && tier.to == .light)
-        #expect(told[1] == .mode(from: .single, to: .single))
-        #expect(told[2] == .alert(Alert.Change(.tierHeavy, isActive: true, value: 3)))
+        #expect(present[1] == .mode(from: .single, to: .single))
+        #expect(present[2] == .alert(Alert.Change(.tierHeavy, isActive: true, value: 3)))
     }
 
     private static func context() throws -> NodeContext {

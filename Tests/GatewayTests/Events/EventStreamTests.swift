@@ -49,7 +49,7 @@ struct EventStreamTests {
     }
 }
 
-/// A client on a blocking socket, which reads only when it is told to.
+/// A client on a blocking socket, which reads only when it is asked to.
 private final class Listener {
     enum Fault: Error { case notConnected, noData }
 

@@ -7,16 +7,16 @@ struct SpreadNoticesTests {
     @Test func everybodyIsToldWithinEightTicksAndOnce() {
         var notices = SpreadNotices<Tier>(overTicks: 8)
         notices.changed(from: .normal, keys: (0..<1_001).map { UInt64($0) })
-        var told: [UInt64] = []
+        var notified: [UInt64] = []
         var ticks = 0
         while true {
             let due = notices.takeDue()
             if due.isEmpty { break }
             #expect(due.count <= 126 && due.allSatisfy { $0.known == .normal })
-            told += due.map(\.key)
+            notified += due.map(\.key)
             ticks += 1
         }
-        #expect(ticks == 8 && told.count == 1_001 && Set(told).count == 1_001)
+        #expect(ticks == 8 && notified.count == 1_001 && Set(notified).count == 1_001)
     }
 
     @Test func whoWasNotToldOfTheFormerChangeHearsOfTheLastOneAlone() {

@@ -40,9 +40,8 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
             configuration: try Self.configuration.get(), nodeID: "n\(number)", port: 1,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, connectionsMax: 1000, openFilesMax: 1024,
             startedAt: 0)
-        let core = try WorkerCore(index: 0, context: context)
+        let core = try WorkerCore(index: 0, context: context, at: now)
         core.loop.pretend(Self.moment(now))
-        core.load = LoadControl(core.configuration, at: now)
         core.ids = IDGenerator(prefix: "n\(number)")
         core.random = FastRandom(seed: UInt64(number + 1))
         self.core = core

@@ -21,7 +21,7 @@ struct AlertBoardTests {
         #expect(Set(Alert.allCases.map { "\($0.name)" }).count == Alert.allCases.count)
     }
 
-    @Test("connections near the cap: on from 90 %, over below 85 %, told once each way")
+    @Test("connections near the cap: on from 90 %, over below 85 %, published once each way")
     mutating func connections() {
         #expect(next { $0.connections = 899 } == [])
         #expect(next { $0.connections = 900 } == [Alert.Change(.connectionsNearCap, isActive: true, value: 0.9)])

@@ -145,9 +145,9 @@ struct JSONScannerTests {
         #expect(Array(inside.utf8).withUnsafeBytes(JSONText.unescape) == nil)
     }
 
-    @Test("a quote, a backslash and a control character at every place of a word")
+    @Test("a quote, a backslash and a control character at every place of two words")
     func places() {
-        for lead in 0...20 {
+        for lead in 0...40 {
             let plain = String(repeating: "é", count: lead / 2) + String(repeating: "x", count: lead % 2)
             for behind in ["", "y", "0123456789abcdef"] {
                 #expect(JSONScan("\"\(plain)\\\"\(behind)\"") == .valid(.string))

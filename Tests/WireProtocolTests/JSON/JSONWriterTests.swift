@@ -134,10 +134,10 @@ struct JSONWriterTests {
     func growth() {
         var writer = JSONWriter()
         for count in [0, 1, 1000, 1021, 1022, 1023, 1024, 1025, 2047, 2048, 65535, 65536, 70_000, 300_000, 10] {
-            for letter in ["a", "\u{1}"] {
+            for character in ["a", "\u{1}"] {
                 writer.removeAll()
-                writer.string(String(repeating: letter, count: count))
-                let inside = letter == "a" ? "a" : "\\u0001"
+                writer.string(String(repeating: character, count: count))
+                let inside = character == "a" ? "a" : "\\u0001"
                 #expect(writer.array == Array("\"\(String(repeating: inside, count: count))\"".utf8))
             }
         }

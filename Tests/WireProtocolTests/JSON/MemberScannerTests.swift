@@ -51,9 +51,9 @@ struct MemberScannerTests {
     @Test("random bytes end it too, within their bounds", arguments: UInt64(1)...20)
     func random(seed: UInt64) {
         var random = SplitMix64(seed: seed)
-        let letters = Array(#"{}[]",:\1ax "#.utf8)
+        let alphabet = Array(#"{}[]",:\1ax "#.utf8)
         for _ in 0..<200 {
-            let text = (0..<random.next() % 40).map { _ in letters[Int(random.next() % UInt64(letters.count))] }
+            let text = (0..<random.next() % 40).map { _ in alphabet[Int(random.next() % UInt64(alphabet.count))] }
             let whole = String(decoding: text, as: UTF8.self)
             #expect(members(whole).count <= text.count && elements(whole).count <= text.count)
         }

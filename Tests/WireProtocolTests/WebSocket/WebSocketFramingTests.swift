@@ -97,7 +97,7 @@ struct WebSocketFramingTests {
             let frame = WebSocketFrame(opcode: 2, payload: payload, lengthBytes: lengthBytes)
             let bytes = frame.bytes(for: role)
             #expect(WebSocketFeeding.outcomes(bytes, role) == [.violation(1002)])
-            // Told as soon as the length is there, before the mask.
+            // Known as soon as the length is there, before the mask.
             #expect(WebSocketFeeding.outcomes(Array(bytes.prefix(2 + lengthBytes)), role) == [.violation(1002)])
             #expect(WebSocketFeeding.outcomes(Array(bytes.prefix(1 + lengthBytes)), role) == [.waiting])
         }

@@ -16,7 +16,7 @@ final class StatusPoller {
     private var connection: HTTPConnection?
     private var askedAt = 0
     private var heardAt = Clock.monotonicMilliseconds()
-    /// Told each status, and when it came (monotonic milliseconds).
+    /// Gets each status, and when it came (monotonic milliseconds).
     var arrived: (NodeStatus, Int) -> Void = { _, _ in }
     private(set) var latest: NodeStatus?
     /// The HTTP status of the last answer that was no report; nil when there was none.

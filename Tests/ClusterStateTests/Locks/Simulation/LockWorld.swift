@@ -75,7 +75,7 @@ final class LockWorld {
     }
 
     /// At any time: one valid holder of a lock at most, frozen ones included, who believe what they can check; and who
-    /// runs was told of a loss before the ttl ended.
+    /// runs was notified of a loss before the ttl ended.
     private func checkPromises() {
         var holders: [Identifier: Int] = [:]
         for client in clients {
@@ -86,7 +86,7 @@ final class LockWorld {
                 }
                 guard !client.isFrozen, let entry = handle.entry else { continue }
                 let sent = client.link.lastGoodSend[entry.storeOwner] ?? .min
-                #expect(time.now < sent + entry.ttl, "seed \(seed), \(time.now): a loss was not told in time")
+                #expect(time.now < sent + entry.ttl, "seed \(seed), \(time.now): a loss was not notified in time")
             }
         }
     }
@@ -121,12 +121,12 @@ extension LockWorld {
         _ client: SimulatedClient, _ part: String, _ name: Identifier, wait: Int
     ) -> LockRequest {
         let (seed, time) = (seed, time)
-        var wasTold = false
+        var wasNotified = false
         return LockRequest(
             name: name, owner: part, ttl: time.any(3_000...Self.ttlMax), wait: wait, isAlive: { !time.happens(1) }
         ) { [weak client] _ in
-            #expect(!wasTold, "seed \(seed), \(time.now): told twice")
-            wasTold = true
+            #expect(!wasNotified, "seed \(seed), \(time.now): notified twice")
+            wasNotified = true
             client?.handles.removeAll { $0.entry == nil }
         }
     }

@@ -3,59 +3,59 @@ import Testing
 import WireProtocol
 
 @Suite("A loop under load: it reads and writes in rounds, and how long what arrives waits is measured")
-struct CollectingTests {
-    @Test("what a patient socket gets in many turns leaves at once, and what another gets with each turn")
-    func collecting() throws {
+struct RoundTests {
+    @Test("what a socket in rounds gets in many turns leaves at once, and what another gets with each turn")
+    func writes() throws {
         let driver = try LoopDriver()
-        let (patient, patientPeer) = try Loopback.pair(driver, buffers: nil)
+        let (held, heldPeer) = try Loopback.pair(driver, buffers: nil)
         let (other, otherPeer) = try Loopback.pair(driver, buffers: nil)
         driver.settle()
-        let drains = (patient.drains, other.drains)
-        patient.isPatient = true
+        let drains = (held.drains, other.drains)
+        held.isInRounds = true
         driver.loop.roundMilliseconds = 60_000
         var turns = 0
         driver.work = {
             guard turns < 20 else { return }
             turns += 1
-            // From the transient memory of a turn, which has to stay as it is while it is collected.
-            [UInt8(turns)].withUnsafeBytes { patient.send(driver.loop.scratch.copy($0)) }
+            // From the transient memory of a turn, which has to stay as it is until the round.
+            [UInt8(turns)].withUnsafeBytes { held.send(driver.loop.scratch.copy($0)) }
             other.send([UInt8(turns)])
             otherPeer.read(100)
             driver.turnAgain()
         }
         driver.run(until: { turns == 20 && other.drains - drains.1 == 20 })
-        #expect(patient.queuedBytes == 20 && patient.drains == drains.0)
-        patientPeer.read(100)
-        #expect(patientPeer.bytes.isEmpty)
+        #expect(held.queuedBytes == 20 && held.drains == drains.0)
+        heldPeer.read(100)
+        #expect(heldPeer.bytes.isEmpty)
         driver.loop.roundMilliseconds = 0
-        driver.run(until: { patient.queuedBytes == 0 })
-        #expect(patient.drains == drains.0 + 1)
-        patientPeer.read(100)
-        #expect(patientPeer.bytes == (1...20).map { UInt8($0) })
+        driver.run(until: { held.queuedBytes == 0 })
+        #expect(held.drains == drains.0 + 1)
+        heldPeer.read(100)
+        #expect(heldPeer.bytes == (1...20).map { UInt8($0) })
     }
 
-    @Test("what is collected leaves when its time is over")
+    @Test("what waits for the round leaves when its time is over")
     func release() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver, buffers: nil)
         driver.settle()
-        socket.isPatient = true
+        socket.isInRounds = true
         driver.loop.roundMilliseconds = 20
-        var sawCollecting = false
+        var sawRoundAwaited = false
         var isSent = false
         driver.work = {
             if !isSent { socket.send([7]) }
             isSent = true
-            sawCollecting = sawCollecting || driver.loop.isCollecting
+            sawRoundAwaited = sawRoundAwaited || driver.loop.isRoundAwaited
         }
         driver.run(until: { isSent && socket.queuedBytes == 0 })
         peer.read(10)
-        #expect(peer.bytes == [7] && sawCollecting)
+        #expect(peer.bytes == [7] && sawRoundAwaited)
         driver.loop.roundMilliseconds = 0
     }
 
     @Test("in rounds sockets are read once each, and urgent ones as their bytes come")
-    func rounds() throws {
+    func reads() throws {
         let driver = try LoopDriver()
         let (socket, peer) = try Loopback.pair(driver, buffers: nil)
         let (urgent, urgentPeer) = try Loopback.pair(driver, buffers: nil, isUrgent: true)
@@ -80,7 +80,7 @@ struct CollectingTests {
         driver.run(until: { reads.socket == 2 })
     }
 
-    @Test("a loop that collects can end")
+    @Test("a loop in rounds can end")
     func end() throws {
         weak var ended: EventLoop?
         do {

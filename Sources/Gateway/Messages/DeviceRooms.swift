@@ -1,7 +1,7 @@
 import Core
 
 /// In which rooms a user is with one device, as one node says it.
-package struct Whereabouts: Sendable, Equatable {
+package struct DeviceRooms: Sendable, Equatable {
     let device: Identifier
     let rooms: [Identifier]
 }
