@@ -73,7 +73,7 @@ let package = Package(
             name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]
         ),
         .systemLibrary(
-            name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]
         ),
         .systemLibrary(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]

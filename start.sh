@@ -107,7 +107,9 @@ case ${host:-0.0.0.0} in
     ::) host="[::1]" ;;
     *:*) host="[$host]" ;;
 esac
-printf 'Open http://%s:%s/\n' "$host" "${port:-8000}"
+scheme=http
+[ -z "${TLS_CERT_FILE:-$(from_dotenv TLS_CERT_FILE)}" ] || scheme=https
+printf 'Open %s://%s:%s/\n' "$scheme" "$host" "${port:-8000}"
 # A crash report shows the bytes that registers point at, which may be of a token or a key.
 export SWIFT_BACKTRACE=${SWIFT_BACKTRACE:-registers=none}
 exec "$binary" serve

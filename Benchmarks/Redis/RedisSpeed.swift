@@ -111,6 +111,7 @@ struct RedisSpeed: ParsableCommand {
         }
 
         func connected(_ connection: RedisConnection) {}
+        func secured(_ connection: RedisConnection) {}
         func ready(_ connection: RedisConnection) {
             let load = ["SCRIPT", "LOAD", RedisSpeed.script].map { Array($0.utf8) }
             connection.send(load, .closure { [unowned self] _ in loop.stop() })

@@ -28,7 +28,7 @@ final class LoadClient: WebSocketClient {
     /// - Parameter former: the connection whose place this one takes, with its position.
     init(
         number: UInt32, context: ClientContext, room: RoomView, sender: SenderState?, former: LoadClient?,
-        to address: SocketAddress, from source: SocketAddress?, request: WebSocketRequest
+        to address: SocketAddress, from source: SocketAddress?, securedWith peer: TLSPeer?, request: WebSocketRequest
     ) throws(SystemError) {
         self.number = number
         self.context = context
@@ -39,7 +39,7 @@ final class LoadClient: WebSocketClient {
             epoch = former.epoch
         }
         dialedAt = Clock.monotonicNanoseconds()
-        try super.init(to: address, from: source, request: request, loop: context.loop)
+        try super.init(to: address, from: source, securedWith: peer, request: request, loop: context.loop)
     }
 
     var canSend: Bool { isIn && isOpenForMessages }

@@ -18,6 +18,8 @@ final class Dialer {
     private let table: ClientTable
     private let context: ClientContext
     private let addresses: [SocketAddress]
+    /// With whom TLS is spoken, by node.
+    private let peers: [TLSPeer?]
     private let key = WebSocketKey()
     private var purpose = Purpose.connect
     private var queue = DialQueue()
@@ -41,6 +43,8 @@ final class Dialer {
         self.table = table
         self.context = context
         addresses = try table.plan.nodes.map { try SocketAddress(numericHost: $0.address, port: $0.port) }
+        let trust = table.plan.trust()
+        peers = table.plan.nodes.map { $0.peer(trust) }
         timer = try PreciseTimer(loop: context.loop) { [unowned self] in dialMore() }
     }
 
@@ -116,7 +120,7 @@ final class Dialer {
             let client = try LoadClient(
                 number: UInt32(number), context: context, room: room,
                 sender: former?.sender ?? (plan.isSender(number) ? SenderState() : nil), former: former,
-                to: addresses[node], from: source,
+                to: addresses[node], from: source, securedWith: peers[node],
                 request: WebSocketRequest(host: plan.nodes[node].host, target: seat.target, key: key))
             table.put(client, at: local)
             inFlight += 1

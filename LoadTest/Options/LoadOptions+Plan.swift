@@ -36,9 +36,9 @@ extension LoadOptions {
         let senders = self.senders ?? defaultSenders(rooms: rooms)
         let loop = loop(senders: senders)
         return Plan(
-            scenario: scenario, nodes: nodes, connections: connections, connectRate: rate, seconds: duration,
-            rooms: rooms, senders: senders, messageRate: loop.rate, window: loop.window, rampSeconds: ramp ?? 0,
-            payloadBytes: payloadBytes ?? 100, capacity: capacity, processes: processes,
+            scenario: scenario, nodes: nodes, connections: connections, isInsecure: insecure, connectRate: rate,
+            seconds: duration, rooms: rooms, senders: senders, messageRate: loop.rate, window: loop.window,
+            rampSeconds: ramp ?? 0, payloadBytes: payloadBytes ?? 100, capacity: capacity, processes: processes,
             sourceAddresses: try sources(nodes), seed: seed ?? UInt64(UInt32.random(in: .min ... .max)))
     }
 
@@ -69,9 +69,12 @@ extension LoadOptions {
         let texts = url.flatMap { $0.split(separator: ",").map(String.init) }
         return try (texts.isEmpty ? ["ws://127.0.0.1:8000"] : texts).map { text in
             guard let node = NodeURL(text) else {
-                throw ValidationError("--url is \"\(text)\"; allowed: ws://HOST or ws://HOST:PORT, without a path")
+                throw ValidationError(
+                    "--url is \"\(text)\"; allowed: ws://HOST[:PORT] or wss://HOST[:PORT], without a path")
             }
-            return Plan.Node(url: text, host: node.host, address: node.address.hostText, port: node.address.port)
+            return Plan.Node(
+                url: text, host: node.host, address: node.address.hostText, port: node.address.port,
+                tlsName: node.isSecure ? node.name : nil)
         }
     }
 

@@ -14,6 +14,9 @@ struct LoadOptions: ParsableArguments {
     @Option(help: "A node; may be repeated or hold several, separated by commas.")
     var url: [String] = []
 
+    @Flag(help: "Takes any certificate of a wss:// node: for trials.")
+    var insecure = false
+
     @Option(
         help: "What to do: \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")).")
     var scenario = Scenario.broadcast

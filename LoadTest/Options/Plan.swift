@@ -1,3 +1,5 @@
+import NetworkIO
+
 /// A run with every value settled. The parent sends it to the loading processes.
 struct Plan: Codable, Sendable {
     struct Node: Codable, Sendable {
@@ -8,6 +10,11 @@ struct Plan: Codable, Sendable {
         /// In digits.
         var address: String
         var port: UInt16
+        /// The name or address that its certificate must be for; nil: no TLS.
+        var tlsName: String?
+
+        /// Whom TLS is spoken with; nil: nobody.
+        func peer(_ trust: TLSClientContext) -> TLSPeer? { tlsName.map { TLSPeer(trust, host: $0) } }
     }
 
     var scenario: Scenario
@@ -15,6 +22,8 @@ struct Plan: Codable, Sendable {
     /// Whether the nodes share their rooms; if not, all members of a room connect to one node.
     var isCluster = false
     var connections: Int
+    /// Whether certificates are not looked at.
+    var isInsecure = false
     /// New connections per second over all processes; nil: as fast as they are answered.
     var connectRate: Double?
     var seconds: Double
@@ -32,6 +41,9 @@ struct Plan: Codable, Sendable {
     /// How many addresses of 127.0.0.0/8 connections come from; 0: the system's choice.
     var sourceAddresses: Int
     var seed: UInt64
+
+    /// Whom connections by TLS trust.
+    func trust() -> TLSClientContext { isInsecure ? TLSClientContext(unverified: ()) : TLSClientContext() }
 
     // Who does what. Connections are numbered from 0; the first ones send.
 

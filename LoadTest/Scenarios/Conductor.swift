@@ -40,7 +40,8 @@ final class Conductor: EventLoopDelegate {
         self.options = options
         loop = try EventLoop()
         let loop = loop
-        nodes = try plan.nodes.map { try ObservedNode($0, apiKey: options.apiKey, loop: loop) }
+        let trust = plan.trust()
+        nodes = try plan.nodes.map { try ObservedNode($0, trust: trust, apiKey: options.apiKey, loop: loop) }
         steps = Script.steps(of: plan)
         record = RunRecord(plan: plan)
         startedAt = Clock.monotonicMilliseconds()

@@ -6,6 +6,7 @@ import WireProtocol
 final class ObservedNode {
     private let node: Plan.Node
     private let address: SocketAddress
+    private let peer: TLSPeer?
     private let question: [UInt8]
     private unowned let loop: EventLoop
     private var connection: HTTPConnection?
@@ -15,8 +16,10 @@ final class ObservedNode {
 
     private(set) var meter: ServerMeter
 
-    init(_ node: Plan.Node, apiKey: String?, loop: EventLoop) throws {
+    /// - Parameter trust: whom TLS trusts.
+    init(_ node: Plan.Node, trust: TLSClientContext, apiKey: String?, loop: EventLoop) throws {
         self.node = node
+        peer = node.peer(trust)
         meter = ServerMeter(url: node.url)
         question = HTTPClientRequest.bytes(
             .get, host: node.host, target: "/api/system/status",
@@ -33,7 +36,7 @@ final class ObservedNode {
             if former.underWay > 0 { status = nil }
         }
         if connection == nil {
-            connection = try? HTTPConnection(to: address, loop: loop) { [unowned self] in take($0) }
+            connection = try? HTTPConnection(to: address, securedWith: peer, loop: loop) { [unowned self] in take($0) }
         }
         connection?.ask(question)
     }

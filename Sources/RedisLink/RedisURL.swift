@@ -1,18 +1,18 @@
 import Core
 import WireProtocol
 
-/// Where Redis is and how to get in: `redis://[[user]:password@]host[:port][/db]`, and `redis://password@host`.
+/// Where Redis is and how to get in: `redis://[[user]:password@]host[:port][/db]`, and `redis://password@host`; with
+/// `rediss://` by TLS.
 ///
 /// User and password are percent-decoded; a host of colons stands in brackets. Nothing here shows a secret.
 package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
     /// A fault of a text. No part of the text is shown: a slip of the pen may have put the password anywhere.
     package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
-        case scheme, encryption, user, password, host, port, database, percent, surplus
+        case scheme, user, password, host, port, database, percent, surplus
 
         package var description: String {
             switch self {
-            case .scheme: "it does not begin with redis://"
-            case .encryption: "rediss:// asks for TLS, which this version does not speak with Redis"
+            case .scheme: "it does not begin with redis:// or rediss://"
             case .user: "a user stands there without a password"
             case .password: "a colon or an @ stands there, and no password"
             case .host: URLAuthority.hostRule
@@ -25,11 +25,14 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// The allowed texts, as a sentence part.
-    package static let rule = "redis://[[user]:password@]host[:port][/db], with user and password percent-encoded"
+    package static let rule =
+        "redis://[[user]:password@]host[:port][/db], or rediss:// for TLS, with user and password percent-encoded"
     package static let portDefault: UInt16 = 6379
     /// Redis counts its databases in an int.
     package static let databaseMax = Int(Int32.max)
 
+    /// Whether it is spoken with by TLS.
+    package let isSecure: Bool
     /// Nil when only a password is given: Redis then takes the user `default`.
     package let user: [UInt8]?
     package let password: [UInt8]?
@@ -43,8 +46,8 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
         var rest = text[...]
         guard let mark = rest.firstRange(of: "://") else { throw .scheme }
         switch rest[..<mark.lowerBound].lowercased() {
-        case "redis": break
-        case "rediss": throw .encryption
+        case "redis": isSecure = false
+        case "rediss": isSecure = true
         default: throw .scheme
         }
         rest = rest[mark.upperBound...]
@@ -69,7 +72,7 @@ package struct RedisURL: Equatable, Sendable, CustomStringConvertible {
     /// As a URL, with the secrets left out.
     package var description: String {
         let place = URLAuthority(host: host, port: port)
-        return "redis://\(password == nil ? "" : "(hidden)@")\(place)/\(database)"
+        return "redis\(isSecure ? "s" : "")://\(password == nil ? "" : "(hidden)@")\(place)/\(database)"
     }
 
     private static func credentials(_ text: Substring) throws(Fault) -> (user: [UInt8]?, password: [UInt8]) {

@@ -15,7 +15,7 @@ package struct TokenVerifier: Sendable {
 
     /// Checks everything of a token. Claims are not looked at before the signature is known to be good.
     ///
-    /// Measured on one core, for a token of 200 bytes: see docs/decisions/0030-tokens.md.
+    /// Measured on one core, for a token of 200 bytes: see docs/decisions/0033-tokens.md.
     /// - Parameter now: Unix milliseconds.
     package func verify(_ token: [UInt8], at now: Int) throws(TokenFault) -> TokenClaims {
         let parts = try CompactToken(token)

@@ -56,17 +56,18 @@ package final class ChatClient: WebSocketClient {
     /// Begins to connect.
     /// - Parameters:
     ///   - host: the value of the Host header.
+    ///   - peer: whom TLS is spoken with; nil: plain TCP.
     ///   - source, receiveBufferBytes: see `SocketAddress.connect`.
     ///   - timeoutMilliseconds: for the connect and the handshake together, to the grain of the loop's tick.
     /// - Throws: `SystemError` when the system refuses at once (no descriptor, no port).
     package init(
         _ seat: ChatSeat, at address: SocketAddress, from source: SocketAddress? = nil, host: String,
-        key: WebSocketKey = WebSocketKey(), receiveBufferBytes: Int32? = nil, timeoutMilliseconds: Int,
-        loop: EventLoop, delegate: any ChatClientDelegate
+        securedWith peer: TLSPeer? = nil, key: WebSocketKey = WebSocketKey(), receiveBufferBytes: Int32? = nil,
+        timeoutMilliseconds: Int, loop: EventLoop, delegate: any ChatClientDelegate
     ) throws(SystemError) {
         self.delegate = delegate
         try super.init(
-            to: address, from: source, receiveBufferBytes: receiveBufferBytes,
+            to: address, from: source, receiveBufferBytes: receiveBufferBytes, securedWith: peer,
             request: WebSocketRequest(host: host, target: seat.target, key: key),
             timeoutMilliseconds: timeoutMilliseconds, loop: loop)
     }

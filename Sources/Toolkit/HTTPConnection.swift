@@ -27,18 +27,20 @@ package final class HTTPConnection: Socket {
 
     /// Begins to connect.
     /// - Parameters:
+    ///   - peer: whom TLS is spoken with; nil: plain TCP.
     ///   - timeoutMilliseconds: how long one answer may take, to the grain of the loop's tick; nil: for ever.
     ///   - bodyBytesMax: a longer body ends the connection.
     ///   - answered: called with each answer; at last with nil, when the connection is over.
     /// - Throws: `SystemError` when the system refuses at once.
     package init(
-        to address: SocketAddress, timeoutMilliseconds: Int? = nil, loop: EventLoop,
-        bodyBytesMax: Int = usualBodyBytesMax, answered: @escaping (HTTPAnswer?) -> Void
+        to address: SocketAddress, securedWith peer: TLSPeer? = nil, timeoutMilliseconds: Int? = nil,
+        loop: EventLoop, bodyBytesMax: Int = usualBodyBytesMax, answered: @escaping (HTTPAnswer?) -> Void
     ) throws(SystemError) {
         self.bodyBytesMax = bodyBytesMax
         self.timeoutMilliseconds = timeoutMilliseconds
         self.answered = answered
         try super.init(descriptor: try address.connect(from: nil), loop: loop)
+        if let peer { secure(peer) }
     }
 
     /// Sends a request, as `HTTPClientRequest` makes it.
@@ -102,12 +104,14 @@ extension Stage {
     /// The answer to one request, on a connection of its own; nil when there is none within a few seconds, or a longer
     /// one than that.
     package func ask(
-        _ request: [UInt8], of address: SocketAddress, bodyBytesMax: Int = HTTPConnection.usualBodyBytesMax
+        _ request: [UInt8], of address: SocketAddress, securedWith peer: TLSPeer? = nil,
+        bodyBytesMax: Int = HTTPConnection.usualBodyBytesMax
     ) throws -> HTTPAnswer? {
         var answer: HTTPAnswer?
         var isOver = false
         let connection = try? HTTPConnection(
-            to: address, timeoutMilliseconds: Self.answerMilliseconds, loop: loop, bodyBytesMax: bodyBytesMax
+            to: address, securedWith: peer, timeoutMilliseconds: Self.answerMilliseconds, loop: loop,
+            bodyBytesMax: bodyBytesMax
         ) {
             answer = answer ?? $0
             isOver = true

@@ -181,7 +181,7 @@ def test_slow_network(redis):
     [
         (None, "not set"),
         ("", "not set"),
-        ("rediss://:hush@127.0.0.1", "TLS"),
+        ("redisss://:hush@127.0.0.1", "rediss://"),
         ("redis://:hush@127.0.0.1:0", "port"),
         ("redis://:hush@127.0.0.1/hush", "database"),
         ("127.0.0.1:6379", "redis://"),

@@ -142,13 +142,6 @@ def test_bad_configuration(make_node, variable, value):
     assert len(lines) == 1 and variable in lines[0] and value in lines[0], node.log
 
 
-@pytest.mark.parametrize("variable", ["TLS_CERT_FILE", "TLS_KEY_FILE"])
-def test_what_this_version_can_not_do_stops_the_start(make_node, variable):
-    """Who relies on it must not find it ignored: it changes who may connect, or where messages are kept."""
-    node = make_node(start=False, **{variable: "hidden"}).launch()
-    assert node.wait() == 78 and variable in node.log and "hidden" not in node.log
-
-
 def test_dotenv(make_node, tmp_path):
     """`.env` in the working directory: comments, `export`, quotes; the environment wins."""
     port = free_port()

@@ -48,6 +48,7 @@ final class ConnectionRecord: RedisConnectionDelegate {
     private(set) var losses: [RedisLoss] = []
 
     func connected(_ connection: RedisConnection) { connects += 1 }
+    func secured(_ connection: RedisConnection) {}
     func ready(_ connection: RedisConnection) { readies += 1 }
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) { losses.append(loss) }
 }

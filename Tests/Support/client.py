@@ -7,6 +7,7 @@ import urllib.parse
 import websockets.exceptions
 import websockets.sync.client
 from node import seconds
+from tunnel import through_tls
 
 WAIT = 5.0
 
@@ -60,6 +61,7 @@ class Client:
             max_queue=None,
             ping_interval=None,
             proxy=None,
+            sock=through_tls(node.connect(), node.trust) if node.trust else None,
             open_timeout=seconds(10),
             close_timeout=seconds(2),
             source_address=source and (source, 0),

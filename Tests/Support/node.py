@@ -82,6 +82,9 @@ class Answer:
 class Endpoint:
     """What listens on `port` of 127.0.0.1: a node, or what stands before nodes."""
 
+    # The client's context, where TLS is spoken.
+    trust = None
+
     # HTTP
 
     def request(self, method, path, body=None, headers=None, host=None, bound=10.0):
@@ -90,7 +93,11 @@ class Endpoint:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        link = http.client.HTTPConnection(host or "127.0.0.1", self.port, timeout=seconds(bound))
+        place = (host or "127.0.0.1", self.port)
+        if self.trust:
+            link = http.client.HTTPSConnection(*place, timeout=seconds(bound), context=self.trust)
+        else:
+            link = http.client.HTTPConnection(*place, timeout=seconds(bound))
         with contextlib.closing(link):
             link.request(method, path, body, headers)
             answer = link.getresponse()
@@ -135,8 +142,9 @@ class Endpoint:
 class Node(Endpoint):
     """One running process. `start` waits until it is ready; `stop` asks it to end and checks that."""
 
-    def __init__(self, port=None, open_files=None, arguments=("serve",), cwd=None, **settings):
+    def __init__(self, port=None, open_files=None, arguments=("serve",), cwd=None, trust=None, **settings):
         self.port = port or free_port()
+        self.trust = trust
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-test-")
         self.cwd = cwd or self.folder.name
         self.log_path = pathlib.Path(self.folder.name) / "log"

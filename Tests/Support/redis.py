@@ -16,9 +16,10 @@ DIES_WITH_PARENT = 1
 
 
 class Redis:
-    """`append_only` keeps everything on the disk, each write before its answer; else nothing is kept."""
+    """`append_only` keeps everything on the disk, each write before its answer; else nothing is kept. With `tls`, a
+    certificate and what clients trust, it speaks TLS alone."""
 
-    def __init__(self, *arguments, append_only=False, password=None, user=None):
+    def __init__(self, *arguments, append_only=False, password=None, user=None, tls=None):
         self.folder = tempfile.TemporaryDirectory(prefix="sluice-redis-")
         self.log_path = pathlib.Path(self.folder.name) / "log"
         self.port = free_port()
@@ -26,6 +27,7 @@ class Redis:
         self.user = user
         self.append_only = append_only
         self.arguments = list(arguments)
+        self.certificate, self.trust = tls or (None, None)
         if user:
             self.arguments += ["--user", user, "on", f">{password}", "~*", "&*", "+@all"]
         elif password:
@@ -41,7 +43,7 @@ class Redis:
     @property
     def url(self):
         credentials = f"{self.user or ''}:{self.password}@" if self.password else ""
-        return f"redis://{credentials}127.0.0.1:{self.port}"
+        return f"{'rediss' if self.certificate else 'redis'}://{credentials}127.0.0.1:{self.port}"
 
     @property
     def log(self):
@@ -63,6 +65,11 @@ class Redis:
 
     def _launch(self, arguments):
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder.name]
+        if self.certificate:
+            command[1:3] = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            command += ["--tls-cert-file", str(self.certificate.cert), "--tls-key-file", str(self.certificate.key)]
+            # It wants one, and asks nobody for a certificate.
+            command += ["--tls-ca-cert-file", str(self.certificate.cert)]
         command += ["--save", "", "--appendonly", "yes" if self.append_only else "no", "--appendfsync", "always"]
         prctl = ctypes.CDLL(None).prctl
 
@@ -129,15 +136,19 @@ class Redis:
 
     # Commands, one at a time, for looking in from the side
 
+    def connect(self, bound):
+        link = socket.create_connection(("127.0.0.1", self.port), seconds(bound))
+        return self.trust.wrap_socket(link, server_hostname="127.0.0.1") if self.trust else link
+
     def raw(self, data, bound=5.0):
         """The first bytes that come back for `data`."""
-        with socket.create_connection(("127.0.0.1", self.port), seconds(bound)) as link:
+        with self.connect(bound) as link:
             link.sendall(data)
             return link.recv(65536)
 
     def command(self, *words, bound=10.0):
         """A reply as int, bytes, None, list, or RedisError raised."""
-        with socket.create_connection(("127.0.0.1", self.port), seconds(bound)) as link:
+        with self.connect(bound) as link:
             stream = link.makefile("rb")
             if self.password:
                 link.sendall(_encoded("AUTH", *([self.user] if self.user else []), self.password))

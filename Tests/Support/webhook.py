@@ -31,8 +31,10 @@ class Push:
 class Webhook:
     """`answers` are the statuses of the first requests, or (status, headers); then 204. None: no answer at all."""
 
-    def __init__(self, *answers, port=None):
+    def __init__(self, *answers, port=None, tls=None):
+        """`tls` is a server's context; without one it speaks plain HTTP."""
         self.answers = list(answers)
+        self.tls = tls
         self.port = port or free_port()
         self.pushes = queue.Queue()
         # Set at the end: requests without an answer end with it.
@@ -63,11 +65,15 @@ class Webhook:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
+        if tls:
+            self.server.socket = tls.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/hooks/push?from=sluice"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/hooks/push?from=sluice"
 
     def __enter__(self):
         self.thread.start()

@@ -5,6 +5,8 @@ extension StoreHealth {
         case unresolved(String)
         /// Nobody listens, or the way there is broken; the text is the system's.
         case unreachable(String)
+        /// There is no TLS with it; the text says why.
+        case insecure(String)
         /// The connection ended; the text says how.
         case closed(String)
         /// A reply, or the first connection, took too long.
@@ -21,6 +23,7 @@ extension StoreHealth {
             switch self {
             case .unresolved: "name not found"
             case .unreachable: "not reachable"
+            case .insecure: "no TLS"
             case .closed: "connection closed"
             case .noAnswer: "no answer"
             case .unheard: "publications do not arrive"
@@ -32,7 +35,8 @@ extension StoreHealth {
         /// The reason with what is known of it.
         package var text: String {
             switch self {
-            case .unresolved(let detail), .unreachable(let detail), .closed(let detail), .violation(let detail):
+            case .unresolved(let detail), .unreachable(let detail), .insecure(let detail), .closed(let detail),
+                .violation(let detail):
                 "\(words): \(detail)"
             case .noAnswer, .unheard: words
             case .refused(let refusal): refusal.text
@@ -44,6 +48,7 @@ extension StoreHealth {
             switch self {
             case .unresolved: "see whether REDIS_URL names the right host, and whether its name server knows it"
             case .unreachable: "see whether Redis runs there, and whether a firewall lets this node through"
+            case .insecure: "see whether Redis speaks TLS, for the host of REDIS_URL, by REDIS_CA_FILE's authority"
             case .closed: "see Redis' log for why it ended the connection, or whether it was restarted"
             case .noAnswer: "see whether Redis, its machine or the network stands still, and SLOWLOG"
             case .unheard: "see whether a proxy stands before Redis that does not pass publications on"

@@ -1,5 +1,6 @@
 import Core
 import Logging
+import NetworkIO
 import Overload
 import RedisLink
 import Tokens
@@ -17,7 +18,7 @@ package struct Configuration: Sendable {
     package let workers: Int
     /// NODE_ID; nil: the caller makes one.
     package let nodeID: Identifier?
-    /// REDIS_URL with REDIS_TIMEOUT; nil: single mode.
+    /// REDIS_URL with REDIS_TIMEOUT and REDIS_CA_FILE; nil: single mode.
     package let redis: RedisOptions?
     /// NODE_HEARTBEAT_SECONDS
     package let nodeHeartbeatMilliseconds: Int
@@ -82,6 +83,9 @@ package struct Configuration: Sendable {
     /// TRUSTED_PROXIES
     package let trustedProxies: TrustedProxies
 
+    /// TLS_CERT_FILE with TLS_KEY_FILE; nil: the port speaks plain HTTP.
+    package let certificate: ServerCertificate?
+
     /// PUSH_WEBHOOK_URL with PUSH_WEBHOOK_SECRET; nil: no pushes.
     package let pushWebhook: PushWebhook?
 
@@ -105,7 +109,8 @@ package struct Configuration: Sendable {
     /// Warnings for the operator, although the node starts: one line each, without secrets.
     package let warnings: [String]
 
-    /// Reads and checks the whole configuration. Pure: the process's environment and the file's text come in.
+    /// Reads and checks the whole configuration: the process's environment and the file's text come in, and nothing
+    /// else is read but the files of certificates and keys that they name.
     ///
     /// - Parameters:
     ///   - environment: the process's variables; they win over the file.
@@ -124,13 +129,15 @@ package struct Configuration: Sendable {
     private init(
         _ reader: SettingReader, isFileReadableByOthers: Bool, cores: Int
     ) throws(ConfigurationError) {
-        let unsupported = try reader.unsupportedWarnings()
+        let unsupported = reader.unsupportedWarnings()
         port = try reader.integer(.port)
         host = try reader.value(.host) { $0 == "localhost" ? IPAddress(v4: 0x7F00_0001) : IPAddress($0) }
         workers = try reader.optionalInteger(.workers) ?? min(max(cores, 1), 256)
         nodeID = try reader.optionalValue(.nodeID) { Identifier(validating: $0) }
         let redisTimeout = try reader.milliseconds(.redisTimeout)
-        redis = try reader.redisURL().map { RedisOptions(url: $0, timeoutMilliseconds: redisTimeout) }
+        let redisURL = try reader.redisURL()
+        let authorities = try reader.redisAuthorities(redisURL)
+        redis = redisURL.map { RedisOptions(url: $0, authorities: authorities, timeoutMilliseconds: redisTimeout) }
         nodeHeartbeatMilliseconds = try reader.milliseconds(.nodeHeartbeat)
         nodeExpiryMilliseconds = try reader.milliseconds(.nodeExpiry)
 
@@ -172,6 +179,7 @@ package struct Configuration: Sendable {
         allowedHosts = try reader.optionalValue(.allowedHosts) { AllowedHosts(commaSeparated($0)) }
         trustedProxies = try reader.value(.trustedProxies, TrustedProxies.init(configured:))
 
+        certificate = try reader.certificate()
         pushWebhook = try reader.pushWebhook()
 
         logLevel = try reader.value(.logLevel) { Logger.Level(rawValue: $0.lowercased()) }
@@ -236,6 +244,42 @@ extension SettingReader {
         do throws(RedisURL.Fault) { return try RedisURL(text) } catch {
             throw bad(.redisURL, fault: "\(error)", allowed: Setting.redisURL.rule)
         }
+    }
+}
+
+extension SettingReader {
+    /// The authorities of REDIS_CA_FILE; nil when it is not set.
+    fileprivate func redisAuthorities(_ url: RedisURL?) throws(ConfigurationError) -> TLSClientContext? {
+        guard let path = try optionalValue(.redisCAFile, { $0 }) else { return nil }
+        // Who sets it takes the connection for encrypted.
+        guard url?.isSecure == true else {
+            throw bad(.redisCAFile, fault: "REDIS_URL does not begin with rediss://")
+        }
+        do throws(TLSClientContext.Fault) {
+            return try TLSClientContext(authorities: path)
+        } catch {
+            throw bad(.redisCAFile, fault: error.description)
+        }
+    }
+
+    /// The certificate of TLS_CERT_FILE and TLS_KEY_FILE; nil when neither is set.
+    fileprivate func certificate() throws(ConfigurationError) -> ServerCertificate? {
+        let certificate = try optionalValue(.tlsCertFile) { $0 }
+        let key = try optionalValue(.tlsKeyFile) { $0 }
+        guard let certificate, let key else {
+            if certificate != nil { throw bad(.tlsCertFile, fault: "TLS_KEY_FILE is not set") }
+            if key != nil { throw bad(.tlsKeyFile, fault: "TLS_CERT_FILE is not set") }
+            return nil
+        }
+        do throws(TLSFiles.Fault) {
+            return try ServerCertificate(TLSFiles(certificate: certificate, key: key))
+        } catch {
+            throw bad(error.file == .key ? .tlsKeyFile : .tlsCertFile, fault: error.description)
+        }
+    }
+
+    private func bad(_ setting: Setting, fault: String) -> ConfigurationError {
+        bad(setting, fault: fault, allowed: setting.rule)
     }
 }
 

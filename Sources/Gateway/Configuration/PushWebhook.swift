@@ -6,12 +6,11 @@ import Core
 package struct PushWebhook: Sendable, CustomStringConvertible {
     /// A fault of a URL. No part of the URL is shown.
     package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
-        case scheme, encryption, credentials, host, port, characters
+        case scheme, credentials, host, port, characters
 
         package var description: String {
             switch self {
-            case .scheme: "it does not begin with http://"
-            case .encryption: "https:// asks for TLS, which this version does not speak with the webhook"
+            case .scheme: "it does not begin with http:// or https://"
             case .credentials: "a user or password stands there; sign with PUSH_WEBHOOK_SECRET instead"
             case .host: URLAuthority.hostRule
             case .port: URLAuthority.portRule
@@ -21,13 +20,14 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
     }
 
     /// The allowed URLs, as a sentence part.
-    package static let rule = "http://host[:port][/path][?query]"
+    package static let rule = "http://host[:port][/path][?query], or https://"
     /// The same of the secret. Longer than SHA-256's block a key gains nothing (RFC 2104 §3); this is room for any
     /// form.
     package static let secretRule = "1 to 1024 bytes, together with PUSH_WEBHOOK_URL"
     private static let secretBytesMax = 1024
-    private static let portDefault: UInt16 = 80
 
+    /// Whether it is asked by TLS.
+    package let isSecure: Bool
     /// A name, or an address in digits, without brackets.
     package let host: String
     package let port: UInt16
@@ -40,8 +40,8 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
     package init(url text: String) throws(Fault) {
         guard let mark = text.firstRange(of: "://") else { throw .scheme }
         switch text[..<mark.lowerBound].lowercased() {
-        case "http": break
-        case "https": throw .encryption
+        case "http": isSecure = false
+        case "https": isSecure = true
         default: throw .scheme
         }
         let rest = text[mark.upperBound...]
@@ -50,7 +50,7 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
         guard !authority.contains("@") else { throw .credentials }
         do throws(URLAuthority.Fault) {
             let place = try URLAuthority(authority)
-            (host, port) = (place.host, place.port ?? Self.portDefault)
+            (host, port) = (place.host, place.port ?? Self.portDefault(isSecure))
         } catch {
             throw error == .host ? .host : .port
         }
@@ -68,8 +68,10 @@ package struct PushWebhook: Sendable, CustomStringConvertible {
 
     /// The value of the Host header.
     package var authority: String {
-        "\(URLAuthority(host: host, port: port == Self.portDefault ? nil : port))"
+        "\(URLAuthority(host: host, port: port == Self.portDefault(isSecure) ? nil : port))"
     }
 
-    package var description: String { "http://\(authority)" }
+    package var description: String { "http\(isSecure ? "s" : "")://\(authority)" }
+
+    private static func portDefault(_ isSecure: Bool) -> UInt16 { isSecure ? 443 : 80 }
 }

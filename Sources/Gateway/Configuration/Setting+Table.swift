@@ -26,6 +26,9 @@ extension Setting {
     static let redisTimeout = Setting(
         "REDIS_TIMEOUT", .fraction(lowerMilliseconds: 100, upperMilliseconds: 60_000), default: "5",
         "How long Redis may take to connect, and to answer.")
+    static let redisCAFile = Setting(
+        "REDIS_CA_FILE", .text(rule: "a file of PEM certificates, for a REDIS_URL of rediss://"), default: nil,
+        note: "the system's authorities", "Whom the certificate of Redis must be of.")
     static let nodeHeartbeat = Setting(
         "NODE_HEARTBEAT_SECONDS", .seconds(lower: 1, upper: nil, decimals: true), default: "3",
         "How often a node of a cluster gives the others a sign of life.")
@@ -148,6 +151,16 @@ extension Setting {
         "TRUSTED_PROXIES", .text(rule: "addresses or CIDR blocks, separated by commas"), default: "127.0.0.0/8,::1",
         "Whose Forwarded, X-Forwarded-For and X-Real-IP are believed.")
 
+    // MARK: TLS
+
+    static let tlsCertFile = Setting(
+        "TLS_CERT_FILE", .text(rule: "a file of PEM certificates, the node's own first, together with TLS_KEY_FILE"),
+        default: nil, note: "no TLS",
+        "The certificate for https and wss, which the port then speaks alone; read again at SIGHUP.")
+    static let tlsKeyFile = Setting(
+        "TLS_KEY_FILE", .text(rule: "a file with a PEM key without a passphrase, together with TLS_CERT_FILE"),
+        default: nil, note: "no TLS", "The private key of that certificate.")
+
     // MARK: Pushes
 
     static let pushWebhookURL = Setting(
@@ -196,7 +209,7 @@ extension Setting {
     /// Every variable that this version knows, in order.
     package static let all: [Setting] = [
         port, host, workers, nodeID,
-        redisURL, redisTimeout, nodeHeartbeat, nodeExpiry,
+        redisURL, redisTimeout, redisCAFile, nodeHeartbeat, nodeExpiry,
         maxConnections, maxConnectionsPerUser, maxConnectionsPerIP, httpRequestsPerSecond,
         maxRooms, maxRoomsPerConnection, maxMessageBytes, messagesPerSecond,
         sendQueueBytes, compression,
@@ -204,6 +217,7 @@ extension Setting {
         outboxBytes,
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, jwtSecret, jwtPublicKeyFile, jwtAudience, jwtIssuer, allowedOrigins, allowedHosts, trustedProxies,
+        tlsCertFile, tlsKeyFile,
         pushWebhookURL, pushWebhookSecret,
         governorDryRun, governorInterval, governorMemoryLimit, governorEnterMarks, governorLeaveMarks,
         governorSignalMarks,

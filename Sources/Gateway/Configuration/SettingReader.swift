@@ -82,24 +82,14 @@ struct SettingReader {
     }
 
     /// A warning for each variable that is set and that this version does not act on.
-    ///
-    /// Throws for those that must not be ignored.
-    func unsupportedWarnings() throws(ConfigurationError) -> [String] {
-        var warnings: [String] = []
+    func unsupportedWarnings() -> [String] {
         let names = Set(environment.keys).union(file.map { Set($0.entries.keys) } ?? []).sorted()
-        for name in names {
-            guard let found = found(name), let row = UnsupportedSetting.all.first(where: { $0.covers(name) }) else {
-                continue
+        return names.compactMap { name in
+            guard let found = found(name), UnsupportedSetting.all.contains(where: { $0.covers(name) }) else {
+                return nil
             }
-            // The value is not shown: it may be, or contain, a secret.
-            guard !row.refusesStart else {
-                throw ConfigurationError(
-                    variable: name,
-                    "\(name) is set\(found.origin), but is not supported by this version; leave it unset")
-            }
-            warnings.append("\(name) is set\(found.origin), but has no effect in this version")
+            return "\(name) is set\(found.origin), but has no effect in this version"
         }
-        return warnings
     }
 
     /// A warning for each name in the file that is no variable of this program: most likely a slip of the pen. The

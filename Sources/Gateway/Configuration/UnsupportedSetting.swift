@@ -1,16 +1,10 @@
-/// A variable of the contract that this version does not act on, and what it means that it is set.
-///
-/// One that changes who may connect, what is encrypted or where messages are kept must not be ignored: the start is
-/// refused. The others tune something that is not there, so a warning says enough.
+/// A variable of the contract that this version does not act on. None changes who may connect, what is encrypted or
+/// where messages are kept, so that a warning says enough.
 struct UnsupportedSetting: Sendable {
     let name: String
-    /// Whether the start is refused; else it is a warning.
-    let refusesStart: Bool
 
     static let all: [UnsupportedSetting] = [
-        UnsupportedSetting(name: "TLS_CERT_FILE", refusesStart: true),
-        UnsupportedSetting(name: "TLS_KEY_FILE", refusesStart: true),
-        UnsupportedSetting(name: "LINK_ALLOWED_HOSTS", refusesStart: false),
+        UnsupportedSetting(name: "LINK_ALLOWED_HOSTS")
     ]
 
     /// Whether a variable of this name is meant.

@@ -45,13 +45,7 @@ final class Connection: Socket {
     var isChatting: Bool { phase.isChatting }
     var isWebSocketOpen: Bool { phase.isWebSocketOpen }
     /// Bytes of memory for input that is not handled yet.
-    var heldBytes: Int {
-        switch phase {
-        case .http(let http): http.heldBytes + (wait?.bytes.capacity ?? 0)
-        case .events, .opening, .chat, .echo, .closing: decoder.heldBytes + (wait?.bytes.capacity ?? 0)
-        case .ended: 0
-        }
-    }
+    var heldBytes: Int { phase.heldBytes(decoder) + (wait?.bytes.capacity ?? 0) }
 
     /// Neither this WebSocket nor any other connection of the worker holds input: mostly so.
     @inline(__always)
@@ -157,13 +151,7 @@ final class Connection: Socket {
     }
 
     /// A client may end its side once it has sent its request, and still wants the answer.
-    override var outlivesPeerEnd: Bool {
-        switch phase {
-        case .http(let http): http.isAnswering || queuedBytes > 0
-        case .closing(let closing): closing.outlivesPeerEnd && queuedBytes > 0
-        case .events, .opening, .chat, .echo, .ended: false
-        }
-    }
+    override var outlivesPeerEnd: Bool { phase.outlivesPeerEnd(isQueued: queuedBytes > 0) }
 
     // MARK: Heartbeat
 

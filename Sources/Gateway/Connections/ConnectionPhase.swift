@@ -1,3 +1,5 @@
+import WireProtocol
+
 /// The phase that a connection is in, with its state.
 enum ConnectionPhase {
     case http(HTTPPhase)
@@ -24,6 +26,25 @@ enum ConnectionPhase {
         switch self {
         case .opening, .chat, .echo: true
         case .http, .events, .closing, .ended: false
+        }
+    }
+
+    /// Bytes of memory for input that is not handled yet.
+    func heldBytes(_ decoder: WebSocketDecoder) -> Int {
+        switch self {
+        case .http(let http): http.heldBytes
+        case .events, .opening, .chat, .echo, .closing: decoder.heldBytes
+        case .ended: 0
+        }
+    }
+
+    /// Whether the connection goes on when the client has ended its side.
+    /// - Parameter isQueued: whether it has output that is not out.
+    func outlivesPeerEnd(isQueued: Bool) -> Bool {
+        switch self {
+        case .http(let http): http.isAnswering || isQueued
+        case .closing(let closing): closing.outlivesPeerEnd && isQueued
+        case .events, .opening, .chat, .echo, .ended: false
         }
     }
 }

@@ -26,12 +26,14 @@ final class ConnectionTable {
     /// Connections that the drain will close, each at a time of its own, soonest last.
     private var drainPlan: [(due: Int, key: UInt64)] = []
     @exclusivity(unchecked) private(set) var isDraining = false
+    private var handshakes: PendingHandshakes
 
     /// - Parameter rooms: those that are at home on the same worker.
     init(_ core: WorkerCore, _ rooms: RoomTable, _ services: WorkerServices) {
         self.core = core
         self.rooms = rooms
         self.services = services
+        handshakes = PendingHandshakes(workers: core.configuration.workers)
         floodPolicy = RatePolicy(perSecond: core.configuration.messagesPerSecond)
         let fanOut = FanOut<Connection>(worker: core.index)
         delivery = LocalDelivery(core) { batch, members, isTurnEnding in
@@ -49,7 +51,7 @@ final class ConnectionTable {
         let node = context.connections.enter()
         guard node != .closed else {
             counters.refused(.nodeFull)
-            Acceptor.refuse(descriptor, RefusalResponse.nodeFull)
+            Acceptor.refuse(descriptor, core.configuration.certificate == nil ? RefusalResponse.nodeFull : [])
             return false
         }
         // Whom a proxy's socket is for, its first head says.
@@ -68,12 +70,21 @@ final class ConnectionTable {
                 "connection came", metadata: ["address": "\(client)", "key": "\(connection.key)"])
             if node == .over { connection.flags.insert(.isOverNode) }
             if let address { enter(connection, as: client, address) }
+            if let certificate = context.configuration.certificate { beginHandshake(connection, certificate) }
         } catch {
             context.connections.leave()
             if address != nil { context.budgets.addresses.leave(client) }
             throw error
         }
         return true
+    }
+
+    private func beginHandshake(_ connection: Connection, _ certificate: ServerCertificate) {
+        connection.secure(certificate.current, plainAnswer: RefusalResponse.plain)
+        let oldest = handshakes.began(connection.key) { findAny($0)?.isShakingHands ?? false }
+        guard let oldest else { return }
+        core.counters.refused(.handshakes)
+        findAny(oldest)?.reset()
     }
 
     /// The socket of a proxy is, for as long as it asks for a client, one of that client's. Says how the socket stands.

@@ -16,9 +16,6 @@ struct Upkeep {
         rate.take(now: now * 1_000_000, policy: policy)
     }
 
-    /// Whether it differs from a new one.
-    func isInUse(at now: Int) -> Bool { latePing != nil || rate.isInUse(at: now * 1_000_000) }
-
     /// Whether a ping of the protocol is answered at once; if not, it takes the place of an earlier one that waits.
     mutating func answersNow(_ payload: UnsafeRawBufferPointer, at now: Int, policy: RatePolicy) -> Bool {
         if take(at: now, policy: policy) == .allowed { return true }

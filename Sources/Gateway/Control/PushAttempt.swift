@@ -15,18 +15,23 @@ final class PushAttempt {
     }
 
     private let webhook: PushWebhook
+    private let peer: TLSPeer?
     private let job: PushJob
     private let loop: EventLoop
     private let deadline: Int
     private let completion: (PushAnswer, String) -> Void
     private var state = State.ended
 
-    /// - Parameter completion: called once, after `begin`: what came of it, and the same for a log.
+    /// - Parameters:
+    ///   - peer: whom TLS is spoken with; nil: plain TCP.
+    ///   - completion: called once, after `begin`: what came of it, and the same for a log.
     init(
-        _ job: PushJob, to webhook: PushWebhook, loop: EventLoop, completion: @escaping (PushAnswer, String) -> Void
+        _ job: PushJob, to webhook: PushWebhook, securedWith peer: TLSPeer?, loop: EventLoop,
+        completion: @escaping (PushAnswer, String) -> Void
     ) {
         self.job = job
         self.webhook = webhook
+        self.peer = peer
         self.loop = loop
         self.completion = completion
         deadline = loop.now + Self.timeoutMilliseconds
@@ -72,7 +77,8 @@ final class PushAttempt {
             let request = PushRequest.bytes(job, to: webhook, at: loop.unixNow)
             do throws(SystemError) {
                 let client = try HTTPClient(
-                    to: address, request: request, timeoutMilliseconds: max(deadline - loop.now, 1), loop: loop
+                    to: address, securedWith: peer, request: request,
+                    timeoutMilliseconds: max(deadline - loop.now, 1), loop: loop
                 ) { [weak self] in self?.asked($0) }
                 state = .asking(client, others: others)
                 return

@@ -15,6 +15,8 @@ final class PushSender {
     private static let logMilliseconds = 60_000
 
     private let webhook: PushWebhook
+    /// nil: plain TCP.
+    private let peer: TLSPeer?
     private let mail: Mailbox<PushJob>
     private let loop: EventLoop
     private let logger: Logger
@@ -37,6 +39,7 @@ final class PushSender {
 
     init(_ webhook: PushWebhook, mail: Mailbox<PushJob>, loop: EventLoop, logger: Logger) {
         self.webhook = webhook
+        peer = webhook.isSecure ? TLSPeer(TLSClientContext(), host: webhook.host) : nil
         self.mail = mail
         self.loop = loop
         var logger = logger
@@ -89,7 +92,7 @@ final class PushSender {
         for _ in 0..<Self.startsPerTurn {
             guard let next = queue.next() else { return }
             let number = next.number
-            let attempt = PushAttempt(next.job, to: webhook, loop: loop) { [weak self] in
+            let attempt = PushAttempt(next.job, to: webhook, securedWith: peer, loop: loop) { [weak self] in
                 self?.ended(number, next.job, $0, $1)
             }
             attempts[number] = attempt

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Why a connection was refused.
 package enum ConnectionRefusal: Int, CaseIterable, Sendable {
-    case nodeFull, userLimit, addressLimit, openFiles, draining, shed, notAuthenticated, notAllowed
+    case nodeFull, userLimit, addressLimit, openFiles, draining, shed, notAuthenticated, notAllowed, handshakes
 
     package var name: StaticString {
         switch self {
@@ -16,6 +16,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
         case .shed: "shed"
         case .notAuthenticated: "not_authenticated"
         case .notAllowed: "not_allowed"
+        case .handshakes: "handshakes"
         }
     }
 }

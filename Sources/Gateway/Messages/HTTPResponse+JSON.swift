@@ -40,6 +40,13 @@ extension HTTPResponse {
 
 /// The answers of connections of which nothing is read.
 enum RefusalResponse {
+    /// To a client that does not speak TLS, where the port speaks nothing else.
+    static let plain: [UInt8] = {
+        var bytes: [UInt8] = []
+        HTTPResponse.error(400, "bad_request", "this port speaks TLS; use https:// or wss://")
+            .encode(into: &bytes, keepAlive: false, isHead: false, minorVersion: 1)
+        return bytes
+    }()
     /// There is no descriptor for it.
     static let tooManyOpenFiles = bytes("the node has no descriptors left")
     /// There are more connections than even the reserve takes.

@@ -58,6 +58,9 @@ package final class Node {
         self.logger = logger
         reloads = Reloads(logger)
         if let tokens { reloads.add("the keys of tokens") { try tokens.reload() } }
+        if let certificate = configuration.certificate {
+            reloads.add("TLS_CERT_FILE and TLS_KEY_FILE") { try certificate.reload() }
+        }
         SignalWatcher.ignoreBrokenPipes()
         let openFiles = ProcessLimits.raiseOpenFiles()
         let listeners = try Self.bind(configuration)
@@ -137,6 +140,7 @@ package final class Node {
             "serving",
             metadata: [
                 "node": "\(context.nodeID)", "host": "\(configuration.host)", "port": "\(port)",
+                "scheme": "\(configuration.certificate == nil ? "http" : "https")",
                 "workers": "\(configuration.workers)", "connections_max": "\(context.connections.most)",
             ])
         loop.run()

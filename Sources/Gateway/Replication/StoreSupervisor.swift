@@ -212,7 +212,9 @@ extension RedisLoss {
         switch self {
         case .unresolved(let text): .unresolved(text)
         case .unreachable(let text): .unreachable(text)
+        case .insecure(let text): .insecure(text)
         case .refused(_, let code, let message): .refused(StoreRefusal(code: code, message: message))
+        case .timedOut(.tls): .insecure("no answer to the handshake; it may speak no TLS")
         case .timedOut: .noAnswer
         case .violation(let text): .violation(text)
         case .closed(let text): .closed(text)

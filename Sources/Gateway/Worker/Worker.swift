@@ -48,8 +48,9 @@ package final class Worker {
         core.receiver = self
         replication?.owner = self
         core.loop.delegate = self
-        acceptor = try Acceptor(
-            listener, loop: core.loop, refusal: RefusalResponse.tooManyOpenFiles, delegate: self)
+        // Where TLS is expected, words without it would be noise.
+        let refusal = core.configuration.certificate == nil ? RefusalResponse.tooManyOpenFiles : []
+        acceptor = try Acceptor(listener, loop: core.loop, refusal: refusal, delegate: self)
         context.mailboxes[index].connect(to: core.loop.wakeHandle)
     }
 

@@ -30,16 +30,18 @@ package final class HTTPClient: Socket {
 
     /// Begins to connect.
     /// - Parameters:
+    ///   - peer: whom TLS is spoken with; nil: plain TCP.
     ///   - request: the whole of it, as `HTTPClientRequest` makes it.
     ///   - timeoutMilliseconds: until the head of the answer is here, to the grain of the loop's tick.
     ///   - completion: called once the connection is over, in a later turn; never after `cancel`.
     /// - Throws: `SystemError` when the system refuses at once (no descriptor, no route).
     package init(
-        to address: SocketAddress, request: [UInt8], timeoutMilliseconds: Int, loop: EventLoop,
-        completion: @escaping (HTTPClientEnd) -> Void
+        to address: SocketAddress, securedWith peer: TLSPeer? = nil, request: [UInt8], timeoutMilliseconds: Int,
+        loop: EventLoop, completion: @escaping (HTTPClientEnd) -> Void
     ) throws(SystemError) {
         self.completion = completion
         try super.init(descriptor: try address.connect(from: nil), loop: loop, isUrgent: true)
+        if let peer { secure(peer) }
         request.withUnsafeBytes { send(FrameBuffer(copying: $0)) }
         loop.schedule(self, at: loop.now + timeoutMilliseconds)
     }
@@ -83,6 +85,7 @@ package final class HTTPClient: Socket {
         case .failed(let error) where !isConnected:
             .unreachable(SystemError(call: "connect", number: error.number).description)
         case .failed(let error): .broken(error.description)
+        case .insecure(let fault): .broken(fault.description)
         case .peer: .broken("the server closed the connection without an answer")
         case .local: .broken("given up")
         }

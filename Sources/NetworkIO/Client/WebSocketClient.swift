@@ -77,17 +77,20 @@ open class WebSocketClient: Socket {
     /// - Parameters:
     ///   - source: the address to come from; nil leaves it to the system.
     ///   - receiveBufferBytes: see `SocketAddress.connect`.
-    ///   - timeoutMilliseconds: for the connect and the handshake together, to the grain of the loop's tick.
+    ///   - peer: whom TLS is spoken with; nil: plain TCP.
+    ///   - timeoutMilliseconds: for the connect and the handshakes together, to the grain of the loop's tick.
     /// - Throws: `SystemError` when the system refuses at once (no descriptor, no port).
     public init(
         to address: SocketAddress, from source: SocketAddress? = nil, receiveBufferBytes: Int32? = nil,
-        request: WebSocketRequest, timeoutMilliseconds: Int = 10_000, loop: EventLoop
+        securedWith peer: TLSPeer? = nil, request: WebSocketRequest, timeoutMilliseconds: Int = 10_000,
+        loop: EventLoop
     ) throws(SystemError) {
         let exchange = Exchange()
         exchange.accept = request.key.accept
         self.exchange = exchange
         let descriptor = try address.connect(from: source, receiveBufferBytes: receiveBufferBytes)
         try super.init(descriptor: descriptor, loop: loop)
+        if let peer { secure(peer) }
         request.bytes.withUnsafeBytes { send(FrameBuffer(copying: $0)) }
         loop.schedule(self, at: loop.now + timeoutMilliseconds)
     }
@@ -170,6 +173,7 @@ open class WebSocketClient: Socket {
         case .failed(let error):
             let call = phase == .connecting ? "connect" : "handshake"
             return .unreachable(SystemError(call: call, number: error.number).description)
+        case .insecure(let fault): return .unreachable(fault.description)
         case .peer: return .unreachable("handshake: the server closed the connection")
         case .local: return .unreachable("handshake: given up")
         }

@@ -18,6 +18,10 @@ package final class Acceptor {
     /// brings a handshake of some 70 µs. The others wait in the kernel's backlog, which refuses nobody.
     private static let acceptsPerTurn = 16
 
+    /// Handshakes of TLS that may wait for their turn before nobody new is taken.
+    private static let waitingHandshakesMax = 64
+
+    private let loop: EventLoop
     private let listener: ListeningSocket
     private weak var delegate: (any AcceptorDelegate)?
     private let poll: UnsafeMutablePointer<uv_poll_t>
@@ -33,6 +37,7 @@ package final class Acceptor {
         _ listener: ListeningSocket, loop: EventLoop, refusal: [UInt8], delegate: any AcceptorDelegate
     ) throws(SystemError) {
         self.listener = listener
+        self.loop = loop
         self.delegate = delegate
         self.refusal = refusal
         poll = .allocate(capacity: 1)
@@ -54,7 +59,7 @@ package final class Acceptor {
     }
 
     fileprivate func takeConnections() {
-        for _ in 0..<Self.acceptsPerTurn {
+        for _ in 0..<Self.acceptsPerTurn where loop.waitingHandshakes < Self.waitingHandshakesMax {
             if let budget {
                 // Those who wait stay in the kernel's backlog.
                 guard budget > 0 else { return pause() }

@@ -22,6 +22,8 @@ public final class EventLoop {
     package static let tickMilliseconds: Int = 250
     /// How long one turn goes on with what former turns left, so that what is new does not wait behind all of it.
     private static let restNanosecondsMax = 4_000_000
+    /// How long one turn goes on with handshakes of TLS: some ten with a P-256 key, two with one of RSA.
+    private static let handshakeNanosecondsMax = 2_000_000
     /// Bytes that one read takes at most. Large enough that a busy sender's backlog comes in few calls, small enough
     /// to stay in the second-level cache.
     private static let readBufferBytes = 128 * 1024
@@ -62,6 +64,11 @@ public final class EventLoop {
     @exclusivity(unchecked) private var round = Round()
     /// Sockets that are read again in the next turn, without waiting.
     @exclusivity(unchecked) private var unread: ContiguousArray<Socket> = []
+    /// The streams of sockets that speak TLS, and their memory; made for the first one.
+    private(set) lazy var secure = SecureSockets(receivedBytesMax: Self.readBufferBytes)
+    /// Sockets with input for their handshake. These have a part of each turn, so that many who come do not keep those
+    /// waiting who are in.
+    @exclusivity(unchecked) private var shaking = FIFO<Socket>()
     /// The thread that calls `run()`; nil before.
     private var thread: pthread_t?
 
@@ -201,6 +208,15 @@ public final class EventLoop {
         unread.append(socket)
     }
 
+    func shakeLater(_ socket: Socket) {
+        assertIsOnThread()
+        if shaking.isEmpty { handles.wake() }
+        shaking.append(socket)
+    }
+
+    /// Sockets whose handshake waits for its part of a turn. While these are many, nobody new needs to be taken.
+    package var waitingHandshakes: Int { shaking.count }
+
     // MARK: What libuv calls
 
     func socketsReady() {
@@ -235,7 +251,16 @@ public final class EventLoop {
     func woken() {
         updateClock()
         readRest()
+        shakeHands()
         delegate?.loopWoken()
+    }
+
+    /// Goes on with handshakes, in the order in which they have something to go on with.
+    private func shakeHands() {
+        guard !shaking.isEmpty else { return }
+        let end = Clock.monotonicNanoseconds() + Self.handshakeNanosecondsMax
+        repeat { shaking.removeFirst().shake(readBuffer) } while !shaking.isEmpty && Clock.monotonicNanoseconds() < end
+        if !shaking.isEmpty { handles.wake() }
     }
 
     /// Goes on where a turn did not take all, or where reading was paused, one socket after the other: as many as a

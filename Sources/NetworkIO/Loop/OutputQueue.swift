@@ -135,6 +135,29 @@ struct OutputQueue {
         }
     }
 
+    /// Takes up to `most` bytes out, in one piece for `body`: of the first slice, or of several behind each other.
+    /// - Parameter scratch: room for `most` bytes.
+    mutating func takeFront(
+        _ most: Int, gatheredIn scratch: UnsafeMutableRawBufferPointer,
+        _ body: (UnsafeRawBufferPointer) throws(TLSFault) -> Void
+    ) throws(TLSFault) {
+        guard let first = buffer else { return }
+        var count = min(Int(length), most)
+        var bytes = UnsafeRawBufferPointer(start: first.base + Int(offset), count: count)
+        if let rest, count < most {
+            scratch.copyMemory(from: bytes)
+            for slice in rest.slices[rest.head...] {
+                guard count < most else { break }
+                let taken = min(slice.length, most - count)
+                scratch[count...].copyBytes(from: UnsafeRawBufferPointer(rebasing: slice.bytes[..<taken]))
+                count += taken
+            }
+            bytes = UnsafeRawBufferPointer(rebasing: scratch[..<count])
+        }
+        try body(bytes)
+        removeFirst(count)
+    }
+
     private mutating func removeFirst(_ written: Int) {
         var left = written
         while left > 0 || length == 0, buffer != nil {

@@ -10,6 +10,8 @@ public enum SocketEnd: Sendable {
     case peer
     /// Reading or writing failed.
     case failed(SystemError)
+    /// TLS did not come about, or was broken.
+    case insecure(TLSFault)
 }
 
 /// A connected TCP socket that a loop watches: reads are handed to `received`, writes are queued as slices and leave
@@ -26,11 +28,11 @@ open class Socket {
     // From here on what sending touches, and a subclass's first fields right behind it: in as few cache lines as can
     // be.
     /// Bytes that wait to be written.
-    @exclusivity(unchecked) private var output = OutputQueue()
-    @exclusivity(unchecked) private var descriptor: Int32
-    @exclusivity(unchecked) private var flags: Flags = []
+    @exclusivity(unchecked) final var output = OutputQueue()
+    @exclusivity(unchecked) final var descriptor: Int32
+    @exclusivity(unchecked) final var flags: Flags = []
 
-    private struct Flags: OptionSet {
+    struct Flags: OptionSet {
         let rawValue: UInt16
         /// In the loop's list of sockets to flush.
         static let unflushed = Flags(rawValue: 1)
@@ -52,8 +54,12 @@ open class Socket {
         static let inRounds = Flags(rawValue: 512)
         /// Input that was kept back has its turn before further reading.
         static let continuing = Flags(rawValue: 1024)
-        /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing.
-        static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256)
+        /// TLS lies between the queue and the kernel: the loop has its stream.
+        static let secured = Flags(rawValue: 2048)
+        /// Its handshake is not through.
+        static let shaking = Flags(rawValue: 4096)
+        /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing, secured.
+        static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256 | 2048)
     }
 
     /// Watches `descriptor`, which is connected and non-blocking, and owns it from now on.
@@ -92,17 +98,29 @@ open class Socket {
     open func backedUp() {}
     /// The turn has come that `continueLater` asked for.
     open func continueInput() {}
+    /// As a client of TLS: the TCP connection stands, and the handshake is under way.
+    open func handshakeBegan() {}
+    /// The handshake of TLS is through.
+    open func secured() {}
 
     // MARK: What callers use
 
     /// Names this socket for as long as it is open.
     package var key: UInt64 { UInt64(generation) << 32 | UInt64(slot) }
     package var isOpen: Bool { descriptor >= 0 }
+    /// Whether it speaks TLS, and the handshake is not through.
+    package var isShakingHands: Bool { flags.contains(.shaking) }
     /// Bytes that wait for the kernel to take them.
-    package var queuedBytes: Int { output.byteCount }
+    package var queuedBytes: Int {
+        flags.contains(.secured) ? output.byteCount + loop.secure.unsentCount(of: self) : output.byteCount
+    }
+    /// Bytes of those that were sent here of which the kernel has not taken all that the peer needs to read them.
+    package var untakenBytes: Int {
+        flags.contains(.secured) ? output.byteCount + loop.secure.unsentPlainBytes(of: self) : output.byteCount
+    }
     /// Bytes that wait for the kernel to take them, or for the peer to acknowledge them.
     package var unacknowledgedBytes: Int {
-        output.byteCount + (descriptor >= 0 ? Int(max(sluice_unacknowledged(descriptor), 0)) : 0)
+        queuedBytes + (descriptor >= 0 ? Int(max(sluice_unacknowledged(descriptor), 0)) : 0)
     }
     /// Whether the kernel refused bytes and has not made room since.
     package var isBlocked: Bool { flags.contains(.blocked) }
@@ -142,7 +160,7 @@ open class Socket {
         flushLater()
     }
 
-    private func flushLater() {
+    final func flushLater() {
         guard !flags.contains(.unflushed) else { return }
         flags.insert(.unflushed)
         loop.flushLater(self)
@@ -150,7 +168,7 @@ open class Socket {
 
     /// Hands what is queued to the kernel now, before the end of the turn.
     package func flushNow() {
-        if !flags.contains(.blocked), !output.isEmpty { flush() }
+        if !flags.contains(.blocked), queuedBytes > 0 { flush() }
     }
 
     /// Queues bytes that are kept by nobody else.
@@ -201,15 +219,17 @@ open class Socket {
         finish(.local)
     }
 
-    private func finish(_ end: SocketEnd) {
+    final func finish(_ end: SocketEnd) {
         loop.assertIsOnThread()
         guard descriptor >= 0 else { return }
+        if flags.contains(.secured) { loop.secure.sayEnd(of: self, end) }
         CLibuv.close(descriptor)
         descriptor = -1
         loop.forgetTimer(of: self)
         loop.sockets.remove(self)
         ended(end)
         output = OutputQueue()
+        if flags.contains(.secured) { forgetStream() }
     }
 
     // MARK: What the loop calls
@@ -239,10 +259,15 @@ open class Socket {
     /// (epoll(7)); one that filled the buffer is followed by another in the next turn, after the other sockets.
     func readNow(_ buffer: UnsafeMutableRawBufferPointer) {
         guard descriptor >= 0 else { return }
+        if flags.contains(.shaking) { return waitForShake() }
         if flags.contains(.paused) {
             flags.insert(.unread)
             return
         }
+        readOnce(buffer)
+    }
+
+    final func readOnce(_ buffer: UnsafeMutableRawBufferPointer) {
         flags.remove(.unread)
         let length = recv(descriptor, buffer.baseAddress, buffer.count, 0)
         if length == 0 {
@@ -255,7 +280,8 @@ open class Socket {
             }
             return
         }
-        received(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<length]))
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<length])
+        if flags.contains(.secured) { receivedSecured(bytes) } else { received(bytes) }
         guard descriptor >= 0, length == buffer.count || flags.contains(.peerEnded) else { return }
         if flags.contains(.paused) {
             flags.insert(.unread)
@@ -267,19 +293,15 @@ open class Socket {
     func flush() {
         flags.remove(.unflushed)
         guard descriptor >= 0 else { return }
-        if !flags.contains(.blocked), !output.isEmpty {
-            switch output.write(to: descriptor, isLast: flags.contains(.closing)) {
-            case .all: break
-            case .blocked: flags.insert(.blocked)
-            case .failed(let number):
-                return finish(.failed(SystemError(call: "send", number: number)))
-            }
+        if flags.contains(.secured) {
+            flushSecured()
+        } else if !flags.contains(.blocked), !output.isEmpty {
+            wrote(output.write(to: descriptor, isLast: flags.contains(.closing)))
         }
-        if flags.contains(.blocked) {
-            backedUp()
-            output.copyTransientSlices()
-        }
-        guard output.isEmpty else { return }
+        guard descriptor >= 0 else { return }
+        if flags.contains(.blocked) { backedUp() }
+        guard output.isEmpty else { return output.copyTransientSlices() }
+        guard flags.isDisjoint(with: [.blocked, .shaking]) || flags.contains(.ending) else { return }
         if flags.contains(.closing) { return finish(.local) }
         if flags.contains(.ending), !flags.contains(.shutDown) {
             flags.insert(.shutDown)
@@ -289,7 +311,15 @@ open class Socket {
         finishIfPeerEnded()
     }
 
-    private func finishIfPeerEnded() {
+    final func wrote(_ written: OutputQueue.Written) {
+        switch written {
+        case .all: break
+        case .blocked: flags.insert(.blocked)
+        case .failed(let number): finish(.failed(SystemError(call: "send", number: number)))
+        }
+    }
+
+    final func finishIfPeerEnded() {
         if flags.contains(.halfClosed), !outlivesPeerEnd { finish(.peer) }
     }
 }

@@ -152,6 +152,7 @@ final class Reconnector: RedisConnectionDelegate {
     // MARK: What the connection says
 
     func connected(_ connection: RedisConnection) {}
+    func secured(_ connection: RedisConnection) {}
 
     func ready(_ connection: RedisConnection) {
         guard case .dialing(connection, _) = state else { return }

@@ -6,6 +6,8 @@ import WireProtocol
 package protocol RedisConnectionDelegate: AnyObject {
     /// The TCP connection stands; Redis has not spoken yet.
     func connected(_ connection: RedisConnection)
+    /// The handshake of TLS is through, where TLS is spoken.
+    func secured(_ connection: RedisConnection)
     /// AUTH, SELECT and PING are through: commands may be sent.
     func ready(_ connection: RedisConnection)
     /// The connection is over, or never came about. Called once, before the pending commands get their faults.
@@ -18,9 +20,16 @@ package struct RedisOptions: Sendable {
     /// REDIS_TIMEOUT: for the connect with the opening, and for each reply. To the grain of the loop's tick.
     package let timeoutMilliseconds: Int
     package let limits: RedisLimits
+    /// Whom TLS is spoken with: the URL's host. nil: nobody.
+    package let peer: TLSPeer?
 
-    package init(url: RedisURL, timeoutMilliseconds: Int, limits: RedisLimits = RedisLimits()) {
+    /// - Parameter authorities: whom a certificate must be of, if the URL wants TLS; nil: of the system's authorities.
+    package init(
+        url: RedisURL, authorities: TLSClientContext? = nil, timeoutMilliseconds: Int,
+        limits: RedisLimits = RedisLimits()
+    ) {
         self.url = url
+        peer = url.isSecure ? TLSPeer(authorities ?? TLSClientContext(), host: url.host) : nil
         self.timeoutMilliseconds = timeoutMilliseconds
         self.limits = limits
     }
@@ -38,7 +47,7 @@ package class RedisConnection: Socket {
     /// How long nothing may be heard before a PING is sent.
     private static let silenceMilliseconds = 1000
 
-    private enum Phase { case connecting, opening, ready, ended }
+    private enum Phase { case connecting, shakingHands, opening, ready, ended }
 
     /// Lives longer than the connection, or takes itself away here.
     package weak var delegate: (any RedisConnectionDelegate)?
@@ -77,6 +86,7 @@ package class RedisConnection: Socket {
         reader = RESPReader(replyBytesMax: options.limits.replyBytesMax)
         lastHeardAt = loop.now
         try super.init(descriptor: try address.connect(from: nil), loop: loop, isUrgent: true)
+        if let peer = options.peer { secure(peer) }
         open()
     }
 
@@ -167,7 +177,7 @@ package class RedisConnection: Socket {
             boot = reply.line("run_id")
             version = reply.line("redis_version")
         case .ping: opened()
-        case .resolve, .connect, .auth, .select, .command: break
+        case .resolve, .connect, .tls, .auth, .select, .command: break
         }
     }
 
@@ -199,6 +209,17 @@ package class RedisConnection: Socket {
         if pending.isEmpty { loop.schedule(self, at: loop.now + options.timeoutMilliseconds) }
         pending.append(PendingReply(completion: completion, end: writtenBytes, sentAt: loop.now))
         send(command)
+    }
+
+    override package func handshakeBegan() {
+        guard phase == .connecting else { return }
+        phase = .shakingHands
+        delegate?.connected(self)
+    }
+
+    override package func secured() {
+        phase = .opening
+        delegate?.secured(self)
     }
 
     override package func drained() {
@@ -261,6 +282,7 @@ package class RedisConnection: Socket {
 
     private func step(of entry: PendingReply) -> RedisStep {
         if phase == .connecting { return .connect }
+        if phase == .shakingHands { return .tls }
         guard case .step(let step) = entry.completion else { return .command }
         return step
     }
@@ -268,7 +290,7 @@ package class RedisConnection: Socket {
     override package func ended(_ end: SocketEnd) {
         let loss = loss ?? Self.loss(phase, end)
         // What the kernel has not taken whole has not been run.
-        let taken = writtenBytes - queuedBytes
+        let taken = writtenBytes - untakenBytes
         phase = .ended
         delegate?.lost(self, loss)
         delegate = nil
@@ -281,14 +303,18 @@ package class RedisConnection: Socket {
         switch end {
         case .local: return .stopped
         case .peer:
-            return phase == .connecting
-                ? .unreachable("connect: the server closed the connection")
-                : .closed("the server closed the connection")
-        case .failed(let error):
-            guard phase != .connecting else {
-                return .unreachable(SystemError(call: "connect", number: error.number).description)
+            switch phase {
+            case .connecting: return .unreachable("connect: the server closed the connection")
+            case .shakingHands: return .insecure("TLS: the server closed the connection")
+            case .opening, .ready, .ended: return .closed("the server closed the connection")
             }
-            return .closed(error.description)
+        case .insecure(let fault): return .insecure(fault.description)
+        case .failed(let error):
+            switch phase {
+            case .connecting: return .unreachable(SystemError(call: "connect", number: error.number).description)
+            case .shakingHands: return .insecure(SystemError(call: "TLS", number: error.number).description)
+            case .opening, .ready, .ended: return .closed(error.description)
+            }
         }
     }
 }

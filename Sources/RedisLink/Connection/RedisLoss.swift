@@ -6,6 +6,8 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     case unresolved(String)
     /// No connection came about; the text is the system's.
     case unreachable(String)
+    /// No TLS came about, or it was broken; the text says why.
+    case insecure(String)
     /// Redis answered the opening with an error.
     case refused(RedisStep, code: String, message: String)
     /// A reply, the connect or a look-up took longer than REDIS_TIMEOUT.
@@ -22,7 +24,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     /// One line without secrets.
     package var description: String {
         switch self {
-        case .unresolved(let text), .unreachable(let text), .closed(let text): text
+        case .unresolved(let text), .unreachable(let text), .insecure(let text), .closed(let text): text
         case .refused(let step, let code, let message): "\(step.rawValue) was refused: \(code) \(message)"
         case .timedOut(let step): "\(step.rawValue): no answer in time"
         case .violation(let text): "not what Redis answers: \(text)"
@@ -34,8 +36,8 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
     /// Whether another address of the same name may do better: this one gave no sign of Redis.
     package var isOfAddress: Bool {
         switch self {
-        case .unreachable, .closed: true
-        case .timedOut(let step): step == .connect
+        case .unreachable, .insecure, .closed: true
+        case .timedOut(let step): step == .connect || step == .tls
         case .unresolved, .refused, .violation, .renewed, .stopped: false
         }
     }
@@ -45,6 +47,7 @@ package enum RedisLoss: Error, Equatable, Sendable, CustomStringConvertible {
 package enum RedisStep: String, Sendable {
     case resolve = "look-up of the name"
     case connect = "connect"
+    case tls = "TLS"
     case auth = "AUTH"
     case select = "SELECT"
     case info = "INFO"

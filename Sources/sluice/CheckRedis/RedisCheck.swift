@@ -160,7 +160,12 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
     func connected(_ connection: RedisConnection) {
         guard connection === self.connection else { return }
         passed("\(address?.text ?? "") in \(elapsed)")
-        skipped("redis:// is plain TCP")
+        if options.peer == nil { skipped("redis:// is plain TCP") }
+    }
+
+    func secured(_ connection: RedisConnection) {
+        guard connection === self.connection else { return }
+        passed("\(connection.cipher ?? ""), for \(options.url.host), in \(elapsed)")
     }
 
     func ready(_ connection: RedisConnection) {
@@ -243,7 +248,10 @@ final class RedisCheck: EventLoopDelegate, RedisConnectionDelegate {
 
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) {
         guard !isOver else { return }
-        if connection === self.connection, step == .connect, loss.isOfAddress, !others.isEmpty { return dial(others) }
+        if connection === self.connection, step == .connect || step == .encryption, loss.isOfAddress, !others.isEmpty {
+            step = .connect
+            return dial(others)
+        }
         // What was answered before the step that was lost has passed.
         if step == .auth, let lostStep = loss.step, lostStep == .info || lostStep == .ping, !loss.isForbidden {
             authenticated()
@@ -271,7 +279,7 @@ extension RedisLoss {
     fileprivate var step: RedisStep? {
         switch self {
         case .refused(let step, _, _), .timedOut(let step): step
-        case .unresolved, .unreachable, .violation, .closed, .renewed, .stopped: nil
+        case .unresolved, .unreachable, .insecure, .violation, .closed, .renewed, .stopped: nil
         }
     }
 

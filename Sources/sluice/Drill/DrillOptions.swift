@@ -60,7 +60,7 @@ struct DrillOptions: ParsableArguments {
         let url = given ?? "ws://127.0.0.1:\(port ?? Self.usualPort)"
         guard let node = NodeURL(url) else {
             throw ValidationError(
-                "--url is \"\(url)\", by PORT if not given; allowed: ws://HOST or ws://HOST:PORT, no path")
+                "--url is \"\(url)\", by PORT if not given; allowed: ws://HOST[:PORT] or wss://HOST[:PORT], no path")
         }
         guard anywhere || node.address.isLoopback else {
             throw ValidationError(

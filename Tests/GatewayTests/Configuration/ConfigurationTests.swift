@@ -1,6 +1,7 @@
 import Core
 import Gateway
 import Overload
+import TestSupport
 import Testing
 
 @Suite("Configuration")
@@ -88,7 +89,9 @@ struct ConfigurationTests {
 
     @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
     func everyVariable(fromFile: Bool) throws {
-        #expect(Set(Self.others.keys) == Set(Setting.all.map(\.name)))
+        // Files, which `certificate` has.
+        let files: Set = ["TLS_CERT_FILE", "TLS_KEY_FILE", "REDIS_CA_FILE"]
+        #expect(files.union(Self.others.keys) == Set(Setting.all.map(\.name)))
         let text = Self.others.map { "\($0)='\($1)'\n" }.joined()
         let configuration = try fromFile ? load(file: text) : load(Self.others)
         #expect(configuration.port == 9001 && configuration.host.description == "::1" && configuration.workers == 5)
@@ -326,21 +329,6 @@ struct ConfigurationTests {
         }
     }
 
-    @Test(
-        "What this version can't do and must not ignore refuses the start, without showing the value",
-        arguments: [
-            "TLS_CERT_FILE", "TLS_KEY_FILE",
-        ])
-    func unsupportedRefuses(name: String) throws {
-        let fromEnvironment = try #require(refusal([name: "hush-hush"]))
-        #expect(fromEnvironment.variable == name)
-        #expect(fromEnvironment.description.hasPrefix("\(name) is set, but is not supported by this version"))
-        #expect(!fromEnvironment.description.contains("hush"))
-        let fromFile = try #require(refusal([:], file: "\(name)=hush-hush"))
-        #expect(fromFile.description.hasPrefix("\(name) is set (.env line 1), but is not supported"))
-        #expect(refusal([name: ""]) == nil)
-    }
-
     @Test("Tokens are asked for with a secret or a key file; audience and issuer alone are an error")
     func tokens() throws {
         #expect(try load().tokens == nil && load(["JWT_SECRET": ""]).tokens == nil)
@@ -360,6 +348,26 @@ struct ConfigurationTests {
     @Test("API_KEY has one key, or several")
     func apiKeys() throws { #expect(try load(["API_KEY": "one, two"]).apiKeys == ["one", "two"]) }
 
+    @Test("TLS_CERT_FILE and TLS_KEY_FILE go together, and what is wrong with a file is said")
+    func certificate() throws {
+        let made = try #require(TestCertificate())
+        let both = ["TLS_CERT_FILE": made.certificate, "TLS_KEY_FILE": made.key]
+        #expect(try load(both).certificate != nil && load([:]).certificate == nil)
+        for (variables, variable, words) in [
+            (["TLS_CERT_FILE": made.certificate], "TLS_CERT_FILE", "TLS_KEY_FILE is not set"),
+            (["TLS_KEY_FILE": made.key], "TLS_KEY_FILE", "TLS_CERT_FILE is not set"),
+            (both.merging(["TLS_CERT_FILE": "/none"]) { $1 }, "TLS_CERT_FILE", "No such file"),
+            (both.merging(["TLS_KEY_FILE": made.certificate]) { $1 }, "TLS_KEY_FILE", "no private key"),
+            (["REDIS_CA_FILE": made.certificate], "REDIS_CA_FILE", "rediss://"),
+            (["REDIS_CA_FILE": made.key, "REDIS_URL": "rediss://a"], "REDIS_CA_FILE", "no certificate"),
+        ] {
+            let error = refusal(variables)
+            #expect(error?.variable == variable && error?.description.contains(words) == true, "\(words)")
+        }
+        #expect(try load(["REDIS_CA_FILE": made.certificate, "REDIS_URL": "rediss://a"]).redis?.peer != nil)
+        #expect(try load(["REDIS_URL": "redis://a"]).redis?.peer == nil)
+    }
+
     @Test("REDIS_URL is read; what is wrong with it is said without showing it")
     func redis() throws {
         let configuration = try load(["REDIS_URL": "redis://:hush@redis:7000"])
@@ -367,7 +375,7 @@ struct ConfigurationTests {
         #expect(redis.url.password == Array("hush".utf8) && redis.timeoutMilliseconds == 5000)
         #expect(configuration.warnings == [])
         #expect(!"\(configuration)".contains("hush"))
-        for value in ["hush", "rediss://:hush@redis", "redis://:hush@redis:0", "redis://:hush@redis/hush"] {
+        for value in ["hush", "redisss://:hush@redis", "redis://:hush@redis:0", "redis://:hush@redis/hush"] {
             let error = try #require(refusal(["REDIS_URL": value]))
             #expect(error.variable == "REDIS_URL" && !error.description.contains("hush"))
             #expect(error.description.contains("(hidden), and ") && error.description.contains("redis://[[user]:pass"))
@@ -383,9 +391,9 @@ struct ConfigurationTests {
         let configuration = try load(["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": "hush"])
         #expect(configuration.pushWebhook?.secret == Array("hush".utf8) && configuration.warnings == [])
         #expect(!"\(configuration)".contains("hush"))
-        let message = try #require(refusal(["PUSH_WEBHOOK_URL": "https://hooks.example/hush"])?.description)
+        let message = try #require(refusal(["PUSH_WEBHOOK_URL": "ftp://hooks.example/hush"])?.description)
         #expect(
-            message.hasPrefix("PUSH_WEBHOOK_URL is (hidden), and https:// asks for TLS") && !message.contains("hush"))
+            message.hasPrefix("PUSH_WEBHOOK_URL is (hidden), and it does not begin with") && !message.contains("hush"))
         for (variables, name) in [
             (["PUSH_WEBHOOK_URL": "hush"], "PUSH_WEBHOOK_URL"),
             (["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": ""], "PUSH_WEBHOOK_SECRET"),

@@ -18,13 +18,20 @@ struct PushRequestTests {
     func urls(text: String, host: String, port: Int, target: String, authority: String) throws {
         let webhook = try PushWebhook(url: text)
         #expect(webhook.host == host && webhook.port == port && webhook.target == target)
-        #expect(webhook.authority == authority && "\(webhook)" == "http://\(authority)")
+        #expect(webhook.authority == authority && "\(webhook)" == "http://\(authority)" && !webhook.isSecure)
+    }
+
+    @Test("https:// is by TLS, on a port of its own")
+    func secure() throws {
+        let webhook = try PushWebhook(url: "HTTPS://hooks/a")
+        #expect(webhook.isSecure && webhook.port == 443 && webhook.authority == "hooks")
+        #expect("\(try PushWebhook(url: "https://hooks:80"))" == "https://hooks:80")
     }
 
     @Test(
         "URLs that are none",
         arguments: [
-            ("", .scheme), ("hooks/a", .scheme), ("ftp://hooks", .scheme), ("https://hooks", .encryption),
+            ("", .scheme), ("hooks/a", .scheme), ("ftp://hooks", .scheme), ("httpss://hooks", .scheme),
             ("http://user:hush@hooks", .credentials), ("http://", .host), ("http:///a", .host), ("http://a b", .host),
             ("http://::1", .host), ("http://[hooks]", .host), ("http://[::1]x", .host), ("http://hooks:", .port),
             ("http://hooks:0", .port), ("http://hooks:65536", .port), ("http://hooks:+1", .port),

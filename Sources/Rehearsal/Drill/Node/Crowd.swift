@@ -64,7 +64,8 @@ final class Crowd: ChatClientDelegate {
         let isLocal = site.node.address.hostText.hasPrefix("127.")
         return try ChatClient(
             ChatSeat(room: habits.room(number), user: "\(site.namePrefix)-\(number)"), at: site.node.address,
-            from: isLocal && source > 0 ? .loopbackSource(source) : nil, host: site.node.host, key: key,
+            from: isLocal && source > 0 ? .loopbackSource(source) : nil, host: site.node.host,
+            securedWith: site.peer, key: key,
             receiveBufferBytes: habits.receiveBufferBytes, timeoutMilliseconds: Self.timeoutMilliseconds,
             loop: site.loop, delegate: self)
     }

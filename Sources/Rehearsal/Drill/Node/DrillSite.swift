@@ -5,6 +5,8 @@ import WireProtocol
 /// The node that a drill is held at, and what is needed to speak with it.
 final class DrillSite {
     let node: NodeURL
+    /// Whom TLS is spoken with; nil: the node speaks none.
+    let peer: TLSPeer?
     let stage: Stage
     /// How long the drill lasts.
     let seconds: Int
@@ -17,6 +19,7 @@ final class DrillSite {
 
     init(_ node: NodeURL, apiKey: String?, seconds: Int, stage: Stage) {
         self.node = node
+        peer = node.isSecure ? TLSPeer(TLSClientContext(), host: node.name) : nil
         self.apiKey = apiKey
         self.seconds = seconds
         self.stage = stage
@@ -41,14 +44,13 @@ final class DrillSite {
 
     /// A request, whose answer is waited for: its status, or nil when there is none within a few seconds.
     func ask(_ method: HTTPMethod, _ path: String, body: String = "") throws -> Int? {
-        try stage.ask(request(method, path, body: body), of: node.address)?.status
+        try stage.ask(request(method, path, body: body), of: node.address, securedWith: peer)?.status
     }
 
     /// One of the node's metrics without labels; nil when it has none of that name.
     func counter(_ name: String) throws -> Int? {
-        guard let answer = try stage.ask(request(.get, "/metrics"), of: node.address), answer.status == 200 else {
-            return nil
-        }
+        let answer = try stage.ask(request(.get, "/metrics"), of: node.address, securedWith: peer)
+        guard let answer, answer.status == 200 else { return nil }
         let line = String(decoding: answer.body, as: UTF8.self).split(separator: "\n").first {
             $0.hasPrefix(name + " ")
         }

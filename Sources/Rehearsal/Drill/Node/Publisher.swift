@@ -50,7 +50,8 @@ final class Publisher {
         let now = Clock.monotonicMilliseconds()
         guard now >= retryAt else { return nil }
         retryAt = now + 250
-        connection = try? HTTPConnection(to: site.node.address, loop: site.loop) { [weak self] answer in
+        connection = try? HTTPConnection(to: site.node.address, securedWith: site.peer, loop: site.loop) {
+            [weak self] answer in
             if let answer { self?.answered(answer.status) } else { self?.connection = nil }
         }
         return connection

@@ -33,7 +33,7 @@ final class StatusPoller {
         guard connection == nil, now - askedAt >= Self.pauseMilliseconds else { return }
         askedAt = now
         connection = try? HTTPConnection(
-            to: site.node.address, timeoutMilliseconds: Self.answerMilliseconds, loop: site.loop
+            to: site.node.address, securedWith: site.peer, timeoutMilliseconds: Self.answerMilliseconds, loop: site.loop
         ) { [weak self] answer in self?.answered(answer) }
         connection?.ask(site.request(.get, "/api/system/status"))
     }

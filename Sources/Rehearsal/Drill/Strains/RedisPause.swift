@@ -135,6 +135,7 @@ final class RedisPause: Strain, RedisConnectionDelegate {
     // MARK: The connection
 
     func connected(_ connection: RedisConnection) {}
+    func secured(_ connection: RedisConnection) {}
     func ready(_ connection: RedisConnection) { isReady = true }
     func lost(_ connection: RedisConnection, _ loss: RedisLoss) {
         guard loss != .stopped else { return }

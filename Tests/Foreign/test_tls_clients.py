@@ -1,0 +1,158 @@
+"""Contract, sections 7 and 8: TLS with Redis, with the webhook, and of the tools. Who is spoken with is checked."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from authority import Authority
+from client import Client
+from node import ROOT, Node, seconds, until
+from redis import Redis
+from webhook import Webhook
+
+LOAD_TEST = os.environ.get("LOAD_TEST_BIN", str(ROOT / ".build/release/load_test"))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def bad_authority(tmp_path_factory):
+    """Nobody trusts it."""
+    return Authority(tmp_path_factory.mktemp("unknown"))
+
+
+def lax(authority):
+    """Trusts the authority whatever the certificate says: for the tests' own look at a server."""
+    context = authority.trust()
+    context.check_hostname = False
+    context.verify_mode = 0
+    return context
+
+
+@pytest.fixture(scope="module")
+def redis(authority):
+    with Redis(password="hush", tls=(authority.issue("redis"), authority.trust())) as server:
+        yield server
+
+
+FAULTS = [
+    ("other host", dict(hosts=["DNS:chat.example.com"]), "not for 127.0.0.1"),
+    ("expired", dict(expired=True), "has expired"),
+    ("unknown", {}, "unknown authority"),
+]
+
+
+@pytest.fixture(params=FAULTS, ids=[fault[0] for fault in FAULTS])
+def faulty(request, authority, bad_authority):
+    """A certificate that must not be accepted, and the words for that."""
+    name, how, words = request.param
+    issuer = bad_authority if name == "unknown" else authority
+    return issuer.issue(name.replace(" ", "-"), **how), words
+
+
+# Redis
+
+
+def test_two_nodes_meet_over_tls(make_node, authority, redis, room):
+    nodes = [make_node(REDIS_URL=redis.url, REDIS_CA_FILE=authority.ca, NODE_ID=f"node-{n}") for n in range(2)]
+    for node in nodes:
+        until(lambda node=node: node.get("/health").json["mode"] == "cluster", what="the cluster")
+    with Client(nodes[0], room, "ann") as ann, Client(nodes[1], room, "bob") as bob:
+        for size in (1, 50_000):
+            ann.send("message", content="x" * size)
+            assert ann.seek("ack")
+            assert len(bob.seek("message")["content"]) == size
+
+
+def test_a_redis_that_is_not_the_one_that_is_meant(make_node, authority, faulty, room):
+    """The node serves as without Redis, and says why."""
+    certificate, words = faulty
+    with Redis(tls=(certificate, lax(authority))) as redis:
+        node = make_node(REDIS_URL=redis.url, REDIS_CA_FILE=authority.ca)
+
+        def reason():
+            status = node.get("/api/system/status").json["redis"]
+            return status.get("reason") if status["state"] == "degraded" else None
+
+        assert words in until(reason, 20, "the reason")
+        with Client(node, room, "ann") as ann:
+            assert ann.say("still served")
+
+
+def test_a_redis_without_tls(make_node):
+    with Redis() as redis:
+        node = make_node(REDIS_URL=redis.url.replace("redis:", "rediss:"), REDIS_TIMEOUT=1)
+        reason = until(lambda: node.get("/api/system/status").json["redis"].get("reason"), 30, "the reason")
+        assert "TLS" in reason
+
+
+def check(url, **settings):
+    node = Node(arguments=["check-redis"], REDIS_URL=url, **settings).launch()
+    try:
+        code = node.wait(30)
+        return code, [re.split(r"\s+", line, maxsplit=2) for line in node.log.splitlines()], node.log
+    finally:
+        node.folder.cleanup()
+
+
+def test_check_redis_has_a_line_for_tls(authority, redis):
+    code, lines, log = check(redis.url, REDIS_CA_FILE=authority.ca)
+    assert code == 0, log
+    assert lines[2][:2] == ["TLS", "ok"] and "TLSv1.3" in lines[2][2] and "for 127.0.0.1" in lines[2][2]
+    assert [line[1] for line in lines[3:]] == ["ok"] * 7, log
+
+
+def test_check_redis_says_what_is_wrong_with_tls(authority, faulty):
+    certificate, words = faulty
+    with Redis(tls=(certificate, lax(authority))) as redis:
+        code, lines, log = check(redis.url, REDIS_CA_FILE=authority.ca)
+    assert code == 69 and lines[-1][:2] == ["TLS", "FAILED"] and words in lines[-1][2], log
+
+
+# The webhook
+
+
+def push(node):
+    answer = node.post("/api/users/bob/messages", {"from": "ann", "content": "hello"})
+    assert answer.status in {200, 201, 202}
+
+
+def test_a_push_by_https(make_node, authority):
+    with Webhook(tls=authority.issue("hook").server()) as hook:
+        node = make_node(PUSH_WEBHOOK_URL=hook.url, SSL_CERT_FILE=authority.ca)
+        push(node)
+        assert hook.take().json["user"] == "bob"
+
+
+def test_a_webhook_that_is_not_the_one_that_is_meant(make_node, authority, faulty):
+    certificate, words = faulty
+    with Webhook(tls=certificate.server()) as hook:
+        node = make_node(PUSH_WEBHOOK_URL=hook.url, SSL_CERT_FILE=authority.ca, LOG_LEVEL="DEBUG")
+        push(node)
+        until(lambda: words in node.log, 20, "the reason in the log")
+        assert hook.count == 0
+
+
+# load_test
+
+
+def load(node, *options, **environment):
+    command = [LOAD_TEST, "--url", f"wss://127.0.0.1:{node.port}", "--connections", "20", "--duration", "1", *options]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds(60), env=dict(os.environ, **environment)
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_load_by_wss(make_node, authority):
+    node = make_node(trust=authority.trust(), **authority.issue("loaded").settings)
+    code, output = load(node, SSL_CERT_FILE=str(authority.ca))
+    assert code == 0, output
+    code, output = load(node)
+    assert code != 0 and "unknown authority" in output, output
+    code, output = load(node, "--insecure")
+    assert code == 0, output
