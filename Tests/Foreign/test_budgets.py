@@ -247,9 +247,10 @@ def test_what_is_not_out_has_a_budget_of_each_address(make_node, room):
         closes = 0
         for link in links:
             frames = read_frames(link, lambda opcode, payload: b'"seq":%d,' % count in payload)
-            if frames[-1][0] == 8:
+            if frames and frames[-1][0] == 8:
                 assert close_code(frames) == 4102
-                closes += 1
+            # One that does not take its close frame in time is reset.
+            closes += not frames or b'"seq":%d,' % count not in frames[-1][1]
         assert 0 < closes < 60
     until(lambda: memory(node)["output_bytes"] == 0, what="the memory given back")
 
