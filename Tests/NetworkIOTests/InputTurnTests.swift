@@ -88,6 +88,25 @@ struct InputTurnTests {
         scene.driver.run(until: { reads == 2 })
     }
 
+    @Test("A rest brings the next turn, also when the turn that left it was woken by somebody else")
+    func wake() throws {
+        let driver = try LoopDriver()
+        let (socket, peer) = try Loopback.pair(driver, buffers: nil)
+        driver.settle()
+        let (count, first) = (40, driver.ticks)
+        socket.onReceived = { socket, _ in socket.continueLater() }
+        var asked = 0
+        driver.work = {
+            guard asked < count, socket.continuations == asked else { return }
+            asked += 1
+            // Both are ready in the next turn, the socket first.
+            _ = peer.write([1])
+            driver.turnAgain()
+        }
+        driver.run(until: { socket.continuations == count })
+        #expect(driver.ticks - first < count / 2, "it waits for ticks")
+    }
+
     @Test("One that is paused while it waits is read when it goes on, and one that is closed is not")
     func pausedAndClosed() throws {
         let scene = try Scene(count: 60)

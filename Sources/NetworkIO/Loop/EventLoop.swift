@@ -255,7 +255,11 @@ public final class EventLoop {
 
     /// Takes input once in a turn, whichever way the turn came about.
     private func takeTurnsInput() {
-        guard servedNanoseconds == 0 else { return }
+        guard servedNanoseconds == 0 else {
+            // Who has waited since has the next turn; the wake that was to bring it may be the one of this turn.
+            if !unread.isEmpty { handles.wake() }
+            return
+        }
         let isRound = round.milliseconds > 0
         let end = clock.turnNanoseconds + Self.inputNanosecondsMax
         if takeInput(fetches: isRound ? 0 : unread.isEmpty ? 1 : fetchesOfAll, until: end), !isRound { probe.send() }
