@@ -4,9 +4,11 @@ out, and one connection takes at most its share of its worker's time."""
 import contextlib
 import json
 import pathlib
+import signal
 import socket
 import threading
 import time
+import zlib
 
 import pytest
 from client import Client, path
@@ -156,3 +158,38 @@ def test_a_flood_costs_others_a_share(make_node, room, opcode, text):
     took.sort()
     # Python itself, and the machine, take most of it.
     assert took[90] < 0.25, took[80:]
+
+
+def deflated(text):
+    """A client's frame with a compressed message (RFC 7692), by a compressor of its own."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    frame = bytearray(masked(1, (packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH))[:-4]))
+    frame[0] |= 0x40
+    return bytes(frame)
+
+
+def test_an_address_with_many_connections_has_one_turn_of_many(make_node, room):
+    """Thirty connections of one address say much that is dear, and then one word; another address says a word behind
+    them all. The node finds everything at once, and the room's order is that in which it came to the words."""
+    limits = {"MAX_CONNECTIONS_PER_IP": 100, "MAX_MESSAGE_BYTES": 262_144, "MESSAGES_PER_SECOND": 1_000_000}
+    node = make_node(WORKERS=1, COMPRESSION="on", **limits)
+    dear = deflated(b'{"type":"ping","pad":"' + b"x" * 260_000 + b'"}')
+    word = masked(1, b'{"type":"message","content":"mallory"}')
+    offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    with Client(node, room, "ann", source="127.0.0.3") as ann, contextlib.ExitStack() as stack:
+        links = [
+            stack.enter_context(handshake(node, path(room, f"m{number}"), headers=offer, source="127.0.0.2"))
+            for number in range(30)
+        ]
+        until(lambda: node.get(f"/api/rooms/{room}").json["connections"] == 31, what="all members")
+        node.process.send_signal(signal.SIGSTOP)
+        try:
+            for link in links:
+                link.sendall(dear * 12 + word)
+            ann.send("message", content="ann")
+        finally:
+            node.process.send_signal(signal.SIGCONT)
+        # Twelve dear messages are more than a connection's share of a turn.
+        assert ann.seek("ack")["seq"] == 1
+        seen = {ann.seek("message")["seq"] for _ in links}
+        assert seen == set(range(2, 32)), "each word has come"

@@ -1,4 +1,5 @@
 import CLibuv
+import Core
 import NetworkIO
 import TestSupport
 import Testing
@@ -69,6 +70,10 @@ final class RecordingSocket: Socket {
     /// Instead of keeping the bytes.
     var onReceived: ((RecordingSocket, UnsafeMutableRawBufferPointer) -> Void)?
 
+    /// Whose line it stands in.
+    var address: IPAddress?
+
+    override var turnLine: TurnLine { TurnLine(address) }
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         #expect(ends.isEmpty, "bytes behind the end")
         if let onReceived { onReceived(self, bytes) } else { self.bytes += bytes }

@@ -5,8 +5,8 @@ import WireProtocol
 
 // What a client's frames do.
 extension Connection {
-    /// Takes up to one message from the front of `bytes`; returns how many bytes that were.
-    func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+    /// Takes up to one message from the front of `bytes`; returns how many that were, and whether it was inflated.
+    func processFrame(_ bytes: UnsafeMutableRawBufferPointer) -> (bytes: Int, isInflated: Bool) {
         let isEcho = if case .echo = phase { true } else { false }
         let most = isEcho ? EchoLimits.messageBytesMax : core.configuration.messageBytesMax
         let (consumed, event) = decoder.next(
@@ -23,7 +23,8 @@ extension Connection {
             peerClosed(code)
         case .violation(let code, _): close(CloseReason(violation: code))
         }
-        return consumed
+        if case .compressed = event { return (consumed, true) }
+        return (consumed, false)
     }
 
     /// Takes a whole message; a compressed one is inflated, up to so many bytes, if it is looked at.

@@ -4,9 +4,10 @@ import WireProtocol
 // The way of input into the phases: what is kept back, and when it goes on.
 extension Connection {
     /// Takes input in whatever phase the connection is, until it has to wait; returns how many bytes it took.
-    func process(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+    /// - Parameter start: since when it has its turn, on `Clock.monotonicNanoseconds()`; 0: that is somebody else's.
+    func process(_ bytes: UnsafeMutableRawBufferPointer, since start: Int) -> Int {
         var taken = 0
-        var share = WorkShare()
+        var share = WorkShare(startedAt: start)
         while isOpen, taken < bytes.count {
             if rare.isWaiting { return taken }
             let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[taken...])
@@ -14,12 +15,13 @@ extension Connection {
             case .http(let http):
                 if mustWait(share) { return taken }
                 taken += http.received(UnsafeRawBufferPointer(rest), on: self)
-                share.took(isDear: true)
+                share.took(isDear: true) { loop.look() }
             case .closing(let closing) where !closing.readsFrames: return bytes.count
             case .opening, .chat, .echo, .closing:
                 if mustWait(share) { return taken }
-                taken += processFrame(rest)
-                share.took(isDear: false)
+                let frame = processFrame(rest)
+                taken += frame.bytes
+                share.took(isDear: frame.isInflated || frame.bytes >= WorkShare.dearBytes) { loop.look() }
             case .events, .ended: return bytes.count
             }
         }
@@ -78,7 +80,7 @@ extension Connection {
         guard ended.reasons.isEmpty else { return }
         wait = nil
         core.load.waitedMilliseconds = max(0, loop.now - ended.since)
-        let taken = process(ended.bytes.mutableBytes)
+        let taken = process(ended.bytes.mutableBytes, since: reason == .turn ? loop.inputNanoseconds : 0)
         core.load.waitedMilliseconds = 0
         if rare.hasLatePing { answerPing() }
         defer { core.input.holds(heldBytes, key, of: rare.client?.address) }

@@ -80,7 +80,7 @@ final class Connection: Socket {
     override func received(_ bytes: UnsafeMutableRawBufferPointer) {
         heartbeat.heard(at: loop.now)
         let start = core.workBegins()
-        let taken = process(bytes)
+        let taken = process(bytes, since: loop.inputNanoseconds)
         if rare.hasLatePing { answerPing() }
         if taken < bytes.count, let wait {
             wait.bytes.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
@@ -106,6 +106,8 @@ final class Connection: Socket {
 
     /// The client, as limits name it; this machine, where that is not limited.
     var source: Client { rare.client ?? .own }
+
+    override var turnLine: TurnLine { TurnLine(rare.client?.address) }
 
     override func drained() {
         core.output.holds(0, key)

@@ -16,8 +16,17 @@ struct RareState {
         @exclusivity(unchecked) var wait: KeptInput?
         @exclusivity(unchecked) var closeReason: CloseReason?
         @exclusivity(unchecked) var upkeep: Upkeep?
-        @exclusivity(unchecked) var flood: FloodCounter?
+        @exclusivity(unchecked) var flood: Flood?
         @exclusivity(unchecked) var grant: TokenGrant?
+    }
+
+    /// Refusals, and when the last one was, in loop milliseconds.
+    private struct Flood {
+        var counter = FloodCounter()
+        var refusedAt: Int
+
+        /// Whether the next refusal begins a new window in any case: it is as without a counter then.
+        func isOver(at now: Int) -> Bool { now - refusedAt >= Int(FloodCounter.windowMilliseconds) }
     }
 
     private enum Content {
@@ -87,11 +96,12 @@ struct RareState {
         return payload
     }
 
-    /// Lets go of a bucket that has filled again: it is as a new one.
+    /// Lets go of a bucket that has filled again, and of refusals that are long ago: it is as without them.
     /// - Parameter now: loop milliseconds.
     mutating func settle(at now: Int) {
-        guard let held, let upkeep = held.upkeep, !upkeep.isInUse(at: now) else { return }
-        held.upkeep = nil
+        guard let held else { return }
+        if let upkeep = held.upkeep, !upkeep.isInUse(at: now) { held.upkeep = nil }
+        if let flood = held.flood, flood.isOver(at: now) { held.flood = nil }
         letGoIfEmpty(held)
     }
 
@@ -103,9 +113,10 @@ struct RareState {
 
     /// Counts a refused frame; true when it makes a flood.
     mutating func countRefusal(at now: Int, policy: RatePolicy) -> Bool {
-        var counter = held?.flood ?? FloodCounter()
-        let isFlood = counter.refused(now: now, policy: policy)
-        set(counter) { $0.flood = counter }
+        var flood = held?.flood ?? Flood(refusedAt: now)
+        flood.refusedAt = now
+        let isFlood = flood.counter.refused(now: now, policy: policy)
+        set(flood) { $0.flood = flood }
         return isFlood
     }
 

@@ -12,12 +12,19 @@ struct WorkShare {
     static let nanosecondsMax = 1_000_000
     /// How often the clock is read, in messages that are cheap: it costs a twentieth of one.
     private static let messagesPerLook = 32
+    /// Input of so many bytes may have taken long, whatever it was: thousands of frames without payload, or one message
+    /// that is large.
+    static let dearBytes = 4096
 
     private var messages = 0
-    /// When the clock was first read; 0: not yet.
-    private var startedAt = 0
+    /// When it began; 0: with the first look.
+    private var startedAt: Int
     /// Nothing further is taken in this turn.
     private(set) var isSpent = false
+
+    /// - Parameter startedAt: when the work began, on `Clock.monotonicNanoseconds()`; 0: its time counts from the first
+    ///   look on.
+    init(startedAt: Int = 0) { self.startedAt = startedAt }
 
     /// A message was taken.
     /// - Parameters:

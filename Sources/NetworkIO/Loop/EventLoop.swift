@@ -20,8 +20,13 @@ package protocol EventLoopDelegate: AnyObject {
 public final class EventLoop {
     /// How far apart two ticks are; the grain of all timers.
     package static let tickMilliseconds: Int = 250
-    /// How long one turn goes on with what former turns left, so that what is new does not wait behind all of it.
-    private static let restNanosecondsMax = 4_000_000
+    /// How long one turn takes input; what is left comes first in the next one, by address. Long enough that a busy
+    /// turn's writes are shared by many, short enough that four turns are no delay that anybody notices.
+    private static let inputNanosecondsMax = 4_000_000
+    /// An address' part of a turn while others wait: some hundred messages.
+    private static let lineNanoseconds = 500_000
+    /// How often the clock is read while sockets are served as they come. Who has dear input looks by itself.
+    private static let readsPerLook = 8
     /// How long one turn goes on with handshakes of TLS: some ten with a P-256 key, two with one of RSA.
     private static let handshakeNanosecondsMax = 2_000_000
     /// Bytes that one read takes at most. Large enough that a busy sender's backlog comes in few calls, small enough
@@ -62,13 +67,15 @@ public final class EventLoop {
     /// Sockets that are written to at the end of this turn.
     @exclusivity(unchecked) private var unflushed: ContiguousArray<Socket> = []
     @exclusivity(unchecked) private var round = Round()
-    /// Sockets that are read again in the next turn, without waiting.
-    @exclusivity(unchecked) private var unread: ContiguousArray<Socket> = []
+    /// Sockets with input for a later turn, which comes without waiting.
+    @exclusivity(unchecked) private var unread = FairLines<TurnLine, Socket>(quantum: lineNanoseconds)
+    /// Until when this turn's input was served, as the clock was last read; 0: this turn took none yet.
+    @exclusivity(unchecked) private var servedNanoseconds = 0
     /// The streams of sockets that speak TLS, and their memory; made for the first one.
     private(set) lazy var secure = SecureSockets(receivedBytesMax: Self.readBufferBytes)
     /// Sockets with input for their handshake. These have a part of each turn, so that many who come do not keep those
     /// waiting who are in.
-    @exclusivity(unchecked) private var shaking = FIFO<Socket>()
+    @exclusivity(unchecked) private var shaking = FairLines<TurnLine, Socket>(quantum: lineNanoseconds)
     /// The thread that calls `run()`; nil before.
     private var thread: pthread_t?
 
@@ -205,13 +212,23 @@ public final class EventLoop {
     func readLater(_ socket: Socket) {
         assertIsOnThread()
         if unread.isEmpty { handles.wake() }
-        unread.append(socket)
+        unread.append(socket, to: socket.turnLine)
     }
 
     func shakeLater(_ socket: Socket) {
         assertIsOnThread()
         if shaking.isEmpty { handles.wake() }
-        shaking.append(socket)
+        shaking.append(socket, to: socket.turnLine)
+    }
+
+    /// When the input that is served now began to be, or a little before, on `Clock.monotonicNanoseconds()`.
+    package var inputNanoseconds: Int { max(servedNanoseconds, clock.turnNanoseconds) }
+
+    /// `Clock.monotonicNanoseconds()`, for whoever serves dear input: the turn's time for input ends by it, too.
+    package func look() -> Int {
+        let now = Clock.monotonicNanoseconds()
+        if servedNanoseconds > 0 { servedNanoseconds = now }
+        return now
     }
 
     /// Sockets whose handshake waits for its part of a turn. While these are many, nobody new needs to be taken.
@@ -221,61 +238,99 @@ public final class EventLoop {
 
     func socketsReady() {
         updateClock()
-        if serve(sets.ordinary) > 0 { probe.send() }
+        takeTurnsInput()
     }
 
     func urgentReady() {
         updateClock()
-        _ = serve(sets.urgent)
+        _ = serveUrgent()
     }
 
-    /// Serves sockets that are ready, and says how many those were.
-    private func serve(_ set: Int32) -> Int {
-        let ready = sets.fetch(set)
-        for event in ready {
-            if event.data.u64 == QueueProbe.key {
-                probe.arrived(counts: round.milliseconds == 0)
-            } else {
-                sockets.find(event.data.u64)?.ready(event.events, readBuffer)
-            }
-        }
+    /// Serves urgent sockets that are ready, and says how many those were.
+    private func serveUrgent() -> Int {
+        let ready = sets.fetch(sets.urgent)
+        for event in ready { sockets.find(event.data.u64)?.ready(event.events, readBuffer) }
         return ready.count
     }
 
-    /// Serves all ordinary sockets that are ready, each once: those that become ready meanwhile wait.
-    private func serveAll() {
-        var left = sockets.count / EpollSets.eventsPerFetch + 1
-        while left > 0, serve(sets.ordinary) == EpollSets.eventsPerFetch { left -= 1 }
+    /// Takes input once in a turn, whichever way the turn came about.
+    private func takeTurnsInput() {
+        guard servedNanoseconds == 0 else {
+            // Who has waited since has the next turn; the wake that was to bring it may be the one of this turn.
+            if !unread.isEmpty { handles.wake() }
+            return
+        }
+        let isRound = round.milliseconds > 0
+        let end = clock.turnNanoseconds + Self.inputNanosecondsMax
+        if takeInput(fetches: isRound ? 0 : unread.isEmpty ? 1 : fetchesOfAll, until: end), !isRound { probe.send() }
+    }
+
+    /// Fetches after which each ordinary socket that was ready was seen: those that become ready meanwhile wait.
+    private var fetchesOfAll: Int { sockets.count / EpollSets.eventsPerFetch + 1 }
+
+    /// Takes input of ordinary sockets until the time is up. As long as that is enough for all, they are served as they
+    /// come. When it is not, those that are ready wait in the lines of their addresses, and the lines take turns.
+    /// - Returns: whether there was any.
+    private func takeInput(fetches: Int, until end: Int) -> Bool {
+        servedNanoseconds = clock.turnNanoseconds
+        let waiting = unread.count
+        var (left, isAny) = (fetches, waiting > 0)
+        while left > 0 {
+            let ready = sets.fetch(sets.ordinary)
+            serve(ready, until: waiting > 0 ? 0 : end)
+            isAny = isAny || !ready.isEmpty
+            left = ready.count == EpollSets.eventsPerFetch ? left - 1 : 0
+        }
+        if waiting > 0 { serveLines(until: end) }
+        return isAny
+    }
+
+    /// Serves sockets that are ready. Those that are left when the time is up wait in line: nothing of what the kernel
+    /// said is lost, as it says it once.
+    private func serve(_ ready: UnsafeBufferPointer<epoll_event>, until end: Int) {
+        for (index, event) in ready.enumerated() {
+            if index % Self.readsPerLook == Self.readsPerLook - 1 { _ = look() }
+            let isLate = servedNanoseconds >= end
+            if event.data.u64 == QueueProbe.key {
+                probe.reached(behind: isLate ? unread.count : 0, counts: round.milliseconds == 0)
+            } else if let socket = sockets.find(event.data.u64) {
+                socket.ready(event.events, isLate ? nil : readBuffer)
+            }
+        }
+    }
+
+    /// Serves sockets that waited, each about once, and leaves the others to the next turn.
+    private func serveLines(until end: Int) {
+        var left = round.milliseconds > 0 ? unread.count : min(unread.count, EpollSets.eventsPerFetch)
+        while left > 0, servedNanoseconds < end, let (line, socket) = unread.popFirst() {
+            let start = servedNanoseconds
+            socket.takeTurn(readBuffer)
+            unread.charge(look() - start, to: line)
+            probe.passed(counts: round.milliseconds == 0)
+            left -= 1
+        }
+        if !unread.isEmpty { handles.wake() }
     }
 
     func woken() {
         updateClock()
-        readRest()
+        if !unread.isEmpty { takeTurnsInput() }
         shakeHands()
         delegate?.loopWoken()
     }
 
-    /// Goes on with handshakes, in the order in which they have something to go on with.
+    /// Goes on with handshakes, those of an address in the order in which they have something to go on with.
     private func shakeHands() {
         guard !shaking.isEmpty else { return }
-        let end = Clock.monotonicNanoseconds() + Self.handshakeNanosecondsMax
-        repeat { shaking.removeFirst().shake(readBuffer) } while !shaking.isEmpty && Clock.monotonicNanoseconds() < end
+        var now = Clock.monotonicNanoseconds()
+        let end = now + Self.handshakeNanosecondsMax
+        while now < end, let (line, socket) = shaking.popFirst() {
+            let start = now
+            if socket.isOpen { socket.readOnce(readBuffer) }
+            now = Clock.monotonicNanoseconds()
+            shaking.charge(now - start, to: line)
+        }
         if !shaking.isEmpty { handles.wake() }
-    }
-
-    /// Goes on where a turn did not take all, or where reading was paused, one socket after the other: as many as a
-    /// turn fetches, and no longer than a turn has for them. The others come first in the next turn.
-    private func readRest() {
-        guard !unread.isEmpty else { return }
-        let sockets = ContiguousArray(unread.prefix(EpollSets.eventsPerFetch))
-        let end = Clock.monotonicNanoseconds() + Self.restNanosecondsMax
-        var served = 0
-        repeat {
-            sockets[served].takeTurn(readBuffer)
-            served += 1
-        } while served < sockets.count && Clock.monotonicNanoseconds() < end
-        unread.removeFirst(served)
-        if !unread.isEmpty { handles.wake() }
     }
 
     /// A round: all that is ready is read; what that caused is written at the end of this turn.
@@ -283,7 +338,9 @@ public final class EventLoop {
         updateClock()
         // A round that is late has made everybody wait for so much longer than planned.
         if let late = round.began(at: clock.turnNanoseconds) { probe.waited(late / 1000) }
-        serveAll()
+        // A round's reads may take half of it: what is read later is written with the next one.
+        let time = max(Self.inputNanosecondsMax, round.milliseconds * 500_000)
+        _ = takeInput(fetches: fetchesOfAll, until: clock.turnNanoseconds + time)
     }
 
     func ticked() {
@@ -297,9 +354,8 @@ public final class EventLoop {
     /// This thread stood still, or the whole process: what came meanwhile is read before anybody is judged by the time
     /// that has passed.
     private func readWhatCameInStall() {
-        while serve(sets.urgent) == EpollSets.eventsPerFetch {}
-        serveAll()
-        readRest()
+        while serveUrgent() == EpollSets.eventsPerFetch {}
+        _ = takeInput(fetches: fetchesOfAll, until: .max)
     }
 
     /// Nothing is left to do until something happens.
@@ -311,6 +367,7 @@ public final class EventLoop {
     }
 
     func endTurn() {
+        servedNanoseconds = 0
         delegate?.loopTurnEnding()
         if !round.isAwaited, !round.sockets.isEmpty { round.release(to: &unflushed) }
         writes.began(isEmpty: unflushed.isEmpty)

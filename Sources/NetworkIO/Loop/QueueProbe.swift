@@ -18,6 +18,8 @@ struct QueueProbe {
     /// When the probe that is under way was sent; 0: none is.
     private var sentAt = 0
     private var arrivedAt = 0
+    /// It was handed out, and so many who came before it have not had their turn; 0: it stands in the kernel's line.
+    private var before = 0
     private var waits: (min: Int, max: Int)?
 
     init(epoll: Int32) throws(SystemError) {
@@ -44,9 +46,24 @@ struct QueueProbe {
         sentAt = now
     }
 
+    /// The kernel has handed it out.
+    /// - Parameter behind: how many wait for their turn who came before it.
+    mutating func reached(behind count: Int, counts: Bool) {
+        before = count
+        if count == 0 { arrived(counts: counts) }
+    }
+
+    /// One of those who wait had its turn. Lines do not keep the order in which their elements came, but when as many
+    /// went as stood before it, it waited as long as one who came when it did.
+    mutating func passed(counts: Bool) {
+        guard before > 0 else { return }
+        before -= 1
+        if before == 0 { arrived(counts: counts) }
+    }
+
     /// Its turn has come.
     /// - Parameter counts: false when the loop let everybody wait on purpose.
-    mutating func arrived(counts: Bool) {
+    private mutating func arrived(counts: Bool) {
         guard sentAt > 0 else { return }
         arrivedAt = Clock.monotonicNanoseconds()
         if counts { waited((arrivedAt - sentAt) / 1000) }

@@ -24,18 +24,6 @@ extension Socket {
     /// The version of TLS and the cipher, for people; nil without TLS.
     package var cipher: String? { flags.contains(.secured) ? loop.secure.stream(of: self).cipher : nil }
 
-    /// There is input for the handshake: it has its turn behind those of others.
-    func waitForShake() {
-        guard !flags.contains(.unread) else { return }
-        flags.insert(.unread)
-        loop.shakeLater(self)
-    }
-
-    /// Its turn for a step of the handshake has come.
-    func shake(_ buffer: UnsafeMutableRawBufferPointer) {
-        if descriptor >= 0 { readOnce(buffer) }
-    }
-
     func receivedSecured(_ bytes: UnsafeMutableRawBufferPointer) {
         let stream = loop.secure.stream(of: self)
         do throws(TLSFault) {

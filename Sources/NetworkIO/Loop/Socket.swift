@@ -14,6 +14,13 @@ public enum SocketEnd: Sendable {
     case insecure(TLSFault)
 }
 
+/// The line of sockets that one takes turns in with the others of its address.
+public struct TurnLine: Hashable, Sendable {
+    private let address: IPAddress?
+    /// - Parameter address: the client's; nil: this machine's, or one that does not count for its address.
+    package init(_ address: IPAddress?) { self.address = address }
+}
+
 /// A connected TCP socket that a loop watches: reads are handed to `received`, writes are queued as slices and leave
 /// in one system call at the end of the loop's turn.
 ///
@@ -58,6 +65,8 @@ open class Socket {
         static let secured = Flags(rawValue: 2048)
         /// Its handshake is not through.
         static let shaking = Flags(rawValue: 4096)
+        /// In the loop's lines of sockets that have their turn later.
+        static let inLine = Flags(rawValue: 8192)
         /// Any that forbids to write at once: unflushed, blocked, ending, shutDown, closing, secured.
         static let occupied = Flags(rawValue: 1 | 2 | 16 | 32 | 256 | 2048)
     }
@@ -102,6 +111,8 @@ open class Socket {
     open func handshakeBegan() {}
     /// The handshake of TLS is through.
     open func secured() {}
+    /// In whose line it stands when there is more input than a turn takes.
+    open var turnLine: TurnLine { TurnLine(nil) }
 
     // MARK: What callers use
 
@@ -185,13 +196,19 @@ open class Socket {
     package func resumeReading() {
         guard flags.contains(.paused) else { return }
         flags.remove(.paused)
-        if flags.contains(.unread) { loop.readLater(self) }
+        if flags.contains(.unread) { standInLine() }
     }
 
     /// Has `continueInput` called in the next turn, behind others that wait for theirs.
     package func continueLater() {
         guard !flags.contains(.continuing) else { return }
         flags.insert(.continuing)
+        standInLine()
+    }
+
+    private func standInLine() {
+        guard !flags.contains(.inLine) else { return }
+        flags.insert(.inLine)
         loop.readLater(self)
     }
 
@@ -234,7 +251,8 @@ open class Socket {
 
     // MARK: What the loop calls
 
-    func ready(_ events: UInt32, _ buffer: UnsafeMutableRawBufferPointer) {
+    /// - Parameter buffer: to read into; nil: it is read in a later turn.
+    func ready(_ events: UInt32, _ buffer: UnsafeMutableRawBufferPointer?) {
         if events & EPOLLOUT.rawValue != 0, flags.contains(.blocked) {
             flags.remove(.blocked)
             flush()
@@ -244,26 +262,38 @@ open class Socket {
         if events & ends != 0 { flags.insert(.peerEnded) }
         // A connection that is gone for good is not kept waiting for whatever its reading was paused for.
         if events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { flags.remove(.paused) }
-        if events & (EPOLLIN.rawValue | ends) != 0 { readNow(buffer) }
+        guard events & (EPOLLIN.rawValue | ends) != 0 else { return }
+        if let buffer { readNow(buffer) } else { readLater() }
+    }
+
+    /// Bytes may wait that no further edge announces: they are read in a later turn, once reading is not paused. Those
+    /// for a handshake have lines of their own.
+    private func readLater() {
+        let isNews = !flags.contains(.unread)
+        flags.insert(.unread)
+        if flags.contains(.shaking) {
+            if isNews { loop.shakeLater(self) }
+        } else if !flags.contains(.paused) {
+            standInLine()
+        }
     }
 
     /// Goes on where an earlier turn stopped: with what it kept back, or by reading.
     func takeTurn(_ buffer: UnsafeMutableRawBufferPointer) {
+        flags.remove(.inLine)
         guard descriptor >= 0 else { return }
         guard flags.contains(.continuing) else { return readNow(buffer) }
         flags.remove(.continuing)
         continueInput()
+        // What is still to be read has its own turn.
+        if descriptor >= 0, flags.contains(.unread) { readLater() }
     }
 
     /// Reads once. A read that was shorter than the buffer emptied the socket, and an edge reports what comes later
     /// (epoll(7)); one that filled the buffer is followed by another in the next turn, after the other sockets.
     func readNow(_ buffer: UnsafeMutableRawBufferPointer) {
         guard descriptor >= 0 else { return }
-        if flags.contains(.shaking) { return waitForShake() }
-        if flags.contains(.paused) {
-            flags.insert(.unread)
-            return
-        }
+        guard flags.isDisjoint(with: [.shaking, .paused, .inLine]) else { return readLater() }
         readOnce(buffer)
     }
 
@@ -282,12 +312,7 @@ open class Socket {
         }
         let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<length])
         if flags.contains(.secured) { receivedSecured(bytes) } else { received(bytes) }
-        guard descriptor >= 0, length == buffer.count || flags.contains(.peerEnded) else { return }
-        if flags.contains(.paused) {
-            flags.insert(.unread)
-        } else {
-            loop.readLater(self)
-        }
+        if descriptor >= 0, length == buffer.count || flags.contains(.peerEnded) { readLater() }
     }
 
     func flush() {

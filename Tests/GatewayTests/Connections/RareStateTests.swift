@@ -62,6 +62,27 @@ struct RareStateTests {
         #expect(content(of: rare) == "client")
     }
 
+    @Test("Refusals are let go when their window is over, and not a millisecond sooner")
+    func refusalsAreLetGo() {
+        var rare = RareState()
+        rare.client = client
+        let window = Int(FloodCounter.windowMilliseconds)
+        for _ in 0..<policy.refusalsMax {
+            let isFlood = rare.countRefusal(at: 1000, policy: policy)
+            #expect(!isFlood)
+        }
+        rare.settle(at: 1000 + window - 1)
+        #expect(content(of: rare) == "more")
+        let isFlood = rare.countRefusal(at: 1000 + window - 1, policy: policy)
+        #expect(isFlood)
+        rare.settle(at: 1000 + window)
+        #expect(content(of: rare) == "more", "the last refusal counts")
+        rare.settle(at: 1000 + window - 1 + window)
+        #expect(content(of: rare) == "client")
+        let isFloodLater = rare.countRefusal(at: 1000 + 3 * window, policy: policy)
+        #expect(!isFloodLater)
+    }
+
     @Test("A ping that waits is kept until it is taken")
     func latePingIsKeptUntilItIsTaken() {
         var rare = RareState()

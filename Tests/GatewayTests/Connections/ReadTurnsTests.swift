@@ -95,4 +95,23 @@ struct ReadTurnsTests {
         scene.heldBack = []
         #expect(scene.begin() == [1])
     }
+
+    @Test("An address that is full and held back goes on when it is neither")
+    func fullAndHeldBack() {
+        let scene = Scene()
+        let most = UInt64(ReadTurns.underWayMax)
+        scene.ask(1...most + 2, of: mallory)
+        #expect(scene.begin().count == Int(most))
+        #expect(!scene.endTurn())
+        scene.heldBack = [mallory]
+        scene.turns.ended(1)
+        #expect(scene.begin().isEmpty)
+        // Another answer comes in the same turn, and it is held back still.
+        scene.turns.ended(2)
+        #expect(scene.begin().isEmpty)
+        #expect(!scene.endTurn())
+        scene.heldBack = []
+        #expect(scene.begin() == [most + 1, most + 2])
+        #expect(!scene.endTurn())
+    }
 }

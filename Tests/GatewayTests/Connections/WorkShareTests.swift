@@ -21,6 +21,15 @@ struct WorkShareTests {
         #expect(share.isSpent)
     }
 
+    @Test("The first message's time counts, if it is known when it began")
+    func start() {
+        var share = WorkShare(startedAt: 7)
+        share.took(isDear: true) { 7 + WorkShare.nanosecondsMax - 1 }
+        #expect(!share.isSpent)
+        share.took(isDear: true) { 7 + WorkShare.nanosecondsMax }
+        #expect(share.isSpent)
+    }
+
     @Test("It ends after so much time from the first look on")
     func time() {
         var share = WorkShare()
