@@ -18,21 +18,37 @@ package struct ResumePlan: Equatable, Sendable {
     package let replayAfter: UInt64
     /// Entries that follow at once.
     package let missed: Int
+    /// Entries that the client has not seen, though it has seen later ones in a former epoch, by seq: it is shown them
+    /// without their places before the gap, and they are confirmed behind it. So its position says at any time what it
+    /// has seen.
+    package let shown: [UInt64]
 
     /// - Parameters:
     ///   - position: what the client has; nil means that it wants only what comes.
     ///   - former: what is known of former epochs.
-    package init(from position: Position?, in log: MemoryLog, _ former: FormerPlaces = FormerPlaces()) {
+    ///   - shownBytesMax: bytes of what may be shown without a place. With more, each entry comes in its place, and a
+    ///     client that goes meanwhile may get some of it again.
+    package init(
+        from position: Position?, in log: MemoryLog, _ former: FormerPlaces = FormerPlaces(),
+        shownBytesMax: Int = .max
+    ) {
         guard let position else {
             self.init(isRecovered: false, gap: nil, replayAfter: log.newestSeq, missed: 0)
             return
         }
         let oldest = log.oldestSeq
         if position.epoch != log.epoch {
-            let unseen = log.entries(after: 0, countMax: .max, byteCountMax: .max)
-                .filter { !former.wasSeen($0.seq, upTo: position) }
-            let first = unseen.first?.seq ?? log.newestSeq + 1
-            self.init(isRecovered: false, gap: .epochChanged, replayAfter: first - 1, missed: unseen.count)
+            let entries = log.entries(after: 0, countMax: .max, byteCountMax: .max)
+            var (unseen, lastSeen) = (ArraySlice<LogEntry>(), UInt64(0))
+            for entry in entries {
+                if former.wasSeen(entry.seq, upTo: position) { lastSeen = entry.seq } else { unseen.append(entry) }
+            }
+            var shown = unseen.prefix { $0.seq < lastSeen }
+            if shown.reduce(0, { $0 + $1.frame.length }) > shownBytesMax { shown = [] }
+            unseen = unseen.dropFirst(shown.count)
+            self.init(
+                isRecovered: false, gap: .epochChanged, replayAfter: (unseen.first?.seq ?? log.newestSeq + 1) - 1,
+                missed: unseen.count, shown: shown.map(\.seq))
         } else if position.seq > log.newestSeq {
             self.init(isRecovered: false, gap: .ahead, replayAfter: log.newestSeq, missed: 0)
         } else if position.seq + 1 < oldest {
@@ -47,10 +63,11 @@ package struct ResumePlan: Equatable, Sendable {
         }
     }
 
-    private init(isRecovered: Bool, gap: GapReason?, replayAfter: UInt64, missed: Int) {
+    private init(isRecovered: Bool, gap: GapReason?, replayAfter: UInt64, missed: Int, shown: [UInt64] = []) {
         self.isRecovered = isRecovered
         self.gap = gap
         self.replayAfter = replayAfter
         self.missed = missed
+        self.shown = shown
     }
 }

@@ -113,6 +113,14 @@ def test_a_new_epoch_with_its_gap_is_right():
     assert rules(one, two, history=history, epoch="F", wipes=[Wipe(102.4, 102.8)]) == []
 
 
+def test_who_is_led_over_is_shown_before_what_is_new_behind_it():
+    one = author(ack(1, "a1"), message(2, "b1"), shown("b2"), gap(6, "epoch_changed", "F"), confirm(3, "b2", "F"))
+    again = [message(1, "a1"), ack(2, "b1"), gap(3, "epoch_changed", "F"), ack(3, "b2", "F"), gap(6, "trimmed", "F")]
+    two = member("b", (None, [joined(), *again]), sent=("b1", "b2"))
+    history = ((3, "b2"), (4, "a1"), (5, "b1"))
+    assert rules(one, two, history=history, epoch="F", wipes=[Wipe(102.4, 102.8)]) == []
+
+
 @pytest.mark.parametrize(
     "frames, broken",
     [

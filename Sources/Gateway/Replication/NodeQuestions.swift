@@ -29,6 +29,9 @@ final class NodeQuestions<Answer: NodeAnswer> {
     private struct Question {
         var answers: Answers
         let until: Int
+        /// When it is asked again, as who does not listen at the time misses it; nil: never.
+        var againAt: Int?
+        let ask: (Int) -> Void
         let finish: (Answers) -> Void
     }
 
@@ -37,6 +40,7 @@ final class NodeQuestions<Answer: NodeAnswer> {
 
     let channel: String
     private let waitMilliseconds: Int
+    private let againMilliseconds: Int?
     private var questions: [Int: Question] = [:]
     private var nextNumber = 0
     /// Questions that wait for the channel to be listened to; nil once it is.
@@ -45,12 +49,13 @@ final class NodeQuestions<Answer: NodeAnswer> {
     /// - Parameters:
     ///   - channel: nobody else listens to it.
     ///   - waitMilliseconds: how long nodes have to answer.
-    init(channel: String, waitMilliseconds: Int) {
-        (self.channel, self.waitMilliseconds) = (channel, waitMilliseconds)
+    ///   - againMilliseconds: after how long without an answer a question is put again; nil: it is put once.
+    init(channel: String, waitMilliseconds: Int, againMilliseconds: Int? = nil) {
+        (self.channel, self.waitMilliseconds, self.againMilliseconds) = (channel, waitMilliseconds, againMilliseconds)
     }
 
-    /// Puts a question to nodes; `ask` sends it under its number, perhaps before this returns. False when too many are
-    /// under way.
+    /// Puts a question to nodes; `ask` sends it under its number, perhaps before this returns, and perhaps again. False
+    /// when too many are under way.
     /// - Parameter finish: called once, and never before this returns.
     func put(
         to nodes: Set<String>, through store: any Store, at now: Int, ask: @escaping (Int) -> Void,
@@ -60,7 +65,8 @@ final class NodeQuestions<Answer: NodeAnswer> {
         nextNumber += 1
         let number = nextNumber
         questions[number] = Question(
-            answers: Answers(missing: nodes), until: now + waitMilliseconds, finish: finish)
+            answers: Answers(missing: nodes), until: now + waitMilliseconds,
+            againAt: againMilliseconds.map { now + $0 }, ask: ask, finish: finish)
         guard let unasked else {
             ask(number)
             return true
@@ -83,9 +89,14 @@ final class NodeQuestions<Answer: NodeAnswer> {
         }
     }
 
-    /// Time has passed: gives up what was not answered.
+    /// Time has passed: gives up what was not answered, or asks again.
     func ticked(at now: Int) {
         for number in questions.filter({ $0.value.until <= now }).keys.sorted() { finish(number) }
+        guard let againMilliseconds, unasked == nil else { return }
+        for number in questions.filter({ $0.value.againAt.map { $0 <= now } ?? false }).keys.sorted() {
+            questions[number]?.againAt = now + againMilliseconds
+            questions[number]?.ask(number)
+        }
     }
 
     private func answered(_ payload: [UInt8]) {

@@ -24,7 +24,9 @@ final class Replication {
     /// How long nodes have to say in which rooms a user's devices are.
     private static let deviceMilliseconds = 1_000
     /// How long nodes have to say where the entries of a former epoch stand; who comes with its position waits for it.
-    static let forkMilliseconds = 500
+    static let forkMilliseconds = 2_500
+    /// After how long without an answer they are asked again: a node that connects anew hears nothing of before.
+    private static let forkAgainMilliseconds = 250
 
     static let awayText = "Redis is away, and this needs all nodes"
 
@@ -84,7 +86,9 @@ final class Replication {
         pace = try ResyncPace(core.loop)
         let worker = "\(core.context.boot):\(core.index)"
         whereabouts = DeviceLocator(channel: "sluice:answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
-        forks = NodeQuestions(channel: "sluice:fork-answers:\(worker)", waitMilliseconds: Self.forkMilliseconds)
+        forks = NodeQuestions(
+            channel: "sluice:fork-answers:\(worker)", waitMilliseconds: Self.forkMilliseconds,
+            againMilliseconds: Self.forkAgainMilliseconds)
         presence = PresenceLedger(store, boot: core.context.boot, logger: core.logger)
     }
 

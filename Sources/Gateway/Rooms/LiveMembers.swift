@@ -31,12 +31,13 @@ struct LiveMembers {
         replaying[ObjectIdentifier(info)] = Replay(epoch: epoch, seen: position.map { [$0] } ?? [])
     }
 
-    /// A connection that has caught up to `seq` goes on; whether that was in another history than `epoch`.
-    mutating func replayGoesOn(_ info: ConnectionInfo, after seq: UInt64, epoch: String) -> Bool {
-        guard let replay = replaying[ObjectIdentifier(info)], replay.epoch != epoch else { return false }
-        let seen = (replay.seen + [Position(epoch: replay.epoch, seq: seq)]).suffix(Lineage.countMax)
-        replaying[ObjectIdentifier(info)] = Replay(epoch: epoch, seen: Array(seen))
-        return true
+    /// A connection that has caught up to `seq` goes on; its position, if that is of another history than `epoch`.
+    mutating func replayGoesOn(_ info: ConnectionInfo, after seq: UInt64, epoch: String) -> Position? {
+        guard let replay = replaying[ObjectIdentifier(info)], replay.epoch != epoch else { return nil }
+        let position = Position(epoch: replay.epoch, seq: seq)
+        replaying[ObjectIdentifier(info)] = Replay(
+            epoch: epoch, seen: Array((replay.seen + [position]).suffix(Lineage.countMax)))
+        return position
     }
 
     /// Up to where a connection that catches up has seen histories.

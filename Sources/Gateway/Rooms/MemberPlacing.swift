@@ -135,18 +135,16 @@ struct MemberPlacing {
         let info = member.info
         guard let position = member.position else { return newcomersReplay(info, since: member.since, times) }
         let former = replicated.former
-        let plan = ResumePlan(from: position, in: log, former)
+        let plan = ResumePlan(from: position, in: log, former, shownBytesMax: core.replayBytesMax)
         if position.epoch == log.epoch {
             return answersOwed(to: info) { $0 <= plan.replayAfter }
                 + replay(after: plan.replayAfter, gap: plan.gap, to: info) { _ in false }
         }
-        // What it was shown without a place is confirmed in its place, also before all that it has not seen.
-        let first = own.lazy.filter { isUnconfirmed($0.message, to: info) }.compactMap(\.seq).min()
-        let after = min(plan.replayAfter, (first ?? .max) - 1)
-        return answersOwed(to: info) { former.wasSeen($0, upTo: position) && !isUnconfirmed($0, to: info) }
-            + replay(after: after, gap: plan.gap, to: info) { seq in
-                (seq <= plan.replayAfter || former.wasSeen(seq, upTo: position)) && !isUnconfirmed(seq, to: info)
-            }
+        // It gets the answers that it waits for behind the gap, wherever these stand.
+        func hasSeen(_ seq: UInt64) -> Bool { former.wasSeen(seq, upTo: position) && !isUnconfirmed(seq, to: info) }
+        return replicated.replies.leadFrames(plan) { !isUnanswered($0, to: info) }.map { .frame($0) }
+            + answersOwed(to: info) { $0 <= plan.replayAfter || hasSeen($0) }
+            + replay(after: plan.replayAfter, gap: nil, to: info, isLeftOut: hasSeen)
     }
 
     /// Nothing leads here from what a member heard that came without a position: it gets what was said since it came,

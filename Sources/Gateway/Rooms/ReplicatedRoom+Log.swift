@@ -46,6 +46,7 @@ extension ReplicatedRoom: ReplicaObserver {
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(core.writer.bytes, at: core.loop.now)
         former.came(seq, was: arrival.was, oldestSeq: home.room.log.oldestSeq)
+        if arrival.was.count > arrival.entry.was.count { forks.came(arrival) }
         if let own, !own.isStored { core.counters.shed(.storage) }
         // Members are led from where they stand, once all is here.
         guard isReady else {

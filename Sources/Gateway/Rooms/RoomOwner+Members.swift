@@ -21,18 +21,20 @@ extension RoomOwner {
         flush()
 
         let admission = sequencer.admits(info, position)
-        let plan = ResumePlan(from: admission.isPlaced ? position : nil, in: room.log, sequencer.former)
+        let plan = plan(from: admission.isPlaced ? position : nil)
+        // What it is shown without a place comes before the gap.
+        let isPending = admission.isPending || !plan.shown.isEmpty
         core.writer.joinedRoom(
-            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isPending: admission.isPending,
-            isRecovered: plan.isRecovered && !admission.isPending, missed: plan.missed, users: userCount,
-            readMark: room.readMark(of: info.user))
-        var frames = [core.writtenFrame()]
-        if let gap = plan.gap {
-            core.writer.gap(room: id, epoch: room.log.epoch, nextSeq: plan.replayAfter + 1, reason: gap.rawValue)
-            frames.append(core.writtenFrame())
-        }
+            id, position: Position(epoch: room.log.epoch, seq: room.log.newestSeq), isPending: isPending,
+            isRecovered: plan.isRecovered && !isPending, missed: plan.shown.isEmpty ? plan.missed : 0,
+            users: userCount, readMark: room.readMark(of: info.user))
+        let joined = core.writtenFrame()
         live.replayBegan(info, epoch: room.log.epoch, from: position)
-        sendReplay(to: info, after: plan.replayAfter, behind: frames)
+        sendReplay(to: info, after: plan.replayAfter, behind: [joined] + SubmissionReplies(home: self).leadFrames(plan))
+    }
+
+    private func plan(from position: Position?) -> ResumePlan {
+        ResumePlan(from: position, in: room.log, sequencer.former, shownBytesMax: core.replayBytesMax)
     }
 
     /// Whether other nodes' users leave no place for one more user.
@@ -57,11 +59,21 @@ extension RoomOwner {
         guard live.isReplaying(info) else { return }
         flush()
         let log = room.log
-        if live.replayGoesOn(info, after: seq, epoch: log.epoch) {
-            sendReplay(to: info, after: log.oldestSeq - 1, gap: .epochChanged)
-        } else {
-            sendReplay(to: info, after: seq, gap: log.oldestSeq > seq + 1 ? .trimmed : nil)
+        guard let position = live.replayGoesOn(info, after: seq, epoch: log.epoch) else {
+            return sendReplay(to: info, after: seq, gap: log.oldestSeq > seq + 1 ? .trimmed : nil)
         }
+        // Not all is back that it has seen: it is led over with the others.
+        guard sequencer.isReady else { return sendLive(to: info, at: position, []) }
+        let plan = plan(from: position)
+        sendReplay(to: info, after: plan.replayAfter, behind: SubmissionReplies(home: self).leadFrames(plan))
+    }
+
+    /// A connection has caught up to a position.
+    private func sendLive(to info: ConnectionInfo, at position: Position, _ frames: [FrameSlice]) {
+        let resumes = live.wentLive(info)
+        sequencer.wentLive(info, at: position)
+        let frames = frames + sequencer.provisionalFrames(to: info, resumes: resumes)
+        core.send(.joined(id, frames, isLive: true, reached: position.seq), to: info)
     }
 
     /// Sends the next part of a replay. What was not stored is said before the entry behind it, or before going live.
@@ -94,13 +106,10 @@ extension RoomOwner {
             if gap == nil { gap = .notStored }
         }
         appendGap(before: reached + 1)
-        let isLive = reached == log.newestSeq
-        if isLive {
-            let resumes = live.wentLive(info)
-            sequencer.wentLive(info, at: Position(epoch: log.epoch, seq: reached))
-            frames += sequencer.provisionalFrames(to: info, resumes: resumes)
+        if reached == log.newestSeq {
+            return sendLive(to: info, at: Position(epoch: log.epoch, seq: reached), frames)
         }
-        core.send(.joined(id, frames, isLive: isLive, reached: reached), to: info)
+        core.send(.joined(id, frames, isLive: false, reached: reached), to: info)
     }
 
     /// Whether a connection that catches up got an entry in a former history.

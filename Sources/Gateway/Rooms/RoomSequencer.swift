@@ -107,6 +107,9 @@ enum RoomSequencer {
 
     // MARK: Life
 
+    /// The room is as the cluster has it, and its members hear what is said.
+    var isReady: Bool { if case .replicated(let room) = self { room.isReady } else { true } }
+
     /// Does something once the room is as the cluster has it; at once when it is.
     func whenReady(_ work: @escaping () -> Void) {
         if case .replicated(let room) = self { room.whenReady(work) } else { work() }

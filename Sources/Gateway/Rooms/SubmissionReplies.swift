@@ -56,11 +56,31 @@ struct SubmissionReplies {
     }
 
     func confirmFrame(_ own: Submission, at position: Position) -> FrameSlice {
-        own.rawID.withUnsafeBytes { id in
-            core.writer.confirm(
-                room: home.room.id, epoch: position.epoch, user: own.user, id: id, seq: position.seq)
+        confirmFrame(own.user, own.rawID, at: position)
+    }
+
+    private func confirmFrame(_ user: Identifier, _ rawID: [UInt8], at position: Position) -> FrameSlice {
+        rawID.withUnsafeBytes { id in
+            core.writer.confirm(room: home.room.id, epoch: position.epoch, user: user, id: id, seq: position.seq)
         }
         return core.writtenFrame()
+    }
+
+    /// Leads somebody from a former epoch to the entries behind `plan.replayAfter`, in one step: what stands before
+    /// them and is new to it is shown without a place, and confirmed behind the gap.
+    /// - Parameter shows: whether an entry of these, by seq, is shown and confirmed here.
+    func leadFrames(_ plan: ResumePlan, shows: (UInt64) -> Bool = { _ in true }) -> [FrameSlice] {
+        guard let reason = plan.gap else { return [] }
+        let shown = plan.shown.lazy.filter(shows)
+            .compactMap { seq in home.room.body(at: seq).flatMap(KeptMessage.init).map { (seq, $0) } }
+        let messages = shown.map { _, message in
+            message.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
+            return core.writtenFrame()
+        }
+        let confirms = shown.map { seq, message in
+            confirmFrame(message.user, message.rawID, at: Position(epoch: home.room.log.epoch, seq: seq))
+        }
+        return Array(messages) + [gapFrame(before: plan.replayAfter + 1, reason)] + Array(confirms)
     }
 
     /// Says that entries before `seq` do not come.

@@ -131,7 +131,7 @@ struct MemberPlacingTests {
         scene.connect(scene.bob, to: 1)
         scene.pass(4_000)
         let view = try #require(scene.bob.views["r"])
-        #expect(view.violations == [] && view.repetitions == 0)
+        #expect(view.violations == [] && view.repetitions.count == 0)
         #expect(Set(view.places.keys) == ["c0-1", "c0-2", "c0-3"])
         #expect(scene.takeAll(of: scene.bob, type: "gap").map { $0.contains("epoch_changed") } == [true])
         #expect(view.position == scene.ann.views["r"]?.position)

@@ -93,7 +93,7 @@ private final class FormerEpochSetting {
 
 @Suite("Positions of epochs that their node never knew")
 struct FormerEpochTests {
-    private func repetitions(_ client: SimulatedClient) -> Int { client.views["r"]?.repetitions ?? -1 }
+    private func repetitions(_ client: SimulatedClient) -> Int { client.views["r"]?.repetitions.count ?? -1 }
 
     private func check(_ clients: [SimulatedClient]) {
         for client in clients {
@@ -148,8 +148,36 @@ struct FormerEpochTests {
         setting.settle([1, 2], [newcomer, leaver, stayer])
         #expect(newcomer.isJoined("r") && !leaver.isJoined("r"))
         setting.passTime(1_000, [1, 2], [newcomer, leaver, stayer])
+        #expect(!leaver.isJoined("r"))
+        setting.passTime(2_000, [1, 2], [newcomer, leaver, stayer])
         check([newcomer, leaver, stayer])
         #expect(repetitions(leaver) > 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
+    }
+
+    @Test("A node that finds a message committed anew says where it stood, and that outlives it")
+    func outlives() throws {
+        let setting = try FormerEpochSetting(nodes: 2)
+        let (author, leaver) = (setting.client(0, at: 0), setting.client(1, at: 0))
+        setting.settle([0, 1], [author, leaver])
+        setting.passTime(500, [0, 1], [author, leaver])
+        author.say(in: "r", at: setting.now)
+        setting.settle([0, 1], [author, leaver])
+        for client in [author, leaver] { client.drop(arriving: 0) }
+        setting.cluster.restartEmpty()
+        // The author comes without a position, and says the same under the same id.
+        let again = setting.client(0, at: 1)
+        setting.settle([1], [again])
+        setting.passTime(500, [1], [again])
+        again.say(in: "r", at: setting.now)
+        setting.settle([1], [again])
+        #expect(again.isAnswered)
+        // Node 0 hears of it, finds its message there, and is not heard of again.
+        setting.settle([0, 1], [again])
+        setting.passTime(3_000, [0, 1], [again])
+        setting.connect(leaver, to: 1)
+        setting.passTime(4_000, [1], [again, leaver])
+        check([again, leaver])
+        #expect(repetitions(leaver) == 0 && leaver.views["r"]?.places.count == 1)
     }
 
     @Test("Questions and answers mean the same when they are read; no payload breaks them")
