@@ -223,16 +223,15 @@ def test_what_is_not_out_has_a_budget_of_each_address(make_node, room):
         GOVERNOR_MEMORY_LIMIT_BYTES=256 * MEGABYTE,
         WORKERS=1,
         MAX_CONNECTIONS_PER_IP=100,
-        SEND_QUEUE_BYTES=4 * MEGABYTE,
+        SEND_QUEUE_BYTES=16 * MEGABYTE,
     )
     share = 32 * MEGABYTE
     assert memory(node)["output_bytes_max"] == 2 * share and memory(node)["output_closed_total"] == 0
     with contextlib.ExitStack() as stack:
-        links = [
-            stack.enter_context(handshake(node, path(room, f"m{number}"), receive_buffer=4096, source="127.0.0.5"))
-            for number in range(60)
-        ]
-        other = stack.enter_context(handshake(node, path(room, "bob"), receive_buffer=4096, source="127.0.0.6"))
+        for number in range(60):
+            link = handshake(node, path(room, f"m{number}"), receive_buffer=4096, source="127.0.0.5")
+            stack.enter_context(link)
+        other = stack.enter_context(handshake(node, path(room, "bob"), receive_buffer=65536, source="127.0.0.6"))
         until(lambda: node.get(f"/api/rooms/{room}").json["connections"] == 61, what="all members")
         # The kernel takes some megabytes of each first.
         count = 0
@@ -241,16 +240,13 @@ def test_what_is_not_out_has_a_budget_of_each_address(make_node, room):
             count += 1
             assert count < 200, memory(node)
         # The other one's queue is beside the share.
-        assert memory(node)["output_bytes"] <= share + 4 * MEGABYTE
+        assert memory(node)["output_bytes"] <= share + 16 * MEGABYTE
         frames = read_frames(other, lambda opcode, payload: b'"seq":%d,' % count in payload)
         assert frames[-1][0] == 1, frames[-1]
-        closes = 0
-        for link in links:
-            frames = read_frames(link, lambda opcode, payload: b'"seq":%d,' % count in payload)
-            if frames[-1][0] == 8:
-                assert close_code(frames) == 4102
-                closes += 1
-        assert 0 < closes < 60
+        # Their own ends are not read: a socket with so small a buffer may hear of its room only after half a minute.
+        assert 0 < memory(node)["output_closed_total"] < 60
+        until(lambda: "address=127.0.0.5 code=4102" in node.log, what="a line for a close")
+        assert "address=127.0.0.6 code" not in node.log
     until(lambda: memory(node)["output_bytes"] == 0, what="the memory given back")
 
 

@@ -116,7 +116,8 @@ def test_a_new_epoch_with_its_gap_is_right():
 
 
 def test_who_is_led_over_is_shown_before_what_is_new_behind_it():
-    one = author(ack(1, "a1"), message(2, "b1"), shown("b2"), gap(6, "epoch_changed", "F"), confirm(3, "b2", "F"))
+    led = [shown("b2"), gap(3, "epoch_changed", "F"), confirm(3, "b2", "F"), gap(6, "trimmed", "F")]
+    one = author(ack(1, "a1"), message(2, "b1"), *led)
     again = [message(1, "a1"), ack(2, "b1"), gap(3, "epoch_changed", "F"), ack(3, "b2", "F"), gap(6, "trimmed", "F")]
     two = member("b", (None, [joined(), *again]), sent=("b1", "b2"))
     history = ((3, "b2"), (4, "a1"), (5, "b1"))
@@ -275,7 +276,8 @@ def test_a_history_that_goes_on_is_not_left():
 
 
 def test_what_a_client_says_itself_stands_in_front_of_no_gap():
-    second = [joined(2, "F", missed=1), {"type": "sent", "id": "b1"}, gap(2, "epoch_changed", "F"), message(2, "a2", "F")]
+    sent = {"type": "sent", "id": "b1"}
+    second = [joined(2, "F", missed=1), sent, gap(2, "epoch_changed", "F"), message(2, "a2", "F")]
     coming = member("b", (None, [joined(), message(1, "a1")]), (("E", 1), second))
     assert "resume" not in rules(author(), coming, wipes=[Wipe(101.5, 102.0)])
 

@@ -249,11 +249,8 @@ class Walk:
             if self.had_passed(key, place) or place in self.known.get(key, ()) and place != self.position:
                 # The author said it a second time, to a node that could not know it: the confirm moves nothing.
                 self.saw(index, key, "repetition", *place)
-            elif key not in self.placed and any(
-                gap.reason in {"not_stored", "epoch_changed"} and gap.covers(*place) for gap in self.gaps
-            ):
-                # The node heard late of its own message's place, which is not stored and was passed. Or the client was
-                # led over to another epoch: what is new to it there, before what it has seen, it was shown first.
+            elif key not in self.placed and any(gap.reason == "not_stored" and gap.covers(*place) for gap in self.gaps):
+                # The node heard late of its own message's place, which is not stored and was passed.
                 self.placed.add(key)
                 self.saw(index, key, "confirm", *place)
             else:

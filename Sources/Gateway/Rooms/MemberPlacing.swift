@@ -149,11 +149,18 @@ struct MemberPlacing {
             return answersOwed(to: info) { $0 <= plan.replayAfter }
                 + replay(after: plan.replayAfter, gap: plan.gap, to: info) { _ in false }
         }
-        // It gets the answers that it waits for behind the gap, wherever these stand.
+        // It gets the answers that it waits for at their places, and those to what it has seen behind the gap.
         func hasSeen(_ seq: UInt64) -> Bool { former.wasSeen(seq, upTo: position) && !isUnconfirmed(seq, to: info) }
-        return replicated.replies.leadFrames(plan) { !isUnanswered($0, to: info) }.map { .frame($0) }
-            + answersOwed(to: info) { $0 <= plan.replayAfter || hasSeen($0) }
+        let shown = Set(plan.shown)
+        return replicated.replies.leadFrames(plan, as: ReplayedFrame.frame) { answer(at: $0, to: info) }
+            + answersOwed(to: info) { $0 <= plan.replayAfter && !shown.contains($0) || hasSeen($0) }
             + replay(after: plan.replayAfter, gap: nil, to: info, isLeftOut: hasSeen)
+    }
+
+    /// The answer that a member gets at an entry; nil: it waits for none there.
+    private func answer(at seq: UInt64, to info: ConnectionInfo) -> ReplayedFrame? {
+        guard isUnanswered(seq, to: info) else { return nil }
+        return log.entries(after: seq - 1, countMax: 1, byteCountMax: .max).first.map { replayed($0, to: info) }
     }
 
     /// Nothing leads here from what a member heard that came without a position: it gets what was said since it came,

@@ -30,7 +30,8 @@ extension RoomOwner {
             users: userCount, readMark: room.readMark(of: info.user))
         let joined = core.writtenFrame()
         live.replayBegan(info, epoch: room.log.epoch, from: position)
-        sendReplay(to: info, after: plan.replayAfter, behind: [joined] + SubmissionReplies(home: self).leadFrames(plan))
+        let lead = SubmissionReplies(home: self).leadFrames(plan, as: { $0 })
+        sendReplay(to: info, after: plan.replayAfter, behind: [joined] + lead)
     }
 
     private func plan(from position: Position?) -> ResumePlan {
@@ -65,7 +66,8 @@ extension RoomOwner {
         // Not all is back that it has seen: it is led over with the others.
         guard sequencer.isReady else { return sendLive(to: info, at: position, []) }
         let plan = plan(from: position)
-        sendReplay(to: info, after: plan.replayAfter, behind: SubmissionReplies(home: self).leadFrames(plan))
+        let lead = SubmissionReplies(home: self).leadFrames(plan, as: { $0 })
+        sendReplay(to: info, after: plan.replayAfter, behind: lead)
     }
 
     /// A connection has caught up to a position.

@@ -66,21 +66,36 @@ struct SubmissionReplies {
         return core.writtenFrame()
     }
 
-    /// Leads somebody from a former epoch to the entries behind `plan.replayAfter`, in one step: what stands before
-    /// them and is new to it is shown without a place, and confirmed behind the gap.
-    /// - Parameter shows: whether an entry of these, by seq, is shown and confirmed here.
-    func leadFrames(_ plan: ResumePlan, shows: (UInt64) -> Bool = { _ in true }) -> [FrameSlice] {
-        guard let reason = plan.gap else { return [] }
-        let shown = plan.shown.lazy.filter(shows)
-            .compactMap { seq in home.room.body(at: seq).flatMap(KeptMessage.init).map { (seq, $0) } }
-        let messages = shown.map { _, message in
-            message.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
-            return core.writtenFrame()
+    /// Leads somebody from a former epoch to the entries behind `plan.replayAfter`. What stands before them and is new
+    /// to it is shown without a place; then come, in one piece, the gap and the places in their order, and a gap in
+    /// the place of what it has seen.
+    /// - Parameters:
+    ///   - wrap: makes what the caller sends of a frame.
+    ///   - answer: what somebody gets at an entry of these, by seq, who waits for an answer there; nil: it is shown.
+    func leadFrames<Frame>(
+        _ plan: ResumePlan, as wrap: (FrameSlice) -> Frame, answer: (UInt64) -> Frame? = { _ in nil }
+    ) -> [Frame] {
+        guard var reason = plan.gap else { return [] }
+        var (shown, placed) = ([Frame](), [Frame]())
+        var next: UInt64?
+        func leads(to seq: UInt64) {
+            if next != seq { placed.append(wrap(gapFrame(before: seq, reason))) }
+            (next, reason) = (seq + 1, .trimmed)
         }
-        let confirms = shown.map { seq, message in
-            confirmFrame(message.user, message.rawID, at: Position(epoch: home.room.log.epoch, seq: seq))
+        for seq in plan.shown {
+            if let answer = answer(seq) {
+                leads(to: seq)
+                placed.append(answer)
+            } else if let message = home.room.body(at: seq).flatMap(KeptMessage.init) {
+                message.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
+                shown.append(wrap(core.writtenFrame()))
+                leads(to: seq)
+                let position = Position(epoch: home.room.log.epoch, seq: seq)
+                placed.append(wrap(confirmFrame(message.user, message.rawID, at: position)))
+            }
         }
-        return Array(messages) + [gapFrame(before: plan.replayAfter + 1, reason)] + Array(confirms)
+        leads(to: plan.replayAfter + 1)
+        return shown + placed
     }
 
     /// Says that entries before `seq` do not come.

@@ -94,7 +94,6 @@ final class Simulation {
         if violations.isEmpty {
             let check = SimulationCheck(self)
             violations += check.violations
-            violations += knownRepetitions.map { "again: \($0.client): \($0.1.text)" }
             missed = check.missed
         }
         for node in nodes { node.end() }

@@ -69,19 +69,23 @@ struct SimulationTests {
     func measured() throws {
         guard let seeds = Self.seeds?.seeds else { return }
         let end = Self.environment["SIMULATION_SECONDS"].flatMap(Double.init).map { Date.now + $0 } ?? .distantFuture
-        var (failed, missed, repeated) = (0, 0, 0)
+        var (failed, missed, repeated, known) = (0, 0, 0, 0)
         for seed in seeds where Date.now < end {
             let simulation = try Simulation(seed: seed, traceMax: seeds.count == 1 ? .max / 2 : 60)
             let violations = simulation.run()
             if seeds.count == 1 { report(simulation) }
             missed += simulation.missed > 0 ? 1 : 0
             repeated += simulation.repetitions.isEmpty ? 0 : 1
+            if let first = simulation.knownRepetitions.first {
+                known += 1
+                say("again \(seed) \(simulation.faults.rawValue) \(first.client): \(first.1.text)")
+            }
             if let first = violations.first {
                 failed += 1
                 say("failed \(seed) \(simulation.faults.rawValue) \(first)")
             }
             if seed % 100 == 0 || seed == seeds.upperBound {
-                say("at \(seed) failed \(failed) missed \(missed) repeated \(repeated)")
+                say("at \(seed) failed \(failed) missed \(missed) repeated \(repeated) known \(known)")
             }
         }
         #expect(failed == 0)
