@@ -53,7 +53,10 @@ package struct ReplicaMessages {
             let (place, time) = (Position(epoch: epoch, seq: first.seq), first.time ?? submission.time)
             return .repeated(ReplicaLog.Repetition(submission: submission, first: place, time: time))
         }
-        if let waiting = submissions.first(like: submission.body), waiting.number != submission.number {
+        // One that nobody has been shown yet is no answer.
+        if let waiting = submissions.first(like: submission.body), waiting.number != submission.number,
+            waiting.isProvisional
+        {
             return .repeatedWaiting(submission, of: waiting)
         }
         // Members saw it in a lost history: it is committed again from there, and must not be shown once more.

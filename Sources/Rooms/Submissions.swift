@@ -20,6 +20,8 @@ package struct Submissions {
     /// Those of the hashes that were found at a second message while the first one waited.
     private var repeated: Set<Int> = []
     package private(set) var count = 0
+    /// The number behind the last message that was delivered without a place.
+    package private(set) var unshownFrom: UInt64 = 0
 
     package init() {}
 
@@ -35,6 +37,7 @@ package struct Submissions {
         let number = nextNumber
         submission.isProvisional = isProvisional
         submission.number = number
+        if isProvisional { unshownFrom = number + 1 }
         entries.append(submission)
         count += 1
         let key = MessageKey.hash(of: submission.body)
@@ -63,6 +66,7 @@ package struct Submissions {
     package mutating func madeProvisional(_ number: UInt64) -> Submission? {
         guard self[number] != nil else { return nil }
         entries[Int(number - firstNumber)]?.isProvisional = true
+        unshownFrom = max(unshownFrom, number + 1)
         return self[number]
     }
 

@@ -1,5 +1,7 @@
 """The checker of Tests/Measure/chaos.py, held to logs in which one rule is broken, and to what is right."""
 
+import asyncio
+
 import pytest
 from chaos_checker import Checker, Record
 from chaos_cluster import Life, Wipe
@@ -265,9 +267,35 @@ def test_a_history_that_goes_on_is_not_left():
     coming = member("b", (None, [joined(), message(1, "a1")]), (("E", 1), second))
     assert "forked" in rules(author(), coming)
     assert "forked" not in rules(author(), coming, wipes=[Wipe(101.5, 102.0)])
+    # What came directly behind a wipe was on its way before it.
+    assert "forked" not in rules(author(), coming, wipes=[Wipe(100.5, 100.8)])
+    assert "forked" in rules(author(), coming, wipes=[Wipe(100.0, 100.2)])
     # Who stands at 0 may stand in an epoch that was made without Redis.
     coming = member("b", (None, [joined(0, "X")]), (("X", 0), [joined(2, missed=2), gap(1, "epoch_changed")]))
     assert "forked" not in rules(author(), coming)
+
+
+def test_what_a_client_says_itself_stands_in_front_of_no_gap():
+    sent = {"type": "sent", "id": "b1"}
+    second = [joined(2, "F", missed=1), sent, gap(2, "epoch_changed", "F"), message(2, "a2", "F")]
+    coming = member("b", (None, [joined(), message(1, "a1")]), (("E", 1), second))
+    assert "resume" not in rules(author(), coming, wipes=[Wipe(101.5, 102.0)])
+
+
+def test_a_confirmation_of_a_place_that_was_passed_moves_no_client():
+    made = Member(None, 0, "b", [ROOM], None, None, None)
+    made.trace = Trace(made, 0, Life(0, 0, 0.0), {ROOM: None}, 10.0)
+
+    async def positions():
+        confirms = [confirm(3, "a1", "F"), confirm(9, "a2", "F"), confirm(12, "a3", "E")]
+        for frame in [gap(9, "epoch_changed", "F"), *confirms]:
+            await made.take(dict(frame, room=ROOM), None)
+            yield made.positions[ROOM]
+
+    async def taken():
+        return [position async for position in positions()]
+
+    assert asyncio.run(taken()) == [("F", 8), ("F", 8), ("F", 9), ("F", 9)]
 
 
 def test_ahead_is_said_only_to_who_is():

@@ -126,7 +126,7 @@ enum StoredRules {
             try hold(answer.lineage.forks)
             for result in answer.results {
                 switch result {
-                case .committed(let seq, _): try Fuzzing.hold((1...UInt64(edge)).contains(seq), "a seq of \(seq)")
+                case .committed(let seq, _, _): try Fuzzing.hold((1...UInt64(edge)).contains(seq), "a seq of \(seq)")
                 case .known(let position, let time, _):
                     try hold([position])
                     try holdCounted(time, what: "a time")

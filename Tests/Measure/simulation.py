@@ -45,7 +45,7 @@ def main():
     began, done, rest = time.monotonic(), 0, []
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         for line in run.stdout:
-            if options.seed or line.startswith("SIMULATION failed"):
+            if options.seed or line.startswith(("SIMULATION failed", "SIMULATION again")):
                 print(line, end="", flush=True)
             elif line.startswith("SIMULATION at "):
                 words = line.split()

@@ -20,6 +20,18 @@ struct ReplicaMessagesTests {
         #expect(again?.text == nil)
     }
 
+    @Test("A message that is sent again waits, too, while nobody was shown the first one without a place")
+    func repeatedUnshown() {
+        var messages = ReplicaMessages()
+        _ = messages.submitted(sampleSubmission("a"), isAway: false, mayKeep: true)
+        #expect(messages.known(sampleSubmission("a"), held: nil, in: "e") == nil)
+        _ = messages.unplaced(0, held: nil, in: "e")
+        guard case .repeatedWaiting? = messages.known(sampleSubmission("a"), held: nil, in: "e") else {
+            Issue.record("it is kept, and shown")
+            return
+        }
+    }
+
     @Test("Of a lost history the queue has what is still missing, in order, as one commit may carry")
     func lostHistory() {
         var messages = ReplicaMessages()

@@ -100,4 +100,35 @@ struct ResumePlanTests {
         expect(Position(epoch: "e", seq: 7), in: expired, isRecovered: true, gap: nil, after: 7, missed: 0)
         expect(Position(epoch: "e", seq: 6), in: expired, isRecovered: false, gap: .trimmed, after: 7, missed: 0)
     }
+
+    /// Seqs 1 to 7, of which 2, 3 and 5 stood at 1 to 3 in the epoch before.
+    private func ledLog() -> (MemoryLog, FormerPlaces) {
+        let log = MemoryLog(epoch: "e", capacity: 10)
+        var former = FormerPlaces()
+        for _ in 0..<7 { log.appendText() }
+        for (index, seq) in ([2, 3, 5] as [UInt64]).enumerated() {
+            former.came(seq, was: [Position(epoch: "d", seq: UInt64(index + 1))], oldestSeq: 1)
+        }
+        return (log, former)
+    }
+
+    @Test("Of another epoch: one step over all that was seen; what is new among it is shown before")
+    func led() {
+        let (log, former) = ledLog()
+        let expected: [(seq: UInt64, shown: [UInt64], after: UInt64)] = [
+            (0, [], 0), (1, [1], 2), (2, [1], 3), (3, [1, 4], 5), (9, [1, 4], 5),
+        ]
+        for (seq, shown, after) in expected {
+            let plan = ResumePlan(from: Position(epoch: "d", seq: seq), in: log, former)
+            #expect(plan.shown == shown && plan.replayAfter == after && plan.gap == .epochChanged, "\(seq): \(plan)")
+            #expect(plan.missed == Int(7 - after), "\(seq): \(plan)")
+        }
+    }
+
+    @Test("What is shown before is bounded: with more, each entry comes in its place")
+    func ledFar() {
+        let (log, former) = ledLog()
+        let plan = ResumePlan(from: Position(epoch: "d", seq: 3), in: log, former, shownBytesMax: 1)
+        #expect(plan.shown == [] && plan.replayAfter == 0 && plan.missed == 4)
+    }
 }

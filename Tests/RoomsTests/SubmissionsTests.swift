@@ -19,6 +19,15 @@ struct SubmissionsTests {
         #expect(waiting.removeAll().count == 1 && waiting.count == 0 && waiting.nextNumber == 3)
     }
 
+    @Test("Who goes was shown what was delivered without a place by then, and nothing that waits behind it")
+    func unshown() {
+        var waiting = Submissions()
+        for id in ["a", "b", "c"] { _ = waiting.append(sampleSubmission(id), isProvisional: id == "a") }
+        #expect(waiting.unshownFrom == 1 && waiting.nextNumber == 3)
+        #expect(waiting.madeProvisional(1) != nil && waiting.unshownFrom == 2)
+        #expect(waiting.remove(1) != nil && waiting.madeProvisional(1) == nil && waiting.unshownFrom == 2)
+    }
+
     @Test("A batch has at most so many messages, and either kept ones or others")
     func batches() {
         var waiting = Submissions()

@@ -10,6 +10,8 @@ SETTLED_SECONDS = 12.0
 HELD_SECONDS = 25.0
 # A node that could reach Redis for so long has put back there what it knows of former epochs.
 PUT_BACK_SECONDS = 3.0
+# So long what was published is on its way to a client at most, on a busy machine.
+ON_ITS_WAY_SECONDS = 0.5
 # Frames by which a node says that it holds a place, and all before it.
 PLACING = {"message", "ack", "confirm"}
 
@@ -118,7 +120,8 @@ class Knowledge:
         first = min((since for _, since in self.holders(room, [(epoch, seq)])), default=None)
         if first is None or first > at:
             return False
-        return not any(first <= wipe.until and wipe.at <= at for wipe in self.record.wipes)
+        # What was heard of directly behind a wipe was on its way before it.
+        return not any(first - ON_ITS_WAY_SECONDS <= wipe.until and wipe.at <= at for wipe in self.record.wipes)
 
     def knows_fork(self, room, places, epoch, at, server):
         """Whether a node that lives at this time held one of these places, and followed the room from there into this

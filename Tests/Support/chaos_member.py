@@ -190,7 +190,10 @@ class Member:
             self.ack(room, frame)
         elif kind == "confirm":
             for entry in frame["entries"]:
-                self.positions[room] = (frame["epoch"], entry["seq"])
+                # A place of another epoch, or one that was passed, moves nothing.
+                epoch, seq = self.positions.get(room) or (frame["epoch"], 0)
+                if epoch == frame["epoch"] and entry["seq"] > seq:
+                    self.positions[room] = (epoch, entry["seq"])
                 self.unconfirmed[room].discard((entry["user"], entry["id"]))
         elif kind == "gap":
             self.positions[room] = (frame["epoch"], frame["next_seq"] - 1)

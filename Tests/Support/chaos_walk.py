@@ -92,7 +92,7 @@ class Walk:
                 if frame["type"] not in {"sent", "asked", "joined_room", "gap"}:
                     self.settle(index)
                 step(index, frame)
-                if frame["type"] != "joined_room":
+                if frame["type"] not in {"sent", "asked", "joined_room"}:
                     self.settle(index)
         return self
 

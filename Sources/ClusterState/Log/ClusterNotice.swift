@@ -13,6 +13,9 @@ package struct ClusterNotice: Equatable, Sendable {
         case kick
         /// In which rooms is the user with which device? The channel on which to answer, and the question's number.
         case deviceRooms
+        /// A node knows more than a room's log of where entries stood in a former epoch: the present epoch, the former
+        /// one, and a map as text.
+        case places
         /// Whoever says it, under a new name instead of its run, learns when it has heard all that was said before.
         case fence
     }

@@ -90,9 +90,12 @@ extension LogCommit {
             var published = [LogCommit.mark + epoch, arguments[3], LogCommit.digits(next)]
             for index in keys.indices.dropFirst(2) {
                 let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
-                let was = arguments[3 * index + 6]
+                let isKept = arguments[3 * index + 6] == LogCommit.keptSign
+                var was = isKept ? [] : arguments[3 * index + 6]
                 let known: [UInt8]? =
                     if case .bytes(let known) = try operations.call(.get(key: keys[index])) { known } else { nil }
+                let lost = was.isEmpty ? known.flatMap { lostPlace($0, isKept: isKept) } : nil
+                was = lost ?? was
                 if let known, was.isEmpty || known.prefix(while: { $0 != 0x20 }).elementsEqual(epoch) {
                     results.append(.bytes(known))
                     continue
@@ -108,7 +111,8 @@ extension LogCommit {
                 } else if let refusal = try append(body, was) {
                     try takeBack(refusal, before: next)
                 }
-                results.append(.integer(isStored ? seq : -seq))
+                let result = StoreReply.integer(isStored ? seq : -seq)
+                results.append(lost.map { .array([result, .bytes($0)]) } ?? result)
                 published += [sign + LogCommit.digits(body.count) + (was.isEmpty ? [] : [0x20] + was), body]
             }
             if seq >= next {
@@ -123,6 +127,15 @@ extension LogCommit {
             }
             let first = unstored.map(LogCommit.number) ?? 0
             return .array([.bytes(epoch), .integer(seq), .integer(first), .bytes(lineage)] + results)
+        }
+
+        /// The place in a former epoch by which an id is known, when what stood there is lost.
+        private func lostPlace(_ known: [UInt8], isKept: Bool) -> [UInt8]? {
+            let words = known.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
+            guard words.count == 3, !words[0].elementsEqual(epoch) else { return nil }
+            let fork = Lineage(text: lineage).fork(of: String(decoding: words[0], as: UTF8.self))
+            let isLost = fork.map { LogCommit.number(Array(words[1])) > Int($0) } ?? isKept
+            return isLost ? Array(words[0] + [0x20] + words[1]) : nil
         }
 
         /// Returns the fault when the store refuses the entry.

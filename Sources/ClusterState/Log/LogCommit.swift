@@ -45,8 +45,12 @@ package enum LogCommit {
         package let body: [UInt8]
         /// Where it stood in former epochs, when it is committed again.
         package let was: [Position]
+        /// The node has kept it while the store was away, and the present history does not hold it: a place in a former
+        /// epoch that does not lead here is none.
+        package let isKept: Bool
 
-        package init(idKey: [UInt8], time: Int, body: [UInt8], was: [Position] = []) {
+        package init(idKey: [UInt8], time: Int, body: [UInt8], was: [Position] = [], isKept: Bool = false) {
+            self.isKept = isKept
             self.idKey = idKey
             self.time = time
             self.body = body
@@ -56,7 +60,8 @@ package enum LogCommit {
 
     /// The outcome of one message.
     package enum Result: Equatable, Sendable {
-        case committed(seq: UInt64, isStored: Bool)
+        /// - Parameter was: its place in a former epoch, of which the caller did not know; what stood there was lost.
+        case committed(seq: UInt64, isStored: Bool, was: [Position] = [])
         /// It was committed before.
         case known(Position, time: Int, isStored: Bool)
     }
@@ -121,7 +126,7 @@ package enum LogCommit {
             names.append(message.idKey)
             arguments.append(digits(message.time))
             arguments.append(message.body)
-            arguments.append(Position.text(of: message.was))
+            arguments.append(message.was.isEmpty && message.isKept ? keptSign : Position.text(of: message.was))
         }
         return .script(script, keys: names, arguments: arguments)
     }
@@ -137,6 +142,12 @@ package enum LogCommit {
             switch part {
             case .integer(let seq) where seq != 0 && seq.magnitude <= Stored.numberMax:
                 results.append(.committed(seq: UInt64(seq.magnitude), isStored: seq > 0))
+            case .array(let parts):
+                guard parts.count == 2, case .integer(let seq) = parts[0], seq != 0, seq.magnitude <= Stored.numberMax,
+                    case .bytes(let was) = parts[1]
+                else { return nil }
+                results.append(
+                    .committed(seq: UInt64(seq.magnitude), isStored: seq > 0, was: Position.list(was)))
             case .bytes(let text):
                 guard let known = known(text) else { return nil }
                 results.append(known)
@@ -227,6 +238,9 @@ package enum LogCommit {
         }
         return nil
     }
+
+    /// Stands in place of former places for a message that was kept.
+    static let keptSign = [UInt8(ascii: "?")]
 
     /// Begins a publication; the digit is its format.
     static let mark = Array("=2\n".utf8)

@@ -105,7 +105,7 @@ struct LogQuestions {
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [Submission], named name: String,
         _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
-        let messages = batch.map { message($0.user, $0.id, $0.time, $0.body) }
+        let messages = batch.map { message($0.user, $0.id, $0.time, $0.body, isKept: $0.isProvisional) }
         // What was kept for the store was promised to be kept; no ack follows that could say otherwise.
         let storedOneOf = batch.first?.isProvisional == true ? 1 : terms.storedOneOf()
         let sentAt = Clock.monotonicNanoseconds()
@@ -143,9 +143,9 @@ struct LogQuestions {
     }
 
     private func message(
-        _ user: Identifier, _ id: [UInt8], _ time: Int, _ body: [UInt8], _ was: [Position] = []
+        _ user: Identifier, _ id: [UInt8], _ time: Int, _ body: [UInt8], _ was: [Position] = [], isKept: Bool = false
     ) -> LogCommit.Message {
-        LogCommit.Message(idKey: keys.id(user: user, id: id), time: time, body: body, was: was)
+        LogCommit.Message(idKey: keys.id(user: user, id: id), time: time, body: body, was: was, isKept: isKept)
     }
 
     private static func place(_ reply: StoreReply) -> ReplicaLog.Place? {

@@ -301,8 +301,8 @@ extension ReplicaDriver {
         }
         for (index, result) in answer.results.enumerated() {
             switch result {
-            case .committed(let seq, let isStored):
-                let entry = ReplicaLog.Entry(seq: seq, body: bodies[index], isStored: isStored, commit: name)
+            case .committed(let seq, let isStored, let was):
+                let entry = ReplicaLog.Entry(seq: seq, body: bodies[index], isStored: isStored, was: was, commit: name)
                 heard(entry, of: answer.epoch)
             case .known(let place, let time, let isStored): found(index, (place, time, isStored))
             }

@@ -31,6 +31,8 @@ struct ProvisionalMessages {
     private var unseenFrom: [Device: UInt64] = [:]
     /// Connections that came late. All others were shown whatever was delivered.
     private var late: [ObjectIdentifier: Knowledge] = [:]
+    /// Messages that connections sent once more before they went live.
+    private var repeatedEarly: [ObjectIdentifier: Set<UInt64>] = [:]
 
     /// A message was delivered without a place.
     mutating func delivered() { count += 1 }
@@ -39,13 +41,14 @@ struct ProvisionalMessages {
     mutating func ended() {
         count -= 1
         assert(count >= 0, "more messages have ended than were delivered")
-        if count == 0 { unseenFrom = [:] }
+        if count == 0 { (unseenFrom, repeatedEarly) = ([:], [:]) }
     }
 
     /// A member that was live is no longer in.
-    /// - Parameter next: the number of the next message.
+    /// - Parameter next: the number of the first message that it was not shown.
     mutating func departed(_ info: ConnectionInfo, next: UInt64) {
         late[ObjectIdentifier(info)] = nil
+        repeatedEarly[ObjectIdentifier(info)] = nil
         if count > 0 { unseenFrom[Device(user: info.user, device: info.device)] = next }
     }
 
@@ -54,19 +57,27 @@ struct ProvisionalMessages {
     ///   - resumes: whether it came with a position.
     ///   - oldest: the number of the first message that still waits for its place; the next one's when none does.
     ///   - placed: the numbers of those that have their places, while members wait for theirs.
-    /// - Returns: the number of the first message that it must be shown.
+    /// - Returns: the number of the first message that it must be shown, and those behind that one that it has sent
+    ///   itself once more.
     mutating func wentLive(
         _ info: ConnectionInfo, resumes: Bool, oldest: UInt64, placed: Set<UInt64> = []
-    ) -> UInt64 {
+    ) -> (first: UInt64, repeated: Set<UInt64>) {
         let unseen = resumes ? unseenFrom[Device(user: info.user, device: info.device)] : nil
         let first = max(unseen ?? 0, oldest)
-        late[ObjectIdentifier(info)] = Knowledge(info: info, firstShown: first, settled: placed)
-        return first
+        let repeated = repeatedEarly.removeValue(forKey: ObjectIdentifier(info)) ?? []
+        late[ObjectIdentifier(info)] = Knowledge(info: info, firstShown: first, settled: placed, repeated: repeated)
+        return (first, repeated)
     }
 
     /// A member sent a message once more that waits for its place.
-    mutating func repeated(_ message: Submission, by info: ConnectionInfo) {
-        if let number = message.number { late[ObjectIdentifier(info)]?.repeated.insert(number) }
+    /// - Parameter isLive: it gets what comes.
+    mutating func repeated(_ message: Submission, by info: ConnectionInfo, isLive: Bool = true) {
+        guard let number = message.number else { return }
+        if isLive {
+            late[ObjectIdentifier(info)]?.repeated.insert(number)
+        } else {
+            repeatedEarly[ObjectIdentifier(info), default: []].insert(number)
+        }
     }
 
     /// A member has heard where messages stand, by their numbers, and others have not.

@@ -101,6 +101,7 @@ extension ReplicatedFacts: NoticeObserver {
             if notice.values == [home.room.log.epoch] { replicated.deleted() }
         case .settings:
             if !isOwn { read() }
+        case .places: if !isOwn { replicated.forks.placesPublished(notice.values) }
         case .kick, .deviceRooms, .fence: break
         }
     }

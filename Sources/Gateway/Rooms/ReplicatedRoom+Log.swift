@@ -46,6 +46,7 @@ extension ReplicatedRoom: ReplicaObserver {
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(core.writer.bytes, at: core.loop.now)
         former.came(seq, was: arrival.was, held: arrival.held, oldestSeq: home.room.log.oldestSeq)
+        if arrival.was.count > arrival.entry.was.count { forks.came(arrival) }
         if let own, !own.isStored { core.counters.shed(.storage) }
         // Members are led from where they stand, once all is here.
         guard isReady else {
@@ -58,7 +59,7 @@ extension ReplicatedRoom: ReplicaObserver {
             core.counters.committed.add(1)
             if case .connection(let info) = own.author { info.messageCommitted(at: own.time) }
         }
-        if let own, own.isProvisional { return confirm(own, seq, frame) }
+        if let own, own.isProvisional { return confirm(own, seq, frame, isNew: arrival.was.isEmpty) }
         // Who is in has seen it in the former history; only its author waits for its place.
         if !arrival.isSeen {
             home.openBatch().append(message: frame)
@@ -70,7 +71,7 @@ extension ReplicatedRoom: ReplicaObserver {
 
     /// Members that have seen an entry in a former epoch get a gap in its place; its author here gets the ack there.
     private func leaveOut(_ seq: UInt64, _ frame: FrameSlice, author: Submission.Author?) {
-        for info in resumed.all(where: { former.wasSeen(seq, upTo: $0.position, isLed: $0.isLed) }) {
+        for info in resumed.thatSaw(seq, former) {
             if case .connection(let own)? = author, own === info { continue }
             // Who still catches up is led there.
             if home.live.isReplaying(info) { continue }
@@ -95,13 +96,16 @@ extension ReplicatedRoom: ReplicaObserver {
     }
 
     /// A message has its place that members saw without one. Who was not shown it on its present connection gets the
-    /// message.
-    private func confirm(_ own: Submission, _ seq: UInt64, _ message: FrameSlice) {
+    /// message, and a gap in its place who has seen it in a former epoch.
+    private func confirm(_ own: Submission, _ seq: UInt64, _ message: FrameSlice, isNew: Bool) {
         let confirm = replies.confirmFrame(own, at: Position(epoch: home.room.log.epoch, seq: seq))
         let batch = home.openBatch()
         batch.append(confirm)
+        let sawBefore = Set((isNew ? [] : resumed.thatSaw(seq, former)).map(ObjectIdentifier.init))
+        let gap = sawBefore.isEmpty ? message : replies.gapFrame(before: seq + 1, .trimmed)
         for member in provisionals.membersWithout(own) {
-            batch.cut(for: member, length: confirm.length, replacement: message)
+            let hasSeen = sawBefore.contains(ObjectIdentifier(member))
+            batch.cut(for: member, length: confirm.length, replacement: hasSeen ? gap : message)
         }
         provisionalEnded(own)
         if case .connection(let author) = own.author, !home.room.isIn(author) {
@@ -160,7 +164,9 @@ extension ReplicatedRoom: ReplicaObserver {
     func held(like body: [UInt8]) -> ReplicaLog.Held? { home.room.held(like: body) }
 
     func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
-        if case .connection(let author) = submission.author { provisionals.repeated(waiting, by: author) }
+        if case .connection(let author) = submission.author {
+            provisionals.repeated(waiting, by: author, isLive: !home.live.isReplaying(author))
+        }
         replies.answer(submission, .init(position: nil, time: waiting.time, isRepetition: true))
     }
 

@@ -106,7 +106,7 @@ final class ReplicatedRoom {
     func departed(_ info: ConnectionInfo) {
         unplaced.remove(info)
         resumed.remove(info)
-        if let replica { provisionals.departed(info, next: replica.log.submissions.nextNumber) }
+        if let replica { provisionals.departed(info, next: replica.log.submissions.unshownFrom) }
     }
 
     /// Messages that this node keeps for the store, in order.
@@ -119,8 +119,9 @@ final class ReplicatedRoom {
         guard provisionals.count > 0, let replica else { return [] }
         let oldest = replica.log.submissions.oldestNumber
         let placed = Set(unplaced.own.lazy.filter(\.message.isProvisional).compactMap(\.message.number))
-        let first = provisionals.wentLive(info, resumes: resumes, oldest: oldest, placed: placed)
-        return provisionalMessages.filter { $0.number.map { $0 >= first } ?? false }.map(replies.provisionalFrame)
+        let (first, repeated) = provisionals.wentLive(info, resumes: resumes, oldest: oldest, placed: placed)
+        return provisionalMessages.filter { $0.number.map { $0 >= first && !repeated.contains($0) } ?? false }
+            .map(replies.provisionalFrame)
     }
 
     /// Lets those in who wait.

@@ -23,6 +23,11 @@ struct ResumedMembers {
 
     mutating func remove(_ info: ConnectionInfo) { members[ObjectIdentifier(info)] = nil }
 
+    /// Members that have seen the entry with this present seq in a former epoch, each once.
+    func thatSaw(_ seq: UInt64, _ former: FormerPlaces) -> [ConnectionInfo] {
+        all { former.wasSeen(seq, upTo: $0.position, isLed: $0.isLed) }
+    }
+
     /// Members that have seen one of these places in a former epoch, each once.
     func all(where hasSeen: (Seen) -> Bool) -> [ConnectionInfo] {
         members.values.filter { $0.seen.contains(where: hasSeen) }.map(\.info)

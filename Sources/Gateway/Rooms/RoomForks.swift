@@ -18,6 +18,8 @@ final class RoomForks {
     /// Former epochs that were asked for, and are not settled.
     private var asked: Set<String> = []
     private var unanswered: [ForkQuestion] = []
+    /// Former epochs of which this node knows more than the present log says.
+    private var unsaid: Set<String> = []
     /// When members are placed whatever was answered, loop milliseconds; nil: they do not wait for an answer.
     private var placesAt: Int?
 
@@ -87,7 +89,33 @@ final class RoomForks {
     }
 
     /// The present epoch is another one now.
-    func epochBegan() { (asked, placesAt) = ([], nil) }
+    func epochBegan() { (asked, placesAt, unsaid) = ([], nil, []) }
+
+    // MARK: What nobody asked for
+
+    /// An entry came of which this node knows former places that the log does not: somebody committed it anew who did
+    /// not know it. The other nodes hear of that once this one is in step, so that its knowledge outlives it.
+    func came(_ arrival: ReplicaLog.PlacedEntry) {
+        for place in arrival.was where !arrival.entry.was.contains(place) { unsaid.insert(place.epoch) }
+    }
+
+    private func publishPlaces() {
+        guard let channel = replicated.channel else { return }
+        for former in unsaid.sorted() {
+            let values = [log.epoch, former, replicated.former.map(of: former).text]
+            let notice = ClusterNotice(.places, boot: core.context.boot, values)
+            channel.ask(ClusterNotice.operation(channel.keys, notice)) { _ in }
+        }
+        unsaid = []
+    }
+
+    /// Another node knows more than the log.
+    func placesPublished(_ values: [String]) {
+        guard values.count == 3, values[0] == log.epoch, ForkQuestion.canName(values[1]),
+            let map = FormerMap(text: values[2])
+        else { return }
+        replicated.former.learned(map, of: values[1], oldestSeq: log.oldestSeq)
+    }
 
     // MARK: The questions of others
 
@@ -100,7 +128,8 @@ final class RoomForks {
 
     /// This node may be in step by now.
     func advanced() {
-        guard !unanswered.isEmpty, isInStep else { return }
+        guard !unanswered.isEmpty || !unsaid.isEmpty, isInStep else { return }
+        publishPlaces()
         let questions = unanswered
         unanswered = []
         questions.forEach(answer)

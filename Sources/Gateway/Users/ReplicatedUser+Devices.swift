@@ -37,7 +37,7 @@ extension ReplicatedUser: ClusterPresenceDelegate, NoticeObserver {
             _ = owner.closeConnections()
         case .deviceRooms:
             if notice.values.count == 2 { devices.replyRooms(on: notice.values[0], question: notice.values[1]) }
-        case .typing, .read, .deleted, .settings, .fence: break
+        case .typing, .read, .deleted, .settings, .places, .fence: break
         }
     }
 

@@ -18,10 +18,12 @@ struct LogCommitTests {
             keptMilliseconds: 1_000_000, storedOneOf: storedOneOf, lineage: lineage, forks: forks)
     }
 
-    private func message(_ id: String, time: Int = 5, was: [Position] = []) -> LogCommit.Message {
+    private func message(
+        _ id: String, time: Int = 5, was: [Position] = [], isKept: Bool = false
+    ) -> LogCommit.Message {
         LogCommit.Message(
             idKey: keys.id(user: Identifier(unchecked: "ann"), id: Array(id.utf8)), time: time,
-            body: Array("body of \(id)\nat \(time)".utf8), was: was)
+            body: Array("body of \(id)\nat \(time)".utf8), was: was, isKept: isKept)
     }
 
     private func commit(_ terms: LogCommit.Terms, _ messages: [LogCommit.Message]) throws -> LogCommit.Outcome {
@@ -167,6 +169,33 @@ struct LogCommitTests {
         #expect(read().map(\.was) == [was, []])
     }
 
+    @Test("An id that outlived its entry is no place: what is lost is committed anew", arguments: [false, true])
+    func idsOfLostEntries(isRedis: Bool) throws {
+        let store = try Either(isRedis ? nil : memory)
+        func commit(_ terms: LogCommit.Terms, _ messages: [LogCommit.Message]) throws -> [LogCommit.Result] {
+            try #require(LogCommit.answer(try store(LogCommit.operation(keys, terms, messages)).get())).results
+        }
+        func known(_ seq: UInt64) -> LogCommit.Result {
+            .known(Position(epoch: "e1", seq: seq), time: 5, isStored: true)
+        }
+        func again(_ seq: UInt64, was: UInt64) -> LogCommit.Result {
+            .committed(seq: seq, isStored: true, was: [Position(epoch: "e1", seq: was)])
+        }
+        _ = try commit(terms(), ["a", "b", "c", "d"].map { message($0) })
+        // The log goes, the ids stay, and somebody begins anew who knew the half of it.
+        _ = try store(.delete(keys: [keys.place, keys.entries]))
+        #expect(try commit(terms("e1", 2, new: "e2"), [message("b"), message("c")]) == [known(2), again(3, was: 3)])
+        let kept = [message("a", isKept: true), message("d", isKept: true), message("c")]
+        let present = LogCommit.Result.known(Position(epoch: "e2", seq: 3), time: 5, isStored: true)
+        #expect(try commit(terms("e2", 3), kept) == [known(1), again(4, was: 4), present])
+        // Of an epoch that nobody knows any more only who kept a message knows that it is lost.
+        _ = try store(.delete(keys: [keys.place, keys.entries]))
+        let unknown = try commit(terms(new: "e3"), [message("a"), message("b", isKept: true)])
+        #expect(unknown == [known(1), again(1, was: 2)])
+        let part = try #require(LogRange.answer(try store(LogRange.operation(keys, after: 0)).get()))
+        #expect(part.entries.map(\.was) == [[Position(epoch: "e1", seq: 2)]])
+    }
+
     @Test("a range has the bytes and entries that its bounds allow, and the entry before it")
     func ranges() throws {
         let messages = (1...LogRange.entriesMax + 1).map { message("m\($0)") }
@@ -287,7 +316,7 @@ struct LogCommitTests {
             let messages = (0..<Int.random(in: 0...6, using: &random)).map { _ in
                 message(
                     "m\(Int.random(in: 0..<200, using: &random))", time: step,
-                    was: step % 5 == 0 ? [Position(epoch: "e1", seq: UInt64(step))] : [])
+                    was: step % 5 == 0 ? [Position(epoch: "e1", seq: UInt64(step))] : [], isKept: step % 4 == 1)
             }
             var operations = [LogCommit.operation(keys, terms, messages), .hashGetAll(key: keys.place)]
             operations.append(LogRange.operation(keys, after: UInt64.random(in: 0...20, using: &random)))

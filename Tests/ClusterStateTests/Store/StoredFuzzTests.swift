@@ -111,7 +111,7 @@ struct StoredFuzzTests {
             for case .known(let position, let time, _) in answer.results {
                 expect(position.seq <= Self.edge && isIn(time))
             }
-            for case .committed(let seq, _) in answer.results { expect(1...UInt64(Self.edge) ~= seq) }
+            for case .committed(let seq, _, _) in answer.results { expect(1...UInt64(Self.edge) ~= seq) }
         }
         for entry in LogCommit.entries(reply) ?? [] { expect(entry.seq <= Self.edge && isGood(entry.was)) }
         for entry in RoomPresence.page(reply)?.entries ?? [] { expect(!entry.record.isEmpty) }

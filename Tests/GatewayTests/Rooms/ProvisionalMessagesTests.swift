@@ -32,7 +32,7 @@ struct ProvisionalMessagesTests {
     @Test("Who was in before knows all; a newcomer is shown what waits")
     func newcomers() {
         var messages = messages(2)
-        #expect(messages.wentLive(bob, resumes: false, oldest: 7) == 7)
+        #expect(messages.wentLive(bob, resumes: false, oldest: 7).first == 7)
         #expect(messages.isKnown(message(7), to: ann) && messages.isKnown(message(7), to: bob))
         #expect(!messages.isKnown(message(6), to: bob) && messages.isKnown(message(6), to: ann))
         #expect(messages.membersWithout(message(6)).map(\.user.text) == ["bob"])
@@ -44,7 +44,7 @@ struct ProvisionalMessagesTests {
         var messages = messages(3)
         messages.departed(bob, next: 9)
         let again = Self.member("bob", key: 2)
-        #expect(messages.wentLive(again, resumes: true, oldest: 7) == 9)
+        #expect(messages.wentLive(again, resumes: true, oldest: 7).first == 9)
         #expect(!messages.isKnown(message(8), to: again) && messages.isKnown(message(9), to: again))
         messages.repeated(message(8), by: again)
         #expect(messages.isKnown(message(8), to: again) && !messages.isKnown(message(7), to: again))
@@ -52,10 +52,21 @@ struct ProvisionalMessagesTests {
         #expect(messages.membersWithout(message(7)).isEmpty)
     }
 
+    @Test("Who sends once more before it goes live knows it, and is not shown it again")
+    func repeatedEarly() {
+        var messages = messages(3)
+        messages.repeated(message(8), by: bob, isLive: false)
+        let shown = messages.wentLive(bob, resumes: false, oldest: 7)
+        #expect(shown.first == 7 && shown.repeated == [8] && messages.isKnown(message(8), to: bob))
+        messages.repeated(message(9), by: ann, isLive: false)
+        messages.departed(ann, next: 7)
+        #expect(messages.wentLive(ann, resumes: false, oldest: 7).repeated.isEmpty)
+    }
+
     @Test("A connection was not shown what had its place when it came, though members wait for theirs")
     func placedBefore() {
         var messages = messages(3)
-        #expect(messages.wentLive(bob, resumes: false, oldest: 4, placed: [5]) == 4)
+        #expect(messages.wentLive(bob, resumes: false, oldest: 4, placed: [5]).first == 4)
         #expect([4, 5, 6].map { messages.isKnown(message($0), to: bob) } == [true, false, true])
         messages.repeated(message(5), by: bob)
         #expect(messages.isKnown(message(5), to: bob))
@@ -82,6 +93,6 @@ struct ProvisionalMessagesTests {
         // What a device has not seen counts while messages wait only.
         let later = Self.member("bob", key: 3)
         messages.delivered()
-        #expect(messages.wentLive(later, resumes: true, oldest: 5) == 5)
+        #expect(messages.wentLive(later, resumes: true, oldest: 5).first == 5)
     }
 }

@@ -154,6 +154,59 @@ struct FormerEpochTests {
         #expect(repetitions(leaver) > 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
     }
 
+    @Test("A node that finds a message committed anew says where it stood, and that outlives it")
+    func outlives() throws {
+        let setting = try FormerEpochSetting(nodes: 2)
+        let (author, leaver) = (setting.client(0, at: 0), setting.client(1, at: 0))
+        setting.settle([0, 1], [author, leaver])
+        setting.passTime(500, [0, 1], [author, leaver])
+        author.say(in: "r", at: setting.now)
+        setting.settle([0, 1], [author, leaver])
+        for client in [author, leaver] { client.drop(arriving: 0) }
+        setting.cluster.restartEmpty()
+        // The author comes without a position, and says the same under the same id.
+        let again = setting.client(0, at: 1)
+        setting.settle([1], [again])
+        setting.passTime(500, [1], [again])
+        again.say(in: "r", at: setting.now)
+        setting.settle([1], [again])
+        #expect(again.isAnswered)
+        // Node 0 hears of it, finds its message there, and is not heard of again.
+        setting.settle([0, 1], [again])
+        setting.passTime(3_000, [0, 1], [again])
+        setting.connect(leaver, to: 1)
+        setting.passTime(4_000, [1], [again, leaver])
+        check([again, leaver])
+        #expect(repetitions(leaver) == 0 && leaver.views["r"]?.places.count == 1)
+    }
+
+    @Test("What a node has kept is committed, though its id stands for a place that the store has lost")
+    func keptUnderLostPlace() throws {
+        let setting = try FormerEpochSetting(nodes: 2)
+        let author = setting.client(0, at: 0)
+        setting.settle([0, 1], [author])
+        setting.passTime(500, [0, 1], [author])
+        // Its commit is run, and nobody hears of that.
+        author.say(in: "r", at: setting.now)
+        let node = setting.nodes[0]
+        for connection in node.connections where connection.hasInput { connection.takeInput() }
+        node.endTurn()
+        node.link.disconnect(running: 3)
+        node.storeWentAway(until: setting.now + 1_000)
+        node.endTurn()
+        setting.settle([], [author])
+        #expect(author.views["r"]?.kept == ["c0-1"])
+        // The log goes, and the id stays.
+        let keys = LogKeys(room: Identifier(unchecked: "r"))
+        setting.cluster.memory.perform(.delete(keys: [keys.place, keys.entries])) { _ in }
+        let other = setting.client(1, at: 1)
+        setting.settle([1], [other])
+        setting.passTime(500, [1], [other])
+        setting.passTime(3_000, [0, 1], [author, other])
+        check([author, other])
+        #expect(other.views["r"]?.places["c0-1"]?.count == 1)
+    }
+
     @Test("Questions and answers mean the same when they are read; no payload breaks them")
     func payloads() {
         var map = FormerMap()

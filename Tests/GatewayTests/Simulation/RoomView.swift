@@ -22,6 +22,8 @@ struct RoomView {
         let id: String
         /// Nobody may know of which of two histories the client's position was.
         let isBlind: Bool
+        /// When the client was led into other epochs, simulated milliseconds.
+        let ledAt: [Int]
         let text: String
     }
 
@@ -65,12 +67,14 @@ struct RoomView {
     private(set) var gaps: [Gap] = []
     /// Places that answers "redis" said of its own messages, by id; also of such as it never saw on their way.
     private(set) var acked: [String: Position] = [:]
+    /// Its own messages that were acked "local": a node keeps them until they are committed.
+    private(set) var kept: Set<String> = []
     /// When it first came in; simulated milliseconds.
     private(set) var since: Int?
     private(set) var violations: [String] = []
-    /// Messages that came once more in a later epoch than those in which the client had had them: a position says
-    /// nothing of former epochs, and what its author sent again is committed anew, without its former place.
+    /// Messages that came once more, in a later epoch than those in which the client had had them.
     private(set) var repetitions: [Repetition] = []
+    private var ledAt: [Int] = []
     /// Nobody may know of which of two histories the client's position is.
     private var isLedBlindly = false
 
@@ -113,7 +117,9 @@ struct RoomView {
         }
         switch frame.type {
         case "joined_room": joined(frame, at: now)
-        case "gap": gap(frame)
+        case "gap":
+            if frame.string("reason") == "epoch_changed" { ledAt.append(now) }
+            gap(frame)
         case "message": message(frame)
         case "ack": acked(frame)
         case "confirm": for entry in frame.frames("entries") { confirmed(entry, frame) }
@@ -193,6 +199,7 @@ struct RoomView {
         guard let id = frame.id, let visit else { return broken("ack", frame.text) }
         guard let place = frame.position else {
             if frame.string("durable") != "local" { broken("ack", frame.text) }
+            kept.insert(id)
             guard !visit.shown.contains(id), !visit.placed.contains(id) else { return }
             shown(id)
             if hasEcho { self.visit?.echoes.insert(id) }
@@ -235,7 +242,7 @@ struct RoomView {
             if !isLedBlindly, known.contains(where: { $0.epoch == place.epoch }) {
                 broken("once", text)
             } else {
-                repetitions.append(Repetition(id: id, isBlind: isLedBlindly, text: text))
+                repetitions.append(Repetition(id: id, isBlind: isLedBlindly, ledAt: ledAt, text: text))
             }
         }
         position = place

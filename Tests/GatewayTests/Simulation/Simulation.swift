@@ -31,10 +31,16 @@ final class Simulation {
     var repetitions: [(client: String, RoomView.Repetition)] {
         clients.flatMap { client in client.views.values.flatMap(\.repetitions).map { (client.name, $0) } }
     }
-    /// Those of them of which a living node could know.
+    /// Those of them of which a living node could know, and was in reach when the client was led on.
     var knownRepetitions: [(client: String, RoomView.Repetition)] {
-        repetitions.filter { !$0.1.isBlind && !unheld.contains($0.1.id) }
+        repetitions.filter { _, repetition in
+            !repetition.isBlind && !unheld.contains(repetition.id)
+                && !repetition.ledAt.contains { at in silences.contains { $0.contains(at) } }
+        }
     }
+    /// When nodes could not answer for so long that nobody waited for them any more.
+    private var silences: [ClosedRange<Int>] = []
+    private var silentSince: [Int: Int] = [:]
     /// The last events.
     private(set) var trace: [String] = []
     private let traceMax: Int
@@ -121,7 +127,23 @@ final class Simulation {
         while now < end {
             now = min(now + 250, end)
             cluster.microseconds = SimulatedCluster.firstMicroseconds + now * 1000
-            for node in nodes { node.timePassed(to: now) }
+            for node in nodes {
+                node.timePassed(to: now)
+                noteSilence(of: node)
+            }
+        }
+    }
+
+    private func noteSilence(of node: SimulatedNode) {
+        let isBlocked = blocked.values.contains { $0[node.number] ?? 0 > now }
+        let isAway = node.frozenUntil > now || node.storeBackAt != nil || !node.link.isConnected
+        // A room that is not in step answers nobody.
+        if isBlocked || isAway || node.rooms.all.contains(where: \.sequencer.isPending) {
+            silentSince[node.number] = silentSince[node.number] ?? now
+        } else if let since = silentSince.removeValue(forKey: node.number),
+            now - since >= Replication.forkMilliseconds
+        {
+            silences.append(since + Replication.forkMilliseconds...now + Self.settledMilliseconds)
         }
     }
 

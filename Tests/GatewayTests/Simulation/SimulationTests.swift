@@ -78,7 +78,7 @@ struct SimulationTests {
             repeated += simulation.repetitions.isEmpty ? 0 : 1
             if let first = simulation.knownRepetitions.first {
                 known += 1
-                say("failed \(seed) \(simulation.faults.rawValue) again: \(first.client): \(first.1.text)")
+                say("again \(seed) \(simulation.faults.rawValue) \(first.client): \(first.1.text)")
             }
             if let first = violations.first {
                 failed += 1

@@ -18,10 +18,12 @@
 --       8 one of how many messages is stored: those whose seq is a multiple of it. All get places and are published
 --       9 the lineage that the caller knows
 --      10 '1' when the entries of the epoch that the caller knows differ from those that it has
---      11 … for each message its time, its body, and its places in former epochs ("epoch seq …", or '')
+--      11 … for each message its time, its body, and its places in former epochs ("epoch seq …", or ''; '?' when the
+--         caller has kept it, and knows that the present history does not hold it)
 -- Returns the epoch, the newest seq, when the newest messages are not stored the seq of the first of them, else 0, and
 -- the lineage; then for each message its seq, negative when it is not stored, or "epoch seq time" of its first commit,
--- with " -" behind it when that was not stored. Messages for a history that was deleted are not committed: nothing is
+-- with " -" behind it when that was not stored, or both its seq and its place in a former epoch, which the caller did
+-- not know: the lineage does not lead over that place, so what stood there was lost. Messages for a history that was deleted are not committed: nothing is
 -- returned for them.
 -- Redis does not roll back. Whoever opens the log hears of a right that is missing before anything is written; a commit
 -- that finds an entry refused takes its ids back, as ids without messages would be messages lost. Entries beyond the
@@ -107,16 +109,39 @@ local takeBack = function(refusal)
   return redis.error_reply('TRYAGAIN the place of the log was behind its entries')
 end
 
+-- How far an epoch leads over; nil when nothing is known of it.
+local forkOf = function(name)
+  local fork
+  for former, at in string.gmatch(lineage, '(%S+) (%d+)') do
+    if former == name then fork = tonumber(at) end
+  end
+  return fork
+end
+
+-- The place in a former epoch by which an id is known, when what stood there is lost.
+local lostPlace = function(known, isKept)
+  local former, at = string.match(known, '^(%S+) (%d+)')
+  if not former or former == epoch then return nil end
+  local fork = forkOf(former)
+  local isLost = isKept
+  if fork then isLost = tonumber(at) > fork end
+  return isLost and former .. ' ' .. at or nil
+end
+
 for index = 3, #KEYS do
   local time = ARGV[3 * index + 2]
   local body = ARGV[3 * index + 3]
   local was = ARGV[3 * index + 4]
+  local isKept = was == '?'
+  if isKept then was = '' end
   local place = text(seq + 1)
   local isStored = (seq + 1) % share == 0
   local value = epoch .. ' ' .. place .. ' ' .. time .. (isStored and '' or ' -')
   local known = redis.call('SET', KEYS[index], value, 'PX', ARGV[5], 'NX', 'GET')
   -- Its id may outlive it: what is committed again is missing, though a former epoch had it.
   local isMissing = known and was ~= '' and string.match(known, '^%S+') ~= epoch
+  local lost = known and was == '' and lostPlace(known, isKept)
+  if lost then was, isMissing = lost, true end
   if isMissing then redis.call('SET', KEYS[index], value, 'PX', ARGV[5]) end
   if known and not isMissing then
     results[#results + 1] = known
@@ -139,7 +164,8 @@ for index = 3, #KEYS do
       local added = redis.pcall('XADD', KEYS[2], place .. '-0', unpack(fields))
       if type(added) == 'table' and added.err then return takeBack(added) end
     end
-    results[#results + 1] = isStored and seq or -seq
+    local result = isStored and seq or -seq
+    results[#results + 1] = lost and { result, lost } or result
     published[#published + 1] = (isStored and '' or '-') .. text(#body) .. (was ~= '' and ' ' .. was or '')
     published[#published + 1] = body
   end
