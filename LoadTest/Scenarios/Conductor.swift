@@ -98,8 +98,8 @@ final class Conductor: EventLoopDelegate {
     private func startLoader(_ process: Int) throws -> LoaderHandle {
         let loader = LoaderHandle(try ChildProcess.spawn(["load_test", "--loads"]))
         try loader.connect(
-            loop: loop, replied: { [unowned self] in replied(loader, $0) },
-            lost: { [unowned self] in fail("a loading process has ended (pid \(loader.child.pid))") })
+            loop: loop, replied: { [unowned self, unowned loader] in replied(loader, $0) },
+            lost: { [unowned self, unowned loader] in fail("a loading process has ended (pid \(loader.child.pid))") })
         loader.send(.begin(plan, process: process))
         return loader
     }

@@ -1,15 +1,18 @@
-"""RFC 6455 and RFC 7692 by Autobahn|Testsuite: its fuzzing client against /echo.
+"""RFC 6455 and RFC 7692 by Autobahn|Testsuite: its fuzzing client against /echo, by ws and through a tunnel by wss.
 
 Sections 1 to 7, 9 and 10 (301 cases), and with the compression of sections 12 and 13 (216 cases, of 20 messages each).
 """
 
+import contextlib
 import json
 import pathlib
 import subprocess
 import sys
 
 import pytest
+from authority import Authority
 from node import Node, seconds
+from tunnel import tunnel
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECTIONS = ["1", "2", "3", "4", "5", "6", "7", "9", "10", "12", "13"]
@@ -19,15 +22,22 @@ COUNT = 301 + 216
 INFORMATIONAL = {"7.1.6", "7.13.1", "7.13.2"}
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
+@pytest.fixture(scope="module", params=["ws", "wss"])
+def report(request, tmp_path_factory):
     """The verdicts by case, of one run of all cases."""
     folder = tmp_path_factory.mktemp("autobahn")
-    gateway = Node(ECHO_ENDPOINT=1, COMPRESSION="on").start()
-    try:
+    with contextlib.ExitStack() as stack:
+        settings = {"ECHO_ENDPOINT": 1, "COMPRESSION": "on"}
+        if request.param == "wss":
+            authority = Authority(folder / "authority")
+            settings |= {"trust": authority.trust()} | authority.issue().settings
+        gateway = Node(**settings)
+        stack.callback(gateway.stop)
+        gateway.start()
+        port = stack.enter_context(tunnel(gateway.port, gateway.trust)) if gateway.trust else gateway.port
         spec = {
             "outdir": str(folder / "report"),
-            "servers": [{"agent": "sluice", "url": gateway.url("/echo")}],
+            "servers": [{"agent": "sluice", "url": f"ws://127.0.0.1:{port}/echo"}],
             "cases": [section + ".*" for section in SECTIONS],
         }
         (folder / "spec.json").write_text(json.dumps(spec))
@@ -43,8 +53,6 @@ def report(tmp_path_factory):
         verdicts = json.loads((folder / "report/index.json").read_text())["sluice"]
         for verdict in verdicts.values():
             verdict["details"] = json.loads((folder / "report" / verdict["reportfile"]).read_text())
-    finally:
-        gateway.stop()
     return verdicts
 
 

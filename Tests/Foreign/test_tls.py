@@ -124,6 +124,63 @@ def test_a_handshake_that_takes_too_long_is_ended(served):
     assert 5 < time.monotonic() - started < seconds(20)
 
 
+class Pieces:
+    """A client whose bytes leave in pieces of one."""
+
+    def __init__(self, node):
+        self.link = node.connect(30)
+        self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.received, self.made = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.secure = node.trust.wrap_bio(self.received, self.made, server_hostname="127.0.0.1")
+        self.run(self.secure.do_handshake)
+
+    def run(self, step):
+        while True:
+            try:
+                result = step()
+            except ssl.SSLWantReadError:
+                self.flush()
+                self.received.write(self.link.recv(65536))
+            else:
+                self.flush()
+                return result
+
+    def flush(self):
+        for byte in self.made.read():
+            self.link.sendall(bytes([byte]))
+
+    def rest(self):
+        """All up to the end, which must be said (close_notify)."""
+        answer = b""
+        with contextlib.suppress(ssl.SSLZeroReturnError):
+            while part := self.run(lambda: self.secure.read(65536)):
+                answer += part
+        return answer
+
+
+def test_bytes_come_one_by_one(served):
+    client = Pieces(served)
+    with client.link:
+        client.run(lambda: client.secure.write(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+        assert client.rest().startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_answer_comes_behind_the_end_of_requests(served):
+    """The client ends its side right behind its request, and still gets all of the answer."""
+    whole = served.get("/openapi.json").body
+    client = Pieces(served)
+    with client.link:
+        client.run(lambda: client.secure.write(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"))
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.secure.unwrap()
+        client.flush()
+        client.link.shutdown(socket.SHUT_WR)
+        answer = 0
+        while part := client.link.recv(65536):
+            answer += len(part)
+        assert answer > len(whole)
+
+
 def test_noise_ends_only_its_own_connection(served):
     for noise in (b"\x16\x03\x01\x00\x05hello", b"\x16\x03\x01\xff\xff" + b"\x00" * 70_000, b"\x00" * 100):
         served.exchange(noise)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -90,6 +91,35 @@ def test_fresh_token_takes_rooms_away(asking):
         assert client.say("still here", room="b")["type"] == "ack"
         client.send("message", content=1)
         client.error("not_in_room")
+
+
+def test_rooms_that_are_taken_away_are_deleted_too(make_node):
+    """Whichever comes first, input goes on, and both sides know the same rooms."""
+    node = make_node(JWT_SECRET=SECRET, MESSAGES_PER_SECOND=100_000)
+    rooms = [f"gone-{number}" for number in range(10)]
+    everywhere, home = token("ann", ttl=600), token("ann", ttl=600, rooms=["home"])
+    stop = threading.Event()
+
+    def delete():
+        while not stop.is_set():
+            for room in rooms:
+                node.delete(f"/api/rooms/{room}")
+
+    deleting = threading.Thread(target=delete)
+    deleting.start()
+    try:
+        with Client(node, "home", "ann", token=everywhere) as client:
+            for number in range(30):
+                for room in rooms:
+                    client.send("join", room=room)
+                client.send("token", token=home)
+                client.send("token", token=everywhere)
+                client.send("message", content=number, id=f"m-{number}")
+                assert client.seek("ack")["id"] == f"m-{number}"
+            assert node.get("/api/users/ann").json["devices"][0]["rooms"] == ["home"]
+    finally:
+        stop.set()
+        deleting.join()
 
 
 def test_twenty_terms_on_one_connection(asking):

@@ -20,6 +20,30 @@ def through_tls(link, context, host="127.0.0.1"):
     return theirs
 
 
+@contextlib.contextmanager
+def tunnel(target, context, host="127.0.0.1"):
+    """For clients that speak no TLS: the port of a listener whose connections lead by TLS to `target`, a port here."""
+
+    def serve(listener):
+        # Ends with the listener.
+        with contextlib.suppress(OSError):
+            while True:
+                plain, _ = listener.accept()
+                threading.Thread(target=lead, args=(plain,), daemon=True).start()
+
+    def lead(plain):
+        with plain, socket.create_connection((host, target)) as link:
+            _carry(plain, context.wrap_socket(link, server_hostname=host))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            # An accept that waits goes on waiting when its socket is only closed.
+            listener.shutdown(socket.SHUT_RDWR)
+
+
 def _carry(plain, secure):
     with contextlib.suppress(OSError, ValueError), plain, secure:
         while True:

@@ -55,10 +55,9 @@ extension RoomOwner {
 
 /// A page of a history. Pure.
 struct HistoryPage {
-    /// Bytes of messages that one page holds at most, and one message more; it may be incomplete for that. As much as a
-    /// connection may have unsent while its input is taken: an answer is small against what a socket takes at once, so
-    /// whoever wants more asks for it when it has these.
-    static let bytesMax = 64 * 1024
+    /// Bytes of messages that one page holds at most, and one message more; it may be incomplete for that. 500 messages
+    /// of two kilobytes fit.
+    static let bytesMax = 1024 * 1024
     /// The same for a `history` frame, which stands in its connection's queue.
     static func frameBytesMax(_ core: WorkerCore) -> Int { min(bytesMax, core.load.limits.sendQueueBytesMax / 2) }
 

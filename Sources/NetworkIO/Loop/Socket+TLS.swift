@@ -48,9 +48,7 @@ extension Socket {
             stream.plainAnswer.withUnsafeBytes { send(FrameBuffer(copying: $0)) }
             closeAfterFlush()
         } catch {
-            // The alert that says why.
-            sendRecords(of: stream)
-            finish(.insecure(error))
+            sendRecords(of: stream, before: error)
         }
     }
 
@@ -60,7 +58,8 @@ extension Socket {
     }
 
     /// Hands to the kernel what the stream has made; the stream keeps what that does not take.
-    private func sendRecords(of stream: TLSStream) {
+    /// - Parameter fault: ends the connection, behind the alert that says why.
+    private func sendRecords(of stream: TLSStream, before fault: TLSFault? = nil) {
         guard descriptor >= 0 else { return stream.memory.clearOutput() }
         var failure: Int32?
         let isOut = stream.flush { bytes in
@@ -70,13 +69,14 @@ extension Socket {
             return 0
         }
         wrote(failure.map { .failed($0) } ?? (isOut ? .all : .blocked))
+        if let fault { finish(.insecure(fault)) }
     }
 
     /// Puts what is queued into records, as many as the kernel takes, and behind the last one the end, if one is due.
     func flushSecured() {
         guard !flags.contains(.blocked) else { return }
         let stream = loop.secure.stream(of: self)
-        do throws(TLSFault) { try stream.begin() } catch { return finish(.insecure(error)) }
+        do throws(TLSFault) { try stream.begin() } catch { return sendRecords(of: stream, before: error) }
         sendRecords(of: stream)
         if flags.contains(.shaking) {
             if isOpen, !flags.contains(.blocked), !stream.isServer { handshakeBegan() }
@@ -88,7 +88,7 @@ extension Socket {
                     bytes throws(TLSFault) in try stream.encrypt(bytes)
                 }
             } catch {
-                return finish(.insecure(error))
+                return sendRecords(of: stream, before: error)
             }
             sendRecords(of: stream)
         }

@@ -326,7 +326,8 @@ open class Socket {
         guard descriptor >= 0 else { return }
         if flags.contains(.blocked) { backedUp() }
         guard output.isEmpty else { return output.copyTransientSlices() }
-        guard flags.isDisjoint(with: [.blocked, .shaking]) || flags.contains(.ending) else { return }
+        // With TLS the queue is empty before the last record is out.
+        guard queuedBytes == 0, flags.isDisjoint(with: [.blocked, .shaking]) || flags.contains(.ending) else { return }
         if flags.contains(.closing) { return finish(.local) }
         if flags.contains(.ending), !flags.contains(.shutDown) {
             flags.insert(.shutDown)

@@ -50,6 +50,31 @@ struct SecureSocketTests {
         #expect(client.backUps > 0 && server.queuedBytes == 0)
     }
 
+    @Test("What the kernel does not take of the last record still comes before the end", arguments: [false, true])
+    func lastRecordWaits(closes: Bool) throws {
+        let (client, server) = try pair()
+        client.secure(try trust())
+        client.send([1])
+        driver.run(until: { server.bytes == [1] })
+        server.pauseReading()
+        var size = 1
+        while client.queuedBytes == 0 {
+            client.send([UInt8](repeating: 7, count: 16_000))
+            size += 16_000
+            driver.run(until: { !client.flags.contains(.unflushed) })
+        }
+        // All is in records, and the kernel lacks a part of the last one.
+        try #require(client.output.isEmpty)
+        if closes { client.closeAfterFlush() } else { client.endAfterFlush() }
+        driver.run(until: { !client.flags.contains(.unflushed) })
+        server.resumeReading()
+        driver.run(until: { server.ends.count == 1 })
+        guard case .peer? = server.ends.first, server.bytes.count == size else {
+            Issue.record("\(server.bytes.count) of \(size) bytes came, then \(server.ends)")
+            return
+        }
+    }
+
     @Test("A pause stops reading, and nothing is lost by it")
     func pause() throws {
         let (client, server) = try pair()
