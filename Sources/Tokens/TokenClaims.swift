@@ -50,10 +50,10 @@ package struct TokenClaims: Sendable, Equatable {
         (self.rooms, self.listenedRooms, self.audience, self.issuer) = (rooms, listenedRooms, audience, issuer)
     }
 
-    /// A whole number of seconds, as milliseconds.
+    /// Seconds, perhaps with a fraction (RFC 7519 §2, NumericDate), as milliseconds.
     private static func time(_ value: JSONValue) throws(TokenFault) -> Int {
-        guard let seconds = value.natural, seconds <= secondsMax else { throw .badClaims }
-        return seconds * 1000
+        guard let milliseconds = value.thousandths, milliseconds <= secondsMax * 1000 else { throw .badClaims }
+        return milliseconds
     }
 
     private static func patterns(_ value: JSONValue) throws(TokenFault) -> RoomPatterns {

@@ -79,11 +79,24 @@ extension JSONValue {
         return JSONText.unescape(raw).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// A number from 0 in thousandths, what is smaller cut off; nil for everything else, for one that is written with an
+    /// exponent, and beyond 2^53 - 1 whole ones.
+    package var thousandths: Int? {
+        guard kind == .number else { return nil }
+        let whole = raw.prefix { $0 != UInt8(ascii: ".") }
+        let fraction = raw[whole.endIndex...].dropFirst()
+        guard let count = Self.natural(whole), fraction.allSatisfy({ $0 &- 0x30 < 10 }) else { return nil }
+        let digits = Array(fraction.prefix(3)) + [UInt8](repeating: 0x30, count: max(0, 3 - fraction.count))
+        return Self.natural(digits).map { count * 1000 + $0 }
+    }
+
     /// A number from 0 to 2^53 - 1 that is written with digits alone; nil for everything else.
-    package var natural: Int? {
-        guard kind == .number, raw.count <= 16 else { return nil }
+    package var natural: Int? { kind == .number ? Self.natural(raw) : nil }
+
+    private static func natural(_ digits: some Collection<UInt8>) -> Int? {
+        guard digits.count <= 16 else { return nil }
         var number = 0
-        for digit in raw {
+        for digit in digits {
             guard digit &- 0x30 < 10 else { return nil }
             number = number * 10 + Int(digit - 0x30)
         }
