@@ -79,8 +79,8 @@ extension JSONValue {
         return JSONText.unescape(raw).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// A number from 0 in thousandths, what is smaller cut off; nil for everything else, for one that is written with an
-    /// exponent, and beyond 2^53 - 1 whole ones.
+    /// A number from 0 in thousandths, what is smaller cut off; nil for everything else, for one that is written with
+    /// an exponent, and beyond 2^53 - 1 whole ones.
     package var thousandths: Int? {
         guard kind == .number else { return nil }
         let whole = raw.prefix { $0 != UInt8(ascii: ".") }

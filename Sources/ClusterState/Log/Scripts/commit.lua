@@ -23,8 +23,8 @@
 -- Returns the epoch, the newest seq, when the newest messages are not stored the seq of the first of them, else 0, and
 -- the lineage; then for each message its seq, negative when it is not stored, or "epoch seq time" of its first commit,
 -- with " -" behind it when that was not stored, or both its seq and its place in a former epoch, which the caller did
--- not know: the lineage does not lead over that place, so what stood there was lost. Messages for a history that was deleted are not committed: nothing is
--- returned for them.
+-- not know: the lineage does not lead over that place, so what stood there was lost. Messages for a history that was
+-- deleted are not committed: nothing is returned for them.
 -- Redis does not roll back. Whoever opens the log hears of a right that is missing before anything is written; a commit
 -- that finds an entry refused takes its ids back, as ids without messages would be messages lost. Entries beyond the
 -- place would look like another history, so each commit is refused before its first entry if it can't set the place.
