@@ -67,12 +67,12 @@ class Client:
             source_address=source and (source, 0),
         )
         self.welcome = self.joined = None
-        # What of the inbox came before the room; `next` gives it first.
+        # What came of the user or the node before the room; `next` gives it first.
         self.early = []
         if joined:
             self.welcome = self.take("welcome")
             early = []
-            while (frame := self.next())["type"] == "direct" or frame.get("inbox"):
+            while (frame := self.next())["type"] in ("direct", "device", "mode", "tier") or frame.get("inbox"):
                 early.append(frame)
             assert frame["type"] == "joined_room", f"expected joined_room, got {frame}"
             self.joined, self.early = frame, early
