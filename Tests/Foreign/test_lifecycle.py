@@ -189,9 +189,9 @@ def test_version_and_unknown_commands(make_node):
 
 
 def test_open_file_limit(make_node, room):
-    """With 64 open files: survive, refuse, recover; the cap is lowered with a warning."""
-    node = make_node(open_files=64, MAX_CONNECTIONS=1000)
-    assert node.get("/api/system/status").json["connections"]["max"] < 64
+    """With 96 open files: survive, refuse, recover; the cap is lowered with a warning."""
+    node = make_node(open_files=96, MAX_CONNECTIONS=1000)
+    assert node.get("/api/system/status").json["connections"]["max"] < 96
     assert "MAX_CONNECTIONS" in node.log or "open files" in node.log.lower()
     ann = Client(node, room, "ann")
     links = []
