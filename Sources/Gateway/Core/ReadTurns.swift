@@ -11,8 +11,8 @@ struct ReadTurns {
     /// Puts the read to its home.
     typealias Question = () -> Void
 
-    /// Reads that one turn of the loop begins: half a mebibyte of answers, which is about a millisecond with what the
-    /// kernel does of it.
+    /// Reads that one turn of the loop begins: some mebibytes of answers if all are as large as may be, which is some
+    /// milliseconds with what the kernel does of them.
     static let startsMax = 8
     /// Time of one turn for reads, in nanoseconds: those of this worker's own rooms and users.
     static let nanosecondsMax = 500_000
