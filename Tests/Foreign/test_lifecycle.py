@@ -189,9 +189,10 @@ def test_version_and_unknown_commands(make_node):
 
 
 def test_open_file_limit(make_node, room):
-    """With 96 open files: survive, refuse, recover; the cap is lowered with a warning."""
-    node = make_node(open_files=96, MAX_CONNECTIONS=1000)
-    assert node.get("/api/system/status").json["connections"]["max"] < 96
+    """With 128 open files: survive, refuse, recover; the cap is lowered with a warning."""
+    node = make_node(open_files=128, MAX_CONNECTIONS=1000)
+    # The node's own descriptors and its reserve are off: some places are left, so the request for this may take one.
+    assert 8 <= node.get("/api/system/status").json["connections"]["max"] < 128
     assert "MAX_CONNECTIONS" in node.log or "open files" in node.log.lower()
     ann = Client(node, room, "ann")
     links = []
