@@ -138,6 +138,38 @@ struct MemberPlacingTests {
         #expect(view.position == scene.ann.views["r"]?.position)
     }
 
+    @Test("Who was led into an epoch that nobody else followed is not given what it had before that")
+    func ledByItsName() throws {
+        let scene = try Scene(nodes: 3)
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 2)
+        scene.pass(2_000)
+        for _ in 0..<3 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(1_000)
+        let first = try #require(scene.bob.views["r"]?.position)
+        for node in 0..<2 {
+            scene.nodes[node].link.disconnect(running: 0)
+            scene.nodes[node].storeWentAway(until: scene.now + 8_000)
+        }
+        scene.cluster.restartEmpty()
+        scene.pass(7_000)
+        let second = try #require(scene.bob.views["r"]?.position)
+        #expect(second.epoch != first.epoch)
+        // That epoch is lost with the only node that followed it.
+        scene.bob.drop(arriving: 0)
+        scene.nodes[2].link.disconnect(running: 0)
+        scene.nodes[2].storeWentAway(until: .max)
+        scene.cluster.restartEmpty()
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(6_000)
+        scene.connect(scene.bob, to: 0)
+        scene.pass(6_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.repetitions.map(\.text) == [])
+        #expect(Set(view.places.keys) == ["c0-1", "c0-2", "c0-3", "c0-4"])
+        #expect(view.position == scene.ann.views["r"]?.position)
+    }
+
     @Test("What the store lost in the middle of a history leaves a hole there, and all before it")
     func hole() throws {
         let scene = try Scene()

@@ -151,7 +151,8 @@ struct FormerEpochTests {
         #expect(!leaver.isJoined("r"))
         setting.passTime(2_000, [1, 2], [newcomer, leaver, stayer])
         check([newcomer, leaver, stayer])
-        #expect(repetitions(leaver) > 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
+        // The name of its epoch says from what that came, so nothing comes again.
+        #expect(repetitions(leaver) == 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
     }
 
     @Test("A node that finds a message committed anew says where it stood, and that outlives it")
@@ -224,6 +225,6 @@ struct FormerEpochTests {
             #expect(ForkQuestion(Array(text.utf8)) == nil && ForkAnswer(Array(text.utf8)) == nil, "\(text)")
         }
         #expect(ForkQuestion.canName("n0-1") && !ForkQuestion.canName("") && !ForkQuestion.canName("a b"))
-        #expect(!ForkQuestion.canName("a\nb") && !ForkQuestion.canName(String(repeating: "a", count: 65)))
+        #expect(!ForkQuestion.canName("a\nb") && !ForkQuestion.canName(String(repeating: "a", count: 129)))
     }
 }
