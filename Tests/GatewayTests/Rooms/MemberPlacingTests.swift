@@ -170,6 +170,30 @@ struct MemberPlacingTests {
         #expect(view.position == scene.ann.views["r"]?.position)
     }
 
+    @Test("A new node at a store that lost all waits for nodes of which it can't know yet, before it leads anybody")
+    func waitsForUnknownNodes() throws {
+        let scene = try Scene(nodes: 3)
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        for _ in 0..<3 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(1_000)
+        scene.bob.drop(arriving: 0)
+        scene.cluster.restartEmpty()
+        for (node, away) in [(0, 1_500), (1, 60_000), (2, 250)] {
+            scene.nodes[node].link.disconnect(running: 0)
+            scene.nodes[node].storeWentAway(until: scene.now + away)
+        }
+        scene.connect(scene.bob, to: 2)
+        scene.pass(1_000)
+        let lost = try #require(scene.bob.views["r"]?.position)
+        #expect(lost.seq == 3 && scene.takeAll(of: scene.bob, type: "gap").isEmpty)
+        scene.pass(5_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.repetitions.map(\.text) == [])
+        #expect(view.position?.epoch != lost.epoch && view.position == scene.ann.views["r"]?.position)
+    }
+
     @Test("What the store lost in the middle of a history leaves a hole there, and all before it")
     func hole() throws {
         let scene = try Scene()

@@ -125,6 +125,8 @@ struct FormerEpochTests {
         let (leaver, stayer) = setting.forkTwice()
         let all = Array(setting.nodes.indices)
         setting.settle(all, [leaver, stayer])
+        // All nodes have been known for long.
+        setting.passTime(3_000, all, [leaver, stayer])
         let stranger = SimulatedClient(
             9, user: 9, rooms: ["r"], wantsEcho: false, position: Position(epoch: "x", seq: 3))
         setting.connect(stranger, to: 1)
@@ -203,7 +205,7 @@ struct FormerEpochTests {
         let other = setting.client(1, at: 1)
         setting.settle([1], [other])
         setting.passTime(500, [1], [other])
-        setting.passTime(3_000, [0, 1], [author, other])
+        setting.passTime(5_000, [0, 1], [author, other])
         check([author, other])
         #expect(other.views["r"]?.places["c0-1"]?.count == 1)
     }
