@@ -33,9 +33,10 @@ def served(authority):
 @pytest.fixture(autouse=True)
 def _others_are_served(served, room):
     """Whatever a test has done: somebody who is in goes on, and somebody new comes in."""
-    with Client(served, room, "witness") as witness:
+    with Client(served, room, f"witness of {room}") as witness:
         yield
-        assert witness.say("still here")["type"] == "ack"
+        witness.send("message", content="still here")
+        assert witness.seek("ack")
     assert served.get("/health").status == 200
 
 
@@ -181,8 +182,8 @@ def test_an_end_without_close_notify(served, room):
                 f"GET {path(room, 'ann')} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
             )
-            assert bob.seek("user_joined", user="ann")
-        assert bob.seek("user_left", bound=30, user="ann")
+            assert bob.seek("joined", user="ann")
+        assert bob.seek("left", bound=30, user="ann")
 
 
 def test_renegotiation_is_refused(served):
