@@ -1,5 +1,6 @@
 """https and wss in a browser: the page, the connection, a new certificate, and one that is not to be trusted."""
 
+import contextlib
 import signal
 
 from conftest import wait_until
@@ -35,8 +36,8 @@ def test_a_new_certificate_drops_no_page(make_gateway, authority, certificate, b
 def test_another_key_is_not_trusted(make_gateway, authority, browser):
     """Nothing of the page comes: so the tests above have looked at the certificate."""
     gateway = make_gateway(trust=authority.trust(), **authority.issue("stranger").settings)
-    try:
+    # Some versions raise, and some show a page of their own that says so.
+    with contextlib.suppress(WebDriverException):
         browser.open(gateway.address)
-        raise AssertionError("the page was shown")
-    except WebDriverException as refused:
-        assert "ERR_CERT_AUTHORITY_INVALID" in str(refused)
+    assert not browser.all("#rooms")
+    assert "ERR_CERT_AUTHORITY_INVALID" in browser.driver.page_source
