@@ -12,7 +12,9 @@ enum TokenBenchmarks {
 
     private static func verify(_ name: String, _ token: String) -> Benchmark {
         Benchmark(
-            name: "token-verify/\(name)", operation: "token of \(token.utf8.count) bytes", warmUp: 100, counted: 1000
+            name: "token-verify/\(name)", operation: "token of \(token.utf8.count) bytes", warmUp: 100, counted: 1000,
+            // Those that OpenSSL makes are a matter of its version.
+            counts: .none
         ) {
             var keys = TokenKeys()
             if let secret = TokenSecret("a secret of thirty-two bytes, or more") { keys.add(secret) }
