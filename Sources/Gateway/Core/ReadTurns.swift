@@ -45,7 +45,9 @@ struct ReadTurns {
     /// - Parameter isHeldBack: whether an address' reads wait, as it holds too much that is not out.
     mutating func next(isHeldBack: (IPAddress?) -> Bool) -> Question? {
         // Mostly nobody waits, and lines are dear to look at.
-        while !waiting.isEmpty, starts < Self.startsMax, nanoseconds < Self.nanosecondsMax, let address = lines.nextKey() {
+        while !waiting.isEmpty, starts < Self.startsMax, nanoseconds < Self.nanosecondsMax,
+            let address = lines.nextKey()
+        {
             if isHeldBack(address) {
                 lines.stopFirst()
                 heldBack.append(address)
