@@ -62,7 +62,7 @@ public final class EventLoop {
 
     private let handles: LoopHandles
     let sets: EpollSets
-    private var probe: QueueProbe
+    @exclusivity(unchecked) private var probe: QueueProbe
     private let readBuffer: UnsafeMutableRawBufferPointer
 
     @exclusivity(unchecked) package var sockets = SocketTable()
