@@ -52,7 +52,8 @@ extension LogCommit {
             epoch = arguments[3]
             if !former.isEmpty {
                 lineage = Self.lineage(lineage, former, seq)
-                epoch = Array(EpochName.text(String(decoding: epoch, as: UTF8.self), after: Lineage(text: lineage)).utf8)
+                let name = EpochName.text(String(decoding: epoch, as: UTF8.self), after: Lineage(text: lineage))
+                epoch = Array(name.utf8)
             }
             try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
             try setUnstored()
