@@ -107,6 +107,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Gateway", "RedisLink", "NetworkIO", "Rooms", "ClusterState", "Tokens", "WireProtocol", "Core",
+                "TestSupport",
             ],
             path: "Tests/Fuzzing"
         ),
