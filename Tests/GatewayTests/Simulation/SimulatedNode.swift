@@ -168,7 +168,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     /// As `ConnectionTable.received`.
     private func received(_ notice: MemberNotice, for info: ConnectionInfo) {
-        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
+        if case .readAnswer(let frame) = notice { core.reads.ended(info.socketKey, bytes: frame.length) }
         guard let connection = find(info.socketKey) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
