@@ -154,7 +154,7 @@ final class ConnectionTable {
             connection.deliverAlone(frame)
             waitForTurn(connection)
             connection.endWait()
-        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed:
+        case .joined, .described, .joinRefused, .positionUnknown, .leftRoom, .roomDeleted, .inboxReplayed:
             switch connection.phase {
             case .opening(let opening): opening.received(notice, on: connection)
             case .chat: ChatPhase(on: connection).received(notice)

@@ -181,7 +181,8 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
         case .readAnswer(let frame):
             connection.deliverAlone(frame)
             connection.endWait()
-        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed: connection.received(notice)
+        case .joined, .described, .joinRefused, .positionUnknown, .leftRoom, .roomDeleted, .inboxReplayed:
+            connection.received(notice)
         }
     }
 
