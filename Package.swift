@@ -125,7 +125,7 @@ let package = Package(
             exclude: ["Traces"]
         ),
         .testTarget(
-            name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Core", "TestSupport"]
+            name: "NetworkIOTests", dependencies: ["NetworkIO", "COpenSSL", "WireProtocol", "Core", "TestSupport"]
         ),
         .testTarget(
             name: "RedisLinkTests",

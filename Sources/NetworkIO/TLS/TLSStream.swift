@@ -18,8 +18,15 @@ package final class TLSStream {
     /// The first byte of a handshake's record, and of an alert's (RFC 8446 §5.1).
     private static let (handshakeType, alertType) = (UInt8(22), UInt8(21))
 
+    /// Steps of the handshake, new keys and alerts that a stream may make at once: a handshake takes some thirty, new
+    /// keys four.
+    static let stepsMax = 256
+    /// For so many plain bytes that it receives a stream may make one step more: new keys are for gigabytes.
+    private static let bytesPerStep = 4096
+
     package let memory: TLSMemory
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
+    private var stepsLeft = stepsMax
     /// Whom a client asked for; nil on the server's side.
     private let host: String?
     /// Of a client, until it has begun.
@@ -90,13 +97,14 @@ package final class TLSStream {
         }
         memory.pointer.pointee.input = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         memory.pointer.pointee.input_count = bytes.count
+        memory.pointer.pointee.steps_left = stepsLeft
         defer { memory.pointer.pointee.input_count = 0 }
         var received = Received()
-        if !isEstablished {
-            received.isEstablishedNow = try shake()
-            guard isEstablished else { return received }
-        }
-        try read(&received)
+        if !isEstablished { received.isEstablishedNow = try shake() }
+        if isEstablished { try read(&received) }
+        stepsLeft = memory.pointer.pointee.steps_left
+        guard stepsLeft > 0 else { throw .failed("too many handshakes, new keys or alerts") }
+        stepsLeft = min(Self.stepsMax, stepsLeft + received.count / Self.bytesPerStep)
         return received
     }
 
