@@ -107,6 +107,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Gateway", "RedisLink", "NetworkIO", "Rooms", "ClusterState", "Tokens", "WireProtocol", "Core",
+                "TestSupport",
             ],
             path: "Tests/Fuzzing"
         ),
@@ -124,7 +125,7 @@ let package = Package(
             exclude: ["Traces"]
         ),
         .testTarget(
-            name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Core", "TestSupport"]
+            name: "NetworkIOTests", dependencies: ["NetworkIO", "COpenSSL", "WireProtocol", "Core", "TestSupport"]
         ),
         .testTarget(
             name: "RedisLinkTests",

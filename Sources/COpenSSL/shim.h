@@ -26,22 +26,23 @@ typedef struct sluice_tls_memory {
     unsigned char *output;
     size_t output_count;
     size_t output_capacity;
-    // Key updates of the stream at hand since its last plain byte.
-    size_t key_updates;
+    // How many steps of handshakes, and alerts, the stream at hand may still make; at 0 it gets no more input.
+    size_t steps_left;
 } sluice_tls_memory;
 
-// So many key updates (RFC 8446 §4.6.3) may come without a byte of data: each costs its sender nothing and us some ten
-// microseconds, and OpenSSL takes any number.
-enum { SLUICE_TLS_KEY_UPDATES_MAX = 32 };
-
-// Sees each message of the protocol; with one update too many, the rest of the input is thrown away.
-static inline void sluice_tls_saw_message(
-    int is_written, int version, int content_type, const void *bytes, size_t count, SSL *ssl, void *pointer) {
-    sluice_tls_memory *memory = (sluice_tls_memory *)pointer;
-    if (is_written || content_type != SSL3_RT_HANDSHAKE || count == 0) return;
-    if (*(const unsigned char *)bytes != SSL3_MT_KEY_UPDATE) return;
-    if (++memory->key_updates > SLUICE_TLS_KEY_UPDATES_MAX) memory->input_count = 0;
+// OpenSSL's info callback: counts steps. A record with nothing but a KeyUpdate (RFC 8446 4.6.3) is 27 bytes, and costs
+// new keys both ways; SSL_read goes on with such records until there is no more input.
+static inline void sluice_tls_stepped(const SSL *ssl, int kind, int value) {
+    (void)value;
+    if ((kind & (SSL_CB_LOOP | SSL_CB_ALERT)) == 0) return;
+    BIO *bio = SSL_get_rbio(ssl);
+    sluice_tls_memory *memory = bio == NULL ? NULL : (sluice_tls_memory *)BIO_get_data(bio);
+    if (memory == NULL) return;
+    if (memory->steps_left > 0) memory->steps_left -= 1;
+    if (memory->steps_left == 0) memory->input_count = 0;
 }
+
+static inline void sluice_tls_count_steps(SSL_CTX *context) { SSL_CTX_set_info_callback(context, sluice_tls_stepped); }
 
 static inline int sluice_tls_read(BIO *bio, char *bytes, size_t most, size_t *count) {
     sluice_tls_memory *memory = (sluice_tls_memory *)BIO_get_data(bio);
@@ -129,10 +130,6 @@ static inline int sluice_tls_set_groups(SSL_CTX *context) {
 }
 static inline int sluice_tls_add_chain(SSL_CTX *context, X509 *certificate) {
     return SSL_CTX_add0_chain_cert(context, certificate);
-}
-static inline void sluice_tls_watch_messages(SSL *ssl, sluice_tls_memory *memory) {
-    SSL_set_msg_callback(ssl, sluice_tls_saw_message);
-    SSL_set_msg_callback_arg(ssl, memory);
 }
 static inline int sluice_tls_set_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
 static inline int sluice_tls_reason(unsigned long error) { return ERR_GET_REASON(error); }

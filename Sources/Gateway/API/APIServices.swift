@@ -28,8 +28,10 @@ protocol APIServices: AnyObject, MailSender {
     var locks: LockReport { get }
 
     /// Calls `question`, which asks homes, when the connection's turn among all reads has come.
-    /// - Parameter key: of its socket.
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping () -> Void)
+    /// - Parameters:
+    ///   - key: of its socket.
+    ///   - bytesMax: the most that the answer may be, about.
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping () -> Void)
 
     /// An id that no other room, message, session or device of this process has.
     func makeID(after head: String) -> String

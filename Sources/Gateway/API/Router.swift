@@ -205,7 +205,9 @@ struct Router {
             guard case .later(let completion, let work) = reply, call.request.method.isRead else { return reply }
             // Answers to reads are large: they take turns.
             return .later(completion) { [services] responder in
-                services.read(by: responder.socketKey, of: call.client.address) { work(responder) }
+                services.read(by: responder.socketKey, of: call.client.address, bytesMax: completion.bytesMax) {
+                    work(responder)
+                }
             }
         } catch {
             return .now(error.response)

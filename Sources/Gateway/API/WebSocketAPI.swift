@@ -13,11 +13,13 @@ struct WebSocketAPI {
         case .failure(let refusal): return .now(refusal.response)
         case .success(let accepted): handshake = accepted
         }
-        let opening = try Opening(call)
+        var opening = try Opening(call)
         guard !services.context.isDraining else { return draining }
         let entry: Upgrade.Entry
         switch decide(opening) {
-        case .admitted: entry = try self.entry(of: opening, call)
+        case .admitted:
+            if case .resumesOnly = services.load.policy.newConnections { opening.isLetInToResume = true }
+            entry = try self.entry(of: opening, call)
         case .refused(let range): entry = .shed(retryMilliseconds: Int.random(in: range, using: &services.random))
         case .turnedAway(let range):
             let retry = Int.random(in: range, using: &services.random)

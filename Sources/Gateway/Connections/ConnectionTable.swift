@@ -157,7 +157,7 @@ final class ConnectionTable {
 
     /// One that is gone has notified the home itself, behind its request.
     func received(_ notice: MemberNotice, for info: ConnectionInfo) {
-        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
+        if case .readAnswer(let frame) = notice { core.reads.ended(info.socketKey, bytes: frame.length) }
         guard let connection = find(info) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
@@ -171,7 +171,7 @@ final class ConnectionTable {
             connection.deliverAlone(frame)
             waitForTurn(connection)
             connection.endWait()
-        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed:
+        case .joined, .described, .joinRefused, .positionUnknown, .leftRoom, .roomDeleted, .inboxReplayed:
             switch connection.phase {
             case .opening(let opening): opening.received(notice, on: connection)
             case .chat: ChatPhase(on: connection).received(notice)
@@ -366,7 +366,7 @@ final class ConnectionTable {
 
     /// Hands an answer to the request that it is for, if its connection still waits for it.
     func answer(_ response: HTTPResponse, to responder: Responder) {
-        core.reads.ended(responder.socketKey)
+        core.reads.ended(responder.socketKey, bytes: response.body.count)
         guard let connection = findAny(responder.socketKey), case .http(let http) = connection.phase else { return }
         waitForTurn(connection)
         http.answered(response, to: responder.request, on: connection)

@@ -197,9 +197,11 @@ package final class WorkerCore: MailSender {
 
     /// Calls `question`, which asks a home, when the connection's turn among all reads has come; at once if there is
     /// nobody before it. Its input is kept back until the answer, so that it has one read at a time.
-    /// - Parameter key: of its socket.
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping ReadTurns.Question) {
-        reads.asked(question, key, of: address)
+    /// - Parameters:
+    ///   - key: of its socket.
+    ///   - bytesMax: the most that the answer may be, about.
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping ReadTurns.Question) {
+        reads.asked(question, key, of: address, bytesMax: bytesMax)
         beginReads()
     }
 

@@ -131,6 +131,8 @@ package enum MemberNotice: Sendable {
     /// The answer to a `join` of one who is in.
     case described(FrameSlice)
     case joinRefused(Identifier, JoinRefusal)
+    /// The connection came with a position of no history that the room knows. `joined` follows.
+    case positionUnknown(Identifier)
     /// The room let the connection go.
     case leftRoom(Identifier, reason: StaticString)
     /// The room is gone.

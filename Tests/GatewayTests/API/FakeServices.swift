@@ -36,7 +36,9 @@ final class FakeServices: APIServices {
         lists.append(completion)
     }
 
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping () -> Void) { question() }
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping () -> Void) {
+        question()
+    }
     func send(_ message: WorkerMessage, to worker: Int) { posts.append(worker) }
 
     // MARK: For tests

@@ -347,7 +347,13 @@ struct WebSocketAPITests {
             return #expect(Bool(false), "refused")
         }
         #expect(resumed.entry.shedRetryMilliseconds == nil)
+        // If the room knows its position: else it is new.
+        #expect(resumed.opening.isLetInToResume)
         services.adopt(.moderate)
+        guard case .upgrade(let other) = try reply("/ws/r/u?since=0&epoch=e", services) else {
+            return #expect(Bool(false), "refused")
+        }
+        #expect(!other.opening.isLetInToResume)
         var retries: [Int?] = []
         for _ in 1...200 {
             guard case .upgrade(let upgrade) = try reply("/ws/r/u", services) else {

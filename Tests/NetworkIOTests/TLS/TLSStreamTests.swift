@@ -1,3 +1,4 @@
+import COpenSSL
 import TestSupport
 import Testing
 
@@ -62,6 +63,39 @@ struct TLSStreamTests {
                 let piece = from.outgoing[..<count]
                 from.outgoing.removeFirst(count)
                 try to.receive(piece)
+            }
+        }
+    }
+
+    @Test("New keys now and then are new keys; a flood of them, or one with hardly any words between, ends the stream")
+    func newKeys() throws {
+        let trust = try TLSClientContext(authorities: certificate.certificate)
+        let memory = TLSMemory(receivedBytesMax: 128 * 1024)
+        var random = SplitMix64(seed: 1)
+        // With `wantsAnswer` the other side has new keys, too.
+        func renew(_ client: End, times: Int, word: [UInt8] = [], wantsAnswer: Bool = true) throws {
+            for _ in 0..<times {
+                SSL_key_update(client.stream.ssl, wantsAnswer ? 1 : 0)
+                SSL_do_handshake(client.stream.ssl)
+                if !word.isEmpty { try client.send(word) }
+                client.flush()
+            }
+        }
+        let (client, server) = try pair(trust, on: memory)
+        try exchange(client, server, &random)
+        let megabyte = [UInt8](repeating: 7, count: TLSMemory.recordBytesMax)
+        for _ in 0..<20 {
+            try renew(client, times: 10, wantsAnswer: false)
+            for _ in 0..<64 { try client.send(megabyte) }
+            try exchange(client, server, &random)
+        }
+        #expect(server.plain.count == 20 * 64 * megabyte.count)
+        for word in [[], [1]] as [[UInt8]] {
+            let (client, server) = try pair(trust, on: memory)
+            try exchange(client, server, &random)
+            try renew(client, times: TLSStream.stepsMax, word: word)
+            #expect(throws: TLSFault.failed("too many handshakes, new keys or alerts")) {
+                try server.receive(client.outgoing[...])
             }
         }
     }
