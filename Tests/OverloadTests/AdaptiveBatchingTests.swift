@@ -77,7 +77,7 @@ struct AdaptiveBatchingTests {
             batching.delayed(excess: excess, load: 1_000, busy: 1)
             lengths.append(batching.milliseconds)
         }
-        #expect(lengths == [5, 7, 10, 13, 20, 80, 120, 120])
+        #expect(lengths == [5, 7, 10, 13, 20, 80, 80, 80])
     }
 
     @Test("While a source is limited, rounds that all bear become shorter before it gets anything back")

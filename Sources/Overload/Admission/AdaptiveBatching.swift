@@ -11,7 +11,7 @@
 package struct AdaptiveBatching: Sendable {
     /// The shortest rounds that there are, and the longest ones, in milliseconds.
     package static let shortestMilliseconds = 5
-    package static let longestMilliseconds = 120
+    package static let longestMilliseconds = 80
     /// Rounds up to here are hardly felt, so they come before anybody is refused; longer ones are taken from all, and
     /// so come after the heaviest source.
     package static let fairMilliseconds = 10
