@@ -272,7 +272,8 @@ public final class EventLoop {
         }
         let isRound = round.milliseconds > 0
         let end = clock.turnNanoseconds + Self.inputNanosecondsMax
-        if takeInput(fetches: isRound ? 0 : unread.isEmpty ? 1 : fetchesOfAll, until: end), !isRound { probe.send() }
+        let served = takeInput(fetches: isRound ? 0 : unread.isEmpty ? 1 : fetchesOfAll, until: end)
+        if served > 0, !isRound { probe.send() }
     }
 
     /// Fetches after which each ordinary socket that was ready was seen: those that become ready meanwhile wait.
@@ -280,19 +281,21 @@ public final class EventLoop {
 
     /// Takes input of ordinary sockets until the time is up. As long as that is enough for all, they are served as they
     /// come. When it is not, those that are ready wait in the lines of their addresses, and the lines take turns.
-    /// - Returns: whether there was any.
-    private func takeInput(fetches: Int, until end: Int) -> Bool {
+    /// - Returns: how many were served.
+    private func takeInput(fetches: Int, until end: Int) -> Int {
         servedNanoseconds = clock.turnNanoseconds
         let waiting = unread.count
-        var (left, isAny) = (fetches, waiting > 0)
+        var (left, served) = (fetches, 0)
         while left > 0 {
             let ready = sets.fetch(sets.ordinary)
+            let before = unread.count
             serve(ready, until: waiting > 0 ? 0 : end)
-            isAny = isAny || !ready.isEmpty
+            served += max(0, ready.count - (unread.count - before))
             left = ready.count == EpollSets.eventsPerFetch ? left - 1 : 0
         }
-        if waiting > 0 { serveLines(until: end) }
-        return isAny
+        if waiting > 0 { served += serveLines(until: end) }
+        if round.milliseconds > 0 { round.tookInput(served: served, leaving: unread.count) }
+        return served
     }
 
     /// Serves sockets that are ready. Those that are left when the time is up wait in line: nothing of what the kernel
@@ -310,8 +313,10 @@ public final class EventLoop {
     }
 
     /// Serves sockets that waited, each about once, and leaves the others to the next turn.
-    private func serveLines(until end: Int) {
-        var left = round.milliseconds > 0 ? unread.count : min(unread.count, EpollSets.eventsPerFetch)
+    /// - Returns: how many were served.
+    private func serveLines(until end: Int) -> Int {
+        let most = round.milliseconds > 0 ? unread.count : min(unread.count, EpollSets.eventsPerFetch)
+        var left = most
         while left > 0, servedNanoseconds < end, let (line, socket) = unread.popFirst() {
             let start = servedNanoseconds
             socket.takeTurn(readBuffer)
@@ -320,6 +325,7 @@ public final class EventLoop {
             left -= 1
         }
         if !unread.isEmpty { handles.wake() }
+        return most - left
     }
 
     func woken() {
@@ -347,8 +353,8 @@ public final class EventLoop {
     /// A round: all that is ready is read; what that caused is written at the end of this turn.
     func roundDue() {
         updateClock()
-        // A round that is late has made everybody wait for so much longer than planned.
-        if let late = round.began(at: clock.turnNanoseconds) { probe.waited(late / 1000) }
+        // A round that is late, or has left input to the next one, makes that wait for longer than planned.
+        if let wait = round.began(at: clock.turnNanoseconds) { probe.waited(wait / 1000) }
         // A round's reads may take half of it: what is read later is written with the next one.
         let time = max(Self.inputNanosecondsMax, round.milliseconds * 500_000)
         _ = takeInput(fetches: fetchesOfAll, until: clock.turnNanoseconds + time)
