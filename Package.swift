@@ -86,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Gateway", "RedisLink", "NetworkIO", "Rooms", "WireProtocol", "Core", "CAllocationCounter",
+                "Gateway", "RedisLink", "NetworkIO", "Rooms", "Tokens", "WireProtocol", "Core", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -26,7 +26,22 @@ typedef struct sluice_tls_memory {
     unsigned char *output;
     size_t output_count;
     size_t output_capacity;
+    // Key updates of the stream at hand since its last plain byte.
+    size_t key_updates;
 } sluice_tls_memory;
+
+// So many key updates (RFC 8446 §4.6.3) may come without a byte of data: each costs its sender nothing and us some ten
+// microseconds, and OpenSSL takes any number.
+enum { SLUICE_TLS_KEY_UPDATES_MAX = 32 };
+
+// Sees each message of the protocol; with one update too many, the rest of the input is thrown away.
+static inline void sluice_tls_saw_message(
+    int is_written, int version, int content_type, const void *bytes, size_t count, SSL *ssl, void *pointer) {
+    sluice_tls_memory *memory = (sluice_tls_memory *)pointer;
+    if (is_written || content_type != SSL3_RT_HANDSHAKE || count == 0) return;
+    if (*(const unsigned char *)bytes != SSL3_MT_KEY_UPDATE) return;
+    if (++memory->key_updates > SLUICE_TLS_KEY_UPDATES_MAX) memory->input_count = 0;
+}
 
 static inline int sluice_tls_read(BIO *bio, char *bytes, size_t most, size_t *count) {
     sluice_tls_memory *memory = (sluice_tls_memory *)BIO_get_data(bio);
@@ -114,6 +129,10 @@ static inline int sluice_tls_set_groups(SSL_CTX *context) {
 }
 static inline int sluice_tls_add_chain(SSL_CTX *context, X509 *certificate) {
     return SSL_CTX_add0_chain_cert(context, certificate);
+}
+static inline void sluice_tls_watch_messages(SSL *ssl, sluice_tls_memory *memory) {
+    SSL_set_msg_callback(ssl, sluice_tls_saw_message);
+    SSL_set_msg_callback_arg(ssl, memory);
 }
 static inline int sluice_tls_set_name(SSL *ssl, const char *name) { return SSL_set_tlsext_host_name(ssl, name); }
 static inline int sluice_tls_reason(unsigned long error) { return ERR_GET_REASON(error); }

@@ -18,6 +18,8 @@ protocol APIServices: AnyObject, MailSender {
     var counters: WorkerCounters { get }
     /// The worker's policy, its gate for new connections, and the answers that it keeps for others.
     var load: LoadControl { get }
+    /// Asks clients for tokens; nil: nobody does.
+    var tokens: TokenGate? { get }
     /// For spreading things in time.
     var random: FastRandom { get set }
     /// The other nodes of the cluster, as last known.

@@ -34,7 +34,7 @@ struct WebSocketAPI {
     private func entry(of opening: Opening, _ call: HTTPCall) throws(APIFault) -> Upgrade.Entry {
         let inQuery = call.request.queryValue("token")
         guard call.request.queryCount("token") < 2 else { throw .bad("token stands more than once") }
-        guard let gate = services.context.access.tokens else { return .admitted(nil) }
+        guard let gate = services.tokens else { return .admitted(nil) }
         let inHeader = call.request.header("authorization").flatMap(BearerCredentials.find)
         let token = inQuery.map { Array($0.utf8) } ?? inHeader.map(Array.init) ?? []
         do throws(TokenRefusal) {

@@ -25,6 +25,7 @@ final class WorkerServices: APIServices {
     var unixNow: Int { core.loop.unixNow }
     var counters: WorkerCounters { core.counters }
     var load: LoadControl { core.load }
+    var tokens: TokenGate? { core.credentials.tokens }
     var random: FastRandom {
         get { core.random }
         _modify { yield &core.random }

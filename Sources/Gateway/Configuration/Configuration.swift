@@ -254,14 +254,14 @@ extension SettingReader {
 
 extension SettingReader {
     /// The authorities of REDIS_CA_FILE; nil when it is not set.
-    fileprivate func redisAuthorities(_ url: RedisURL?) throws(ConfigurationError) -> TLSClientContext? {
+    fileprivate func redisAuthorities(_ url: RedisURL?) throws(ConfigurationError) -> TLSAuthorities? {
         guard let path = try optionalValue(.redisCAFile, { $0 }) else { return nil }
         // Who sets it takes the connection for encrypted.
         guard url?.isSecure == true else {
             throw bad(.redisCAFile, fault: "REDIS_URL does not begin with rediss://")
         }
         do throws(TLSClientContext.Fault) {
-            return try TLSClientContext(authorities: path)
+            return try TLSAuthorities(path)
         } catch {
             throw bad(.redisCAFile, fault: error.description)
         }

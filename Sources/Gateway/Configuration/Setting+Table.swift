@@ -28,7 +28,7 @@ extension Setting {
         "How long Redis may take to connect, and to answer.")
     static let redisCAFile = Setting(
         "REDIS_CA_FILE", .text(rule: "a file of PEM certificates, for a REDIS_URL of rediss://"), default: nil,
-        note: "the system's authorities", "Whom the certificate of Redis must be of.")
+        note: "the system's authorities", "Whom the certificate of Redis must be of; read again at SIGHUP.")
     static let nodeHeartbeat = Setting(
         "NODE_HEARTBEAT_SECONDS", .seconds(lower: 1, upper: nil, decimals: true), default: "3",
         "How often a node of a cluster gives the others a sign of life.")

@@ -27,6 +27,7 @@ final class ConnectionTable {
     private var drainPlan: [(due: Int, key: UInt64)] = []
     @exclusivity(unchecked) private(set) var isDraining = false
     private var handshakes: PendingHandshakes
+    let handshakeDigest = HandshakeDigest()
 
     /// - Parameter rooms: those that are at home on the same worker.
     init(_ core: WorkerCore, _ rooms: RoomTable, _ services: WorkerServices) {
@@ -70,7 +71,7 @@ final class ConnectionTable {
                 "connection came", metadata: ["address": "\(client)", "key": "\(connection.key)"])
             if node == .over { connection.flags.insert(.isOverNode) }
             if let address { enter(connection, as: client, address) }
-            if let certificate = context.configuration.certificate { beginHandshake(connection, certificate) }
+            if let certificate = core.credentials.certificate { beginHandshake(connection, certificate) }
         } catch {
             context.connections.leave()
             if address != nil { context.budgets.addresses.leave(client) }
@@ -79,12 +80,26 @@ final class ConnectionTable {
         return true
     }
 
-    private func beginHandshake(_ connection: Connection, _ certificate: ServerCertificate) {
-        connection.secure(certificate.current, plainAnswer: RefusalResponse.plain)
+    private func beginHandshake(_ connection: Connection, _ certificate: TLSServerContext) {
+        if let client = connection.rare.client, core.refusesHandshake(of: client.address) { return connection.reset() }
+        connection.secure(certificate)
         let oldest = handshakes.began(connection.key) { findAny($0)?.isShakingHands ?? false }
         guard let oldest else { return }
         core.counters.refused(.handshakes)
         findAny(oldest)?.reset()
+    }
+
+    /// A handshake went on, which has taken so long.
+    func shookHands(of socket: Socket, nanoseconds: Int) {
+        guard let connection = socket as? Connection else { return }
+        core.shookHands(nanoseconds: nanoseconds, of: connection.source.address)
+    }
+
+    /// A plain request on the port of TLS gets its answer, however much of it is still to come.
+    func sawPlain(_ socket: Socket) {
+        guard let connection = socket as? Connection else { return socket.reset() }
+        connection.sendBytes(RefusalResponse.plain)
+        connection.endInOrder()
     }
 
     /// The socket of a proxy is, for as long as it asks for a client, one of that client's. Says how the socket stands.
@@ -92,6 +107,8 @@ final class ConnectionTable {
         let context = core.context
         if context.configuration.trustedProxies.contains(call.peer), connection.rare.client != call.client {
             enter(connection, as: call.client, context.budgets.addresses.enter(call.client))
+        } else {
+            call.hadTurn = call.isFirst && core.credentials.certificate != nil
         }
         if connection.flags.contains(.isOverAddress) {
             call.place = .addressFull

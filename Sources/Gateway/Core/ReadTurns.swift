@@ -44,7 +44,10 @@ struct ReadTurns {
     /// The next read that may begin; it is under way from now on.
     /// - Parameter isHeldBack: whether an address' reads wait, as it holds too much that is not out.
     mutating func next(isHeldBack: (IPAddress?) -> Bool) -> Question? {
-        while starts < Self.startsMax, nanoseconds < Self.nanosecondsMax, let address = lines.nextKey() {
+        // Mostly nobody waits, and lines are dear to look at.
+        while !waiting.isEmpty, starts < Self.startsMax, nanoseconds < Self.nanosecondsMax,
+            let address = lines.nextKey()
+        {
             if isHeldBack(address) {
                 lines.stopFirst()
                 heldBack.append(address)
@@ -79,7 +82,7 @@ struct ReadTurns {
     /// The turn is over, and the next one has its whole share: true if there is something for it already.
     mutating func turnEnded() -> Bool {
         (starts, nanoseconds) = (0, 0)
-        let isMore = lines.isAnyDue
+        let isMore = !waiting.isEmpty && lines.isAnyDue
         for address in heldBack { lines.resume(address) }
         heldBack.removeAll(keepingCapacity: true)
         return isMore

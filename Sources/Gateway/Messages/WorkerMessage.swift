@@ -1,5 +1,6 @@
 import ClusterState
 import Core
+import NetworkIO
 import Overload
 import Rooms
 import WireProtocol
@@ -223,6 +224,10 @@ package enum ControlOrder: Sendable {
     /// Compares what the cluster knows of who is in with what is known here: this node, or another, counted as gone and
     /// lives.
     case checkPresence
+    /// The keys of tokens were read again.
+    case tokens(TokenGate)
+    /// The certificate was read again.
+    case certificate(TLSServerContext)
     /// Runs on the worker's thread, for tools that measure it.
     case measure(@Sendable () -> Void)
 }

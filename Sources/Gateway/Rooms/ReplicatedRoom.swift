@@ -27,7 +27,7 @@ final class ReplicatedRoom {
     private var isPresenceRead = false
     var announced: AnnouncedPosition
     /// Where entries stood in former epochs.
-    var former = FormerPlaces()
+    var former = FormerPlaces(readsNames: true)
     private(set) var resumed = ResumedMembers()
     /// In the table's list of rooms with something to commit.
     private var isListedForCommit = false

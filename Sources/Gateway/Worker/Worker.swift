@@ -92,6 +92,8 @@ package final class Worker {
         case .checkPresence:
             rooms.checkPresence()
             users.checkPresence()
+        case .tokens(let gate): core.credentials.tokens = gate
+        case .certificate(let context): core.credentials.certificate = context
         case .measure(let work): work()
         }
     }
@@ -246,6 +248,12 @@ extension Worker: EventLoopDelegate {
         connections.closeLargestOutputs()
         core.postOutgoing()
     }
+
+    package func loop(shookHandsOf socket: Socket, nanoseconds: Int) {
+        connections.shookHands(of: socket, nanoseconds: nanoseconds)
+    }
+
+    package func loop(sawPlain socket: Socket) { connections.sawPlain(socket) }
 
     /// The governor's trace has what the inner controller does between two samples.
     private func recordStep() {

@@ -12,6 +12,16 @@ package protocol EventLoopDelegate: AnyObject {
     func loopTurnEnding()
     /// All that was handed to the sockets is with the kernel, or kept by them until the kernel takes it.
     func loopTurnEnded()
+    /// A handshake of TLS went on, which has taken so long; perhaps it was the socket's end.
+    func loop(shookHandsOf socket: Socket, nanoseconds: Int)
+    /// The client of a server of TLS speaks something else. The socket is plain from now on, and what the client has
+    /// sent so far is dropped; whoever has served nothing of the kind resets it.
+    func loop(sawPlain socket: Socket)
+}
+
+extension EventLoopDelegate {
+    package func loop(shookHandsOf socket: Socket, nanoseconds: Int) {}
+    package func loop(sawPlain socket: Socket) { socket.reset() }
 }
 
 /// One thread's libuv loop with the sockets that it watches.
@@ -52,7 +62,7 @@ public final class EventLoop {
 
     private let handles: LoopHandles
     let sets: EpollSets
-    private var probe: QueueProbe
+    @exclusivity(unchecked) private var probe: QueueProbe
     private let readBuffer: UnsafeMutableRawBufferPointer
 
     @exclusivity(unchecked) package var sockets = SocketTable()
@@ -329,6 +339,7 @@ public final class EventLoop {
             if socket.isOpen { socket.readOnce(readBuffer) }
             now = Clock.monotonicNanoseconds()
             shaking.charge(now - start, to: line)
+            delegate?.loop(shookHandsOf: socket, nanoseconds: now - start)
         }
         if !shaking.isEmpty { handles.wake() }
     }

@@ -24,12 +24,12 @@ final class TLSStream {
     private let host: String?
     /// Of a client, until it has begun.
     private var peer: TLSPeer?
-    /// Of a server, for a client that speaks something else; empty on the client's side.
-    let plainAnswer: [UInt8]
     private(set) var isEstablished = false
     var isServer: Bool { host == nil }
     private var hasReceived = false
     private var hasSaidEnd = false
+    /// Since the last plain byte.
+    private var keyUpdates = 0
 
     // What the socket did not take.
     private var unsent: [UInt8] = []
@@ -38,9 +38,8 @@ final class TLSStream {
     private var record = (end: 0, plainBytes: 0)
 
     /// The server's side: the client speaks first.
-    init(_ context: TLSServerContext, plainAnswer: [UInt8], memory: TLSMemory) {
+    init(_ context: TLSServerContext, memory: TLSMemory) {
         self.memory = memory
-        self.plainAnswer = plainAnswer
         host = nil
         ssl = Self.make(context.pointer, memory)
         SSL_set_accept_state(ssl)
@@ -51,7 +50,6 @@ final class TLSStream {
         self.memory = memory
         self.peer = peer
         host = peer.host
-        plainAnswer = []
         ssl = Self.make(peer.context.pointer, memory)
         SSL_set_connect_state(ssl)
     }
@@ -64,6 +62,7 @@ final class TLSStream {
         }
         BIO_set_data(bio, memory.pointer)
         SSL_set_bio(ssl, bio, bio)
+        sluice_tls_watch_messages(ssl, memory.pointer)
         return ssl
     }
 
@@ -96,7 +95,11 @@ final class TLSStream {
             received.isEstablishedNow = try shake()
             guard isEstablished else { return received }
         }
+        memory.pointer.pointee.key_updates = keyUpdates
         try read(&received)
+        keyUpdates = memory.pointer.pointee.key_updates
+        guard keyUpdates <= SLUICE_TLS_KEY_UPDATES_MAX else { throw .failed("too many key updates") }
+        if received.count > 0 { keyUpdates = 0 }
         return received
     }
 

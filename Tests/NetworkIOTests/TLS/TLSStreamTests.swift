@@ -50,7 +50,7 @@ struct TLSStreamTests {
         _ trust: TLSClientContext, host: String = "127.0.0.1", on memory: TLSMemory
     ) throws -> (client: End, server: End) {
         let client = try End(TLSStream(TLSPeer(trust, host: host), memory: memory))
-        return (client, try End(TLSStream(served(), plainAnswer: [], memory: memory)))
+        return (client, try End(TLSStream(served(), memory: memory)))
     }
 
     /// Hands pieces of random sizes over, both ways, until there is nothing to hand over.
@@ -170,7 +170,7 @@ struct TLSStreamTests {
         let memory = TLSMemory(receivedBytesMax: 128 * 1024)
         let client = try End(TLSStream(TLSPeer(trust, host: "localhost"), memory: memory))
         #expect(throws: TLSFault.notTLS) { try client.receive(Array("-ERR unknown command".utf8)[...]) }
-        let server = try End(TLSStream(served(), plainAnswer: [], memory: memory))
+        let server = try End(TLSStream(served(), memory: memory))
         #expect(throws: TLSFault.notTLS) { try server.receive(Array("GET / HTTP/1.1".utf8)[...]) }
     }
 
@@ -180,7 +180,7 @@ struct TLSStreamTests {
         let context = try served()
         for seed in UInt64(1)...200 {
             var random = SplitMix64(seed: seed)
-            let server = try End(TLSStream(context, plainAnswer: [], memory: memory))
+            let server = try End(TLSStream(context, memory: memory))
             let count = Int.random(in: 0...20_000, using: &random)
             let noise = [22, 3, 1] + (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
             _ = try? server.receive(noise[...])
