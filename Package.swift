@@ -65,6 +65,7 @@ let package = Package(
                 .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
                 .embedInCode("Health/Scripts"),
                 .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"), .embedInCode("Janitor/Scripts"),
+                .embedInCode("Links/Scripts"),
             ]
         ),
         .target(name: "Overload", dependencies: ["Core"]),

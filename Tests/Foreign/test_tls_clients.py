@@ -10,6 +10,7 @@ import time
 import pytest
 from authority import Authority
 from client import Client
+from link_server import LinkServer
 from node import ROOT, Node, seconds, until
 from redis import Redis
 from webhook import Webhook
@@ -164,6 +165,29 @@ def test_a_webhook_that_is_not_the_one_that_is_meant(make_node, authority, fault
         push(node)
         until(lambda: words in node.log, 20, "the reason in the log")
         assert hook.count == 0
+
+
+# Links
+
+
+def link(node, server):
+    assert node.post("/api/links", {"id": "feed", "url": server.url()}).status == 201
+
+
+def test_a_link_by_wss(make_node, authority):
+    with LinkServer(tls=authority.issue("feed").server()) as server:
+        node = make_node(LINK_ALLOWED_HOSTS="127.0.0.1", SSL_CERT_FILE=authority.ca)
+        link(node, server)
+        server.one()
+
+
+def test_a_link_to_a_server_that_is_not_the_one_that_is_meant(make_node, authority, faulty):
+    certificate, words = faulty
+    with LinkServer(tls=certificate.server()) as server:
+        node = make_node(LINK_ALLOWED_HOSTS="127.0.0.1", SSL_CERT_FILE=authority.ca, LOG_LEVEL="DEBUG")
+        link(node, server)
+        until(lambda: words in node.log, 20, "the reason in the log")
+        assert not server.peers
 
 
 # load_test

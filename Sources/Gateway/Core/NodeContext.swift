@@ -17,10 +17,10 @@ package final class NodeContext: MailSender, Sendable {
     package let address: String
     private let started: Moment
     package let mailboxes: [Mailbox<WorkerMessage>]
-    /// Pushes for the control loop to send, when there is a webhook.
-    package let pushes = Mailbox<PushJob>()
-    /// Requests to the governor.
-    let governorRequests = Mailbox<GovernorRequest>()
+    /// Work for the control loop.
+    let mail = ControlMail()
+    /// Of the outbound links.
+    let links = LinkDesk()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()

@@ -217,6 +217,7 @@ package enum ControlOrder: Sendable {
     /// An emergency: does what helps against it. Where backlogs are cut, no more unsent bytes than this may be left.
     case mitigate(Emergency, unsentBytesMax: Int)
     case locks(LockReport)
+    case link(LinkOrder)
     case event(EventHistory.Entry)
     /// The other nodes of the cluster as they are known now.
     case nodes([NodeRecord])

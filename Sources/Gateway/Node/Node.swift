@@ -84,7 +84,7 @@ package final class Node {
             governor.tierChanged = { [unowned control] in control.changed() }
             mail.connect(to: loop.wakeHandle)
             pushes = configuration.pushWebhook.map {
-                PushSender($0, mail: context.pushes, loop: loop, logger: logger)
+                PushSender($0, mail: context.mail.pushes, loop: loop, logger: logger)
             }
             try start(listeners)
             control.start()
@@ -184,6 +184,7 @@ package final class Node {
         context.beginDraining()
         context.publish(.node(context.nodeID, .draining))
         control.changed()
+        control.links.drain()
         context.order(.drain(milliseconds: duration))
     }
 
@@ -206,6 +207,7 @@ extension Node: EventLoopDelegate {
     package func loopWoken() {
         pushes?.woken()
         governor.woken()
+        control.links.woken()
         drained += mail.takeAll().count
         if drained >= workers.count { end() }
     }

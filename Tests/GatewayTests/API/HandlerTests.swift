@@ -212,7 +212,7 @@ struct SystemAPITests {
             let reply = try services.route("GET", "/api/system/governor/trace" + target, "Accept: \(accept)")
             guard case .later(_, let work) = reply else { return #expect(Bool(false), "answered at once") }
             work(responder)
-            guard case .trace(wanted, responder)? = services.context.governorRequests.takeAll().first else {
+            guard case .trace(wanted, responder)? = services.context.mail.governor.takeAll().first else {
                 return #expect(Bool(false), "\(target) \(accept)")
             }
         }
@@ -237,7 +237,7 @@ struct SystemAPITests {
                 from: "127.0.0.1")
             guard case .later(_, let work) = reply else { return #expect(Bool(false), "answered at once") }
             work(responder)
-            guard case .hold(tier, responder)? = services.context.governorRequests.takeAll().first else {
+            guard case .hold(tier, responder)? = services.context.mail.governor.takeAll().first else {
                 return #expect(Bool(false), "not asked")
             }
         }
