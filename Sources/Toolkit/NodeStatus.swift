@@ -35,7 +35,7 @@ package struct NodeStatus: Equatable, Sendable {
     /// By kind; only rises.
     package private(set) var shed: [String: Int] = [:]
     package private(set) var residentBytes: Int?
-    /// What histories and inboxes take, and may take at most (STORED_BYTES_MAX).
+    /// The bytes that histories and inboxes take, and may take at most (STORED_BYTES_MAX).
     package private(set) var storedBytes = 0
     package private(set) var storedBytesMax: Int?
     package private(set) var openFiles: Int?

@@ -24,7 +24,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case jwt
     /// Percent-decoding, identifiers, and the keys that they become in Redis.
     case names
-    /// What a port with TLS receives, before a handshake is through and after it.
+    /// The input of a port with TLS, before a handshake is through and after it.
     case tls
 
     /// Hands the input to the target's decoders and checks what they make of it.

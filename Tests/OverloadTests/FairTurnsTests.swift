@@ -57,7 +57,7 @@ struct FairTurnsTests {
         var ledger = SourceLedger()
         for number in 0..<100 {
             let key = Key.connection(worker: number % 2, socketKey: UInt64(number))
-            // A delivery names its authors by their sockets; input comes with all there is to know.
+            // A delivery names its authors by their sockets; input comes with everything that can be known.
             ledger.worked(800_000, by: key, (nil, nil))
             if number % 2 == 0 { ledger.worked(10_000, by: key, (Self.user(number), Self.address(1))) }
         }

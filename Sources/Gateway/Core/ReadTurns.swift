@@ -21,9 +21,9 @@ struct ReadTurns {
         let turn: Int
     }
 
-    /// Reads begin until the answers that leave in this turn may amount to so much: a `history` frame of the usual size,
-    /// which takes about a millisecond to make and to write. With twice as much pings took 21 ms beside 200 connections
-    /// that read all the time.
+    /// Reads begin until the answers that leave in this turn may amount to so much: a `history` frame of the usual
+    /// size, which takes about a millisecond to make and to write. With twice as much pings took 21 ms beside 200
+    /// connections that read all the time.
     static let turnBytesMax = 512 * 1024
     /// The same for those of one address that are under way: as many may come from other workers in one turn. Two
     /// frames, so that one is made while the other leaves.

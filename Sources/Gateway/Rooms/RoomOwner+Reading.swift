@@ -60,7 +60,7 @@ struct HistoryPage {
     static let bytesMax = 1024 * 1024
     /// The same for a `history` frame, which stands in its connection's queue.
     static func frameBytesMax(_ core: WorkerCore) -> Int { min(bytesMax, core.load.limits.sendQueueBytesMax / 2) }
-    /// What so many messages may be at most, in bytes.
+    /// The most that so many messages may be, in bytes.
     static func bytesMax(of count: Int, messageBytesMax: Int) -> Int {
         min(bytesMax, count * messageBytesMax)
     }

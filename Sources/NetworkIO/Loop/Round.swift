@@ -24,8 +24,8 @@ struct Round {
         if milliseconds == 0 { (isDue, left) = (true, (0, 0, 0)) }
     }
 
-    /// - Returns: how much longer than planned input waits for this round, in nanoseconds: as long as the round is late,
-    ///   or as long as what the rounds before it left has waited, on average of all input; nil for the first one.
+    /// - Returns: how much longer than planned input waits for this round, in nanoseconds: as long as the round is
+    ///   late, or as long as what the rounds before it left has waited, on average of all input; nil for the first one.
     mutating func began(at now: Int) -> Int? {
         defer { (beganAt, isDue, served) = (now, true, 0) }
         guard beganAt > 0 else { return nil }

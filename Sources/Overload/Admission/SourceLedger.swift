@@ -38,7 +38,7 @@ package struct SourceLedger: Sendable {
         var user: Identifier?
         var address: IPAddress?
 
-        /// What a worker knows of a source it may learn later: a delivery names its authors by their sockets alone.
+        /// A worker may learn later what it knows of a source: a delivery names its authors by their sockets alone.
         mutating func learn(_ facts: (user: Identifier?, address: IPAddress?)) {
             user = user ?? facts.user
             address = facts.address
