@@ -4,12 +4,12 @@
 set -uo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-readonly PARTS=(shell format tidy build unit foreign-debug release bench foreign autobahn browser)
+readonly PARTS=(shell format tidy build unit foreign-debug release bench foreign clients autobahn browser)
 readonly SANITIZE_PARTS=(unit release foreign)
 # Parts that mostly wait: each runs beside the parts that follow it, up to the first one that needs the machine for
 # itself.
 readonly WAITING=(foreign-debug)
-readonly ALONE=(foreign autobahn browser)
+readonly ALONE=(foreign clients autobahn browser)
 readonly LOGS=.build/test-logs
 readonly VENV=.build/test-venv
 readonly REQUIREMENTS=Tests/Support/requirements.txt
@@ -60,15 +60,17 @@ install_packages() {
     if wants tidy; then
         command -v python3 >/dev/null || missing+=(python3)
     fi
-    if wants unit foreign foreign-debug; then
+    if wants unit foreign foreign-debug clients; then
         command -v redis-server >/dev/null || missing+=(redis-server)
     fi
-    if wants foreign foreign-debug autobahn browser; then
+    if wants foreign foreign-debug clients autobahn browser; then
         python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     fi
-    if wants foreign foreign-debug; then
+    if wants foreign foreign-debug clients; then
         command -v node >/dev/null || missing+=(nodejs)
         [ -d /usr/share/nodejs/ws ] || missing+=(node-ws)
+    fi
+    if wants foreign foreign-debug; then
         [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx)
         command -v openssl >/dev/null || missing+=(openssl)
         command -v promtool >/dev/null || missing+=(prometheus)
@@ -168,6 +170,8 @@ suite() { # folder, how many tests at a time, products
 }
 # Most tests wait most of the time: for an expiry, a timeout, a browser.
 part_foreign() { suite Tests/Foreign 5 "$products"; }
+# The clients of this project, each with the cases of clients/cases.json and against live nodes.
+part_clients() { suite clients 4 "$products"; }
 part_autobahn() { suite Tests/Autobahn 0 "$products"; }
 part_browser() { suite Tests/Browser 2 "$products"; }
 
@@ -192,7 +196,7 @@ count() { # part, status, log; sets passed and failed
             failed=$(grep -E '^.{1,3} Test .* failed after ' "$log" | grep -vcE 'Test (run with|case passing)')
             passed=$((${run:-0} - failed))
             ;;
-        foreign | foreign-debug | autobahn | browser)
+        foreign | foreign-debug | clients | autobahn | browser)
             local line errors
             line=$(grep -E '^=+ .*(passed|failed|error|no tests ran).* in [0-9.]+' "$log" | tail -n 1)
             printf '%s\n' "$line" >"$log.summary"
@@ -223,7 +227,7 @@ command -v swift >/dev/null || {
     exit 69
 }
 mkdir -p "$LOGS"
-if wants foreign foreign-debug autobahn browser; then make_environment; fi
+if wants foreign foreign-debug clients autobahn browser; then make_environment; fi
 
 # Running: each part with its log and its line in the summary
 
