@@ -220,6 +220,37 @@ struct MemberPlacingTests {
         #expect(scene.bob.views["r"]?.violations == [] && scene.ann.views["r"]?.violations == [])
     }
 
+    @Test("What others wrote into a room's stream is no message: its place is a gap, and the room goes on")
+    func foreignEntries() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.pass(2_000)
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(1_000)
+        let entries = LogKeys(room: Self.room).entries
+        let bodies = ["hello", #","id":"x","user":"u""#, #"{"id":"x"}"#]
+        for (index, body) in bodies.enumerated() {
+            let pair = StorePair(Array("m".utf8), Array(body.utf8))
+            let append = StoreOperation.streamAppend(key: entries, id: StreamID(UInt64(2 + index)), pairs: [pair])
+            scene.cluster.memory.perform(append, in: .commits) { _ in }
+        }
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(6_000)
+        #expect(scene.ann.isAnswered)
+        // Who comes now has it all read.
+        scene.connect(scene.bob, to: 1)
+        scene.pass(4_000)
+        scene.bob.say(in: "r", at: scene.now)
+        scene.pass(4_000)
+        for (client, node) in zip([scene.ann, scene.bob], scene.nodes) {
+            let view = try #require(client.views["r"])
+            #expect(view.violations == [] && client.isAnswered && view.places["x"] == nil)
+            let log = try #require(node.rooms.find(Self.room)).room.log
+            let seqs = log.entries(after: 0, countMax: .max, byteCountMax: .max).map(\.seq)
+            #expect(seqs == [1, 5, 6], "node \(node.number)")
+        }
+    }
+
     @Test("Who comes to a node that has passed what the store trimmed hears of no gap behind itself")
     func newcomerBehindGap() throws {
         let scene = try Scene()
