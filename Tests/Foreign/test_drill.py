@@ -332,7 +332,8 @@ def test_record_writes_the_trace(make_node, tmp_path, name):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_undoes(make_node, drill, number):
-    node = make_node(**SETTINGS, GOVERNOR_MEMORY_LIMIT_BYTES=400 * MEGABYTE)
+    limits = {"GOVERNOR_MEMORY_LIMIT_BYTES": 400 * MEGABYTE, "STORED_BYTES_MAX": 400 * MEGABYTE}
+    node = make_node(**SETTINGS, **limits)
     run = drill("memory", node, "--seconds", 60)
     run.line(r"^ +3 s ")
     assert len(node.get("/api/rooms").json["rooms"]) > 0

@@ -4,6 +4,9 @@ package enum LinkLimits {
     package static let linksMax = 10_000
     /// Links that one request claims, gives back or restores, at most: some 100 KB.
     package static let batchMax = 250
+    /// How long leases are kept after the last beat of all nodes: longer than any of them counts, and than any node
+    /// waits between two beats.
+    static let leasesKeptMilliseconds = 600_000
     /// A name for people, in bytes.
     package static let nameBytesMax = 128
     package static let urlBytesMax = 2048

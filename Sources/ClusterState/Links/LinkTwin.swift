@@ -17,6 +17,7 @@ struct LinkTwin {
             _ = try operations.call(.hashDelete(key: keys[1], fields: [boot]))
         } else {
             try set(keys[1], boot, decimal(entered.micros) + [Self.space] + arguments[3])
+            _ = try operations.call(.expire(key: keys[1], milliseconds: LinkLimits.leasesKeptMilliseconds))
         }
         for index in stride(from: 4, to: arguments.count, by: 2)
         where try get(keys[1], arguments[index]) == arguments[index + 1] {

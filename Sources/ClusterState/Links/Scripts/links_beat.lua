@@ -10,6 +10,8 @@ if ARGV[4] == '' then
     redis.call('HDEL', KEYS[2], owner)
 else
     redis.call('HSET', KEYS[2], owner, digits(micros) .. ' ' .. ARGV[4])
+    -- The last node's lease goes with the key, long after it has ended: ten minutes.
+    redis.call('PEXPIRE', KEYS[2], '600000')
 end
 for index = 5, #ARGV, 2 do
     if redis.call('HGET', KEYS[2], ARGV[index]) == ARGV[index + 1] then redis.call('HDEL', KEYS[2], ARGV[index]) end
