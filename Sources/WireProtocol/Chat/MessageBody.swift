@@ -10,9 +10,10 @@ package enum MessageBody {
         return end(of: #","to":""#, in: body, from: afterSender)
     }
 
-    /// Whether bytes that were stored can be a body: they say which message it is, and end where a frame ends.
+    /// Whether bytes that were stored can be a body, also of a direct message: they say which message it is, and the
+    /// frame in them ends where a frame ends.
     package static func isWhole(_ body: UnsafeRawBufferPointer) -> Bool {
-        keyLength(body) != nil && body.last == UInt8(ascii: "}")
+        keyLength(body) != nil && (DirectBody(body)?.frame ?? body).last == UInt8(ascii: "}")
     }
 
     /// A later time is none: 2^53, far from where sums overflow.

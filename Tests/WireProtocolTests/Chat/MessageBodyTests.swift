@@ -1,3 +1,4 @@
+import Core
 import Testing
 import WireProtocol
 
@@ -17,6 +18,23 @@ struct MessageBodyTests {
         {
             #expect(key(text) == nil, "\(text)")
         }
+    }
+
+    @Test("what is stored is a body when it says which message it is and its frame ends; a direct message says more")
+    func whole() {
+        func isWhole(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes(MessageBody.isWhole) }
+        let message = Array(#","id":"a","user":"b","content":1}"#.utf8)
+        let direct = Array(#","id":"a","from":"b","to":"c","content":1}"#.utf8).withUnsafeBytes {
+            [
+                DirectBody.bytes(frame: $0, device: Identifier(unchecked: "phone"), deviceType: "mobile"),
+                DirectBody.bytes(frame: $0, device: nil, deviceType: nil),
+            ]
+        }
+        #expect(isWhole(message) && direct.allSatisfy(isWhole))
+        let others: [[UInt8]] = [
+            message.dropLast(), Array("hello".utf8), [], Array(direct[1].dropFirst()), message + [0x20],
+        ]
+        for body in others { #expect(!isWhole(body), "\(body)") }
     }
 
     @Test("the time stands behind the content")
