@@ -1,6 +1,7 @@
 """Which node Nginx leads to with the shipped configuration, and what becomes of that when nodes go and come."""
 
 import contextlib
+import pathlib
 import re
 import signal
 import socket
@@ -158,6 +159,12 @@ def test_a_draining_node_hands_its_clients_on(room):
         assert back.seek("message", content="on")
 
 
+def stands_still(node):
+    """Whether each of a node's threads has stopped."""
+    files = pathlib.Path(f"/proc/{node.process.pid}/task").glob("*/stat")
+    return all(file.read_text().rsplit(")", 1)[1].split()[0] == "T" for file in files)
+
+
 def test_a_post_that_was_sent_is_not_sent_again(room):
     """A node that does not answer: a read is done by another, a write is left to the client, who knows its id."""
     with cluster([("proxy_read_timeout 10s", "proxy_read_timeout 2s")]) as nginx:
@@ -166,6 +173,7 @@ def test_a_post_that_was_sent_is_not_sent_again(room):
         target = f"/api/rooms/{room}/messages"
         message = {"user": "ann", "content": 1, "id": "once"}
         node.process.send_signal(signal.SIGSTOP)
+        until(lambda: stands_still(node), what="a node that stands still")
         try:
             answer = nginx.post(target, message)
             assert answer.status == 503 and answer.code == "unavailable"
