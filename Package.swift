@@ -65,6 +65,7 @@ let package = Package(
                 .embedInCode("Log/Scripts"), .embedInCode("Rooms/Scripts"), .embedInCode("Users/Scripts"),
                 .embedInCode("Health/Scripts"),
                 .embedInCode("Locks/Scripts"), .embedInCode("Membership/Scripts"), .embedInCode("Janitor/Scripts"),
+                .embedInCode("Links/Scripts"),
             ]
         ),
         .target(name: "Overload", dependencies: ["Core"]),
@@ -85,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "benchmarks",
             dependencies: [
-                "Gateway", "RedisLink", "NetworkIO", "Rooms", "WireProtocol", "Core", "CAllocationCounter",
+                "Gateway", "RedisLink", "NetworkIO", "Rooms", "Tokens", "WireProtocol", "Core", "CAllocationCounter",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -107,6 +108,7 @@ let package = Package(
             name: "Fuzzing",
             dependencies: [
                 "Gateway", "RedisLink", "NetworkIO", "Rooms", "ClusterState", "Tokens", "WireProtocol", "Core",
+                "TestSupport",
             ],
             path: "Tests/Fuzzing"
         ),
@@ -124,7 +126,7 @@ let package = Package(
             exclude: ["Traces"]
         ),
         .testTarget(
-            name: "NetworkIOTests", dependencies: ["NetworkIO", "WireProtocol", "Core", "TestSupport"]
+            name: "NetworkIOTests", dependencies: ["NetworkIO", "COpenSSL", "WireProtocol", "Core", "TestSupport"]
         ),
         .testTarget(
             name: "RedisLinkTests",

@@ -26,7 +26,23 @@ typedef struct sluice_tls_memory {
     unsigned char *output;
     size_t output_count;
     size_t output_capacity;
+    // How many steps of handshakes, and alerts, the stream at hand may still make; at 0 it gets no more input.
+    size_t steps_left;
 } sluice_tls_memory;
+
+// OpenSSL's info callback: counts steps. A record with nothing but a KeyUpdate (RFC 8446 4.6.3) is 27 bytes, and costs
+// new keys both ways; SSL_read goes on with such records until there is no more input.
+static inline void sluice_tls_stepped(const SSL *ssl, int kind, int value) {
+    (void)value;
+    if ((kind & (SSL_CB_LOOP | SSL_CB_ALERT)) == 0) return;
+    BIO *bio = SSL_get_rbio(ssl);
+    sluice_tls_memory *memory = bio == NULL ? NULL : (sluice_tls_memory *)BIO_get_data(bio);
+    if (memory == NULL) return;
+    if (memory->steps_left > 0) memory->steps_left -= 1;
+    if (memory->steps_left == 0) memory->input_count = 0;
+}
+
+static inline void sluice_tls_count_steps(SSL_CTX *context) { SSL_CTX_set_info_callback(context, sluice_tls_stepped); }
 
 static inline int sluice_tls_read(BIO *bio, char *bytes, size_t most, size_t *count) {
     sluice_tls_memory *memory = (sluice_tls_memory *)BIO_get_data(bio);

@@ -41,9 +41,9 @@ package struct Identifier: Sendable {
 
     /// Lends the name's bytes, for the duration of the call.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        // The copy is a reference (or 15 inline bytes); every initialiser made the text contiguous.
-        var text = text
-        return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
+        // Every initialiser made the text contiguous. This way no reference to it is counted.
+        let result = try text.utf8.withContiguousStorageIfAvailable { try body(UnsafeRawBufferPointer($0)) }
+        return result.unsafelyUnwrapped
     }
 
     /// Whether bytes that are known to be, or will be checked as, UTF-8 keep the rule.

@@ -24,7 +24,12 @@ package struct FormerPlaces {
     /// Former epochs of which the other nodes have said all that they know.
     private var settled: Set<String> = []
 
-    package init() {}
+    /// Whether the name of an epoch that is not known here says what was seen before it.
+    private var readsNames: Bool
+
+    /// - Parameter readsNames: who follows an epoch has seen what was before it, or was notified of a gap: of a room's
+    ///   members that is so, and not of devices, which process an inbox entry by entry.
+    package init(readsNames: Bool = false) { self.readsNames = readsNames }
 
     /// An entry came.
     /// - Parameters:
@@ -44,8 +49,8 @@ package struct FormerPlaces {
 
     /// The same for somebody whose position is of what this node itself followed, not of a second history of its epoch.
     package var ofThisNode: FormerPlaces {
-        guard !otherPlaces.isEmpty else { return self }
         var own = self
+        own.readsNames = false
         for (seq, others) in otherPlaces { own.places[seq]?.removeAll { others.contains($0) } }
         return own
     }
@@ -91,6 +96,17 @@ package struct FormerPlaces {
     /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
     /// - Parameter isLed: this node led them there, and not to that place in a second history of the epoch.
     package func wasSeen(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
+        if stood(seq, upTo: position, isLed: isLed) { return true }
+        guard readsNames, !isLed else { return false }
+        return EpochName.parents(of: position.epoch).contains { parent in
+            let known = lineage.forks.map(\.epoch) + heldEpochs + (places[seq] ?? []).map(\.epoch)
+            return Set(known).contains { epoch in
+                EpochName.own(epoch) == parent.own && stood(seq, upTo: Position(epoch: epoch, seq: parent.seq))
+            }
+        }
+    }
+
+    private func stood(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
         if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq),
             held[position.epoch]?.contains(seq) != true
         {

@@ -92,6 +92,7 @@ package struct LogProgress {
             // What was not stored was published, and may be on its way.
             if entry.seq > newestSeq + 1 { return pass(upTo: entry.seq - 1, batch) }
             batch.rest = batch.rest.dropFirst()
+            if entry.body.isEmpty, skip(to: entry.seq) { return hasOlder ? .lost : .skipped }
             hasOlder = true
             if entry.seq > newestSeq { return .entry(entry) }
         }

@@ -54,6 +54,7 @@ extension ReplicaLog {
     /// A message at its place.
     package struct Entry: Equatable, Sendable {
         package let seq: UInt64
+        /// Empty: it is no message, and who follows the log gets a gap in its place.
         package let body: [UInt8]
         /// Whether the store keeps it.
         package let isStored: Bool

@@ -7,6 +7,8 @@ package struct Submission: Sendable {
         case connection(ConnectionInfo)
         /// A publishing request over HTTP, by the number that its node gave it.
         case request(UInt64)
+        /// A link of this node, by its id.
+        case link(Identifier)
         case nobody
     }
 

@@ -11,6 +11,8 @@ package enum KeyFile {
         case badKey(Int)
         case rsaLength(bits: Int)
         case otherKind
+        /// A part that begins as PEM is no public key.
+        case badPEM
 
         package var description: String {
             switch self {
@@ -21,6 +23,7 @@ package enum KeyFile {
             case .badKey(let place): "keys[\(place)] is broken"
             case .rsaLength(let bits): "it has an RSA key of \(bits) bits; allowed are 2048 to 8192"
             case .otherKind: "it has a key of another kind than RSA, P-256 and Ed25519"
+            case .badPEM: "a part of it begins as PEM and is no public key (-----BEGIN PUBLIC KEY-----)"
             }
         }
     }
@@ -42,9 +45,13 @@ package enum KeyFile {
         let words = String(decoding: text, as: UTF8.self)
         guard !words.contains("PRIVATE KEY-----") else { throw .secretKey }
         guard words.contains("-----BEGIN ") else { throw .badJSON }
-        do throws(PublicKey.Fault) {
-            for key in try PublicKey.keys(ofPEM: text) { keys.add(key) }
-        } catch .rsaLength(let bits) { throw .rsaLength(bits: bits) } catch { throw .otherKind }
+        let found: [PublicKey]
+        do throws(PublicKey.Fault) { found = try PublicKey.keys(ofPEM: text) } catch .rsaLength(let bits) {
+            throw .rsaLength(bits: bits)
+        } catch { throw .otherKind }
+        // A key that is passed over in silence would be missed when tokens are signed with it.
+        guard found.count == words.ranges(of: "-----BEGIN ").count else { throw .badPEM }
+        for key in found { keys.add(key) }
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }

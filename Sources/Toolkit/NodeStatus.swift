@@ -35,6 +35,9 @@ package struct NodeStatus: Equatable, Sendable {
     /// By kind; only rises.
     package private(set) var shed: [String: Int] = [:]
     package private(set) var residentBytes: Int?
+    /// The bytes that histories and inboxes take, and may take at most (STORED_BYTES_MAX).
+    package private(set) var storedBytes = 0
+    package private(set) var storedBytesMax: Int?
     package private(set) var openFiles: Int?
     package private(set) var openFilesMax: Int?
     package private(set) var connections = 0
@@ -63,6 +66,11 @@ package struct NodeStatus: Equatable, Sendable {
                 Self.walk(value) { name, value in
                     if name == "state" { redisState = Self.text(value) }
                     if name == "outbox_messages" { outboxMessages = Self.number(value) ?? 0 }
+                }
+            case "memory":
+                Self.walk(value) { name, value in
+                    if name == "stored_bytes" { storedBytes = Self.number(value) ?? 0 }
+                    if name == "stored_bytes_max" { storedBytesMax = Self.number(value) }
                 }
             case "process":
                 Self.walk(value) { name, value in

@@ -47,11 +47,11 @@ struct Serve: ParsableCommand {
         throw ExitCode(status)
     }
 
-    /// The gate that asks clients for tokens; its settings are read anew each time.
-    private func tokens(_ configuration: Configuration) throws -> TokenGate? {
+    /// Where the keys of tokens are read; the settings are read anew each time, too.
+    private func tokens(_ configuration: Configuration) throws -> TokenSource? {
         guard configuration.tokens != nil else { return nil }
         do {
-            return try TokenGate {
+            return try TokenSource {
                 // That a node which asked for tokens asks no longer needs a new start.
                 guard let settings = try Configuration.loaded().tokens else { throw TokensGone() }
                 return try settings.verifier()
@@ -65,7 +65,7 @@ struct Serve: ParsableCommand {
         let description = "neither JWT_SECRET nor JWT_PUBLIC_KEY_FILE is set any more"
     }
 
-    private func node(_ configuration: Configuration, _ logger: Logger, _ tokens: TokenGate?) throws -> Node {
+    private func node(_ configuration: Configuration, _ logger: Logger, _ tokens: TokenSource?) throws -> Node {
         do throws(NodeStartFault) {
             return try Node(configuration, logger: logger, tokens: tokens)
         } catch .addressInUse(let address) {

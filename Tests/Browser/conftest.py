@@ -4,6 +4,8 @@ SLUICE_BIN names the built binary (default: .build/release/sluice of this checko
 free port, so each test also has an origin, and with it a browser storage, of its own.
 """
 
+import base64
+import hashlib
 import json
 import os
 import pathlib
@@ -11,6 +13,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -22,6 +25,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "Tests/Support"))
+from authority import Authority  # noqa: E402
+
 DEADLINE = 20  # seconds that anything may take before a test fails
 
 # What a browser itself writes when the node is away; tests that take it away expect these and nothing else.
@@ -48,9 +54,11 @@ def wait_until(check, what, deadline=DEADLINE):
 class Gateway:
     """One node, started and stopped by its process id."""
 
-    def __init__(self, log_path, **settings):
+    def __init__(self, log_path, trust=None, **settings):
+        """`trust`: a context for clients of TLS, when the settings have a certificate."""
         self.port = free_port()
         self.log_path = log_path
+        self.trust = trust
         # The machine is busy with the tests themselves: what they see must not depend on the node's tier.
         calm = {"GOVERNOR_DRY_RUN": "1", "GOVERNOR_ENTER_MARKS": "0.98,0.99,1"}
         self.settings = {"WORKERS": "2", "DRAIN_SECONDS": "2", "PRESENCE_GRACE_SECONDS": "1", **calm, **settings}
@@ -58,7 +66,7 @@ class Gateway:
 
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.trust else 'http'}://127.0.0.1:{self.port}"
 
     def start(self):
         binary = os.environ.get("SLUICE_BIN", str(ROOT / ".build/release/sluice"))
@@ -85,7 +93,7 @@ class Gateway:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=5, context=self.trust) as answer:
                 text = answer.read()
                 return answer.status, json.loads(text) if text.startswith((b"{", b"[")) else None
         except urllib.error.HTTPError as error:
@@ -189,7 +197,8 @@ class Proxy:
 class Browser:
     """A Chromium with the few verbs that the tests need."""
 
-    def __init__(self):
+    def __init__(self, key):
+        """`key`: the hash of the one public key that it takes without an authority that it knows."""
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for argument in (
@@ -199,6 +208,7 @@ class Browser:
             "--disable-dev-shm-usage",
             "--window-size=1200,800",
             "--lang=en-GB",
+            f"--ignore-certificate-errors-spki-list={key}",
         ):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -323,8 +333,22 @@ def proxy(gateway):
 
 
 @pytest.fixture(scope="session")
-def _browsers():
-    browsers = [Browser(), Browser()]
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def certificate(authority):
+    """The one whose key browsers take."""
+    return authority.issue()
+
+
+@pytest.fixture(scope="session")
+def _browsers(certificate):
+    command = ["openssl", "pkey", "-in", str(certificate.key), "-pubout", "-outform", "DER"]
+    public = subprocess.run(command, check=True, capture_output=True).stdout
+    key = base64.b64encode(hashlib.sha256(public).digest()).decode()
+    browsers = [Browser(key), Browser(key)]
     yield browsers
     for browser in browsers:
         browser.driver.quit()

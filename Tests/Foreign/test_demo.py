@@ -176,9 +176,10 @@ def test_a_given_redis_is_left_alone(demo):
         assert redis.command("INFO", "server").split(b"run_id:")[1][:40] == run_id
         # No room of the demo stays, and nothing else for ever.
         assert redis.command("ZRANGE", "sluice:rooms", 0, -1) == []
-        # The locks' token rises for ever: what counts it stays.
+        # The tokens of locks and links rise for ever: what counts them stays.
         lasting = [key for key in redis.command("KEYS", "*") if redis.command("PTTL", key) == -1]
-        assert set(lasting) - {b"sluice:{locks}:generation"} == {b"key"}
+        counters = {b"sluice:{locks}:generation", b"sluice:{links}:generation"}
+        assert set(lasting) - counters == {b"key"}
 
 
 def test_without_redis_server(demo, tmp_path_factory):

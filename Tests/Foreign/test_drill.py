@@ -138,6 +138,22 @@ def test_memory(make_node, drill):
     assert status(node)["governor"]["signals"]["memory"]["value"] < 0.6
 
 
+def test_memory_of_a_small_store(make_node, drill):
+    """A node whose histories may take a quarter of its memory never comes to the share: the drill says what to set."""
+    limit = 250 * MEGABYTE
+    node = make_node(**SETTINGS, GOVERNOR_MEMORY_LIMIT_BYTES=limit)
+    until(lambda: "memory" in status(node)["governor"]["signals"], what="a look at the memory")
+    code, output, errors = drill("memory", node).end(20)
+    assert code == 64 and output == "", (output, errors)
+    assert f"STORED_BYTES_MAX={limit}" in errors
+    share = float(errors.split("--to ")[1].split()[0])
+    assert 0.25 < share < 0.8, errors
+    # With what it says it comes there.
+    output, rows, figures = drill("memory", node, "--to", share, "--seconds", int(seconds(18))).well()
+    shares = [sample["signals"]["memory"] for sample in figures["samples"] if "memory" in sample["signals"]]
+    assert share - 0.05 < max(shares) < share + 0.03, (max(shares), output)
+
+
 def test_memory_refused(make_node, drill, redis):
     """Where it would fill something else, or more than somebody has agreed to."""
     with Machine() as machine:
@@ -316,7 +332,8 @@ def test_record_writes_the_trace(make_node, tmp_path, name):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_undoes(make_node, drill, number):
-    node = make_node(**SETTINGS, GOVERNOR_MEMORY_LIMIT_BYTES=400 * MEGABYTE)
+    limits = {"GOVERNOR_MEMORY_LIMIT_BYTES": 400 * MEGABYTE, "STORED_BYTES_MAX": 400 * MEGABYTE}
+    node = make_node(**SETTINGS, **limits)
     run = drill("memory", node, "--seconds", 60)
     run.line(r"^ +3 s ")
     assert len(node.get("/api/rooms").json["rooms"]) > 0

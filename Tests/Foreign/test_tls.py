@@ -313,3 +313,20 @@ def test_curl(served, authority):
         timeout=seconds(20),
     )
     assert done.returncode == 0 and '"status"' in done.stdout, done.stderr
+
+
+def test_a_large_plain_request_is_answered_too(served):
+    """The answer is not lost behind a reset, however much of the request the node has not read."""
+    head = b"POST /api/rooms/r/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n"
+    with served.connect(30) as link:
+        link.sendall(head)
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            # What the node still takes of it; at the end it is cut, as nobody wants it.
+            while sent < 8_000_000:
+                sent += link.send(b"x" * 65_536)
+        answer = b""
+        while part := link.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"use https:// or wss://" in answer
+    assert served.get("/health").status == 200

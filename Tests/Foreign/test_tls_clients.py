@@ -1,12 +1,16 @@
 """Contract, sections 7 and 8: TLS with Redis, with the webhook, and of the tools. Who is spoken with is checked."""
 
+import json
 import os
 import re
+import signal
 import subprocess
+import time
 
 import pytest
 from authority import Authority
 from client import Client
+from link_server import LinkServer
 from node import ROOT, Node, seconds, until
 from redis import Redis
 from webhook import Webhook
@@ -83,6 +87,32 @@ def test_a_redis_that_is_not_the_one_that_is_meant(make_node, authority, faulty,
             assert ann.say("still served")
 
 
+def test_another_authority_at_sighup(make_node, authority, bad_authority, tmp_path, room):
+    """Redis gets a certificate of another authority: with the file of authorities replaced, and read again, the node
+    comes back. A file that is no good changes nothing."""
+    trusted = tmp_path / "authorities.pem"
+    trusted.write_bytes(authority.ca.read_bytes())
+    with Redis(tls=(authority.issue("first"), authority.trust())) as redis:
+        node = make_node(REDIS_URL=redis.url, REDIS_CA_FILE=trusted, REDIS_TIMEOUT=1)
+        until(lambda: node.get("/health").json["mode"] == "cluster", 30, "the cluster")
+        redis.kill()
+        redis.certificate, redis.trust = bad_authority.issue("second"), bad_authority.trust()
+        redis.start()
+
+        def reason():
+            return node.get("/api/system/status").json["redis"].get("reason") or ""
+
+        until(lambda: "unknown authority" in reason(), 30, "the refusal of the new certificate")
+        for text, line in [("no certificate", "not read again"), (bad_authority.ca.read_text(), "what=REDIS_CA_FILE")]:
+            trusted.write_text(text)
+            before = node.log.count(line)
+            node.process.send_signal(signal.SIGHUP)
+            until(lambda line=line, before=before: node.log.count(line) > before, what="reading the file again")
+        until(lambda: node.get("/health").json["mode"] == "cluster", 30, "the cluster again")
+        with Client(node, room, "ann") as ann:
+            assert ann.say("together")
+
+
 def test_a_redis_without_tls(make_node):
     with Redis() as redis:
         node = make_node(REDIS_URL=redis.url.replace("redis:", "rediss:"), REDIS_TIMEOUT=1)
@@ -137,6 +167,29 @@ def test_a_webhook_that_is_not_the_one_that_is_meant(make_node, authority, fault
         assert hook.count == 0
 
 
+# Links
+
+
+def link(node, server):
+    assert node.post("/api/links", {"id": "feed", "url": server.url()}).status == 201
+
+
+def test_a_link_by_wss(make_node, authority):
+    with LinkServer(tls=authority.issue("feed").server()) as server:
+        node = make_node(LINK_ALLOWED_HOSTS="127.0.0.1", SSL_CERT_FILE=authority.ca)
+        link(node, server)
+        server.one()
+
+
+def test_a_link_to_a_server_that_is_not_the_one_that_is_meant(make_node, authority, faulty):
+    certificate, words = faulty
+    with LinkServer(tls=certificate.server()) as server:
+        node = make_node(LINK_ALLOWED_HOSTS="127.0.0.1", SSL_CERT_FILE=authority.ca, LOG_LEVEL="DEBUG")
+        link(node, server)
+        until(lambda: words in node.log, 20, "the reason in the log")
+        assert not server.peers
+
+
 # load_test
 
 
@@ -156,3 +209,32 @@ def test_load_by_wss(make_node, authority):
     assert code != 0 and "unknown authority" in output, output
     code, output = load(node, "--insecure")
     assert code == 0, output
+
+
+def test_a_reload_under_load_drops_nobody(make_node, authority, tmp_path):
+    """Ten new certificates while a thousand connections talk."""
+    files = authority.issue("busy")
+    node = make_node(trust=authority.trust(), MESSAGES_PER_SECOND=1_000_000, **files.settings)
+    report = tmp_path / "report.json"
+    command = [LOAD_TEST, "--url", f"wss://127.0.0.1:{node.port}", "--connections", "1000", "--scenario", "small-rooms"]
+    command += ["--message-rate", "200", "--duration", "15", "--json", str(report)]
+    environment = dict(os.environ, SSL_CERT_FILE=str(authority.ca))
+    loading = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+    def connections():
+        return node.get("/api/system/status").json["connections"]["current"]
+
+    until(lambda: connections() >= 1000, 60, "a thousand connections")
+    serials = set()
+    for number in range(10):
+        authority.issue("busy")
+        node.process.send_signal(signal.SIGHUP)
+        until(lambda number=number: node.log.count("read again") > number, what="the reload")
+        with node.trust.wrap_socket(node.connect(), server_hostname="127.0.0.1") as link:
+            serials.add(link.getpeercert()["serialNumber"])
+        assert connections() >= 1000
+    output, _ = loading.communicate(timeout=seconds(90))
+    assert loading.returncode == 0 and len(serials) == 10, output
+    messages = json.loads(report.read_text())["messages"]
+    assert [messages[name] for name in ("lost", "duplicated", "misordered", "corrupted", "gaps")] == [0] * 5
+    assert messages["sent"] > 1000

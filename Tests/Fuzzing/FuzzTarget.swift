@@ -24,6 +24,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case jwt
     /// Percent-decoding, identifiers, and the keys that they become in Redis.
     case names
+    /// The input of a port with TLS, before a handshake is through and after it.
+    case tls
 
     /// Hands the input to the target's decoders and checks what they make of it.
     /// - Throws: `FuzzViolation` when a rule is broken. What traps ends the process.
@@ -40,6 +42,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .cidr: try AddressRules.checkBlocks(String(decoding: input, as: UTF8.self))
         case .jwt: try TokenRules.check(Array(input))
         case .names: try NameRules.check(input)
+        case .tls: try TLSRules.check(input)
         }
     }
 }

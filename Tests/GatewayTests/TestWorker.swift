@@ -42,7 +42,7 @@ final class TestWorker: WorkerMessageReceiver {
             users.received(.attachConfirmed(arrival, at: time, session), of: arrival.user)
         case .opening(let key, _): sent.append((key, message))
         case .member(let info, let notice):
-            if case .readAnswer = notice { core.reads.ended(info.socketKey) }
+            if case .readAnswer(let frame) = notice { core.reads.ended(info.socketKey, bytes: frame.length) }
             sent.append((info.socketKey, message))
         case .deliver: sent.append((0, message))
         default: break

@@ -23,6 +23,7 @@ import re
 import resource
 import selectors
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -74,6 +75,21 @@ def get(path):
 def post(path, length, body=b""):
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     return head.encode() + body
+
+
+def reach(port, address, trust=None):
+    """A connection from `address`; over TLS when `trust` is a client's context."""
+    sock = socket.create_connection(("127.0.0.1", port), 10, (address, 0))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return trust.wrap_socket(sock, server_hostname="127.0.0.1") if trust else sock
+
+
+def received(sock):
+    """What has come, with all of it that a TLS socket has read already."""
+    data = sock.recv(262144)
+    while data and isinstance(sock, ssl.SSLSocket) and sock.pending():
+        data += sock.recv(262144)
+    return data
 
 
 class Peer:
@@ -350,14 +366,13 @@ def bystanders(port, paths, pipe):
     asks = paths.get("ask")
     socks, times, tiers, said = [], [], [], collections.Counter()
     for number, address in enumerate(BYSTANDERS):
-        sock = socket.create_connection(("127.0.0.1", port), 10, (address, 0))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = reach(port, address, paths.get("trust"))
         if not asks:
             sock.sendall(upgrade(f"/ws/calm/b{number}"))
-            received = b""
-            while b'"joined_room"' not in received:
-                received += sock.recv(65536)
-            tiers += re.findall(rb'"tier":"([a-z]+)"', received)
+            welcome = b""
+            while b'"joined_room"' not in welcome:
+                welcome += sock.recv(65536)
+            tiers += re.findall(rb'"tier":"([a-z]+)"', welcome)
         socks.append(sock)
     question = asks or text(type="ping", t="1")
     mark = b"HTTP/1.1 200" if asks else b'"pong"'
@@ -386,7 +401,7 @@ def bystanders(port, paths, pipe):
         for key, _ in selector.select(min(wait, 0.01)):
             index = socks.index(key.fileobj)
             try:
-                data = key.fileobj.recv(262144)
+                data = received(key.fileobj)
             except OSError:
                 data = b""
             if not data:
@@ -470,11 +485,12 @@ def measure(name, port, pids, seconds, paths):
     }
 
 
-def fill(port, room):
+def fill(port, room, trust=None):
     """A history of 800 messages of a kilobyte, from addresses of its own: each may ask 200 times at once."""
     body = json.dumps({"user": "u", "content": "x" * 1000}).encode()
     for number in range(20, 25):
-        link = http.client.HTTPConnection("127.0.0.1", port, 10, (f"127.0.0.{number}", 0))
+        link = http.client.HTTPConnection("127.0.0.1", port, 10)
+        link.sock = reach(port, f"127.0.0.{number}", trust)
         for _ in range(160):
             link.request("POST", f"/api/rooms/{room}/messages", body, {"Content-Type": "application/json"})
             answer = link.getresponse()

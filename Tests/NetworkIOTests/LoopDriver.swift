@@ -47,6 +47,15 @@ final class LoopDriver: EventLoopDelegate {
 
     func loopWoken() { woken() }
     func loopTicked() { ticks += 1 }
+    func loop(shookHandsOf socket: Socket, nanoseconds: Int) {
+        (socket as? RecordingSocket)?.handshakeNanoseconds += nanoseconds
+    }
+    func loop(sawPlain socket: Socket) {
+        guard let socket = socket as? RecordingSocket else { return }
+        socket.plainCount += 1
+        socket.send(Array("plain".utf8))
+        socket.closeAfterFlush()
+    }
 
     func loopTurnEnding() { work() }
 
@@ -67,6 +76,8 @@ final class RecordingSocket: Socket {
     private(set) var backUps = 0
     private(set) var continuations = 0
     private(set) var firedAt: [Int] = []
+    fileprivate(set) var plainCount = 0
+    fileprivate(set) var handshakeNanoseconds = 0
     /// Instead of keeping the bytes.
     var onReceived: ((RecordingSocket, UnsafeMutableRawBufferPointer) -> Void)?
 

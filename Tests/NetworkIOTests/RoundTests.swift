@@ -1,6 +1,7 @@
-import NetworkIO
 import Testing
 import WireProtocol
+
+@testable import NetworkIO
 
 @Suite("A loop under load: it reads and writes in rounds, and how long what arrives waits is measured")
 struct RoundTests {
@@ -32,6 +33,32 @@ struct RoundTests {
         #expect(held.drains == drains.0 + 1)
         heldPeer.read(100)
         #expect(heldPeer.bytes == (1...20).map { UInt8($0) })
+    }
+
+    @Test("what a round did not come to has waited since it began, on average of all input")
+    func left() {
+        let millisecond = 1_000_000
+        var round = Round()
+        round.changed(to: 20)
+        #expect(round.began(at: 1_000 * millisecond) == nil)
+        round.tookInput(served: 100, leaving: 0)
+        #expect(round.began(at: 1_021 * millisecond) == millisecond)
+        // Left by the round, and taken behind it: that is as planned.
+        round.tookInput(served: 60, leaving: 40)
+        round.tookInput(served: 40, leaving: 0)
+        #expect(round.began(at: 1_041 * millisecond) == 0)
+        // Half is left when the next one begins.
+        round.tookInput(served: 30, leaving: 70)
+        round.tookInput(served: 20, leaving: 50)
+        #expect(round.began(at: 1_061 * millisecond) == 10 * millisecond)
+        // That has its turn in this one, and others do not.
+        round.tookInput(served: 50, leaving: 150)
+        #expect(round.began(at: 1_081 * millisecond) == 15 * millisecond)
+        // Not all of those have, in this one.
+        round.tookInput(served: 50, leaving: 150)
+        #expect(round.began(at: 1_101 * millisecond) == 30 * millisecond)
+        round.tookInput(served: 150, leaving: 0)
+        #expect(round.began(at: 1_121 * millisecond) == 0)
     }
 
     @Test("what waits for the round leaves when its time is over")

@@ -52,6 +52,29 @@ struct FairTurnsTests {
         #expect(found.source == .address(Self.address(1)) && found.user == nil)
     }
 
+    @Test("A crowd that talks is its address, though the half of it that other workers have has none here")
+    func crowdOnTwoWorkers() throws {
+        var ledger = SourceLedger()
+        for number in 0..<100 {
+            let key = Key.connection(worker: number % 2, socketKey: UInt64(number))
+            // A delivery names its authors by their sockets; input comes with everything that can be known.
+            ledger.worked(800_000, by: key, (nil, nil))
+            if number % 2 == 0 { ledger.worked(10_000, by: key, (Self.user(number), Self.address(1))) }
+        }
+        ledger.worked(100_000, by: Self.key(1000), (Self.user(1000), Self.address(2)))
+        ledger.passed(milliseconds: 100)
+        #expect(try #require(ledger.heaviest()).source == .address(Self.address(1)))
+    }
+
+    @Test("A crowd whose addresses are unknown is no address")
+    func unknownCrowd() {
+        var ledger = SourceLedger()
+        for number in 0..<100 { ledger.worked(800_000, by: Self.key(number), (nil, nil)) }
+        ledger.worked(100_000, by: Self.key(1000), (Self.user(1000), Self.address(2)))
+        ledger.passed(milliseconds: 100)
+        #expect(ledger.heaviest() == nil)
+    }
+
     @Test("Five hundred people behind one address are no attacker, whatever the others are")
     func manyPeople() {
         let people = (0..<500).map { (0.18, $0, 1) }

@@ -33,6 +33,27 @@ struct FormerPlacesTests {
         #expect(!places.wasSeen(8, upTo: Position(epoch: "e", seq: 9)))
     }
 
+    @Test("The name of an epoch that is not known says what was seen before it, of a room and not of an inbox")
+    func names() {
+        var room = FormerPlaces(readsNames: true)
+        room.lineage = Lineage([Position(epoch: "e~d:4", seq: 9)])
+        room.came(11, was: [Position(epoch: "d", seq: 4)], oldestSeq: 1)
+        room.came(12, was: [Position(epoch: "d", seq: 5)], oldestSeq: 1)
+        let seqs: [UInt64] = [7, 8, 11, 12, 13]
+        func seen(_ name: String, in places: FormerPlaces) -> [UInt64] {
+            seqs.filter { places.wasSeen($0, upTo: Position(epoch: name, seq: 1)) }
+        }
+        #expect(seen("x~e:7", in: room) == [7] && seen("x~e:7~d:4", in: room) == [7, 11])
+        #expect(seen("y~x:20~d:5", in: room) == [11, 12] && seen("x", in: room).isEmpty)
+        for nonsense in ["x~", "x~e", "x~e:", "x~e:-1", "x~:7", "x~z~e:7", "~~~", "x~e:99999999999999999999"] {
+            #expect(seen(nonsense, in: room).isEmpty, "\(nonsense)")
+        }
+        #expect(seen("x~e:7", in: room.ofThisNode).isEmpty)
+        var inbox = FormerPlaces()
+        inbox.lineage = room.lineage
+        #expect(seen("x~e:7", in: inbox).isEmpty)
+    }
+
     @Test("Of a history that was held here only those entries were seen that came over, whatever the store has")
     func held() {
         var places = places([Position(epoch: "e", seq: 9)])

@@ -54,7 +54,7 @@ struct LogProgressTests {
     @Test("A range skips what the store has not, and passes what is not stored only behind a fence")
     func takes() {
         var progress = progress(at: 0)
-        var batch = ReplicaLog.Batch([sampleEntry(3), ReplicaLog.Entry(seq: 6, body: [], unstoredFrom: 5)])
+        var batch = ReplicaLog.Batch([sampleEntry(3), ReplicaLog.Entry(seq: 6, body: [1], unstoredFrom: 5)])
         guard case .skipped? = progress.take(&batch), progress.newestSeq == 2,
             case .entry(let entry)? = progress.take(&batch), entry.seq == 3
         else {

@@ -10,6 +10,7 @@ AROUND = 12
 LOOKED_AT = 30
 # Lines of a message's way that are shown.
 WAY_MAX = 40
+COMING_MAX = 24
 
 
 def percentile(values, share):
@@ -87,6 +88,8 @@ def offence(run, violation):
         here = next((number for number, (at, _) in enumerate(kept) if at >= index), len(kept) - 1)
         for at, (when, room, frame) in kept[max(0, here - AROUND) : here + AROUND // 2]:
             lines.append(f"  {'>' if at == index else ' '} {when - began:8.3f} {room} {short(frame)}")
+        lines.append("  how the client came there:")
+        lines += [f"    {when - began:8.3f} {text}" for when, text in coming(violation)[-COMING_MAX:]]
     if violation.key:
         lines.append("  the way of the message:")
         steps = sorted(way(run, violation), key=lambda step: step[0])
@@ -100,6 +103,17 @@ def offence(run, violation):
         faults = sorted(done(run, min(times) - 12, max(times) + 2))
         lines += [f"    {when - began:8.3f} {text}" for when, text in faults]
     return lines
+
+
+def coming(violation):
+    """(time, words) of all that moved a client's position in a room but messages, until a rule was broken."""
+    return [
+        (when, f"{trace}: {short(frame)}")
+        for trace in violation.trace.member.traces
+        for when, where, frame in trace.events
+        if frame["type"] == "welcome" or where == violation.room and frame["type"] in {"joined_room", "gap"}
+        if when <= violation.time
+    ]
 
 
 def done(run, low, high):

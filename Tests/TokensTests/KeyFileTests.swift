@@ -20,6 +20,8 @@ struct KeyFileTests {
     private static let swapped = TestKeys.ec1Members.replacing(#""x":"#, with: #""z":"#)
         .replacing(#""y":"#, with: #""x":"#).replacing(#""z":"#, with: #""y":"#)
 
+    private static let broken = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
+
     @Test("PEM and JWKS hold the same keys; several stand in one file")
     func forms() throws {
         let pems = [TestKeys.rsa1Public, TestKeys.ec1Public, TestKeys.ed1Public].joined(separator: "\n# mine\n")
@@ -76,7 +78,12 @@ struct KeyFileTests {
             (set(#"{"kty":"oct","k":"AAAA"}"#), .secretKey),
             (TestKeys.rsa1Private, .secretKey), (TestKeys.rsa1Public + "\n" + TestKeys.ed1Private, .secretKey),
             (TestKeys.smallPublic, .rsaLength(bits: 1024)), (TestKeys.p384Public, .otherKind),
-            ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", .noKey),
+            (Self.broken, .badPEM), (TestKeys.ed1Public + "\n" + Self.broken, .badPEM),
+            (Self.broken + "\n" + TestKeys.ed1Public, .badPEM),
+            (TestKeys.ed1Public.replacing("-----END PUBLIC KEY-----", with: ""), .badPEM),
+            (String(TestKeys.ed1Public.dropLast(30)) + "\n" + TestKeys.rsa1Public, .badPEM),
+            (set(Self.ed, "{\(TestKeys.ed1Members),\"kid\":null}"), .badKey(1)),
+            (set(Self.ed) + set(Self.ed), .badJSON), (set(Self.ed) + "x", .badJSON),
             (String(repeating: TestKeys.ed1Public + "\n", count: 33), .tooManyKeys),
         ]
         for (text, fault) in cases {

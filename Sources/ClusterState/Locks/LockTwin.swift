@@ -4,15 +4,6 @@ struct LockTwin {
     let keys: [[UInt8]]
     let arguments: [[UInt8]]
 
-    /// The state that a script finds when it begins.
-    private struct Entered {
-        let generation: Int
-        let ends: Int
-        let token: Int
-        let micros: Int
-        var now: Int { micros / 1000 }
-    }
-
     private var owner: [UInt8] { arguments[0] }
 
     func enter() throws(StoreFault) -> StoreReply {
@@ -82,29 +73,16 @@ struct LockTwin {
         if try operations.call(.hashDelete(key: keys[3], fields: [owner])) == .integer(1) {
             _ = try operations.call(.listRemove(key: keys[2], count: 0, value: owner))
         }
-        if let first = try head(try micros() / 1000), try operations.call(.exists(keys: [keys[1]])) == .integer(0) {
+        if let first = try head(try GenerationTwin.micros(operations) / 1000),
+            try operations.call(.exists(keys: [keys[1]])) == .integer(0)
+        {
             try wake(first)
         }
         return .integer(isHolder ? 1 : 0)
     }
 
-    private func entering() throws(StoreFault) -> Entered {
-        let (micros, run) = (try micros(), try serverRun())
-        let known = try hash(keys[0], "run", "generation", "until", "token")
-        let stored = Self.number(known[3])
-        let token = max(stored, number(1))
-        guard known[0] == run, let generation = known[1].flatMap({ Stored.number($0) }),
-            let until = known[2].flatMap({ Stored.number($0) })
-        else {
-            // A memory store does not begin anew: its quarantine is never shortened.
-            let (next, ends) = (max(token + 1, micros), micros / 1000 + number(2))
-            try set(
-                keys[0], ("run", run), ("generation", decimal(next)), ("until", decimal(ends)),
-                ("token", decimal(next)))
-            return Entered(generation: next, ends: ends, token: next, micros: micros)
-        }
-        if token > stored { try set(keys[0], ("token", decimal(token))) }
-        return Entered(generation: generation, ends: until, token: token, micros: micros)
+    private func entering() throws(StoreFault) -> GenerationTwin {
+        try GenerationTwin.enter(operations, keys[0], highest: number(1), quarantine: number(2))
     }
 
     private func queue(_ word: String, _ span: Int, _ head: [UInt8]?, _ now: Int) throws(StoreFault) -> StoreReply {
@@ -139,19 +117,6 @@ struct LockTwin {
     private func wake(_ waiter: [UInt8]) throws(StoreFault) {
         let slash = waiter.lastIndex(of: UInt8(ascii: "/")) ?? waiter.endIndex
         _ = try operations.call(.publish(channel: Array(waiter[..<slash]), payload: waiter))
-    }
-
-    private func micros() throws(StoreFault) -> Int {
-        guard case .array(let parts) = try operations.call(.time), parts.count == 2,
-            case .bytes(let seconds) = parts[0], case .bytes(let micros) = parts[1]
-        else { return 0 }
-        return Self.number(seconds) * 1_000_000 + Self.number(micros)
-    }
-
-    private func serverRun() throws(StoreFault) -> [UInt8] {
-        guard case .bytes(let text) = try operations.call(.serverInfo) else { return [] }
-        let lines = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline)
-        return lines.first { $0.hasPrefix("run_id:") }.map { Array($0.dropFirst("run_id:".count).utf8) } ?? []
     }
 
     private func hash(_ key: [UInt8], _ fields: String...) throws(StoreFault) -> [[UInt8]?] {

@@ -50,7 +50,11 @@ extension LogCommit {
             }
             seq = max(seq, newest)
             epoch = arguments[3]
-            if !former.isEmpty { lineage = Self.lineage(lineage, former, seq) }
+            if !former.isEmpty {
+                lineage = Self.lineage(lineage, former, seq)
+                let name = EpochName.text(String(decoding: epoch, as: UTF8.self), after: Lineage(text: lineage))
+                epoch = Array(name.utf8)
+            }
             try set(["epoch": epoch, "seq": LogCommit.digits(seq), "lineage": lineage])
             try setUnstored()
             guard !former.isEmpty else { return }

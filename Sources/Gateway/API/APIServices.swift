@@ -18,6 +18,8 @@ protocol APIServices: AnyObject, MailSender {
     var counters: WorkerCounters { get }
     /// The worker's policy, its gate for new connections, and the answers that it keeps for others.
     var load: LoadControl { get }
+    /// Asks clients for tokens; nil: nobody does.
+    var tokens: TokenGate? { get }
     /// For spreading things in time.
     var random: FastRandom { get set }
     /// The other nodes of the cluster, as last known.
@@ -26,8 +28,10 @@ protocol APIServices: AnyObject, MailSender {
     var locks: LockReport { get }
 
     /// Calls `question`, which asks homes, when the connection's turn among all reads has come.
-    /// - Parameter key: of its socket.
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping () -> Void)
+    /// - Parameters:
+    ///   - key: of its socket.
+    ///   - bytesMax: the most that the answer may be, about.
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping () -> Void)
 
     /// An id that no other room, message, session or device of this process has.
     func makeID(after head: String) -> String

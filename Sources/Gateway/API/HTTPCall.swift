@@ -12,6 +12,10 @@ struct HTTPCall: Sendable {
     var client: Client
     /// Whether there is room for its connection.
     var place = SocketPlace.within
+    /// Whether its connection has had no request before it.
+    var isFirst = false
+    /// Whether its address' turn was looked at already, when its connection began to shake hands.
+    var hadTurn = false
     /// Whether a configured API key was shown.
     var showsKey = false
     /// The route that the router found, with the values of the parameters in its path, in its order.

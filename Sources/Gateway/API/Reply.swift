@@ -21,6 +21,15 @@ enum Reply {
         var crossOriginHeaders: [(String, String)] = []
         /// The target under which the answer is kept for others; nil: it is not kept.
         var keptTarget: String?
+        /// The most that the answer may be, about, in bytes: an answer to a read has its turn by that.
+        var bytesMax = 64 * 1024
+    }
+
+    /// The same, of an answer that may be so large.
+    func expecting(_ bytesMax: Int) -> Reply {
+        guard case .later(var completion, let work) = self else { return self }
+        completion.bytesMax = bytesMax
+        return .later(completion, work)
     }
 
     /// The same for a page of another origin.

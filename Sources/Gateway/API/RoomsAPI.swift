@@ -44,7 +44,7 @@ struct RoomsAPI {
     func users(_ call: HTTPCall) throws(APIFault) -> Reply {
         let id = try call.identifier("room_id", at: 0)
         let (limit, cursor) = (services.readLimit(try call.limit(), .users), try call.cursor())
-        return services.ask(id, .users(after: cursor, limit: limit))
+        return services.ask(id, .users(after: cursor, limit: limit)).expecting(RoomOwner.usersBytesMax)
     }
 
     /// `GET /api/rooms/{room_id}/messages`
@@ -60,7 +60,8 @@ struct RoomsAPI {
         case (nil, let seq?): query = HistoryQuery(anchor: .before(seq), limit: limit)
         default: throw .bad("after and before exclude each other")
         }
-        return services.ask(id, .history(query))
+        let bytesMax = HistoryPage.bytesMax(of: limit, messageBytesMax: services.configuration.messageBytesMax)
+        return services.ask(id, .history(query)).expecting(bytesMax)
     }
 
     /// `POST /api/rooms/{room_id}/messages`

@@ -3,7 +3,7 @@ extension Route {
     /// There only with ECHO_ENDPOINT=1.
     static let echo = Route(.get, "/echo", .essential) { WebSocketAPI(services: $0).echo($1) }
 
-    static let all: [Route] = webSockets + rooms + users + system + pages
+    static let all: [Route] = webSockets + rooms + users + links + system + pages
 
     private static let webSockets: [Route] = [
         Route(.get, "/ws/{room_id}/{user_id}", .essential) { services, call throws(APIFault) in
@@ -46,6 +46,25 @@ extension Route {
         },
         Route(.delete, "/api/users/{user_id}/connections", .essential) { services, call throws(APIFault) in
             try UsersAPI(services: services).removeConnections(call)
+        },
+    ]
+
+    private static let links: [Route] = [
+        Route(.get, "/api/links", .ordinary) { services, _ in LinksAPI(services: services).list() },
+        Route(.post, "/api/links", .ordinary) { services, call throws(APIFault) in
+            try LinksAPI(services: services).create(call)
+        },
+        Route(.get, "/api/links/{id}", .ordinary) { services, call throws(APIFault) in
+            try LinksAPI(services: services).show(call)
+        },
+        Route(.delete, "/api/links/{id}", .essential) { services, call throws(APIFault) in
+            try LinksAPI(services: services).delete(call)
+        },
+        Route(.post, "/api/links/{id}/enable", .ordinary) { services, call throws(APIFault) in
+            try LinksAPI(services: services).enable(call, true)
+        },
+        Route(.post, "/api/links/{id}/disable", .ordinary) { services, call throws(APIFault) in
+            try LinksAPI(services: services).enable(call, false)
         },
     ]
 

@@ -41,7 +41,7 @@ struct Router {
         let request = call.request
         let key = request.header("x-api-key")
         // Where tokens are asked for, that of an upgrade is no try at a key.
-        let isToken = call.isUpgrade && services.context.access.tokens != nil
+        let isToken = call.isUpgrade && services.context.access.asksForTokens
         let authorization = isToken ? nil : request.header("authorization")
         let access = services.context.access
         if let retry = refusesKey(&call, access.showing(apiKey: key, authorization: authorization)) {
@@ -89,7 +89,9 @@ struct Router {
     /// Whether the load has no turn for the address, as that is the heaviest source. Operators see and steer at any
     /// load.
     private func refusesTurn(of call: HTTPCall) -> Int? {
-        guard services.load.controller.turns.isLimiting, !call.isProbe, !call.isOperating else { return nil }
+        guard services.load.controller.turns.isLimiting, !call.isProbe, !call.isOperating, !call.hadTurn else {
+            return nil
+        }
         let address = call.client.address
         return services.load.controller.turns.refuses(
             .requests(address), user: nil, address: address, using: &services.random)
@@ -203,7 +205,9 @@ struct Router {
             guard case .later(let completion, let work) = reply, call.request.method.isRead else { return reply }
             // Answers to reads are large: they take turns.
             return .later(completion) { [services] responder in
-                services.read(by: responder.socketKey, of: call.client.address) { work(responder) }
+                services.read(by: responder.socketKey, of: call.client.address, bytesMax: completion.bytesMax) {
+                    work(responder)
+                }
             }
         } catch {
             return .now(error.response)

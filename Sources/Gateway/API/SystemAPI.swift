@@ -108,7 +108,7 @@ struct SystemAPI {
         let tier = try call.withFields { table throws(APIFault) in
             try asAPIFault { () throws(FieldFault) in try Self.tier(table) }
         }
-        let requests = services.context.governorRequests
+        let requests = services.context.mail.governor
         return .later { requests.post([.hold(tier, $0)]) }
     }
 
@@ -121,7 +121,7 @@ struct SystemAPI {
         let wanted = TraceWanted(
             seconds: seconds,
             format: call.request.accepts("text/csv") ? .csv : .jsonLines)
-        let requests = services.context.governorRequests
+        let requests = services.context.mail.governor
         return .later { requests.post([.trace(wanted, $0)]) }
     }
 

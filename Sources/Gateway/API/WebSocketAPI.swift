@@ -13,11 +13,13 @@ struct WebSocketAPI {
         case .failure(let refusal): return .now(refusal.response)
         case .success(let accepted): handshake = accepted
         }
-        let opening = try Opening(call)
+        var opening = try Opening(call)
         guard !services.context.isDraining else { return draining }
         let entry: Upgrade.Entry
         switch decide(opening) {
-        case .admitted: entry = try self.entry(of: opening, call)
+        case .admitted:
+            if case .resumesOnly = services.load.policy.newConnections { opening.isLetInToResume = true }
+            entry = try self.entry(of: opening, call)
         case .refused(let range): entry = .shed(retryMilliseconds: Int.random(in: range, using: &services.random))
         case .turnedAway(let range):
             let retry = Int.random(in: range, using: &services.random)
@@ -34,7 +36,7 @@ struct WebSocketAPI {
     private func entry(of opening: Opening, _ call: HTTPCall) throws(APIFault) -> Upgrade.Entry {
         let inQuery = call.request.queryValue("token")
         guard call.request.queryCount("token") < 2 else { throw .bad("token stands more than once") }
-        guard let gate = services.context.access.tokens else { return .admitted(nil) }
+        guard let gate = services.tokens else { return .admitted(nil) }
         let inHeader = call.request.header("authorization").flatMap(BearerCredentials.find)
         let token = inQuery.map { Array($0.utf8) } ?? inHeader.map(Array.init) ?? []
         do throws(TokenRefusal) {

@@ -25,6 +25,7 @@ final class WorkerServices: APIServices {
     var unixNow: Int { core.loop.unixNow }
     var counters: WorkerCounters { core.counters }
     var load: LoadControl { core.load }
+    var tokens: TokenGate? { core.credentials.tokens }
     var random: FastRandom {
         get { core.random }
         _modify { yield &core.random }
@@ -32,8 +33,8 @@ final class WorkerServices: APIServices {
     var otherNodes: [NodeRecord] { rooms.replication?.otherNodes ?? [] }
 
     func makeID(after head: String) -> String { core.makeID(after: head) }
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping () -> Void) {
-        core.read(by: key, of: address, question)
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping () -> Void) {
+        core.read(by: key, of: address, bytesMax: bytesMax, question)
     }
     func send(_ message: WorkerMessage, to worker: Int) { core.send(message, to: worker) }
 

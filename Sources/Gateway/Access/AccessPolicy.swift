@@ -39,13 +39,15 @@ package struct AccessPolicy: Sendable {
 
     /// The key's gate; nil when no key is configured.
     private let gate: APIKeyGate?
-    /// Asks clients of `/ws` for tokens; nil: nobody does. Who asks for them leaves nothing open to strangers.
-    let tokens: TokenGate?
+    /// As they were at the start; each worker has the present ones.
+    let credentials: Credentials
+    /// Clients of `/ws` need tokens. Who asks for them leaves nothing open to strangers.
+    var asksForTokens: Bool { credentials.tokens != nil }
 
     /// The policy with this gate, or with none when no `API_KEY` is set.
-    package init(gate: APIKeyGate?, tokens: TokenGate? = nil) {
+    package init(gate: APIKeyGate?, credentials: Credentials = Credentials()) {
         self.gate = gate
-        self.tokens = tokens
+        self.credentials = credentials
     }
 
     /// Decides about one request.
@@ -62,7 +64,7 @@ package struct AccessPolicy: Sendable {
         if let gate {
             return gate.admits(apiKey: apiKey, authorization: authorization) ? .allowed : .unauthorized
         }
-        return requirement == .apiKey && tokens == nil || isThisMachine() ? .allowed : .forbidden
+        return requirement == .apiKey && !asksForTokens || isThisMachine() ? .allowed : .forbidden
     }
 
     /// Whether somebody who was allowed to ask may also operate: with a key all may who showed it.

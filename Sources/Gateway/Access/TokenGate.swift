@@ -1,24 +1,26 @@
 import Core
-import NetworkIO
 import Tokens
 
-/// Asks clients of `/ws` for a token. The keys may be replaced while it is in use. Any thread.
-package final class TokenGate: Sendable {
-    private let verifier: Locked<TokenVerifier>
-    private let read: @Sendable () throws -> TokenVerifier
+/// Where the keys of tokens are read: at the start, and again at SIGHUP. A value; any thread.
+package struct TokenSource: Sendable {
+    /// With the keys of the start.
+    let first: TokenGate
+    private let reading: @Sendable () throws -> TokenVerifier
 
     /// Reads the keys, for the first time.
-    /// - Parameter read: reads secret and key file anew, also later, at each `reload`.
-    package init(read: @escaping @Sendable () throws -> TokenVerifier) throws {
-        self.read = read
-        verifier = Locked(try read())
+    /// - Parameter reading: reads secret and key file anew, also later, at each `read`.
+    package init(_ reading: @escaping @Sendable () throws -> TokenVerifier) throws {
+        self.reading = reading
+        first = try TokenGate(verifier: reading())
     }
 
-    /// Reads the keys again. If that throws, those that hold now still do. Connections keep what their tokens gave.
-    package func reload() throws {
-        let fresh = try read()
-        verifier.withLock { $0 = fresh }
-    }
+    /// Reads the keys again.
+    func read() throws -> TokenGate { try TokenGate(verifier: reading()) }
+}
+
+/// Asks clients of `/ws` for a token. A value; any thread.
+package struct TokenGate: Sendable {
+    let verifier: TokenVerifier
 
     /// Checks a token for somebody who wants to be `user`, in `room` first.
     /// - Parameters:
@@ -26,7 +28,7 @@ package final class TokenGate: Sendable {
     ///   - now: Unix milliseconds.
     func check(_ token: [UInt8], user: Identifier, room: Identifier?, at now: Int) throws(TokenRefusal) -> TokenGrant {
         let claims: TokenClaims
-        do throws(TokenFault) { claims = try verifier.withLock({ $0 }).verify(token, at: now) } catch {
+        do throws(TokenFault) { claims = try verifier.verify(token, at: now) } catch {
             throw .token(error)
         }
         guard claims.user == user else { throw .otherUser }

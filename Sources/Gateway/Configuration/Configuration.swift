@@ -88,6 +88,10 @@ package struct Configuration: Sendable {
 
     /// PUSH_WEBHOOK_URL with PUSH_WEBHOOK_SECRET; nil: no pushes.
     package let pushWebhook: PushWebhook?
+    /// LINK_ALLOWED_HOSTS; allows nothing when it is not set.
+    package let linkHosts: LinkHosts
+    /// LINK_CHECK_SECONDS, LINK_HEARTBEAT_TIMEOUT_SECONDS and LINK_COOLDOWN_SECONDS.
+    package let linkTimes: LinkTimes
 
     /// GOVERNOR_DRY_RUN, GOVERNOR_ENTER_MARKS, GOVERNOR_LEAVE_MARKS and GOVERNOR_SIGNAL_MARKS
     package let governor: Governor.Settings
@@ -129,7 +133,6 @@ package struct Configuration: Sendable {
     private init(
         _ reader: SettingReader, isFileReadableByOthers: Bool, cores: Int
     ) throws(ConfigurationError) {
-        let unsupported = reader.unsupportedWarnings()
         port = try reader.integer(.port)
         host = try reader.value(.host) { $0 == "localhost" ? IPAddress(v4: 0x7F00_0001) : IPAddress($0) }
         workers = try reader.optionalInteger(.workers) ?? min(max(cores, 1), 256)
@@ -181,6 +184,8 @@ package struct Configuration: Sendable {
 
         certificate = try reader.certificate()
         pushWebhook = try reader.pushWebhook()
+        linkHosts = try reader.optionalValue(.linkAllowedHosts) { LinkHosts(commaSeparated($0)) } ?? LinkHosts()
+        linkTimes = try reader.linkTimes()
 
         logLevel = try reader.value(.logLevel) { Logger.Level(rawValue: $0.lowercased()) }
         logFormat = try reader.value(.logFormat) { LogFormat(rawValue: $0.lowercased()) }
@@ -201,7 +206,7 @@ package struct Configuration: Sendable {
                 .nodeExpiry,
                 allowed: "more than twice NODE_HEARTBEAT_SECONDS, which is \(reader.shown(.nodeHeartbeat))")
         }
-        var warnings = unsupported + reader.unknownWarnings()
+        var warnings = reader.unknownWarnings()
         if sendQueueBytesMax < messageBytesMax {
             warnings.append(
                 "SEND_QUEUE_BYTES (\(sendQueueBytesMax)) is less than MAX_MESSAGE_BYTES (\(messageBytesMax)): "
@@ -249,14 +254,14 @@ extension SettingReader {
 
 extension SettingReader {
     /// The authorities of REDIS_CA_FILE; nil when it is not set.
-    fileprivate func redisAuthorities(_ url: RedisURL?) throws(ConfigurationError) -> TLSClientContext? {
+    fileprivate func redisAuthorities(_ url: RedisURL?) throws(ConfigurationError) -> TLSAuthorities? {
         guard let path = try optionalValue(.redisCAFile, { $0 }) else { return nil }
         // Who sets it takes the connection for encrypted.
         guard url?.isSecure == true else {
             throw bad(.redisCAFile, fault: "REDIS_URL does not begin with rediss://")
         }
         do throws(TLSClientContext.Fault) {
-            return try TLSClientContext(authorities: path)
+            return try TLSAuthorities(path)
         } catch {
             throw bad(.redisCAFile, fault: error.description)
         }
@@ -307,6 +312,28 @@ extension SettingReader {
             throw bad(.pushWebhookSecret, allowed: Setting.pushWebhookSecret.rule)
         }
         return signed
+    }
+}
+
+/// The spans of links, milliseconds.
+package struct LinkTimes: Equatable, Sendable {
+    package let check: Int
+    /// At least four times `check`.
+    package let timeout: Int
+    package let cooldown: Int
+}
+
+extension SettingReader {
+    /// The spans of links.
+    fileprivate func linkTimes() throws(ConfigurationError) -> LinkTimes {
+        let times = LinkTimes(
+            check: try milliseconds(.linkCheck), timeout: try milliseconds(.linkTimeout),
+            cooldown: try milliseconds(.linkCooldown))
+        guard times.timeout >= 4 * times.check else {
+            throw bad(
+                .linkTimeout, allowed: "at least four times LINK_CHECK_SECONDS, which is \(shown(.linkCheck))")
+        }
+        return times
     }
 }
 

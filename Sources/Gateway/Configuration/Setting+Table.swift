@@ -28,7 +28,7 @@ extension Setting {
         "How long Redis may take to connect, and to answer.")
     static let redisCAFile = Setting(
         "REDIS_CA_FILE", .text(rule: "a file of PEM certificates, for a REDIS_URL of rediss://"), default: nil,
-        note: "the system's authorities", "Whom the certificate of Redis must be of.")
+        note: "the system's authorities", "Whom the certificate of Redis must be of; read again at SIGHUP.")
     static let nodeHeartbeat = Setting(
         "NODE_HEARTBEAT_SECONDS", .seconds(lower: 1, upper: nil, decimals: true), default: "3",
         "How often a node of a cluster gives the others a sign of life.")
@@ -170,6 +170,22 @@ extension Setting {
         "PUSH_WEBHOOK_SECRET", .text(rule: PushWebhook.secretRule), default: nil, secret: true,
         "What these POSTs are signed with; unset, they are not signed.")
 
+    // MARK: Links
+
+    static let linkAllowedHosts = Setting(
+        "LINK_ALLOWED_HOSTS", .text(rule: LinkHosts.rule), default: nil, note: "none",
+        "Where links may lead; private addresses must stand here themselves, whatever name leads to them.")
+    static let linkCheck = Setting(
+        "LINK_CHECK_SECONDS", .fraction(lowerMilliseconds: 500, upperMilliseconds: 60_000), default: "2",
+        "How often a node of a cluster renews its claim to its links, and looks for those that nobody has.")
+    static let linkTimeout = Setting(
+        "LINK_HEARTBEAT_TIMEOUT_SECONDS", .fraction(lowerMilliseconds: 2_000, upperMilliseconds: 90_000), default: "8",
+        "How long an owner of links may be silent before others take them over; at least four times LINK_CHECK_SECONDS."
+    )
+    static let linkCooldown = Setting(
+        "LINK_COOLDOWN_SECONDS", .fraction(lowerMilliseconds: 0, upperMilliseconds: 60_000), default: "0",
+        "How long a link that was taken over from a silent owner waits before it is dialled.")
+
     // MARK: Giving up service under load
 
     static let governorDryRun = Setting(
@@ -219,6 +235,7 @@ extension Setting {
         apiKey, jwtSecret, jwtPublicKeyFile, jwtAudience, jwtIssuer, allowedOrigins, allowedHosts, trustedProxies,
         tlsCertFile, tlsKeyFile,
         pushWebhookURL, pushWebhookSecret,
+        linkAllowedHosts, linkCheck, linkTimeout, linkCooldown,
         governorDryRun, governorInterval, governorMemoryLimit, governorEnterMarks, governorLeaveMarks,
         governorSignalMarks,
         logLevel, logFormat, echoEndpoint, procRoot, cgroupRoot,

@@ -81,23 +81,12 @@ struct SettingReader {
             ?? "\(setting.defaultText ?? "unset") (default)"
     }
 
-    /// A warning for each variable that is set and that this version does not act on.
-    func unsupportedWarnings() -> [String] {
-        let names = Set(environment.keys).union(file.map { Set($0.entries.keys) } ?? []).sorted()
-        return names.compactMap { name in
-            guard let found = found(name), UnsupportedSetting.all.contains(where: { $0.covers(name) }) else {
-                return nil
-            }
-            return "\(name) is set\(found.origin), but has no effect in this version"
-        }
-    }
-
     /// A warning for each name in the file that is no variable of this program: most likely a slip of the pen. The
     /// environment is full of others' variables; of it only names with the governor's prefix are taken for slips.
     func unknownWarnings() -> [String] {
         let known = Set(Setting.all.map(\.name))
         func isUnknown(_ name: String) -> Bool {
-            !known.contains(name) && !UnsupportedSetting.all.contains { $0.covers(name) }
+            !known.contains(name)
         }
         let inFile = (file?.entries ?? [:])
             .filter { isUnknown($0.key) }

@@ -46,7 +46,7 @@ extension ChatPhase {
             transport.endWait()
         case .leftRoom(let room, let reason): left(room, reason)
         case .roomDeleted(let room): roomDeleted(room)
-        case .inboxReplayed, .frames, .answer, .readAnswer, .replay, .replaced, .removed: break
+        case .positionUnknown, .inboxReplayed, .frames, .answer, .readAnswer, .replay, .replaced, .removed: break
         }
     }
 

@@ -22,7 +22,7 @@ extension ChatPhase {
     /// Takes a fresh token in the place of the present one, and leaves the rooms that it does not name. A bad one
     /// changes nothing.
     func renew(_ token: StringSlice, _ frame: ClientFrame, _ info: ConnectionInfo) {
-        guard let gate = core.context.access.tokens else {
+        guard let gate = core.credentials.tokens else {
             return refuseForbidden("this node asks for no tokens", frame, room: nil)
         }
         do throws(TokenRefusal) {

@@ -66,14 +66,18 @@ struct ChatPhase<Transport: ChatTransport> {
             guard !query.isOfInbox else {
                 let request = UserRequest.inboxHistory(info, allowed, requestID: frame.id?.text)
                 transport.beginWait()
-                return core.read(by: info.socketKey, of: transport.source.address) { [core] in
+                return core.read(
+                    by: info.socketKey, of: transport.source.address, bytesMax: historyBytesMax(of: limit)
+                ) { [core] in
                     core.send(request, of: info.user)
                 }
             }
-            read(frame, .history(info, allowed, requestID: frame.id?.text), info)
+            let request = RoomRequest.history(info, allowed, requestID: frame.id?.text)
+            read(frame, request, bytesMax: historyBytesMax(of: limit), info)
         case .users:
             let limit = readLimit(RoomOwner.usersPerFrameMax, .users)
-            read(frame, .users(info, limit: limit, requestID: frame.id?.text), info)
+            let request = RoomRequest.users(info, limit: limit, requestID: frame.id?.text)
+            read(frame, request, bytesMax: RoomOwner.usersBytesMax, info)
         case .join(let room, let position): if mayEnter(room, frame) { join(room, from: position) }
         case .leave(let room): leave(room)
         case .inboxAck(let position):
@@ -148,13 +152,19 @@ struct ChatPhase<Transport: ChatTransport> {
     }
 
     /// Asks for an answer that may be large: input waits for it, so that a connection has one of them under way.
-    private func read(_ frame: ClientFrame, _ request: RoomRequest, _ info: ConnectionInfo) {
+    private func read(_ frame: ClientFrame, _ request: RoomRequest, bytesMax: Int, _ info: ConnectionInfo) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
         let (room, home) = (members.room, members.home)
         transport.beginWait()
-        core.read(by: info.socketKey, of: transport.source.address) { [core] in
+        core.read(by: info.socketKey, of: transport.source.address, bytesMax: bytesMax) { [core] in
             core.send(.room(room, request), to: home)
         }
+    }
+
+    private func historyBytesMax(of limit: Int) -> Int {
+        min(
+            HistoryPage.frameBytesMax(core),
+            HistoryPage.bytesMax(of: limit, messageBytesMax: core.configuration.messageBytesMax))
     }
 
     private func refuseOutside(_ frame: ClientFrame) {

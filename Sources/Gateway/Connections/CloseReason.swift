@@ -100,7 +100,7 @@ struct CloseReason {
         case .addressLimit: CloseReason(.tooManyConnections, "address_limit")
         case .notAuthenticated: CloseReason(.notAuthenticated, "not_authenticated")
         case .notAllowed: CloseReason(.notAllowed, "not_allowed")
-        case .nodeFull, .openFiles, .draining, .shed, .handshakes:
+        case .nodeFull, .openFiles, .draining, .shed, .handshakes, .heaviestAddress:
             CloseReason(.overCapacity, "node_full", retryMilliseconds: retryMilliseconds)
         }
     }

@@ -59,7 +59,7 @@ extension Connection: HTTPTransport {
 
     private func switchProtocols(_ handshake: WebSocketUpgrade) {
         var bytes: [UInt8] = []
-        let accept = core.handshakeDigest.accept(key: handshake.key, suffix: WebSocketHandshake.acceptSuffix)
+        let accept = table.handshakeDigest.accept(key: handshake.key, suffix: WebSocketHandshake.acceptSuffix)
         let spoken = handshake.protocols.contains("sluice.v1") ? "sluice.v1" : nil
         let deflate = core.configuration.compresses ? DeflateAgreement(offers: handshake.extensions) : nil
         if let deflate { flags.windowBits = deflate.windowBits }

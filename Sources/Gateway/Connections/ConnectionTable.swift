@@ -27,6 +27,7 @@ final class ConnectionTable {
     private var drainPlan: [(due: Int, key: UInt64)] = []
     @exclusivity(unchecked) private(set) var isDraining = false
     private var handshakes: PendingHandshakes
+    let handshakeDigest = HandshakeDigest()
 
     /// - Parameter rooms: those that are at home on the same worker.
     init(_ core: WorkerCore, _ rooms: RoomTable, _ services: WorkerServices) {
@@ -70,7 +71,7 @@ final class ConnectionTable {
                 "connection came", metadata: ["address": "\(client)", "key": "\(connection.key)"])
             if node == .over { connection.flags.insert(.isOverNode) }
             if let address { enter(connection, as: client, address) }
-            if let certificate = context.configuration.certificate { beginHandshake(connection, certificate) }
+            if let certificate = core.credentials.certificate { beginHandshake(connection, certificate) }
         } catch {
             context.connections.leave()
             if address != nil { context.budgets.addresses.leave(client) }
@@ -79,12 +80,26 @@ final class ConnectionTable {
         return true
     }
 
-    private func beginHandshake(_ connection: Connection, _ certificate: ServerCertificate) {
-        connection.secure(certificate.current, plainAnswer: RefusalResponse.plain)
+    private func beginHandshake(_ connection: Connection, _ certificate: TLSServerContext) {
+        if let client = connection.rare.client, core.refusesHandshake(of: client.address) { return connection.reset() }
+        connection.secure(certificate)
         let oldest = handshakes.began(connection.key) { findAny($0)?.isShakingHands ?? false }
         guard let oldest else { return }
         core.counters.refused(.handshakes)
         findAny(oldest)?.reset()
+    }
+
+    /// A handshake went on, which has taken so long.
+    func shookHands(of socket: Socket, nanoseconds: Int) {
+        guard let connection = socket as? Connection else { return }
+        core.shookHands(nanoseconds: nanoseconds, of: connection.source.address)
+    }
+
+    /// A plain request on the port of TLS gets its answer, however much of it is still to come.
+    func sawPlain(_ socket: Socket) {
+        guard let connection = socket as? Connection else { return socket.reset() }
+        connection.sendBytes(RefusalResponse.plain)
+        connection.endInOrder()
     }
 
     /// The socket of a proxy is, for as long as it asks for a client, one of that client's. Says how the socket stands.
@@ -92,6 +107,8 @@ final class ConnectionTable {
         let context = core.context
         if context.configuration.trustedProxies.contains(call.peer), connection.rare.client != call.client {
             enter(connection, as: call.client, context.budgets.addresses.enter(call.client))
+        } else {
+            call.hadTurn = call.isFirst && core.credentials.certificate != nil
         }
         if connection.flags.contains(.isOverAddress) {
             call.place = .addressFull
@@ -140,7 +157,7 @@ final class ConnectionTable {
 
     /// One that is gone has notified the home itself, behind its request.
     func received(_ notice: MemberNotice, for info: ConnectionInfo) {
-        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
+        if case .readAnswer(let frame) = notice { core.reads.ended(info.socketKey, bytes: frame.length) }
         guard let connection = find(info) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
@@ -154,7 +171,7 @@ final class ConnectionTable {
             connection.deliverAlone(frame)
             waitForTurn(connection)
             connection.endWait()
-        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed:
+        case .joined, .described, .joinRefused, .positionUnknown, .leftRoom, .roomDeleted, .inboxReplayed:
             switch connection.phase {
             case .opening(let opening): opening.received(notice, on: connection)
             case .chat: ChatPhase(on: connection).received(notice)
@@ -349,7 +366,7 @@ final class ConnectionTable {
 
     /// Hands an answer to the request that it is for, if its connection still waits for it.
     func answer(_ response: HTTPResponse, to responder: Responder) {
-        core.reads.ended(responder.socketKey)
+        core.reads.ended(responder.socketKey, bytes: response.body.count)
         guard let connection = findAny(responder.socketKey), case .http(let http) = connection.phase else { return }
         waitForTurn(connection)
         http.answered(response, to: responder.request, on: connection)

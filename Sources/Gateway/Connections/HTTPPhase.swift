@@ -160,6 +160,7 @@ final class HTTPPhase {
     /// one, or one that may not come, the connection ends.
     private func admit(_ head: HTTPRequest, mayOmitBody: Bool, on transport: some HTTPTransport) -> Bool {
         var call = HTTPCall(head, peer: peer)
+        call.isFirst = requestNumber == 0
         guard let refusal = transport.admit(&call) else {
             admitted = call
             return true

@@ -142,6 +142,12 @@ final class OpeningPhase {
             } else {
                 transport.close(.roomFull(retryMilliseconds: usual))
             }
+        case .positionUnknown(let room):
+            guard opening.isLetInToResume, transport.joining?.room == room else { return }
+            // It is new, whatever it says, and nobody new is let in.
+            transport.core.counters.shed(.connections)
+            transport.core.counters.refused(.shed)
+            transport.close(.shed(retryMilliseconds: transport.core.suspensionMilliseconds()))
         case .roomDeleted(let room):
             transport.core.writer.leftRoom(room, reason: "deleted")
             transport.sendWritten()

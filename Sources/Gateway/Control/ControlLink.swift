@@ -8,6 +8,7 @@ import NetworkIO
 /// Thread: the control loop's.
 final class ControlLink {
     let locks: NodeLocks
+    let links: LinkControl
     /// nil in single mode, as `link`.
     private let registry: NodeRegistry?
     private let janitor: Janitor?
@@ -17,6 +18,7 @@ final class ControlLink {
     init(context: NodeContext, loop: EventLoop) {
         guard let options = context.configuration.redis else {
             locks = NodeLocks(context: context)
+            links = LinkControl(nil, context: context, loop: loop)
             (registry, janitor, link) = (nil, nil, nil)
             return
         }
@@ -24,10 +26,11 @@ final class ControlLink {
         logger[metadataKey: "worker"] = "control"
         let seed = Digest.random(count: 8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         let link = StoreSupervisor(
-            options, name: "\(context.boot):control", scripts: [Beat.script, Sweep.script] + LockScripts.all,
-            loop: loop,
-            logger: logger, seed: seed, counters: context.controlStore)
+            options, name: "\(context.boot):control",
+            scripts: [Beat.script, Sweep.script] + LockScripts.all + LinkScripts.all, loop: loop, logger: logger,
+            seed: seed, counters: context.controlStore)
         locks = NodeLocks(link.store, context: context)
+        links = LinkControl(link.store, context: context, loop: loop)
         let registry = NodeRegistry(link.store, context: context, loop: loop)
         let janitor = Janitor(link.store, keeper: locks.keeper, context: context, loop: loop) { [unowned registry] in
             registry.livingNodes
@@ -46,6 +49,7 @@ final class ControlLink {
     func ticked() {
         link?.ticked()
         locks.ticked()
+        links.ticked()
         registry?.ticked()
         janitor?.ticked()
     }
@@ -56,13 +60,16 @@ final class ControlLink {
     /// Gives the node's locks back, then takes its record away; `done` is called when that has happened, or can't.
     func leave(_ done: @escaping () -> Void) {
         locks.close()
-        guard let registry else { return done() }
-        // Redis answers in order: with this answer it has the locks too.
-        registry.leave(done)
+        links.leave { [registry] in
+            guard let registry else { return done() }
+            // Redis answers in order: with this answer it has the locks too.
+            registry.leave(done)
+        }
     }
 
     /// Ends the connections.
     func stop() {
+        links.stop()
         registry?.stop()
         link?.stop()
     }
@@ -73,11 +80,13 @@ extension ControlLink: StoreObserver {
 
     func storeLost() {
         locks.storeLost()
+        links.storeLost()
         registry?.storeLost()
     }
 
     func storeReturned() {
         locks.storeReturned()
+        links.storeReturned()
         registry?.storeReturned()
     }
 }

@@ -39,20 +39,20 @@ final class NodeGovernor {
         recorder = TraceRecorder(context: context, at: now)
         due = now + interval
         timer = try PreciseTimer(loop: loop) { [unowned self] in sample() }
-        context.governorRequests.connect(to: loop.wakeHandle)
+        context.mail.governor.connect(to: loop.wakeHandle)
         schedule()
     }
 
     /// Ends the sampling. Before the loop ends.
     func stop() {
         timer = nil
-        context.governorRequests.connect(to: nil)
+        context.mail.governor.connect(to: nil)
     }
 
     /// There may be requests.
     func woken() {
         var traces: [(TraceWanted, Responder)] = []
-        for request in context.governorRequests.takeAll() {
+        for request in context.mail.governor.takeAll() {
             switch request {
             case .hold(let tier, let responder): hold(tier, responder)
             case .trace(let wanted, let responder): traces.append((wanted, responder))

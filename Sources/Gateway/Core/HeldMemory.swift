@@ -61,7 +61,10 @@ struct HeldMemory {
 
     /// The connection that must be closed next: of an address over its share the one that holds most; or that one of
     /// all, when the node holds too much and this worker at least its part of it.
-    var excessive: UInt64? {
+    @inline(__always)
+    var excessive: UInt64? { isEmpty ? nil : findExcessive() }
+
+    private func findExcessive() -> UInt64? {
         if let address = fullAddresses.first { return largest { $0.address == address } }
         guard budget.heldBytes > budget.bytesMax, bytes * workerCount >= budget.bytesMax else { return nil }
         return largest { _ in true }

@@ -17,10 +17,10 @@ package final class NodeContext: MailSender, Sendable {
     package let address: String
     private let started: Moment
     package let mailboxes: [Mailbox<WorkerMessage>]
-    /// Pushes for the control loop to send, when there is a webhook.
-    package let pushes = Mailbox<PushJob>()
-    /// Requests to the governor.
-    let governorRequests = Mailbox<GovernorRequest>()
+    /// Work for the control loop.
+    let mail = ControlMail()
+    /// Of the outbound links.
+    let links = LinkDesk()
     package let counters: [WorkerCounters]
     /// Of the control loop's way to Redis.
     package let controlStore = StoreCounters()
@@ -40,10 +40,10 @@ package final class NodeContext: MailSender, Sendable {
 
     /// - Parameters:
     ///   - memoryMax: the memory that the process may use, in bytes; nil: not known.
-    ///   - tokens: what asks clients for tokens; nil: nothing does.
+    ///   - tokens: where the keys of clients' tokens are read; nil: nobody is asked for any.
     package init(
         configuration: Configuration, nodeID: String, port: UInt16, logger: Logger, connectionsMax: Int,
-        openFilesMax: Int, startedAt: Int, memoryMax: Int? = nil, tokens: TokenGate? = nil
+        openFilesMax: Int, startedAt: Int, memoryMax: Int? = nil, tokens: TokenSource? = nil
     ) {
         self.configuration = configuration
         self.nodeID = nodeID
@@ -67,7 +67,9 @@ package final class NodeContext: MailSender, Sendable {
         events = EventFeed(EventHistory(node: nodeID, boot: boot))
         mailboxes = (0..<configuration.workers).map { _ in Mailbox() }
         counters = (0..<configuration.workers).map { _ in WorkerCounters() }
-        access = AccessPolicy(gate: APIKeyGate(keys: configuration.apiKeys), tokens: tokens)
+        access = AccessPolicy(
+            gate: APIKeyGate(keys: configuration.apiKeys),
+            credentials: Credentials(tokens: tokens?.first, certificate: configuration.certificate?.first))
         site = Site()
     }
 

@@ -30,7 +30,8 @@ package final class WorkerCore: MailSender {
     @exclusivity(unchecked) private var writing = AccessWatch()
     /// Compresses for those who agreed to it, and inflates what they send.
     let compressor = MessageCompressor()
-    let handshakeDigest = HandshakeDigest()
+    /// As last read; those of the start until then.
+    var credentials: Credentials
     /// The tier's policy and limits, and the inner controller.
     let load: LoadControl
     /// The messages that the worker keeps, within the node's budget.
@@ -55,6 +56,7 @@ package final class WorkerCore: MailSender {
         self.index = index
         self.context = context
         logger = context.logger
+        credentials = context.access.credentials
         isTracing = context.logger.logLevel <= .trace
         outgoing = Array(repeating: [], count: context.workerCount)
         loop = try EventLoop()
@@ -136,6 +138,22 @@ package final class WorkerCore: MailSender {
             Clock.monotonicNanoseconds() - start, by: key, (info?.user, source.address))
     }
 
+    /// A handshake of TLS has taken this worker's time. It counts for its address, as requests do.
+    func shookHands(nanoseconds: Int, of address: IPAddress) {
+        guard load.controller.watchesSources else { return }
+        load.controller.turns.worked(nanoseconds, by: .requests(address), (nil, address))
+    }
+
+    /// Whether this worker has no turn for a handshake of TLS of an address, which is the heaviest source: it has
+    /// nothing to say that with but the end of the connection. A refusal is counted.
+    func refusesHandshake(of address: IPAddress) -> Bool {
+        guard load.controller.turns.isLimiting else { return false }
+        let refuses =
+            load.controller.turns.refuses(.requests(address), user: nil, address: address, using: &random) != nil
+        if refuses { counters.refused(.heaviestAddress) }
+        return refuses
+    }
+
     /// Whether this worker has no turn for a connection's request, because it, its user or its address is the heaviest
     /// source: then milliseconds after which it may come again. A refusal is counted.
     @inline(__always)
@@ -179,9 +197,11 @@ package final class WorkerCore: MailSender {
 
     /// Calls `question`, which asks a home, when the connection's turn among all reads has come; at once if there is
     /// nobody before it. Its input is kept back until the answer, so that it has one read at a time.
-    /// - Parameter key: of its socket.
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping ReadTurns.Question) {
-        reads.asked(question, key, of: address)
+    /// - Parameters:
+    ///   - key: of its socket.
+    ///   - bytesMax: the most that the answer may be, about.
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping ReadTurns.Question) {
+        reads.asked(question, key, of: address, bytesMax: bytesMax)
         beginReads()
     }
 

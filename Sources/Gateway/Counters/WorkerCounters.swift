@@ -5,6 +5,7 @@ import Synchronization
 /// Why a connection was refused.
 package enum ConnectionRefusal: Int, CaseIterable, Sendable {
     case nodeFull, userLimit, addressLimit, openFiles, draining, shed, notAuthenticated, notAllowed, handshakes
+    case heaviestAddress
 
     package var name: StaticString {
         switch self {
@@ -17,6 +18,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
         case .notAuthenticated: "not_authenticated"
         case .notAllowed: "not_allowed"
         case .handshakes: "handshakes"
+        case .heaviestAddress: "heaviest"
         }
     }
 }

@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Overload
 import WireProtocol
@@ -11,6 +12,8 @@ package enum SystemEvent: Sendable, Equatable {
     /// A lock of the cluster that this node has or had.
     case lock(Identifier, token: Int, LockStep)
     case alert(Alert.Change)
+    /// A link of this node, and by what name its owner is known; nil: this node has given it up.
+    case link(Identifier, state: LinkMachine.State, owner: String?)
 
     package enum NodeStep: String, Sendable { case up, suspect, draining, gone }
     /// "reclaimed": taken over into new data of a Redis that had lost its own.
@@ -24,6 +27,7 @@ package enum SystemEvent: Sendable, Equatable {
         case .node: "node"
         case .lock: "lock"
         case .alert: "alert"
+        case .link: "link"
         }
     }
 
@@ -64,6 +68,10 @@ package enum SystemEvent: Sendable, Equatable {
             writer.member("name", change.alert.name)
             writer.member("active", change.isActive)
             writer.member("value", change.value)
+        case .link(let id, let state, let owner):
+            writer.member("id", id)
+            writer.member("state", state.rawValue)
+            if let owner { writer.member("owner", owner) }
         }
     }
 }

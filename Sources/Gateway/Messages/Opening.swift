@@ -8,4 +8,6 @@ struct Opening {
     let deviceType: String?
     /// Where the client wants to go on in the room.
     let position: Position?
+    /// It was let in only because it goes on: nobody new is at present. The room must know its position.
+    var isLetInToResume = false
 }

@@ -1,5 +1,6 @@
 import ClusterState
 import Core
+import NetworkIO
 import Overload
 import Rooms
 import WireProtocol
@@ -130,6 +131,8 @@ package enum MemberNotice: Sendable {
     /// The answer to a `join` of one who is in.
     case described(FrameSlice)
     case joinRefused(Identifier, JoinRefusal)
+    /// The connection came with a position of no history that the room knows. `joined` follows.
+    case positionUnknown(Identifier)
     /// The room let the connection go.
     case leftRoom(Identifier, reason: StaticString)
     /// The room is gone.
@@ -214,6 +217,7 @@ package enum ControlOrder: Sendable {
     /// An emergency: does what helps against it. Where backlogs are cut, no more unsent bytes than this may be left.
     case mitigate(Emergency, unsentBytesMax: Int)
     case locks(LockReport)
+    case link(LinkOrder)
     case event(EventHistory.Entry)
     /// The other nodes of the cluster as they are known now.
     case nodes([NodeRecord])
@@ -222,6 +226,10 @@ package enum ControlOrder: Sendable {
     /// Compares what the cluster knows of who is in with what is known here: this node, or another, counted as gone and
     /// lives.
     case checkPresence
+    /// The keys of tokens were read again.
+    case tokens(TokenGate)
+    /// The certificate was read again.
+    case certificate(TLSServerContext)
     /// Runs on the worker's thread, for tools that measure it.
     case measure(@Sendable () -> Void)
 }

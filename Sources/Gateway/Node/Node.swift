@@ -50,17 +50,13 @@ package final class Node {
     package let port: UInt16
 
     /// Binds the address and starts the workers.
-    /// - Parameter tokens: what asks clients for tokens; its keys are read again at SIGHUP.
+    /// - Parameter tokens: where the keys of clients' tokens are read; nil: nobody is asked for any.
     package init(
-        _ configuration: Configuration, logger: Logger, tokens: TokenGate? = nil
+        _ configuration: Configuration, logger: Logger, tokens: TokenSource? = nil
     ) throws(NodeStartFault) {
         self.configuration = configuration
         self.logger = logger
         reloads = Reloads(logger)
-        if let tokens { reloads.add("the keys of tokens") { try tokens.reload() } }
-        if let certificate = configuration.certificate {
-            reloads.add("TLS_CERT_FILE and TLS_KEY_FILE") { try certificate.reload() }
-        }
         SignalWatcher.ignoreBrokenPipes()
         let openFiles = ProcessLimits.raiseOpenFiles()
         let listeners = try Self.bind(configuration)
@@ -88,12 +84,28 @@ package final class Node {
             governor.tierChanged = { [unowned control] in control.changed() }
             mail.connect(to: loop.wakeHandle)
             pushes = configuration.pushWebhook.map {
-                PushSender($0, mail: context.pushes, loop: loop, logger: logger)
+                PushSender($0, mail: context.mail.pushes, loop: loop, logger: logger)
             }
             try start(listeners)
             control.start()
         } catch {
             throw .system(error)
+        }
+        // Signals come by the loop, which does not run yet.
+        addReloads(tokens)
+    }
+
+    private func addReloads(_ tokens: TokenSource?) {
+        if let tokens {
+            reloads.add("the keys of tokens") { [context] in context.order(.tokens(try tokens.read())) }
+        }
+        if let certificate = configuration.certificate {
+            reloads.add("TLS_CERT_FILE and TLS_KEY_FILE") { [context] in
+                context.order(.certificate(try certificate.read()))
+            }
+        }
+        if let authorities = configuration.redis?.authorities {
+            reloads.add("REDIS_CA_FILE") { try authorities.reload() }
         }
     }
 
@@ -172,6 +184,7 @@ package final class Node {
         context.beginDraining()
         context.publish(.node(context.nodeID, .draining))
         control.changed()
+        control.links.drain()
         context.order(.drain(milliseconds: duration))
     }
 
@@ -194,6 +207,7 @@ extension Node: EventLoopDelegate {
     package func loopWoken() {
         pushes?.woken()
         governor.woken()
+        control.links.woken()
         drained += mail.takeAll().count
         if drained >= workers.count { end() }
     }

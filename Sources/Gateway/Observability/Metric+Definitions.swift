@@ -111,6 +111,8 @@ extension Metric {
             Definition("sluice_locks_held", .gauge, "Locks of the cluster that this node has.")
         case .locksLost:
             Definition("sluice_lock_lost_total", .counter, "Locks that were lost instead of given back.")
+        case .links:
+            Definition("sluice_links", .gauge, "Outbound links that this node owns.", labels: ["state"])
         case .processCPU:
             Definition("process_cpu_seconds_total", .counter, "Processor time used.")
         case .processMemory:

@@ -12,7 +12,7 @@ package enum Metric: CaseIterable, Sendable {
     case deliveryLatency, queueDelay, commitLatency, loopLag
     case tier, tierTransitions, pressure, governorPressure, governorPinned, governorDryRun, governorSampling, shed
     case redisState, redisRoundTrip, redisReconnects, outboxMessages, outboxMessagesMax, outboxBytes
-    case clusterNodes, locksHeld, locksLost
+    case clusterNodes, locksHeld, locksLost, links
     case processCPU, processMemory, processOpenFiles, processOpenFilesMax, processStart
 
     /// The TYPE of Prometheus' text format.

@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import NetworkIO
 import Overload
@@ -94,6 +95,11 @@ struct MetricsReport {
         case .clusterNodes: text.sample(value: nodeCount)
         case .locksHeld: text.sample(value: locks.held.count)
         case .locksLost: text.sample(value: locks.lostTotal)
+        case .links:
+            let counts = context.links.counts.current
+            for state in LinkMachine.State.allCases {
+                text.sample(state.rawValue, value: counts.owned[state] ?? 0)
+            }
         case .processCPU: text.sample(value: Double(ProcessLimits.cpuMicroseconds()) / 1_000_000)
         case .processMemory:
             if let bytes = ProcessFiles.residentBytes(root: context.configuration.procRoot) {

@@ -42,6 +42,7 @@ struct StatusReport {
         StoreReport(context: context).write(to: &writer)
         writeCluster(to: &writer)
         locks.write(to: &writer, at: Clock.bootMilliseconds())
+        writeLinks(to: &writer)
         writeAlerts(to: &writer)
         writeMemory(to: &writer)
         process.write(to: &writer)
@@ -119,6 +120,16 @@ struct StatusReport {
             writer.endObject()
         }
         writer.endArray()
+    }
+
+    private func writeLinks(to writer: inout JSONWriter) {
+        let counts = context.links.counts.current
+        writer.name("links")
+        writer.beginObject()
+        writer.member("total", counts.total)
+        writer.member("owned", counts.ownedCount)
+        writer.member("connected", counts.owned[.connected] ?? 0)
+        writer.endObject()
     }
 
     private func writeCluster(to writer: inout JSONWriter) {

@@ -8,9 +8,6 @@ struct ForkQuestion: Equatable {
     static let channel = Array("sluice:forks".utf8)
     /// Begins a question; the digit is its format.
     private static let mark = "?1"
-    /// Bytes of the name of an epoch, at most; nodes make shorter ones.
-    private static let epochBytesMax = 64
-
     /// Where it is answered.
     let answerChannel: String
     let number: Int
@@ -23,7 +20,7 @@ struct ForkQuestion: Equatable {
 
     /// Whether a client's word can name an epoch that a node has made.
     static func canName(_ epoch: String) -> Bool {
-        1...epochBytesMax ~= epoch.utf8.count && epoch.utf8.allSatisfy { 0x21...0x7E ~= $0 }
+        1...EpochName.byteCountMax ~= epoch.utf8.count && epoch.utf8.allSatisfy { 0x21...0x7E ~= $0 }
     }
 
     var payload: [UInt8] {

@@ -2,6 +2,7 @@ import ClusterState
 import Core
 import NetworkIO
 import Rooms
+import WireProtocol
 
 /// The questions of a log to the store, in the store's words. Completions get nil when the store refused, gave no
 /// answer, or gave one that can't be read.
@@ -76,7 +77,7 @@ struct LogQuestions {
             answered(
                 answer.map {
                     ReplicaLog.Range(
-                        $0.entries.map(ReplicaLog.Entry.init), of: $0.epoch,
+                        $0.entries.map(ReplicaLog.Entry.init(stored:)), of: $0.epoch,
                         tail: $0.tail.map { ReplicaLog.Tail(commit: $0.commit) })
                 })
         }
@@ -159,6 +160,15 @@ struct LogQuestions {
 }
 
 extension ReplicaLog.Entry {
+    /// An entry that was read: somebody else may have written into the stream, and that is no message.
+    init(stored entry: LogCommit.CommittedMessage) {
+        guard entry.body.withUnsafeBytes(MessageBody.isWhole) else {
+            self.init(seq: entry.seq, body: [], unstoredFrom: entry.unstoredFrom, commit: entry.commit)
+            return
+        }
+        self.init(entry)
+    }
+
     init(_ entry: LogCommit.CommittedMessage) {
         self.init(
             seq: entry.seq, body: entry.body, isStored: entry.isStored, unstoredFrom: entry.unstoredFrom,

@@ -100,8 +100,9 @@ final class NodeQuestions<Answer: NodeAnswer> {
     }
 
     private func answered(_ payload: [UInt8]) {
-        guard let answer = Answer(payload), questions[answer.question]?.answers.missing.remove(answer.boot) != nil
-        else { return }
+        guard let answer = Answer(payload) else { return }
+        // Of a node that was not known, too: all hear a question.
+        questions[answer.question]?.answers.missing.remove(answer.boot)
         questions[answer.question]?.answers.answers[answer.boot] = answer
         if questions[answer.question]?.answers.isComplete == true { finish(answer.question) }
     }

@@ -47,6 +47,8 @@ final class Replication {
     private(set) var isStoreAway = false
     /// The other nodes of the cluster, as last known.
     private(set) var otherNodes: [NodeRecord] = []
+    /// When the store could last be reached again, loop milliseconds: it may know no other node yet.
+    private var returnedAt: Int
     /// Nodes that have gone, by their runs, the last ones.
     private(set) var goneNodes: [String] = []
     /// Messages that are kept for the store.
@@ -84,6 +86,7 @@ final class Replication {
             messagesMax: max(configuration.outboxMessagesMax / workers, 1),
             bytesMax: max(configuration.outboxBytesMax / workers, 1))
         pace = try ResyncPace(core.loop)
+        returnedAt = core.loop.now
         let worker = "\(core.context.boot):\(core.index)"
         deviceLocator = DeviceLocator(channel: "sluice:answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
         forks = NodeQuestions(
@@ -124,6 +127,18 @@ final class Replication {
     var storedOneOf: Int { if case .sampled(let count) = core.load.policy.storage { count } else { 1 } }
 
     // MARK: Other nodes
+
+    /// The runs of those that must answer before it is clear that nobody knows of a former epoch; empty: there is
+    /// nobody. A store that lost its data has no node until that beats again: so for a while after it could be reached
+    /// again there may be one that nobody knows of, who can only be waited for.
+    var nodesToAsk: Set<String> {
+        var boots = Set(otherNodes.map(\.boot))
+        if core.loop.now - returnedAt < Self.forkMilliseconds { boots.insert(Self.unknownBoot) }
+        return boots
+    }
+
+    /// No node's run.
+    private static let unknownBoot = ""
 
     /// Answers another node's question about a former epoch.
     func answer(_ question: ForkQuestion, epoch: String, _ map: FormerMap) {
@@ -172,6 +187,7 @@ extension Replication: StoreObserver {
 
     func storeReturned() {
         isStoreAway = false
+        returnedAt = core.loop.now
         owner?.storeReturned()
         presence.storeReturned()
     }

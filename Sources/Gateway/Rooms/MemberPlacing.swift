@@ -151,9 +151,13 @@ struct MemberPlacing {
         }
         // It gets the answers that it waits for at their places, and those to what it has seen behind the gap.
         func hasSeen(_ seq: UInt64) -> Bool { former.wasSeen(seq, upTo: position) && !isUnconfirmed(seq, to: info) }
-        let shown = Set(plan.shown)
-        return replicated.replies.leadFrames(plan, as: ReplayedFrame.frame) { answer(at: $0, to: info) }
-            + answersOwed(to: info) { $0 <= plan.replayAfter && !shown.contains($0) || hasSeen($0) }
+        // What this node showed it, not knowing that it had it, is confirmed in its order, too.
+        let confirmed = own.compactMap(\.seq).filter { $0 <= plan.replayAfter && isUnconfirmed($0, to: info) }
+        let answered = Set(plan.shown).union(confirmed)
+        return replicated.replies.leadFrames(plan, over: answered.sorted(), as: ReplayedFrame.frame) { seq in
+            answer(at: seq, to: info)
+        }
+            + answersOwed(to: info) { $0 <= plan.replayAfter && !answered.contains($0) || hasSeen($0) }
             + replay(after: plan.replayAfter, gap: nil, to: info, isLeftOut: hasSeen)
     }
 

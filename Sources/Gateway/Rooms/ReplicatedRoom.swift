@@ -27,7 +27,7 @@ final class ReplicatedRoom {
     private var isPresenceRead = false
     var announced: AnnouncedPosition
     /// Where entries stood in former epochs.
-    var former = FormerPlaces()
+    var former = FormerPlaces(readsNames: true)
     private(set) var resumed = ResumedMembers()
     /// In the table's list of rooms with something to commit.
     private var isListedForCommit = false
@@ -167,7 +167,7 @@ final class ReplicatedRoom {
     func poll(isActive: Bool) {
         let latest = core.loop.now - ReplicaDriver.openingWaitMilliseconds
         if gate.letIn(since: latest), !unplaced.isEmpty { replica?.doubted() }
-        if !home.room.isEmpty { replica?.refresh(at: core.loop.now) }
+        if !home.isVacant { replica?.refresh(at: core.loop.now) }
         // A log that is not in step has nobody else who sees to it.
         if isActive || isWaiting || isPending { replica?.poll(at: core.loop.now) }
     }

@@ -35,7 +35,7 @@ final class RoomForks {
     /// are looked at again when they have answered.
     func isSettled(_ position: Position) -> Bool {
         guard position.epoch != log.epoch, !replicated.former.covers(position), ForkQuestion.canName(position.epoch),
-            let replica = replicated.replica, !replica.log.isAway, !replication.otherNodes.isEmpty
+            let replica = replicated.replica, !replica.log.isAway, !replication.nodesToAsk.isEmpty
         else { return true }
         ask(position.epoch)
         return false
@@ -46,7 +46,7 @@ final class RoomForks {
         let (questions, store) = (replication.forks, replication.store)
         let (boot, room, present) = (core.context.boot, replicated.home.room.id, log.epoch)
         let isAsked = questions.put(
-            to: Set(replication.otherNodes.map(\.boot)), through: store, at: core.loop.now
+            to: replication.nodesToAsk, through: store, at: core.loop.now
         ) { [channel = questions.channel] number in
             let question = ForkQuestion(
                 answerChannel: channel, number: number, boot: boot, room: room, present: present, former: former)

@@ -21,6 +21,7 @@ extension RoomOwner {
         flush()
 
         let admission = sequencer.admits(info, position)
+        if let position, admission.isPlaced, !knows(position) { core.send(.positionUnknown(id), to: info) }
         let plan = plan(from: admission.isPlaced ? position : nil)
         // What it is shown without a place comes before the gap.
         let isPending = admission.isPending || !plan.shown.isEmpty
@@ -32,6 +33,11 @@ extension RoomOwner {
         live.replayBegan(info, epoch: room.log.epoch, from: position)
         let lead = SubmissionReplies(home: self).leadFrames(plan, as: { $0 })
         sendReplay(to: info, after: plan.replayAfter, behind: [joined] + lead)
+    }
+
+    /// Whether a position is of the room's history, or of a former one of it.
+    private func knows(_ position: Position) -> Bool {
+        position.epoch == room.log.epoch || sequencer.former.knows(position.epoch)
     }
 
     private func plan(from position: Position?) -> ResumePlan {

@@ -60,10 +60,14 @@ struct HistoryPage {
     static let bytesMax = 1024 * 1024
     /// The same for a `history` frame, which stands in its connection's queue.
     static func frameBytesMax(_ core: WorkerCore) -> Int { min(bytesMax, core.load.limits.sendQueueBytesMax / 2) }
+    /// The most that so many messages may be, in bytes.
+    static func bytesMax(of count: Int, messageBytesMax: Int) -> Int {
+        min(bytesMax, count * messageBytesMax)
+    }
 
     let entries: ArraySlice<LogEntry>
     /// There is nothing more in the direction that was asked for.
-    let isComplete: Bool
+    private(set) var isComplete: Bool
 
     private init(_ entries: ArraySlice<LogEntry>, isComplete: Bool) {
         self.entries = entries
@@ -74,23 +78,37 @@ struct HistoryPage {
     private(set) var provisional: Range<Int> = 0..<0
 
     /// - Parameters:
-    ///   - waiting: messages that have no place yet.
+    ///   - waiting: the bytes of each message that has no place yet.
     ///   - byteCountMax: bytes of messages that it holds at most, and one message more.
-    init(_ query: HistoryQuery, of log: MemoryLog, waiting: Int = 0, byteCountMax: Int = bytesMax) {
+    init(_ query: HistoryQuery, of log: MemoryLog, waiting: [Int] = [], byteCountMax: Int = bytesMax) {
         switch query.anchor {
         case .after(let seq):
             let found = log.entries(after: seq, countMax: query.limit, byteCountMax: byteCountMax)
             let isEnd = found.last.map { log.count(after: $0.seq) == 0 } ?? true
-            let fitting = isEnd ? min(waiting, query.limit - found.count) : 0
-            self.init(found[...], isComplete: isEnd && fitting == waiting)
+            let left = byteCountMax - found.reduce(0) { $0 + $1.frame.length }
+            let fitting = isEnd ? Self.fitting(waiting.prefix(query.limit - found.count), in: left).count : 0
+            self.init(found[...], isComplete: isEnd && fitting == waiting.count)
             provisional = 0..<fitting
         case .newest:
-            let fitting = min(waiting, query.limit)
-            self.init(before: log.newestSeq + 1, query.limit - fitting, byteCountMax, log)
-            provisional = waiting - fitting..<waiting
+            let fitting = Self.fitting(waiting.reversed().prefix(query.limit), in: byteCountMax)
+            // Nothing older than a message that is left out: a page has no holes.
+            let limit = fitting.count == waiting.count ? query.limit - fitting.count : 0
+            self.init(before: log.newestSeq + 1, limit, byteCountMax - fitting.bytes, log)
+            provisional = waiting.count - fitting.count..<waiting.count
+            if fitting.count < waiting.count { isComplete = false }
         case .before(let seq):
             self.init(before: min(seq, log.newestSeq + 1), query.limit, byteCountMax, log)
         }
+    }
+
+    /// How many of the first messages fit in so many bytes, one message more, and the bytes of these.
+    private static func fitting(_ waiting: some Collection<Int>, in byteCountMax: Int) -> (count: Int, bytes: Int) {
+        var (count, bytes) = (0, 0)
+        for next in waiting where bytes <= byteCountMax {
+            count += 1
+            bytes += next
+        }
+        return (count, bytes)
     }
 
     /// The last entries before `seq`, as many as the limits allow.
@@ -114,7 +132,8 @@ extension JSONWriter {
         of id: Identifier, _ room: Room?, _ query: HistoryQuery, requestID: String?, type: StaticString?,
         byteCountMax: Int = HistoryPage.bytesMax, provisional: [Submission] = []
     ) {
-        let page = room.map { HistoryPage(query, of: $0.log, waiting: provisional.count, byteCountMax: byteCountMax) }
+        let waiting = provisional.map(\.body.count)
+        let page = room.map { HistoryPage(query, of: $0.log, waiting: waiting, byteCountMax: byteCountMax) }
         beginObject()
         if let type {
             member("type", type)

@@ -19,6 +19,8 @@ final class RoomOwner: Identifiable {
     @exclusivity(unchecked) var live: LiveMembers
     /// In the table's list of rooms that nobody is in.
     var isListedAsIdle = false
+    /// The links that the room is bridged to.
+    @exclusivity(unchecked) var outlet: (any RoomOutlet)?
 
     init(_ room: Room, in table: RoomTable) {
         self.room = room
@@ -34,6 +36,9 @@ final class RoomOwner: Identifiable {
 
     var id: Identifier { room.id }
     var core: WorkerCore { table.core }
+
+    /// Whether nobody is in, on this node, and nothing is bridged to it.
+    var isVacant: Bool { room.isEmpty && outlet == nil }
 
     /// Distinct users on all nodes.
     var userCount: Int { room.userCount + sequencer.elsewhere.count }
@@ -102,6 +107,7 @@ final class RoomOwner: Identifiable {
         }
         // A batch that another worker reads is not filled again.
         if isKnownUniquelyReferenced(&batch) { table.reuse(batch) }
+        outlet?.roomAdvanced()
     }
 
     // MARK: Messages
@@ -168,6 +174,7 @@ final class RoomOwner: Identifiable {
         switch author {
         case .connection(let info): openBatch().cut(for: info, length: length, ack: core.writtenFrame())
         case .request(let number): table.publications.answer(number, .json(status, core.writer.array))
+        case .link(let link): outlet?.accepted(from: link)
         case .nobody: break
         }
     }
@@ -182,6 +189,7 @@ final class RoomOwner: Identifiable {
                 retryMilliseconds: core.storeFullMilliseconds())
             answerWritten(info)
         case .request(let number): table.publications.answer(number, .storeFull)
+        case .link(let link): outlet?.refused(from: link)
         case .nobody: break
         }
     }
@@ -195,6 +203,7 @@ final class RoomOwner: Identifiable {
                 .outboxFull, Outbox.fullText, id: id, room: room.id, retryMilliseconds: Outbox.retryMilliseconds)
             answerWritten(info)
         case .request(let number): table.publications.answer(number, .outboxFull)
+        case .link(let link): outlet?.refused(from: link)
         case .nobody: break
         }
     }
@@ -208,6 +217,7 @@ final class RoomOwner: Identifiable {
             guard submission.isProvisional else { return core.answerWritten(info) }
             core.send(.frames([core.writtenFrame()]), to: info)
         case .request(let number): table.publications.answer(number, .unavailable(text, retrySeconds: 1))
+        case .link(let link): outlet?.refused(from: link)
         case .nobody: break
         }
     }

@@ -57,6 +57,9 @@ enum RoomSequencer {
     /// Whether this node is behind the room's history.
     var isPending: Bool { if case .replicated(let room) = self { room.isPending } else { false } }
 
+    /// Whether what the room's history has is what the cluster's has.
+    var isInStep: Bool { isReady && !isPending }
+
     /// Where entries stood in former epochs.
     var former: FormerPlaces { if case .replicated(let room) = self { room.former } else { FormerPlaces() } }
 

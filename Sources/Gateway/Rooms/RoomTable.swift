@@ -96,7 +96,7 @@ final class RoomTable {
             idle.removeFirst()
             guard let owner = owners[first.element] else { continue }
             owner.isListedAsIdle = false
-            guard owner.room.isEmpty else { continue }
+            guard owner.isVacant else { continue }
             guard owner.sequencer.isIdle, !owner.room.isConfigured else {
                 listIfIdle(owner)
                 continue
@@ -116,6 +116,7 @@ final class RoomTable {
         remove(owner)
         owner.sequencer.end()
         for info in owner.room.connections { core.send(.roomDeleted(id), to: info) }
+        owner.outlet?.roomEnded()
         return true
     }
 
@@ -244,7 +245,7 @@ final class RoomTable {
 
     /// Remembers a room that nobody is in.
     func listIfIdle(_ owner: RoomOwner) {
-        guard owner.room.isEmpty, !owner.isListedAsIdle else { return }
+        guard owner.isVacant, !owner.isListedAsIdle else { return }
         owner.isListedAsIdle = true
         if owner.room.isConfigured {
             idleConfigured.append(owner.id, at: owner.room.lastActiveAt)
@@ -269,7 +270,7 @@ final class RoomTable {
             queue.removeFirst()
             guard let owner = owners[first.element] else { continue }
             owner.isListedAsIdle = false
-            if owner.room.isEmpty, stays(owner, idleSince: first.time) { again.append(owner) }
+            if owner.isVacant, stays(owner, idleSince: first.time) { again.append(owner) }
         }
         return again
     }

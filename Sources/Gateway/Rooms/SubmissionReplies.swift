@@ -70,10 +70,12 @@ struct SubmissionReplies {
     /// to it is shown without a place; then come, in one piece, the gap and the places in their order, and a gap in
     /// the place of what it has seen.
     /// - Parameters:
+    ///   - entries: seqs of what is said on the way, rising; nil: of `plan.shown` alone.
     ///   - wrap: makes what the caller sends of a frame.
     ///   - answer: what somebody gets at an entry of these, by seq, who waits for an answer there; nil: it is shown.
     func leadFrames<Frame>(
-        _ plan: ResumePlan, as wrap: (FrameSlice) -> Frame, answer: (UInt64) -> Frame? = { _ in nil }
+        _ plan: ResumePlan, over entries: [UInt64]? = nil, as wrap: (FrameSlice) -> Frame,
+        answer: (UInt64) -> Frame? = { _ in nil }
     ) -> [Frame] {
         guard var reason = plan.gap else { return [] }
         var (shown, placed) = ([Frame](), [Frame]())
@@ -82,7 +84,7 @@ struct SubmissionReplies {
             if next != seq { placed.append(wrap(gapFrame(before: seq, reason))) }
             (next, reason) = (seq + 1, .trimmed)
         }
-        for seq in plan.shown {
+        for seq in entries ?? plan.shown {
             if let answer = answer(seq) {
                 leads(to: seq)
                 placed.append(answer)

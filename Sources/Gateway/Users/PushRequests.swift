@@ -79,6 +79,6 @@ final class PushRequests {
         text.name("ts")
         text.time(core.loop.unixNow)
         text.endObject()
-        core.context.pushes.post([PushJob(user: user, delivery: core.makeID(after: "p-"), body: text.array)])
+        core.context.mail.pushes.post([PushJob(user: user, delivery: core.makeID(after: "p-"), body: text.array)])
     }
 }

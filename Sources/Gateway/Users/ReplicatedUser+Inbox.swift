@@ -95,7 +95,7 @@ extension ReplicatedUser: ReplicaObserver, PresenceObserver {
         case .request(let number):
             let status = isRepetition ? 200 : position == nil ? 202 : 201
             table.publications.answer(number, .json(status, core.writer.array))
-        case .nobody: break
+        case .link, .nobody: break
         }
     }
 

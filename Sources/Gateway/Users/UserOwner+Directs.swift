@@ -73,7 +73,7 @@ extension UserOwner {
         case .connection(let info): core.answerWritten(info)
         case .request(let number):
             table.publications.answer(number, .json(isDuplicate ? 200 : 201, core.writer.array))
-        case .nobody: break
+        case .link, .nobody: break
         }
     }
 
@@ -120,7 +120,7 @@ extension UserOwner {
             }
             core.answerWritten(info)
         case .request(let number): table.publications.answer(number, .outboxFull)
-        case .nobody: break
+        case .link, .nobody: break
         }
     }
 }

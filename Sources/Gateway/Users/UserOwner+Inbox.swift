@@ -141,8 +141,9 @@ extension UserOwner {
         sequencer.whenReady { [self] in
             let provisional = sequencer.provisionalMessages
             let log = user.openedInbox?.log
+            let waiting = provisional.map(\.body.count)
             let page = log.map {
-                HistoryPage(query, of: $0, waiting: provisional.count, byteCountMax: HistoryPage.frameBytesMax(core))
+                HistoryPage(query, of: $0, waiting: waiting, byteCountMax: HistoryPage.frameBytesMax(core))
             }
             var writer = JSONWriter()
             writer.beginObject()

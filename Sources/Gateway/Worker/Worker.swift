@@ -18,6 +18,7 @@ package final class Worker {
     let rooms: RoomTable
     let users: UserTable
     let connections: ConnectionTable
+    let links: LinkTable
     private let surveys: Surveys
     private let services: WorkerServices
     private var acceptor: Acceptor?
@@ -44,6 +45,7 @@ package final class Worker {
         users = UserTable(core, replication, publications, surveys)
         services = WorkerServices(core, rooms, surveys)
         connections = ConnectionTable(core, rooms, services)
+        links = LinkTable(core, rooms)
         acceptPace = AcceptPace(startedAt: core.loop.now)
         core.receiver = self
         replication?.owner = self
@@ -79,6 +81,7 @@ package final class Worker {
         case .adopt(let policy, let reason): adopt(policy, reason)
         case .mitigate(let emergency, let bytesMax): mitigate(emergency, unsentBytesMax: bytesMax)
         case .locks(let report): services.locks = report
+        case .link(let order): links.received(order)
         case .modeChanged(let former): connections.modeChanged(from: former)
         case .event(let entry): connections.publish(entry)
         case .nodes(let nodes): replication?.nodesChanged(nodes)
@@ -89,6 +92,8 @@ package final class Worker {
         case .checkPresence:
             rooms.checkPresence()
             users.checkPresence()
+        case .tokens(let gate): core.credentials.tokens = gate
+        case .certificate(let context): core.credentials.certificate = context
         case .measure(let work): work()
         }
     }
@@ -214,6 +219,7 @@ extension Worker: EventLoopDelegate {
         replication?.ticked()
         rooms.ticked()
         users.ticked()
+        links.ticked()
         core.settleStored()
         if ticks % 4 == 0 {
             expireIDs()
@@ -242,6 +248,12 @@ extension Worker: EventLoopDelegate {
         connections.closeLargestOutputs()
         core.postOutgoing()
     }
+
+    package func loop(shookHandsOf socket: Socket, nanoseconds: Int) {
+        connections.shookHands(of: socket, nanoseconds: nanoseconds)
+    }
+
+    package func loop(sawPlain socket: Socket) { connections.sawPlain(socket) }
 
     /// The governor's trace has what the inner controller does between two samples.
     private func recordStep() {

@@ -32,11 +32,17 @@ public struct WebSocketKey: Sendable {
 /// A client's request: `host` is the value of the Host header, `target` path and query, percent-encoded.
 public struct WebSocketRequest: Sendable {
     let key: WebSocketKey
+    /// The subprotocols of which the server may choose one.
+    let protocols: [String]
     let bytes: [UInt8]
 
-    package init(host: String, target: String, key: WebSocketKey, headers: [(String, String)] = []) {
+    package init(
+        host: String, target: String, key: WebSocketKey, protocols: [String] = [], headers: [(String, String)] = []
+    ) {
         self.key = key
-        bytes = WebSocketHandshake.clientRequest(host: host, target: target, key: key.key, headers: headers)
+        self.protocols = protocols
+        bytes = WebSocketHandshake.clientRequest(
+            host: host, target: target, key: key.key, protocols: protocols, headers: headers)
     }
 }
 
@@ -63,6 +69,7 @@ open class WebSocketClient: Socket {
     private final class Exchange {
         var parser = HTTPResponseHeadParser()
         var accept = ""
+        var protocols: [String] = []
         var end: WebSocketClientEnd?
     }
 
@@ -87,6 +94,7 @@ open class WebSocketClient: Socket {
     ) throws(SystemError) {
         let exchange = Exchange()
         exchange.accept = request.key.accept
+        exchange.protocols = request.protocols
         self.exchange = exchange
         let descriptor = try address.connect(from: source, receiveBufferBytes: receiveBufferBytes)
         try super.init(descriptor: descriptor, loop: loop)
@@ -115,6 +123,11 @@ open class WebSocketClient: Socket {
     package func send(text: UnsafeRawBufferPointer) {
         guard phase == .open else { return }
         sendFrame(.text, text)
+    }
+
+    /// Sends a ping without a payload; nothing happens unless the connection is open.
+    package func ping() {
+        if phase == .open { sendFrame(.ping, UnsafeRawBufferPointer(start: nil, count: 0)) }
     }
 
     /// Begins the close handshake; before the connection is open it is cut instead.
@@ -192,7 +205,7 @@ open class WebSocketClient: Socket {
             return nil
         case .head(let head):
             let fault = WebSocketHandshake.checkServer(
-                response: head, expectedAccept: exchange.accept, offeredProtocols: [])
+                response: head, expectedAccept: exchange.accept, offeredProtocols: exchange.protocols)
             switch fault {
             case nil: break
             case .refused(let status)?:

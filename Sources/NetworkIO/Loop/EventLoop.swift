@@ -12,6 +12,16 @@ package protocol EventLoopDelegate: AnyObject {
     func loopTurnEnding()
     /// All that was handed to the sockets is with the kernel, or kept by them until the kernel takes it.
     func loopTurnEnded()
+    /// A handshake of TLS went on, which has taken so long; perhaps it was the socket's end.
+    func loop(shookHandsOf socket: Socket, nanoseconds: Int)
+    /// The client of a server of TLS speaks something else. The socket is plain from now on, and what the client has
+    /// sent so far is dropped; whoever has served nothing of the kind resets it.
+    func loop(sawPlain socket: Socket)
+}
+
+extension EventLoopDelegate {
+    package func loop(shookHandsOf socket: Socket, nanoseconds: Int) {}
+    package func loop(sawPlain socket: Socket) { socket.reset() }
 }
 
 /// One thread's libuv loop with the sockets that it watches.
@@ -52,7 +62,7 @@ public final class EventLoop {
 
     private let handles: LoopHandles
     let sets: EpollSets
-    private var probe: QueueProbe
+    @exclusivity(unchecked) private var probe: QueueProbe
     private let readBuffer: UnsafeMutableRawBufferPointer
 
     @exclusivity(unchecked) package var sockets = SocketTable()
@@ -262,7 +272,8 @@ public final class EventLoop {
         }
         let isRound = round.milliseconds > 0
         let end = clock.turnNanoseconds + Self.inputNanosecondsMax
-        if takeInput(fetches: isRound ? 0 : unread.isEmpty ? 1 : fetchesOfAll, until: end), !isRound { probe.send() }
+        let served = takeInput(fetches: isRound ? 0 : unread.isEmpty ? 1 : fetchesOfAll, until: end)
+        if served > 0, !isRound { probe.send() }
     }
 
     /// Fetches after which each ordinary socket that was ready was seen: those that become ready meanwhile wait.
@@ -270,19 +281,21 @@ public final class EventLoop {
 
     /// Takes input of ordinary sockets until the time is up. As long as that is enough for all, they are served as they
     /// come. When it is not, those that are ready wait in the lines of their addresses, and the lines take turns.
-    /// - Returns: whether there was any.
-    private func takeInput(fetches: Int, until end: Int) -> Bool {
+    /// - Returns: how many were served.
+    private func takeInput(fetches: Int, until end: Int) -> Int {
         servedNanoseconds = clock.turnNanoseconds
         let waiting = unread.count
-        var (left, isAny) = (fetches, waiting > 0)
+        var (left, served) = (fetches, 0)
         while left > 0 {
             let ready = sets.fetch(sets.ordinary)
+            let before = unread.count
             serve(ready, until: waiting > 0 ? 0 : end)
-            isAny = isAny || !ready.isEmpty
+            served += max(0, ready.count - (unread.count - before))
             left = ready.count == EpollSets.eventsPerFetch ? left - 1 : 0
         }
-        if waiting > 0 { serveLines(until: end) }
-        return isAny
+        if waiting > 0 { served += serveLines(until: end) }
+        if round.milliseconds > 0 { round.tookInput(served: served, leaving: unread.count) }
+        return served
     }
 
     /// Serves sockets that are ready. Those that are left when the time is up wait in line: nothing of what the kernel
@@ -300,8 +313,10 @@ public final class EventLoop {
     }
 
     /// Serves sockets that waited, each about once, and leaves the others to the next turn.
-    private func serveLines(until end: Int) {
-        var left = round.milliseconds > 0 ? unread.count : min(unread.count, EpollSets.eventsPerFetch)
+    /// - Returns: how many were served.
+    private func serveLines(until end: Int) -> Int {
+        let most = round.milliseconds > 0 ? unread.count : min(unread.count, EpollSets.eventsPerFetch)
+        var left = most
         while left > 0, servedNanoseconds < end, let (line, socket) = unread.popFirst() {
             let start = servedNanoseconds
             socket.takeTurn(readBuffer)
@@ -310,6 +325,7 @@ public final class EventLoop {
             left -= 1
         }
         if !unread.isEmpty { handles.wake() }
+        return most - left
     }
 
     func woken() {
@@ -329,6 +345,7 @@ public final class EventLoop {
             if socket.isOpen { socket.readOnce(readBuffer) }
             now = Clock.monotonicNanoseconds()
             shaking.charge(now - start, to: line)
+            delegate?.loop(shookHandsOf: socket, nanoseconds: now - start)
         }
         if !shaking.isEmpty { handles.wake() }
     }
@@ -336,8 +353,8 @@ public final class EventLoop {
     /// A round: all that is ready is read; what that caused is written at the end of this turn.
     func roundDue() {
         updateClock()
-        // A round that is late has made everybody wait for so much longer than planned.
-        if let late = round.began(at: clock.turnNanoseconds) { probe.waited(late / 1000) }
+        // A round that is late, or has left input to the next one, makes that wait for longer than planned.
+        if let wait = round.began(at: clock.turnNanoseconds) { probe.waited(wait / 1000) }
         // A round's reads may take half of it: what is read later is written with the next one.
         let time = max(Self.inputNanosecondsMax, round.milliseconds * 500_000)
         _ = takeInput(fetches: fetchesOfAll, until: clock.turnNanoseconds + time)

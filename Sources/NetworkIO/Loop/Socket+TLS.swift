@@ -7,9 +7,8 @@ extension Socket {
     private static let unsentBytesMax = 64 * 1024
 
     /// Speaks TLS as the server from now on. To be called before anything is received or sent.
-    /// - Parameter plainAnswer: sent to a peer that speaks something else, before the end.
-    package func secure(_ context: TLSServerContext, plainAnswer: [UInt8]) {
-        loop.secure.add(TLSStream(context, plainAnswer: plainAnswer, memory: loop.secure.memory), for: self)
+    package func secure(_ context: TLSServerContext) {
+        loop.secure.add(TLSStream(context, memory: loop.secure.memory), for: self)
         flags.formUnion([.secured, .shaking])
     }
 
@@ -45,8 +44,7 @@ extension Socket {
             }
         } catch .notTLS where stream.isServer {
             forgetStream()
-            stream.plainAnswer.withUnsafeBytes { send(FrameBuffer(copying: $0)) }
-            closeAfterFlush()
+            if let delegate = loop.delegate { delegate.loop(sawPlain: self) } else { reset() }
         } catch {
             sendRecords(of: stream, before: error)
         }

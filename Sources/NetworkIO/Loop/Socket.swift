@@ -93,6 +93,8 @@ open class Socket {
 
     // MARK: Calls to subclasses
 
+    /// The kernel takes bytes again that it had refused; they are sent behind this call, if the socket is still open.
+    open func unblocked() {}
     /// Bytes arrived; they may be changed in place and are gone after the call.
     open func received(_ bytes: UnsafeMutableRawBufferPointer) {}
     /// The socket is closed and gets no more calls; `queuedBytes` are those that never went out.
@@ -213,16 +215,17 @@ open class Socket {
     }
 
     /// Sends what is queued, then ends our side; the peer's side is read until it ends too.
-    package func endAfterFlush() { end(.ending) }
+    package func endAfterFlush() {
+        guard descriptor >= 0 else { return }
+        flags.insert(.ending)
+        flushLater()
+    }
 
     /// Sends what is queued, then closes: for a peer that has nothing more to say. One packet and two system calls
     /// less than ending our side first.
-    package func closeAfterFlush() { end([.ending, .closing]) }
-
-    private func end(_ how: Flags) {
-        guard descriptor >= 0 else { return }
-        flags.formUnion(how)
-        flushLater()
+    package func closeAfterFlush() {
+        if descriptor >= 0 { flags.insert(.closing) }
+        endAfterFlush()
     }
 
     /// Closes at once; what is queued is lost.
@@ -255,6 +258,7 @@ open class Socket {
     func ready(_ events: UInt32, _ buffer: UnsafeMutableRawBufferPointer?) {
         if events & EPOLLOUT.rawValue != 0, flags.contains(.blocked) {
             flags.remove(.blocked)
+            unblocked()
             flush()
         }
         guard descriptor >= 0 else { return }

@@ -56,6 +56,27 @@ public final class TLSClientContext: @unchecked Sendable {
     }
 }
 
+/// A file of authorities, read at the start and again at SIGHUP. Any thread.
+package final class TLSAuthorities: Sendable {
+    private let path: String
+    private let context: Locked<TLSClientContext>
+
+    /// Reads the file, which is in PEM form.
+    package init(_ path: String) throws(TLSClientContext.Fault) {
+        self.path = path
+        context = Locked(try TLSClientContext(authorities: path))
+    }
+
+    /// For the next connection. Those that are there keep the one they began with.
+    package var current: TLSClientContext { context.current }
+
+    /// Reads the file again. What is wrong with it leaves all as it is.
+    package func reload() throws(TLSClientContext.Fault) {
+        let fresh = try TLSClientContext(authorities: path)
+        context.withLock { $0 = fresh }
+    }
+}
+
 /// Whom a client speaks TLS with.
 public struct TLSPeer: Sendable {
     let context: TLSClientContext

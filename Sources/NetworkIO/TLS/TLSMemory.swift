@@ -4,20 +4,20 @@ import COpenSSL
 ///
 /// Streams have no buffers for what is on its way: OpenSSL reads from what was received just now, and writes where it
 /// is sent from at once. Thread: its loop's.
-final class TLSMemory {
+package final class TLSMemory {
     /// The most plain bytes that a record holds (RFC 8446 §5.1).
-    static let recordBytesMax = 16 * 1024
+    package static let recordBytesMax = 16 * 1024
 
     /// OpenSSL keeps pointers to it: it lives longer than the streams.
     let pointer: UnsafeMutablePointer<sluice_tls_memory>
     let method: OpaquePointer
     /// Where plain bytes are put that are received, with room for those of a record that an earlier read began.
-    let plain: UnsafeMutableRawBufferPointer
+    package let plain: UnsafeMutableRawBufferPointer
     /// Where slices are put behind each other that leave in one record.
     let record = UnsafeMutableRawBufferPointer.allocate(byteCount: recordBytesMax, alignment: 64)
 
     /// - Parameter receivedBytesMax: the most that is received at once.
-    init(receivedBytesMax: Int) {
+    package init(receivedBytesMax: Int) {
         pointer = .allocate(capacity: 1)
         pointer.initialize(to: sluice_tls_memory())
         plain = .allocate(byteCount: receivedBytesMax + 2 * Self.recordBytesMax, alignment: 64)

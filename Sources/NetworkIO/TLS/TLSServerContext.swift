@@ -108,6 +108,7 @@ enum TLSSettings {
         SSL_CTX_set_security_level(context, securityLevel)
         sluice_tls_set_mode(context)
         sluice_tls_set_options(context)
+        sluice_tls_count_steps(context)
         let isSet =
             sluice_tls_set_versions(context) == 1 && SSL_CTX_set_cipher_list(context, ciphers) == 1
             && sluice_tls_set_groups(context) == 1

@@ -4,29 +4,34 @@ import COpenSSL
 /// back. Knows no socket; what it makes lies in its `memory` until the caller has taken it, after each call.
 ///
 /// Thread: its loop's.
-final class TLSStream {
+package final class TLSStream {
     /// The outcome of received bytes.
-    struct Received {
+    package struct Received {
         /// Plain bytes, from the start of the memory's `plain`.
-        var count = 0
+        package fileprivate(set) var count = 0
         /// The handshake is through with this.
-        var isEstablishedNow = false
+        package fileprivate(set) var isEstablishedNow = false
         /// The other side sends no more (close_notify).
-        var isEnded = false
+        package fileprivate(set) var isEnded = false
     }
 
     /// The first byte of a handshake's record, and of an alert's (RFC 8446 §5.1).
     private static let (handshakeType, alertType) = (UInt8(22), UInt8(21))
 
-    let memory: TLSMemory
-    private let ssl: OpaquePointer
+    /// Steps of the handshake, new keys and alerts that a stream may make at once: a handshake takes some thirty, new
+    /// keys four.
+    static let stepsMax = 256
+    /// For so many plain bytes that it receives a stream may make one step more: new keys are for gigabytes.
+    private static let bytesPerStep = 4096
+
+    package let memory: TLSMemory
+    let ssl: OpaquePointer
+    private var stepsLeft = stepsMax
     /// Whom a client asked for; nil on the server's side.
     private let host: String?
     /// Of a client, until it has begun.
     private var peer: TLSPeer?
-    /// Of a server, for a client that speaks something else; empty on the client's side.
-    let plainAnswer: [UInt8]
-    private(set) var isEstablished = false
+    package private(set) var isEstablished = false
     var isServer: Bool { host == nil }
     private var hasReceived = false
     private var hasSaidEnd = false
@@ -38,20 +43,18 @@ final class TLSStream {
     private var record = (end: 0, plainBytes: 0)
 
     /// The server's side: the client speaks first.
-    init(_ context: TLSServerContext, plainAnswer: [UInt8], memory: TLSMemory) {
+    package init(_ context: TLSServerContext, memory: TLSMemory) {
         self.memory = memory
-        self.plainAnswer = plainAnswer
         host = nil
         ssl = Self.make(context.pointer, memory)
         SSL_set_accept_state(ssl)
     }
 
     /// The client's side, which speaks first: see `begin`.
-    init(_ peer: TLSPeer, memory: TLSMemory) {
+    package init(_ peer: TLSPeer, memory: TLSMemory) {
         self.memory = memory
         self.peer = peer
         host = peer.host
-        plainAnswer = []
         ssl = Self.make(peer.context.pointer, memory)
         SSL_set_connect_state(ssl)
     }
@@ -76,27 +79,28 @@ final class TLSStream {
     // MARK: From the network
 
     /// Has a client speak first; nothing more than once, and of a server.
-    func begin() throws(TLSFault) {
+    package func begin() throws(TLSFault) {
         guard let peer = peer.take() else { return }
         guard peer.context.expect(peer.host, ssl) else { throw .otherHost(peer.host) }
         _ = try shake()
     }
 
     /// Takes received bytes. On a fault there may be an alert in the memory, for the other side.
-    func receive(_ bytes: UnsafeRawBufferPointer) throws(TLSFault) -> Received {
+    package func receive(_ bytes: UnsafeRawBufferPointer) throws(TLSFault) -> Received {
         if !hasReceived, let first = bytes.first {
             hasReceived = true
             guard first == Self.handshakeType || host != nil && first == Self.alertType else { throw .notTLS }
         }
         memory.pointer.pointee.input = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
         memory.pointer.pointee.input_count = bytes.count
+        memory.pointer.pointee.steps_left = stepsLeft
         defer { memory.pointer.pointee.input_count = 0 }
         var received = Received()
-        if !isEstablished {
-            received.isEstablishedNow = try shake()
-            guard isEstablished else { return received }
-        }
-        try read(&received)
+        if !isEstablished { received.isEstablishedNow = try shake() }
+        if isEstablished { try read(&received) }
+        stepsLeft = memory.pointer.pointee.steps_left
+        guard stepsLeft > 0 else { throw .failed("too many handshakes, new keys or alerts") }
+        stepsLeft = min(Self.stepsMax, stepsLeft + received.count / Self.bytesPerStep)
         return received
     }
 
@@ -140,7 +144,7 @@ final class TLSStream {
     // MARK: To the network
 
     /// Puts plain bytes, at most a record's, into a record. The handshake must be through.
-    func encrypt(_ plain: UnsafeRawBufferPointer) throws(TLSFault) {
+    package func encrypt(_ plain: UnsafeRawBufferPointer) throws(TLSFault) {
         ERR_clear_error()
         let status = SSL_write(ssl, plain.baseAddress, Int32(plain.count))
         guard status == plain.count else { throw fault() }
@@ -148,7 +152,7 @@ final class TLSStream {
     }
 
     /// Says, once, that nothing more comes from this side (close_notify).
-    func end() {
+    package func end() {
         guard isEstablished, !hasSaidEnd else { return }
         hasSaidEnd = true
         ERR_clear_error()
@@ -164,7 +168,7 @@ final class TLSStream {
 
     /// Hands what is kept, and behind it the memory's output, to `write`, which says how many bytes it took; keeps the
     /// rest. True when all was taken.
-    func flush(_ write: (UnsafeRawBufferPointer) -> Int) -> Bool {
+    package func flush(_ write: (UnsafeRawBufferPointer) -> Int) -> Bool {
         if unsentCount > 0 {
             unsent.append(contentsOf: memory.output)
             memory.clearOutput()

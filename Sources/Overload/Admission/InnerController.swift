@@ -15,15 +15,14 @@ package struct InnerController: Sendable {
     /// without leaving the processor idle.
     package static let targetMicroseconds = 10_000
     private static let leastFactor = 0.4
-    /// Rounds up to here are hardly felt, so they come before anybody is refused; longer ones are taken from all, and
-    /// so come after the heaviest source.
-    package static let fairRoundMilliseconds = 20
-    private static let busyTarget = 0.9
+    private static let busyTarget = AdaptiveBatching.busyShare
     private static let largestRise = 2.0
     /// Of each window while the loop is busy.
     private static let slowStep = 0.005
     /// Weight of the last window in the load's average.
     private static let loadWeight = 0.2
+    /// Who makes the work is looked at for so long after something was late.
+    private static let watchedMilliseconds = 1_000
 
     package private(set) var batching = AdaptiveBatching()
     package var admission = Admission()
@@ -31,16 +30,18 @@ package struct InnerController: Sendable {
     private var pace = DrainPace()
     /// Requests per second, averaged.
     private var load = 0.0
-    /// The share of the time in which the loop had something to do, averaged.
-    private var busy = 0.0
+    /// Since something waited for too long.
+    private var sinceLate = watchedMilliseconds
     /// Windows that are given to what was done last until it shows.
     private var windowsToWait = 0
 
     package init() {}
 
-    /// Whether it matters who makes the work: from the first window on in which things waited too long, until nothing
-    /// is left that was done against it. On an ordinary day nobody's work is measured.
-    package var watchesSources: Bool { batching.milliseconds > 0 || turns.isLimiting || admission.isShedding }
+    /// Whether it matters who makes the work: from a window on in which things waited too long, for a second, and while
+    /// anybody is limited or anything shed. On an ordinary day, and in rounds that are in time, nobody's work is
+    /// measured: that would be a tenth of it.
+    package var watchesSources: Bool { turns.isLimiting || admission.isShedding || isLooking }
+    private var isLooking: Bool { batching.milliseconds > 0 && sinceLate < Self.watchedMilliseconds }
 
     /// How far it has gone.
     package var state: InnerState {
@@ -51,8 +52,11 @@ package struct InnerController: Sendable {
         return state
     }
 
-    /// The longer the rounds are apart, the later may one be.
-    private var target: Double { Double(Self.targetMicroseconds) + Double(batching.milliseconds) * 125 }
+    /// The longer the rounds are apart, the later may one be; short ones are there so that nobody waits for long.
+    private var target: Double {
+        let round = Double(batching.milliseconds)
+        return round > 0 ? Double(Self.targetMicroseconds) / 2 + round * 250 : Double(Self.targetMicroseconds)
+    }
 
     /// A window has ended.
     /// - Parameters:
@@ -63,20 +67,23 @@ package struct InnerController: Sendable {
         let offered = Double(admission.offeredCount) * 1000 / Double(max(elapsed, 1))
         let weight = min(1, Self.loadWeight * Double(elapsed) / Double(Self.windowMilliseconds))
         load += (offered - load) * weight
-        self.busy += (busy - self.busy) * weight
         pace.windowEnded(admission, elapsed: elapsed)
         defer { admission.begin() }
         let excess = Double(delayMicroseconds ?? 0) / target
+        let hasLooked = watchesSources
+        sinceLate = excess > 1 ? 0 : sinceLate + elapsed
         guard excess > 1 else { return relax(busy: busy, elapsed: elapsed) }
         guard windowsToWait == 0 else {
             windowsToWait -= 1
             return
         }
+        // Before anything is taken from all it is looked who takes most.
+        guard hasLooked || batching.milliseconds < AdaptiveBatching.fairMilliseconds else { return }
         let factor = max(Self.leastFactor, 1 / excess)
         windowsToWait = 1
-        if batching.milliseconds >= Self.fairRoundMilliseconds, turns.lowerHeaviest(by: factor) { return }
+        if batching.milliseconds >= AdaptiveBatching.fairMilliseconds, turns.lowerHeaviest(by: factor) { return }
         if batching.isLongest { admission.lower(by: factor) }
-        batching.delayed(excess: excess, load: max(load, offered))
+        batching.delayed(excess: excess, load: max(load, offered), busy: busy)
     }
 
     /// When somebody should come again who was shed, in milliseconds: the more wait already for what is admitted, the
@@ -90,8 +97,10 @@ package struct InnerController: Sendable {
 
     private mutating func relax(busy: Double, elapsed: Int) {
         windowsToWait = 0
-        guard admission.isShedding || turns.isLimiting else {
-            return batching.calm(milliseconds: elapsed, load: load, busy: self.busy)
+        // What all bear is given back before what the heaviest source does.
+        if !admission.isShedding, !turns.isLimiting || batching.milliseconds > AdaptiveBatching.fairMilliseconds {
+            batching.calm(milliseconds: elapsed, load: load, busy: busy)
+            if busy < Self.busyTarget || !turns.isLimiting { return }
         }
         let windows = Double(max(elapsed, Self.windowMilliseconds)) / Double(Self.windowMilliseconds)
         let factor = busy < Self.busyTarget ? min(Self.largestRise, Self.busyTarget / max(busy, 0.01)) : 1

@@ -35,8 +35,14 @@ package struct SourceLedger: Sendable {
 
     struct Entry {
         var nanoseconds: Int
-        let user: Identifier?
-        let address: IPAddress?
+        var user: Identifier?
+        var address: IPAddress?
+
+        /// A worker may learn later what it knows of a source: a delivery names its authors by their sockets alone.
+        mutating func learn(_ facts: (user: Identifier?, address: IPAddress?)) {
+            user = user ?? facts.user
+            address = facts.address
+        }
     }
 
     /// Sources that are kept apart. With more, the further ones count together.
@@ -63,13 +69,15 @@ package struct SourceLedger: Sendable {
     package var count: Int { entries.count }
 
     /// A source has taken some of the worker's time.
-    /// - Parameter facts: of a source that is new here: its user and its address, as far as they are known.
+    /// - Parameter facts: of a source whose address is not known here yet: its user and its address, as far as they
+    ///   are known.
     @inline(__always)
     package mutating func worked(
         _ nanoseconds: Int, by key: Key, _ facts: @autoclosure () -> (user: Identifier?, address: IPAddress?)
     ) {
         if let place = entries.index(forKey: key) {
             entries.values[place].nanoseconds += nanoseconds
+            if entries.values[place].address == nil { entries.values[place].learn(facts()) }
         } else if entries.count < Self.entriesMax {
             let (user, address) = facts()
             entries[key] = Entry(nanoseconds: nanoseconds, user: user, address: address)
@@ -117,14 +125,15 @@ package struct SourceLedger: Sendable {
     ///
     /// A connection is held against what one connection of others has, a user against one user, a room by what its
     /// deliveries cost against those of one other room. An address is held by the work of *one of its* connections
-    /// against that of one of others: many people behind one address are no attacker.
+    /// against that of one of others: many people behind one address are no attacker. Whose address this worker does
+    /// not know, as that of another worker's connection, is not one of the others there: it may be of the same address.
     /// - Parameter isExhausted: sources from which nothing more can be taken.
     package func heaviest(isExhausted: (Source) -> Bool = { _ in false }) -> Load? {
         guard elapsed > 0 else { return nil }
         let active = entries.filter { $0.value.nanoseconds >= Self.leastNanoseconds }
         let total = active.values.reduce(rest) { $0 + $1.nanoseconds }
         return heaviestSingle(active, total, isExhausted) ?? heaviestUser(active, total, isExhausted)
-            ?? heaviestRoom(isExhausted) ?? heaviestAddress(active, total, isExhausted)
+            ?? heaviestRoom(isExhausted) ?? heaviestAddress(active, isExhausted)
     }
 
     /// - Parameters:
@@ -170,16 +179,19 @@ package struct SourceLedger: Sendable {
         return Load(source: .room(room), room: room, share: min(1, share(of: work)))
     }
 
-    private func heaviestAddress(_ active: [Key: Entry], _ total: Int, _ isExhausted: (Source) -> Bool) -> Load? {
+    private func heaviestAddress(_ active: [Key: Entry], _ isExhausted: (Source) -> Bool) -> Load? {
         var addresses: [IPAddress: (work: Int, count: Int)] = [:]
+        var (total, units) = (0, 0)
         for entry in active.values {
             guard let address = entry.address else { continue }
+            total += entry.nanoseconds
+            units += 1
             addresses[address, default: (0, 0)].work += entry.nanoseconds
             addresses[address, default: (0, 0)].count += 1
         }
         let best = addresses.filter {
             !isExhausted(.address($0.key))
-                && isOver($0.value.work, weight: $0.value.count, of: total, units: active.count)
+                && isOver($0.value.work, weight: $0.value.count, of: total, units: units)
         }.max { $0.value.work < $1.value.work }
         guard let (address, sum) = best else { return nil }
         return Load(source: .address(address), address: address, share: min(1, share(of: sum.work)))

@@ -20,16 +20,24 @@ package struct RedisOptions: Sendable {
     /// REDIS_TIMEOUT: for the connect with the opening, and for each reply. To the grain of the loop's tick.
     package let timeoutMilliseconds: Int
     package let limits: RedisLimits
-    /// Whom TLS is spoken with: the URL's host. nil: nobody.
-    package let peer: TLSPeer?
+    /// REDIS_CA_FILE: whom a certificate must be of; nil: of the system's authorities.
+    package let authorities: TLSAuthorities?
+    /// nil: no TLS, or `authorities`.
+    private let system: TLSClientContext?
 
-    /// - Parameter authorities: whom a certificate must be of, if the URL wants TLS; nil: of the system's authorities.
+    /// Whom the next connection speaks TLS with: the URL's host. nil: nobody.
+    package var peer: TLSPeer? {
+        (authorities?.current ?? system).map { TLSPeer($0, host: url.host) }
+    }
+
+    /// - Parameter authorities: count if the URL wants TLS.
     package init(
-        url: RedisURL, authorities: TLSClientContext? = nil, timeoutMilliseconds: Int,
+        url: RedisURL, authorities: TLSAuthorities? = nil, timeoutMilliseconds: Int,
         limits: RedisLimits = RedisLimits()
     ) {
         self.url = url
-        peer = url.isSecure ? TLSPeer(authorities ?? TLSClientContext(), host: url.host) : nil
+        self.authorities = url.isSecure ? authorities : nil
+        system = url.isSecure && authorities == nil ? TLSClientContext() : nil
         self.timeoutMilliseconds = timeoutMilliseconds
         self.limits = limits
     }

@@ -10,6 +10,11 @@ package enum MessageBody {
         return end(of: #","to":""#, in: body, from: afterSender)
     }
 
+    /// Whether bytes that were stored can be a body: they say which message it is, and end where a frame ends.
+    package static func isWhole(_ body: UnsafeRawBufferPointer) -> Bool {
+        keyLength(body) != nil && body.last == UInt8(ascii: "}")
+    }
+
     /// A later time is none: 2^53, far from where sums overflow.
     private static let timeMax = 1 << 53
 

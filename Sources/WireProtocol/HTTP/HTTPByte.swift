@@ -1,5 +1,5 @@
 /// Byte classes of the HTTP grammar, and the scans over them. All indices are within the buffer that is passed.
-enum HTTPByte {
+package enum HTTPByte {
     @inline(__always) static var tab: UInt8 { 0x09 }
     @inline(__always) static var lf: UInt8 { 0x0A }
     @inline(__always) static var cr: UInt8 { 0x0D }
@@ -7,7 +7,7 @@ enum HTTPByte {
 
     /// tchar of RFC 9110 §5.6.2, as a 128-bit set.
     @inline(__always)
-    static func isToken(_ byte: UInt8) -> Bool {
+    package static func isToken(_ byte: UInt8) -> Bool {
         isMember(byte, low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE)
     }
 

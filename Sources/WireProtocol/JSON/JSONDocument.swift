@@ -39,6 +39,14 @@ package enum JSONDocument {
         return elements
     }
 
+    /// Whether `bytes` are one JSON value, nested at most `JSONScanner.depthMax` deep, without lone surrogates.
+    package static func isValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard var scanner = try? scanner(of: bytes) else { return false }
+        scanner.skipWhitespace()
+        guard (try? scanner.value()) != nil, (try? scanner.expectEnd()) != nil else { return false }
+        return !scanner.sawLoneSurrogate
+    }
+
     private static func scanner(of bytes: UnsafeRawBufferPointer) throws(JSONFault) -> JSONScanner {
         guard UTF8Validator.isValid(bytes) else { throw .syntax(offset: 0) }
         return JSONScanner(bytes)

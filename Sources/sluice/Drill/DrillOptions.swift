@@ -84,7 +84,19 @@ struct DrillOptions: ParsableArguments {
             throw ValidationError(
                 "--redis-url is \(url), which is another machine; --anywhere allows to strain a Redis there")
         }
-        return (RedisOptions(url: url, timeoutMilliseconds: DrillKind.redisTimeoutMilliseconds), address)
+        return (
+            RedisOptions(
+                url: url, authorities: url.isSecure ? try authorities() : nil,
+                timeoutMilliseconds: DrillKind.redisTimeoutMilliseconds), address
+        )
+    }
+
+    /// Those of REDIS_CA_FILE, as for serve; nil when it is not set.
+    private func authorities() throws -> TLSAuthorities? {
+        guard let path = try Configuration.variablesOfProcess()["REDIS_CA_FILE"] else { return nil }
+        do throws(TLSClientContext.Fault) { return try TLSAuthorities(path) } catch {
+            throw ValidationError("REDIS_CA_FILE: \(error)")
+        }
     }
 
     /// Runs a drill; the exit status is thrown.

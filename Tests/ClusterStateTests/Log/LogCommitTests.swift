@@ -98,7 +98,7 @@ struct LogCommitTests {
     func samplingForks() throws {
         _ = try commit(terms(storedOneOf: 10), [message("a")])
         let behind = try commit(terms("e1", 5, new: "e2"), [message("b")])
-        #expect(behind.epoch == "e2" && behind.unstoredFrom == nil && behind.newestSeq == 6)
+        #expect(behind.epoch == "e2~e1:5" && behind.unstoredFrom == nil && behind.newestSeq == 6)
         #expect(read() == [entry(6, "b", by: "e2")])
     }
 
@@ -133,14 +133,19 @@ struct LogCommitTests {
         _ = try commit(terms(), [message("a")])
         let behind = try commit(terms("e1", 5, new: "e2"), [message("b")])
         let forked = Lineage([Position(epoch: "e1", seq: 5)])
-        #expect(behind == .init(epoch: "e2", newestSeq: 6, unstoredFrom: nil, lineage: forked, results: [stored(6)]))
+        let second = "e2~e1:5"
+        #expect(behind == .init(epoch: second, newestSeq: 6, unstoredFrom: nil, lineage: forked, results: [stored(6)]))
         // Who knows less, or another epoch, changes nothing.
-        #expect(try commit(terms("e1", 9, new: "e3"), []).epoch == "e2")
-        #expect(try commit(terms("e2", 6, new: "e3"), []).newestSeq == 6)
+        #expect(try commit(terms("e1", 9, new: "e3"), []).epoch == second)
+        #expect(try commit(terms(second, 6, new: "e3"), []).newestSeq == 6)
         memory.perform(.delete(keys: [keys.place, keys.entries])) { _ in }
-        let wiped = try commit(terms("e2", 6, new: "e3", lineage: forked), [])
-        let twice = Lineage([Position(epoch: "e1", seq: 5), Position(epoch: "e2", seq: 6)])
-        #expect(wiped == .init(epoch: "e3", newestSeq: 6, unstoredFrom: nil, lineage: twice, results: []))
+        let wiped = try commit(terms(second, 6, new: "e3", lineage: forked), [])
+        let twice = Lineage([Position(epoch: "e1", seq: 5), Position(epoch: second, seq: 6)])
+        let third = "e3~e2:6~e1:5"
+        #expect(wiped == .init(epoch: third, newestSeq: 6, unstoredFrom: nil, lineage: twice, results: []))
+        // A name says two.
+        memory.perform(.delete(keys: [keys.place, keys.entries])) { _ in }
+        #expect(try commit(terms(third, 7, new: "e4", lineage: twice), []).epoch == "e4~e3:7~e2:6")
     }
 
     @Test("whoever has other entries of the same epoch has another one begin, and all who listen hear of it")
@@ -151,10 +156,11 @@ struct LogCommitTests {
             if case .message(let payload) = notice { published.append(LogCommit.publication(payload)) }
         }
         let forked = try commit(terms("e1", 1, new: "e2", forks: true), [])
-        #expect(forked.epoch == "e2" && forked.newestSeq == 2)
+        let name = "e2~e1:2"
+        #expect(forked.epoch == name && forked.newestSeq == 2)
         #expect(forked.lineage == Lineage([Position(epoch: "e1", seq: 2)]))
-        #expect(published == [LogCommit.Publication(epoch: "e2", entries: [])])
-        #expect(try commit(terms("e1", 1, new: "e3", forks: true), []).epoch == "e2")
+        #expect(published == [LogCommit.Publication(epoch: name, entries: [])])
+        #expect(try commit(terms("e1", 1, new: "e3", forks: true), []).epoch == name)
     }
 
     @Test("what is committed again says where it stood, in the publication and in the log")
@@ -186,8 +192,9 @@ struct LogCommitTests {
         _ = try store(.delete(keys: [keys.place, keys.entries]))
         #expect(try commit(terms("e1", 2, new: "e2"), [message("b"), message("c")]) == [known(2), again(3, was: 3)])
         let kept = [message("a", isKept: true), message("d", isKept: true), message("c")]
-        let present = LogCommit.Result.known(Position(epoch: "e2", seq: 3), time: 5, isStored: true)
-        #expect(try commit(terms("e2", 3), kept) == [known(1), again(4, was: 4), present])
+        let second = "e2~e1:2"
+        let present = LogCommit.Result.known(Position(epoch: second, seq: 3), time: 5, isStored: true)
+        #expect(try commit(terms(second, 3), kept) == [known(1), again(4, was: 4), present])
         // Of an epoch that nobody knows any more only who kept a message knows that it is lost.
         _ = try store(.delete(keys: [keys.place, keys.entries]))
         let unknown = try commit(terms(new: "e3"), [message("a"), message("b", isKept: true)])

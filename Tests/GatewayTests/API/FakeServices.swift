@@ -28,6 +28,7 @@ final class FakeServices: APIServices {
     }
 
     var counters: WorkerCounters { context.counters[0] }
+    var tokens: TokenGate? { context.access.credentials.tokens }
 
     func makeID(after head: String) -> String { head + "made" }
 
@@ -35,7 +36,9 @@ final class FakeServices: APIServices {
         lists.append(completion)
     }
 
-    func read(by key: UInt64, of address: IPAddress?, _ question: @escaping () -> Void) { question() }
+    func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping () -> Void) {
+        question()
+    }
     func send(_ message: WorkerMessage, to worker: Int) { posts.append(worker) }
 
     // MARK: For tests
@@ -74,8 +77,8 @@ final class FakeServices: APIServices {
 }
 
 enum FakeNode {
-    private static func tokens(_ configuration: Configuration) throws -> TokenGate? {
-        try configuration.tokens.map { settings in try TokenGate { try settings.verifier() } }
+    private static func tokens(_ configuration: Configuration) throws -> TokenSource? {
+        try configuration.tokens.map { settings in try TokenSource { try settings.verifier() } }
     }
 
     /// The context that the workers of a node share; none of them runs.

@@ -212,7 +212,7 @@ struct SystemAPITests {
             let reply = try services.route("GET", "/api/system/governor/trace" + target, "Accept: \(accept)")
             guard case .later(_, let work) = reply else { return #expect(Bool(false), "answered at once") }
             work(responder)
-            guard case .trace(wanted, responder)? = services.context.governorRequests.takeAll().first else {
+            guard case .trace(wanted, responder)? = services.context.mail.governor.takeAll().first else {
                 return #expect(Bool(false), "\(target) \(accept)")
             }
         }
@@ -237,7 +237,7 @@ struct SystemAPITests {
                 from: "127.0.0.1")
             guard case .later(_, let work) = reply else { return #expect(Bool(false), "answered at once") }
             work(responder)
-            guard case .hold(tier, responder)? = services.context.governorRequests.takeAll().first else {
+            guard case .hold(tier, responder)? = services.context.mail.governor.takeAll().first else {
                 return #expect(Bool(false), "not asked")
             }
         }
@@ -347,7 +347,13 @@ struct WebSocketAPITests {
             return #expect(Bool(false), "refused")
         }
         #expect(resumed.entry.shedRetryMilliseconds == nil)
+        // If the room knows its position: else it is new.
+        #expect(resumed.opening.isLetInToResume)
         services.adopt(.moderate)
+        guard case .upgrade(let other) = try reply("/ws/r/u?since=0&epoch=e", services) else {
+            return #expect(Bool(false), "refused")
+        }
+        #expect(!other.opening.isLetInToResume)
         var retries: [Int?] = []
         for _ in 1...200 {
             guard case .upgrade(let upgrade) = try reply("/ws/r/u", services) else {

@@ -85,6 +85,8 @@ struct ConfigurationTests {
         "REDIS_TIMEOUT": "0.125",
         "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048", "NODE_HEARTBEAT_SECONDS": "1.5",
         "NODE_EXPIRY_SECONDS": "3.001", "PUSH_WEBHOOK_URL": "http://hooks:9/a", "PUSH_WEBHOOK_SECRET": "hush",
+        "LINK_ALLOWED_HOSTS": "feed.example", "LINK_CHECK_SECONDS": "0.75", "LINK_HEARTBEAT_TIMEOUT_SECONDS": "3.5",
+        "LINK_COOLDOWN_SECONDS": "1.25",
     ]
 
     @Test("Every variable reaches its own field, from the environment as from the file", arguments: [true, false])
@@ -119,6 +121,9 @@ struct ConfigurationTests {
         #expect(configuration.tokens?.audience == "chat" && configuration.tokens?.issuer == "me")
         #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
         #expect(configuration.pushWebhook?.authority == "hooks:9" && configuration.pushWebhook?.secret?.count == 4)
+        #expect(configuration.linkHosts.allows("feed.example", port: 443))
+        let times = configuration.linkTimes
+        #expect(times.check == 750 && times.timeout == 3500 && times.cooldown == 1250)
         #expect(configuration.logLevel == .debug && configuration.logFormat == .json && configuration.servesEcho)
         #expect(configuration.procRoot == "/fake/proc" && configuration.cgroupRoot == "/fake/cgroup")
         let signals = try #require(SignalMarks(overriding: "cpu=0.1:0.2"))
@@ -434,16 +439,21 @@ struct ConfigurationTests {
         #expect(refusal(["COMPRESSION": "1"])?.description == message)
     }
 
-    @Test("What has no effect is warned of, by name")
-    func unsupportedWarns() throws {
-        for name in ["LINK_ALLOWED_HOSTS"] {
-            #expect(try load([name: "hush"]).warnings == ["\(name) is set, but has no effect in this version"])
-            #expect(
-                try load(file: "\n\(name)=hush").warnings == [
-                    "\(name) is set (.env line 2), but has no effect in this version"
-                ])
-            #expect(try load([name: ""]).warnings == [])
-        }
+    @Test("Hosts of links are names, with a port or as a domain; none are allowed unless they are listed")
+    func linkHosts() throws {
+        #expect(!(try load([:]).linkHosts.allows("example.com", port: 443)))
+        let hosts = try load(["LINK_ALLOWED_HOSTS": "example.com, a.example.org:8443,*.example.net"]).linkHosts
+        #expect(hosts.allows("example.com", port: 1) && hosts.allows("A.example.org", port: 8443))
+        #expect(!hosts.allows("a.example.org", port: 443) && !hosts.allows("example.net", port: 443))
+        let message = "LINK_ALLOWED_HOSTS is \"a b\"; allowed is \(LinkHosts.rule)"
+        #expect(refusal(["LINK_ALLOWED_HOSTS": "a b"])?.description == message)
+    }
+
+    @Test("An owner of links may be silent for at least four checks")
+    func linkTimes() throws {
+        let times = try load(["LINK_CHECK_SECONDS": "0.5", "LINK_HEARTBEAT_TIMEOUT_SECONDS": "2"]).linkTimes
+        #expect(times.check == 500 && times.timeout == 2_000 && times.cooldown == 0)
+        #expect(refusal(["LINK_CHECK_SECONDS": "3"])?.description.hasPrefix("LINK_HEARTBEAT_TIMEOUT_SECONDS") == true)
     }
 
     @Test("A slip of the pen in the file is warned of; others' variables in the environment are not")

@@ -11,14 +11,15 @@ struct OpeningPhaseTests {
 
     /// A connection that has just been answered 101.
     private func begin(
-        _ environment: [String: String] = [:], place: SocketPlace = .within, entry: Upgrade.Entry = .admitted(nil)
+        _ environment: [String: String] = [:], place: SocketPlace = .within, entry: Upgrade.Entry = .admitted(nil),
+        isLetInToResume: Bool = false
     ) throws -> (FakeHomes, FakeMember, OpeningPhase) {
         let homes = try FakeHomes(environment)
         let member = FakeMember(homes.core, 7)
         let opening = OpeningPhase(
             Opening(
                 room: room, user: Identifier(unchecked: "ann"), device: Identifier(unchecked: "phone"),
-                deviceType: "mobile", position: Position(epoch: "e", seq: 5)))
+                deviceType: "mobile", position: Position(epoch: "e", seq: 5), isLetInToResume: isLetInToResume))
         member.beginWait()
         opening.began(place, entry, on: member)
         return (homes, member, opening)
@@ -102,6 +103,28 @@ struct OpeningPhaseTests {
         let (homes, member, _) = try begin(entry: .shed(retryMilliseconds: 1234))
         #expect(member.closes.map(\.code) == [.tryAgainLater] && member.closes[0].text.contains("1234"))
         #expect(!member.isCounted && !member.hasHeartbeat && homes.takeAsked().isEmpty)
+    }
+
+    @Test("Whose position no history knows is new: where only those come in who resume, it is closed as shed")
+    func positionUnknown() throws {
+        let (homes, member, opening) = try begin(isLetInToResume: true)
+        attach(homes, member, opening, InboxReplay(frames: [], nextAfter: nil))
+        _ = homes.takeAsked()
+        opening.received(.positionUnknown(Identifier(unchecked: "other")), on: member)
+        #expect(member.closes.isEmpty)
+        opening.received(.positionUnknown(room), on: member)
+        #expect(member.closes.map(\.code) == [.tryAgainLater])
+        #expect(homes.core.counters.count(.shed) == 1)
+        #expect(homes.takeAsked() == ["lost room", "detach ann"])
+    }
+
+    @Test("Where everybody comes in, an unknown position only makes a gap")
+    func positionUnknownAmongAll() throws {
+        let (homes, member, opening) = try begin()
+        attach(homes, member, opening, InboxReplay(frames: [], nextAfter: nil))
+        opening.received(.positionUnknown(room), on: member)
+        opening.received(.joined(room, [], isLive: true, reached: 0), on: member)
+        #expect(member.closes.isEmpty && member.isChatting)
     }
 
     @Test("A full room closes the connection, and does not hear of it again")

@@ -9,9 +9,9 @@ import Testing
 struct MemberPlacingTests {
     private static let room = Identifier(unchecked: "r")
 
-    /// Two nodes and two clients, in simulated time, without chance.
+    /// A few nodes and two clients, in simulated time, without chance.
     fileprivate final class Scene {
-        let cluster = SimulatedCluster(nodes: 2)
+        let cluster: SimulatedCluster
         let nodes: [SimulatedNode]
         let (ann, bob) = (
             SimulatedClient(0, user: 0, rooms: ["r"], wantsEcho: false),
@@ -24,9 +24,10 @@ struct MemberPlacingTests {
         /// A node to which the store's answers to reads do not come.
         var unanswered: Int?
 
-        init() throws {
-            let (cluster, now) = (cluster, now)
-            nodes = try (0..<2).map { try SimulatedNode($0, link: cluster.links[$0], at: now) }
+        init(nodes count: Int = 2) throws {
+            let (cluster, now) = (SimulatedCluster(nodes: count), now)
+            self.cluster = cluster
+            nodes = try (0..<count).map { try SimulatedNode($0, link: cluster.links[$0], at: now) }
         }
 
         deinit { for node in nodes { node.end() } }
@@ -137,6 +138,62 @@ struct MemberPlacingTests {
         #expect(view.position == scene.ann.views["r"]?.position)
     }
 
+    @Test("Who was led into an epoch that nobody else followed is not given what it had before that")
+    func ledByItsName() throws {
+        let scene = try Scene(nodes: 3)
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 2)
+        scene.pass(2_000)
+        for _ in 0..<3 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(1_000)
+        let first = try #require(scene.bob.views["r"]?.position)
+        for node in 0..<2 {
+            scene.nodes[node].link.disconnect(running: 0)
+            scene.nodes[node].storeWentAway(until: scene.now + 8_000)
+        }
+        scene.cluster.restartEmpty()
+        scene.pass(7_000)
+        let second = try #require(scene.bob.views["r"]?.position)
+        #expect(second.epoch != first.epoch)
+        // That epoch is lost with the only node that followed it.
+        scene.bob.drop(arriving: 0)
+        scene.nodes[2].link.disconnect(running: 0)
+        scene.nodes[2].storeWentAway(until: .max)
+        scene.cluster.restartEmpty()
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(6_000)
+        scene.connect(scene.bob, to: 0)
+        scene.pass(6_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.repetitions.map(\.text) == [])
+        #expect(Set(view.places.keys) == ["c0-1", "c0-2", "c0-3", "c0-4"])
+        #expect(view.position == scene.ann.views["r"]?.position)
+    }
+
+    @Test("A new node at a store that lost all waits for nodes of which it can't know yet, before it leads anybody")
+    func waitsForUnknownNodes() throws {
+        let scene = try Scene(nodes: 3)
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        for _ in 0..<3 { scene.ann.say(in: "r", at: scene.now) }
+        scene.pass(1_000)
+        scene.bob.drop(arriving: 0)
+        scene.cluster.restartEmpty()
+        for (node, away) in [(0, 1_500), (1, 60_000), (2, 250)] {
+            scene.nodes[node].link.disconnect(running: 0)
+            scene.nodes[node].storeWentAway(until: scene.now + away)
+        }
+        scene.connect(scene.bob, to: 2)
+        scene.pass(1_000)
+        let lost = try #require(scene.bob.views["r"]?.position)
+        #expect(lost.seq == 3 && scene.takeAll(of: scene.bob, type: "gap").isEmpty)
+        scene.pass(5_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.repetitions.map(\.text) == [])
+        #expect(view.position?.epoch != lost.epoch && view.position == scene.ann.views["r"]?.position)
+    }
+
     @Test("What the store lost in the middle of a history leaves a hole there, and all before it")
     func hole() throws {
         let scene = try Scene()
@@ -161,6 +218,37 @@ struct MemberPlacingTests {
             #expect(seqs == [1, 2, 4], "node \(node.number)")
         }
         #expect(scene.bob.views["r"]?.violations == [] && scene.ann.views["r"]?.violations == [])
+    }
+
+    @Test("What others wrote into a room's stream is no message: its place is a gap, and the room goes on")
+    func foreignEntries() throws {
+        let scene = try Scene()
+        scene.connect(scene.ann, to: 0)
+        scene.pass(2_000)
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(1_000)
+        let entries = LogKeys(room: Self.room).entries
+        let bodies = ["hello", #","id":"x","user":"u""#, #"{"id":"x"}"#]
+        for (index, body) in bodies.enumerated() {
+            let pair = StorePair(Array("m".utf8), Array(body.utf8))
+            let append = StoreOperation.streamAppend(key: entries, id: StreamID(UInt64(2 + index)), pairs: [pair])
+            scene.cluster.memory.perform(append, in: .commits) { _ in }
+        }
+        scene.ann.say(in: "r", at: scene.now)
+        scene.pass(6_000)
+        #expect(scene.ann.isAnswered)
+        // Who comes now has it all read.
+        scene.connect(scene.bob, to: 1)
+        scene.pass(4_000)
+        scene.bob.say(in: "r", at: scene.now)
+        scene.pass(4_000)
+        for (client, node) in zip([scene.ann, scene.bob], scene.nodes) {
+            let view = try #require(client.views["r"])
+            #expect(view.violations == [] && client.isAnswered && view.places["x"] == nil)
+            let log = try #require(node.rooms.find(Self.room)).room.log
+            let seqs = log.entries(after: 0, countMax: .max, byteCountMax: .max).map(\.seq)
+            #expect(seqs == [1, 5, 6], "node \(node.number)")
+        }
     }
 
     @Test("Who comes to a node that has passed what the store trimmed hears of no gap behind itself")
@@ -211,6 +299,39 @@ struct MemberPlacingTests {
         let confirms = scene.takeAll(of: scene.ann, type: "confirm")
         #expect(confirms.map { $0.contains(#""seq":1"#) } == [true, false])
         #expect(scene.bob.views["r"]?.violations == [] && scene.bob.views["r"]?.position?.seq == 4)
+    }
+
+    @Test("What a new node shows of a former epoch, and a member has seen, is confirmed in the order of the new one")
+    func confirmInOrder() throws {
+        let scene = try Scene(nodes: 3)
+        scene.connect(scene.ann, to: 0)
+        scene.connect(scene.bob, to: 1)
+        scene.pass(2_000)
+        scene.ann.say(in: "r", at: scene.now)
+        for _ in 0..<2 { scene.bob.say(in: "r", at: scene.now) }
+        scene.pass(500)
+        #expect(scene.bob.views["r"]?.position?.seq == 3)
+        // Redis loses all, and both go on at a node that has never heard of the room.
+        scene.nodes[2].link.disconnect(running: 0)
+        scene.nodes[2].storeWentAway(until: scene.now + 6_000)
+        scene.cluster.restartEmpty()
+        for client in [scene.ann, scene.bob] {
+            client.drop(arriving: 0)
+            scene.connect(client, to: 2)
+        }
+        scene.pass(1_000)
+        scene.ann.repeatFirst(in: "r")
+        scene.pass(500)
+        #expect(scene.bob.views["r"]?.unconfirmed == ["c0-1"])
+        scene.pass(12_000)
+        let view = try #require(scene.bob.views["r"])
+        #expect(view.violations == [] && view.unconfirmed == [])
+        let said = try scene.frames[scene.bob.name, default: []].map { try #require(ServerFrame(Array($0.utf8))) }
+            .filter { ["gap", "confirm"].contains($0.type) }
+        #expect(said.map(\.type) == ["gap", "confirm", "gap"])
+        let seqs = said.map { $0.number("next_seq") ?? $0.frames("entries").first?.seq }
+        let first = try #require(seqs.first ?? nil)
+        #expect(seqs == [first, first, first + 3])
     }
 
     @Test("Who came without a position to a node that was behind gets what was said since, wherever it stands")

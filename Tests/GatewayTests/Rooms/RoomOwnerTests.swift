@@ -89,6 +89,23 @@ struct RoomOwnerTests {
         #expect(scene.texts(2).isEmpty)
     }
 
+    @Test("The home says of whom it knows no history, in front of the answer", arguments: Mode.allCases)
+    func unknownPosition(mode: Mode) throws {
+        let scene = try Scene(mode)
+        let epoch = scene.owner.room.log.epoch
+        func isReported(_ key: UInt64, _ position: Position?) -> Bool {
+            scene.worker.rooms.received(.join(scene.worker.info("u\(key)", key), from: position), of: room)
+            defer { _ = scene.worker.takeTexts(key) }
+            return scene.worker.sent.contains {
+                if case .member(_, .positionUnknown(room)) = $0.message { $0.key == key } else { false }
+            }
+        }
+        #expect(!isReported(1, nil))
+        #expect(!isReported(2, Position(epoch: epoch, seq: 0)))
+        #expect(!isReported(3, Position(epoch: epoch, seq: 999)))
+        #expect(isReported(4, Position(epoch: "made up", seq: 0)))
+    }
+
     @Test("A position is resumed from, before anything live", arguments: Mode.allCases)
     func resuming(mode: Mode) throws {
         let scene = try Scene(mode)

@@ -125,6 +125,8 @@ struct FormerEpochTests {
         let (leaver, stayer) = setting.forkTwice()
         let all = Array(setting.nodes.indices)
         setting.settle(all, [leaver, stayer])
+        // All nodes have been known for long.
+        setting.passTime(3_000, all, [leaver, stayer])
         let stranger = SimulatedClient(
             9, user: 9, rooms: ["r"], wantsEcho: false, position: Position(epoch: "x", seq: 3))
         setting.connect(stranger, to: 1)
@@ -151,7 +153,8 @@ struct FormerEpochTests {
         #expect(!leaver.isJoined("r"))
         setting.passTime(2_000, [1, 2], [newcomer, leaver, stayer])
         check([newcomer, leaver, stayer])
-        #expect(repetitions(leaver) > 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
+        // The name of its epoch says from what that came, so nothing comes again.
+        #expect(repetitions(leaver) == 0 && leaver.views["r"]?.gaps.last?.reason == "epoch_changed")
     }
 
     @Test("A node that finds a message committed anew says where it stood, and that outlives it")
@@ -202,7 +205,7 @@ struct FormerEpochTests {
         let other = setting.client(1, at: 1)
         setting.settle([1], [other])
         setting.passTime(500, [1], [other])
-        setting.passTime(3_000, [0, 1], [author, other])
+        setting.passTime(5_000, [0, 1], [author, other])
         check([author, other])
         #expect(other.views["r"]?.places["c0-1"]?.count == 1)
     }
@@ -224,6 +227,6 @@ struct FormerEpochTests {
             #expect(ForkQuestion(Array(text.utf8)) == nil && ForkAnswer(Array(text.utf8)) == nil, "\(text)")
         }
         #expect(ForkQuestion.canName("n0-1") && !ForkQuestion.canName("") && !ForkQuestion.canName("a b"))
-        #expect(!ForkQuestion.canName("a\nb") && !ForkQuestion.canName(String(repeating: "a", count: 65)))
+        #expect(!ForkQuestion.canName("a\nb") && !ForkQuestion.canName(String(repeating: "a", count: 129)))
     }
 }

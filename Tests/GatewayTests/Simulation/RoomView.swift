@@ -48,11 +48,11 @@ struct RoomView {
         /// Own messages that come once more, behind their acks.
         var echoes: Set<String> = []
 
-        /// Whether a place was behind the client when it was shown a message without it, or is in a gap: the node that
-        /// showed it was behind, and the confirmation moves nothing.
+        /// Whether a place was behind the client when it was shown a message without it, or is in a gap of what is not
+        /// stored: the node that showed it was behind, and the confirmation moves nothing.
         func hasPassed(_ place: Position, of id: String) -> Bool {
             if let stood = stoodAt[id], stood.epoch == place.epoch, place.seq <= stood.seq { return true }
-            return gaps.contains { $0.covers(place) }
+            return gaps.contains { $0.reason == "not_stored" && $0.covers(place) }
         }
     }
 

@@ -168,7 +168,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 
     /// As `ConnectionTable.received`.
     private func received(_ notice: MemberNotice, for info: ConnectionInfo) {
-        if case .readAnswer = notice { core.reads.ended(info.socketKey) }
+        if case .readAnswer(let frame) = notice { core.reads.ended(info.socketKey, bytes: frame.length) }
         guard let connection = find(info.socketKey) else { return }
         switch notice {
         case .frames(let frames): for frame in frames { connection.deliverAlone(frame) }
@@ -181,7 +181,8 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
         case .readAnswer(let frame):
             connection.deliverAlone(frame)
             connection.endWait()
-        case .joined, .described, .joinRefused, .leftRoom, .roomDeleted, .inboxReplayed: connection.received(notice)
+        case .joined, .described, .joinRefused, .positionUnknown, .leftRoom, .roomDeleted, .inboxReplayed:
+            connection.received(notice)
         }
     }
 

@@ -19,9 +19,7 @@ struct SecureSocketTests {
         try #require(sluice_socket_pair(&ends) == 0)
         let client = try RecordingSocket(descriptor: ends[0], loop: driver.loop)
         let server = try RecordingSocket(descriptor: ends[1], loop: driver.loop)
-        server.secure(
-            try TLSFiles(certificate: certificate.certificate, key: certificate.key).load(),
-            plainAnswer: Array("plain".utf8))
+        server.secure(try TLSFiles(certificate: certificate.certificate, key: certificate.key).load())
         return (client, server)
     }
 
@@ -101,6 +99,7 @@ struct SecureSocketTests {
         client.send(Array("GET / HTTP/1.1\r\n\r\n".utf8))
         driver.run(until: { client.ends.count == 1 && server.ends.count == 1 })
         #expect(String(decoding: client.bytes, as: UTF8.self) == "plain" && server.bytes.isEmpty)
+        #expect(server.plainCount == 1)
     }
 
     @Test("A fault ends both sides, each with its reason")
@@ -139,5 +138,7 @@ struct SecureSocketTests {
             return storm.allSatisfy { $0.server.bytes == [9] }
         })
         #expect(chatting.bytes == [1, 2] && pending > 200)
+        // Whoever counts work by its source learns what each has cost.
+        #expect(storm.allSatisfy { $0.server.handshakeNanoseconds > 0 })
     }
 }

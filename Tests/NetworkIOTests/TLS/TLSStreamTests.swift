@@ -1,3 +1,4 @@
+import COpenSSL
 import TestSupport
 import Testing
 
@@ -50,7 +51,7 @@ struct TLSStreamTests {
         _ trust: TLSClientContext, host: String = "127.0.0.1", on memory: TLSMemory
     ) throws -> (client: End, server: End) {
         let client = try End(TLSStream(TLSPeer(trust, host: host), memory: memory))
-        return (client, try End(TLSStream(served(), plainAnswer: [], memory: memory)))
+        return (client, try End(TLSStream(served(), memory: memory)))
     }
 
     /// Hands pieces of random sizes over, both ways, until there is nothing to hand over.
@@ -62,6 +63,39 @@ struct TLSStreamTests {
                 let piece = from.outgoing[..<count]
                 from.outgoing.removeFirst(count)
                 try to.receive(piece)
+            }
+        }
+    }
+
+    @Test("New keys now and then are new keys; a flood of them, or one with hardly any words between, ends the stream")
+    func newKeys() throws {
+        let trust = try TLSClientContext(authorities: certificate.certificate)
+        let memory = TLSMemory(receivedBytesMax: 128 * 1024)
+        var random = SplitMix64(seed: 1)
+        // With `wantsAnswer` the other side has new keys, too.
+        func renew(_ client: End, times: Int, word: [UInt8] = [], wantsAnswer: Bool = true) throws {
+            for _ in 0..<times {
+                SSL_key_update(client.stream.ssl, wantsAnswer ? 1 : 0)
+                SSL_do_handshake(client.stream.ssl)
+                if !word.isEmpty { try client.send(word) }
+                client.flush()
+            }
+        }
+        let (client, server) = try pair(trust, on: memory)
+        try exchange(client, server, &random)
+        let megabyte = [UInt8](repeating: 7, count: TLSMemory.recordBytesMax)
+        for _ in 0..<20 {
+            try renew(client, times: 10, wantsAnswer: false)
+            for _ in 0..<64 { try client.send(megabyte) }
+            try exchange(client, server, &random)
+        }
+        #expect(server.plain.count == 20 * 64 * megabyte.count)
+        for word in [[], [1]] as [[UInt8]] {
+            let (client, server) = try pair(trust, on: memory)
+            try exchange(client, server, &random)
+            try renew(client, times: TLSStream.stepsMax, word: word)
+            #expect(throws: TLSFault.failed("too many handshakes, new keys or alerts")) {
+                try server.receive(client.outgoing[...])
             }
         }
     }
@@ -170,7 +204,7 @@ struct TLSStreamTests {
         let memory = TLSMemory(receivedBytesMax: 128 * 1024)
         let client = try End(TLSStream(TLSPeer(trust, host: "localhost"), memory: memory))
         #expect(throws: TLSFault.notTLS) { try client.receive(Array("-ERR unknown command".utf8)[...]) }
-        let server = try End(TLSStream(served(), plainAnswer: [], memory: memory))
+        let server = try End(TLSStream(served(), memory: memory))
         #expect(throws: TLSFault.notTLS) { try server.receive(Array("GET / HTTP/1.1".utf8)[...]) }
     }
 
@@ -180,7 +214,7 @@ struct TLSStreamTests {
         let context = try served()
         for seed in UInt64(1)...200 {
             var random = SplitMix64(seed: seed)
-            let server = try End(TLSStream(context, plainAnswer: [], memory: memory))
+            let server = try End(TLSStream(context, memory: memory))
             let count = Int.random(in: 0...20_000, using: &random)
             let noise = [22, 3, 1] + (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
             _ = try? server.receive(noise[...])

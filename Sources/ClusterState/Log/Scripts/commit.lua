@@ -11,7 +11,7 @@
 -- ARGV  1 the channel
 --       2 the epoch that the caller knows, '' for none
 --       3 the newest seq that it knows
---       4 a name that nothing else has: this commit's, and a new epoch's
+--       4 a name that nothing else has: this commit's, and with it a new epoch's name begins
 --       5 how long ids are known, milliseconds
 --       6 entries kept
 --       7 how long a silent log is kept, milliseconds
@@ -77,6 +77,11 @@ if not epoch or (epoch == ARGV[2] and (newest > seq or ARGV[10] == '1')) then
     local words = {}
     for word in string.gmatch(lineage .. ' ' .. former .. ' ' .. text(seq), '%S+') do words[#words + 1] = word end
     lineage = table.concat(words, ' ', math.max(#words - 15, 1))
+    -- The name says from what it came, the nearest two: so a position of it says something also where nobody who
+    -- followed it is left.
+    for at = #words - 1, math.max(#words - 3, 1), -2 do
+      epoch = epoch .. '~' .. string.match(words[at], '^[^~]*') .. ':' .. words[at + 1]
+    end
   end
   redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', text(seq), 'lineage', lineage)
   -- What lies before the fork was lost, stored or not.

@@ -54,8 +54,21 @@ final class MemoryFill: Strain {
             throw DrillRefusal("the node's memory is at \(Self.percent(memory)) of its limit already")
         }
         let bytes = min(Int((target - memory) * Double(limit)), bytesWithoutLimit ?? .max)
+        try checkThatHistoriesMayTake(bytes, status, memory)
         return "\(bytes / 1_000_000) MB of messages fill its memory from \(Self.percent(memory)) to "
             + "\(Self.percent(target)) of \(limit / 1_000_000) MB"
+    }
+
+    /// A node's histories have a budget of their own: where that is smaller, memory would never come to the target.
+    private func checkThatHistoriesMayTake(_ bytes: Int, _ status: NodeStatus, _ memory: Double) throws {
+        guard let most = status.storedBytesMax else { return }
+        let place = max(most - status.storedBytes, 0)
+        guard bytes > place else { return }
+        let reached = memory + Double(place) / Double(limit)
+        throw DrillRefusal(
+            "histories may take \(most / 1_000_000) MB (STORED_BYTES_MAX), with which the node's memory comes to "
+                + "\(Self.percent(reached)) of its limit; start the node with STORED_BYTES_MAX=\(limit), or give "
+                + "--to \(Figures.fixed(max((reached - Self.tolerance) * 100, 10).rounded(.down) / 100, 2))")
     }
 
     func begin() throws {

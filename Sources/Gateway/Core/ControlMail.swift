@@ -1,0 +1,13 @@
+import ClusterState
+import NetworkIO
+import Overload
+
+/// Mail from workers to the control loop. Any thread.
+struct ControlMail: Sendable {
+    /// Pushes to be sent, when there is a webhook.
+    let pushes = Mailbox<PushJob>()
+    /// Requests to the governor.
+    let governor = Mailbox<GovernorRequest>()
+    /// About links: what operators want, and what became of connections.
+    let links = Mailbox<LinkNotice>()
+}

@@ -1,0 +1,172 @@
+"""Contract, section 5: links of a cluster, each held by exactly one node, to a WebSocket server that others wrote."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from client import Client
+from link_server import LinkServer
+from lock_command import skip_quarantine
+from node import elapse, until
+
+COUNT = 24
+
+
+@pytest.fixture
+def trio(redis, make_node):
+    """Three nodes with the shortest spans of links."""
+    skip_quarantine(redis)
+    made = [
+        make_node(
+            REDIS_URL=redis.url, NODE_ID=f"node-{number}", LINK_ALLOWED_HOSTS="127.0.0.1", LINK_CHECK_SECONDS=0.5,
+            LINK_HEARTBEAT_TIMEOUT_SECONDS=4, DRAIN_SECONDS=0,
+        )
+        for number in range(3)
+    ]
+    for node in made:
+        until(lambda: len(node.get("/api/nodes").json["nodes"]) == 3, what="all nodes")
+    return made
+
+
+def create(node, server, count=COUNT, **fields):
+    for number in range(count):
+        body = {"id": f"l{number}", "url": server.url(f"/{number}"), **fields}
+        assert node.post("/api/links", body).status == 201
+
+
+def owners(node):
+    """By link its owner, of those that are connected."""
+    links = node.get("/api/links").json["links"]
+    return {link["id"]: link.get("owner") for link in links if link["state"] == "connected"}
+
+
+def all_up(server, count=COUNT, bound=20):
+    until(lambda: len({peer.path for peer in server.living()}) == count, bound, "all links")
+
+
+def checked(server):
+    assert server.overlaps() == []
+
+
+def test_links_are_spread_and_each_is_held_once(trio):
+    with LinkServer() as server:
+        begin = time.monotonic()
+        create(trio[0], server)
+        all_up(server)
+        took = time.monotonic() - begin
+        until(lambda: all(len(owners(node)) == COUNT for node in trio), 10, "the states on each node")
+        held = list(owners(trio[2]).values())
+        counts = [held.count(f"node-{number}") for number in range(3)]
+        assert sum(counts) == COUNT and min(counts) >= 4, counts
+        tokens = {link["fencing_token"] for link in trio[0].get("/api/links").json["links"]}
+        assert len(tokens) == COUNT
+        checked(server)
+        print("all up after", took)
+
+
+def test_links_of_a_killed_node_are_taken_over(trio):
+    with LinkServer() as server:
+        create(trio[0], server)
+        all_up(server)
+        before = {link["id"]: link["fencing_token"] for link in trio[0].get("/api/links").json["links"]}
+        until(lambda: len(owners(trio[0])) == COUNT, 10, "the states")
+        lost = [id for id, owner in owners(trio[0]).items() if owner == "node-2"]
+        assert lost
+        trio[2].process.kill()
+        until(lambda: len(server.living()) == COUNT - len(lost), 10, "the ends")
+        begin = time.monotonic()
+        all_up(server, bound=30)
+        print("taken over after", time.monotonic() - begin)
+        until(lambda: "node-2" not in owners(trio[0]).values() and len(owners(trio[0])) == COUNT, 10, "the owners")
+        after = {link["id"]: link["fencing_token"] for link in trio[0].get("/api/links").json["links"]}
+        assert all(after[id] > before[id] for id in lost)
+        checked(server)
+        trio[2].process.wait()
+
+
+def test_a_stopped_node_sends_nothing_when_it_wakes(trio, room):
+    with LinkServer() as server:
+        create(trio[0], server, room=room)
+        all_up(server)
+        until(lambda: len(owners(trio[0])) == COUNT, 10, "the states")
+        lost = [id for id, owner in owners(trio[0]).items() if owner == "node-2"]
+        former = {f"/{id[1:]}": server.one(f"/{id[1:]}") for id in lost}
+        os.kill(trio[2].process.pid, signal.SIGSTOP)
+        until(
+            lambda: all(len(server.living(path)) == 2 for path in former), 30, "others hold what the stopped node held"
+        )
+        with Client(trio[0], room, "ann") as ann:
+            ann.say("while it is stopped")
+            for path, peer in former.items():
+                peer.send("ping to a node that stands still")
+            elapse(1)
+            said = {path: len(peer.texts) for path, peer in former.items()}
+            os.kill(trio[2].process.pid, signal.SIGCONT)
+            until(lambda: all(peer.end for peer in former.values()), 10, "the ends of its connections")
+            assert {path: len(peer.texts) for path, peer in former.items()} == said
+            ann.fence()
+        history = trio[0].get(f"/api/rooms/{room}/messages").json["messages"]
+        assert not [each for each in history if each["content"] == "ping to a node that stands still"]
+        assert all(peer.code == 1006 for peer in former.values())
+        all_up(server)
+
+
+def test_a_node_that_ends_gives_its_links_away_at_once(trio):
+    with LinkServer() as server:
+        create(trio[0], server)
+        all_up(server)
+        until(lambda: len(owners(trio[0])) == COUNT, 10, "the states")
+        lost = [f"/{id[1:]}" for id, owner in owners(trio[0]).items() if owner == "node-2"]
+        former = [server.one(path) for path in lost]
+        trio[2].process.send_signal(signal.SIGTERM)
+        until(lambda: all(peer.end for peer in former), 10, "the ends")
+        all_up(server, bound=10)
+        gaps = []
+        for path, peer in zip(lost, former):
+            gaps.append(server.one(path).at - peer.end)
+        print("without a connection for at most", max(gaps))
+        assert all(peer.code == 1001 for peer in former)
+        checked(server)
+        assert trio[2].wait() == 0
+
+
+def test_without_redis_links_end_and_come_back_with_it(trio, redis):
+    with LinkServer() as server:
+        create(trio[0], server)
+        all_up(server)
+        redis.freeze()
+        until(lambda: not server.living(), 20, "the ends of all links")
+        assert trio[0].get("/api/links").status == 503
+        redis.thaw()
+        all_up(server, bound=30)
+        checked(server)
+        # All data is lost: those who hold links write them in again.
+        redis.command("FLUSHALL")
+        until(lambda: len(trio[1].get("/api/links").json["links"]) == COUNT, 20, "the definitions")
+        elapse(6)
+        all_up(server, bound=30)
+        checked(server)
+        assert len({peer.path for peer in server.living()}) == len(server.living()) == COUNT
+
+
+def test_a_taken_over_replay_goes_on_from_its_position(trio, room):
+    with LinkServer() as server:
+        create(trio[0], server, count=1, room=room, replay=True)
+        peer = server.one("/0")
+        until(lambda: owners(trio[0]), 10, "the state")
+        owner = next(node for node in trio if node.get("/health").json["node"] == owners(trio[0])["l0"])
+        other = next(node for node in trio if node is not owner)
+        with Client(other, room, "ann") as ann:
+            ann.say("before")
+            until(lambda: peer.texts, 10, "the first message")
+            elapse(3)
+            owner.process.kill()
+            until(lambda: peer.end, 10, "the end")
+            for number in range(5):
+                ann.say(number)
+            again = server.one("/0", 30)
+            until(lambda: len(again.texts) >= 5, 10, "what was missed")
+        assert [json.loads(text)["content"] for text in again.texts] == [0, 1, 2, 3, 4]
+        owner.process.wait()
