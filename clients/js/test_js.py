@@ -52,7 +52,7 @@ def test_killed_nodes_lose_and_double_nothing(kills):
             while True:
                 line = json.loads(await script.stdout.readline())
                 if "seen" in line:
-                    return line
+                    return {**line, "killed": killed}
                 acked += 1
                 if killed < kills and acked == (killed + 1) * 2 * count // (kills + 1):
                     killed += 1
@@ -73,4 +73,5 @@ def test_killed_nodes_lose_and_double_nothing(kills):
     for user in ("ann", "bob"):
         assert [n for who, n in result["seen"] if who == user] == list(range(count)), result["gaps"]
     assert len(result["seen"]) == 2 * count and len({tuple(place) for place in result["places"]}) == 2 * count
-    assert result["connections"] > kills
+    # A kill may come while the reader still waits to come back from the one before.
+    assert result["killed"] == kills and result["connections"] > 1
