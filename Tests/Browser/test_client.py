@@ -195,7 +195,7 @@ def test_the_size_limit_counts_bytes_exactly(run):
         const t = await begin();
         t.socket.welcome(); t.socket.joined();
         const bytes = (text) => new TextEncoder().encode(text).length;
-        const frame = (text) => bytes(JSON.stringify({ type: "message", id: "i", content: text }));
+        const frame = (text) => bytes(JSON.stringify({ type: "message", room: "r", id: "i", content: text }));
         const fits = "é".repeat(400) + "x".repeat(1000 - frame("é".repeat(400)));
         const first = t.client.send(fits, { id: "i" });
         const sent = t.sent("message").length;

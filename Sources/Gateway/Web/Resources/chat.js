@@ -1,6 +1,6 @@
 /** The chat page: one room, one user, the browser client, and what is on the screen. */
 
-import { SluiceClient, identifierProblem, newId } from "/client.js";
+import { Sluice, identifierProblem, newId } from "/client.js";
 import { MessageLog, contentText } from "/assets/chatlog.js";
 import { avatar, byId, chatAddress, el, names, remember } from "/assets/common.js";
 
@@ -84,13 +84,16 @@ byId("join-form").addEventListener("submit", (event) => {
 
 // ---- the connection ------------------------------------------------------------------------------------------------
 
+/** The page's room, which is entered anew after it was deleted. */
+const here = () => client.room(room);
+
 function start(user) {
   remember("localStorage", "sluice.user", user);
   byId("join").hidden = true;
   byId("chat").hidden = byId("people-toggle").hidden = false;
   byId("room-note").textContent = `You are ${user}`;
   log = new MessageLog(byId("log-frame"), byId("messages"), user, { reply, retry, moved: scrolled });
-  client = new SluiceClient({ room, user, token: () => remember("sessionStorage", "sluice.token") });
+  client = new Sluice({ user, token: () => remember("sessionStorage", "sluice.token") });
   client.on("state", showState);
   client.on("welcome", () => showTier(null)); // a `tier` frame follows when it is not normal
   client.on("joined_room", entered);
@@ -105,7 +108,7 @@ function start(user) {
   client.on("tier", showTier);
   client.on("drain", () => showBanner("This node is about to restart. You’ll be connected again automatically."));
   client.on("error", (f) => f.code === "hole" && console.warn(f.message));
-  client.connect();
+  here();
   byId("message").focus();
 }
 
@@ -150,6 +153,7 @@ function showState({ state, delayMs, code, reason, attempt }) {
     showBanner(words, {
       kind: "bad", action, run() {
         if (code === 4005) client.renewDevice();
+        here();
         client.connect();
       },
     });
@@ -210,7 +214,7 @@ async function loadHistory() {
   loading = true;
   showHistoryLine();
   try {
-    const answer = await client.history({ before: log.oldestSeq, limit: HISTORY_PAGE });
+    const answer = await here().page({ before: log.oldestSeq, limit: HISTORY_PAGE });
     complete = answer.complete || answer.messages.length === 0;
     log.add(answer.messages, { quiet: true });
   } catch {
@@ -253,7 +257,7 @@ const unseenWhileHidden = () => Math.max(0, log.newestSeq - seenSeq);
 function readUpToHere() {
   if (document.visibilityState !== "visible" || !log.atBottom || log.newestSeq === 0) return;
   seenSeq = log.newestSeq;
-  client.markRead(seenSeq);
+  here().markRead(seenSeq);
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -282,7 +286,7 @@ function tellTyping(active) {
   const again = Date.now() - toldTypingAt > TYPING_AGAIN_MS;
   if (active ? !again : toldTypingAt === 0) return;
   toldTypingAt = active ? Date.now() : 0;
-  client.typing(active);
+  here().typing(active);
 }
 
 input.addEventListener("input", () => {
@@ -314,7 +318,7 @@ function submit() {
 async function transmit(message) {
   log.addPending(message);
   try {
-    const ack = await client.send(message.content, message);
+    const ack = await here().send(message.content, message);
     log.place(client.user, message.id, ack);
     readUpToHere();
     if (complete) showHistoryLine();
@@ -365,7 +369,7 @@ let peopleTimer = null;
 function refreshPeople() {
   if (peopleTimer !== null) return;
   peopleTimer = setTimeout(() => (peopleTimer = null), 3000);
-  client.users().then((frame) => {
+  here().users().then((frame) => {
     people = new Map(frame.users.map((entry) => [entry.user, entry]));
     for (const entry of frame.users) log.setMark(entry.user, entry.read_seq);
     showPeople(frame.count);
