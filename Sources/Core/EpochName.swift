@@ -17,6 +17,11 @@ package enum EpochName {
     /// The part of a name that no other epoch has: the name without its parents.
     package static func own(_ name: String) -> Substring { name.prefix { $0 != "~" } }
 
+    /// Whether a name is that of the epoch with this own name.
+    package static func isOwn(_ name: String, _ own: Substring) -> Bool {
+        name.hasPrefix(own) && (name.utf8.count == own.utf8.count || name.utf8.dropFirst(own.utf8.count).first == 0x7E)
+    }
+
     /// The epochs from which one came, by their own names, the nearest one first. A client's word may be anything: what
     /// can't be read ends it.
     package static func parents(of name: String) -> [(own: Substring, seq: UInt64)] {

@@ -16,4 +16,7 @@ package struct Lineage: Equatable, Sendable {
 
     /// The seq at which the successor of a former epoch began; nil when the epoch is not known.
     package func fork(of epoch: String) -> UInt64? { forks.last { $0.epoch == epoch }?.seq }
+
+    /// The same by the epoch's own name.
+    package func fork(ofOwn own: Substring) -> UInt64? { forks.last { EpochName.isOwn($0.epoch, own) }?.seq }
 }

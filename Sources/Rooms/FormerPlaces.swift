@@ -15,7 +15,7 @@ package struct FormerPlaces {
     /// Of these places those of a second history: another entry was held here at that place of the same epoch.
     private var otherPlaces: [UInt64: [Position]] = [:]
     /// The seqs that were held here of former epochs: of these each entry is known that came over. A position says
-    /// nothing of others, as the store may have had a second history of the same epoch.
+    /// nothing of others, as the store may have had a second history of the same epoch. By the epochs' own names.
     private var held: [String: ClosedRange<UInt64>] = [:]
     /// The newest seqs that were known here of former epochs.
     private var ends: [String: UInt64] = [:]
@@ -43,7 +43,7 @@ package struct FormerPlaces {
         }
         places[seq] = Self.merged(places[seq] ?? [], was)
         guard let held else { return }
-        let others = was.filter { self.held[$0.epoch]?.contains($0.seq) == true && !held.contains($0) }
+        let others = was.filter { self.held[Self.own($0.epoch)]?.contains($0.seq) == true && !held.contains($0) }
         if !others.isEmpty { otherPlaces[seq] = others }
     }
 
@@ -65,8 +65,9 @@ package struct FormerPlaces {
     /// Another history begins, and its entries come anew; `seqs` were held here of the one before it.
     package mutating func replaced(_ epoch: String, held seqs: ClosedRange<UInt64>?) {
         (places, otherPlaces, settled) = ([:], [:], [])
-        held[epoch] = seqs
-        heldEpochs = heldEpochs.filter { $0 != epoch } + [epoch]
+        let own = Self.own(epoch)
+        held[own] = seqs
+        heldEpochs = heldEpochs.filter { $0 != own } + [own]
         if heldEpochs.count > Self.epochsMax { held[heldEpochs.removeFirst()] = nil }
     }
 
@@ -85,36 +86,34 @@ package struct FormerPlaces {
         return max(fork, ends[epoch] ?? 0)
     }
 
+    private static func own(_ epoch: String) -> String { String(EpochName.own(epoch)) }
+
     /// Whether something is known of an epoch.
-    package func knows(_ epoch: String) -> Bool { held[epoch] != nil || lineage.fork(of: epoch) != nil }
+    package func knows(_ epoch: String) -> Bool { held[Self.own(epoch)] != nil || lineage.fork(of: epoch) != nil }
 
     /// Whether this node needs to ask nobody what somebody has seen who has seen a former epoch up to `position`.
     package func covers(_ position: Position) -> Bool {
-        held[position.epoch].map { $0.upperBound >= position.seq } ?? false || settled.contains(position.epoch)
+        held[Self.own(position.epoch)].map { $0.upperBound >= position.seq } ?? false
+            || settled.contains(position.epoch)
     }
 
-    /// Whether somebody who has seen a former epoch up to `position` has seen the entry with this present seq.
-    /// - Parameter isLed: this node led them there, and not to that place in a second history of the epoch.
-    package func wasSeen(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
-        if stood(seq, upTo: position, isLed: isLed) { return true }
-        guard readsNames, !isLed else { return false }
-        return EpochName.parents(of: position.epoch).contains { parent in
-            let known = lineage.forks.map(\.epoch) + heldEpochs + (places[seq] ?? []).map(\.epoch)
-            return Set(known).contains { epoch in
-                EpochName.own(epoch) == parent.own && stood(seq, upTo: Position(epoch: epoch, seq: parent.seq))
+    /// Whether somebody who comes with a position has seen the entry with this present seq in a former epoch.
+    /// - Parameter isLed: this node led them there, and not to that place in a second history of the epoch: it knows
+    ///   each position that they had, so their epoch's name says nothing more.
+    package func wasSeen(_ seq: UInt64, by passed: PassedPlaces, isLed: Bool = false) -> Bool {
+        let others = isLed && !otherPlaces.isEmpty ? otherPlaces[seq] ?? [] : []
+        let former = places.isEmpty ? [] : places[seq] ?? []
+        return passed.places.prefix(readsNames && !isLed ? .max : 1).contains { own, last in
+            if seq <= last, let fork = lineage.fork(ofOwn: own), seq <= fork, held[String(own)]?.contains(seq) != true {
+                return true
             }
+            return former.contains { $0.seq <= last && EpochName.isOwn($0.epoch, own) && !others.contains($0) }
         }
     }
 
-    private func stood(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
-        if let fork = lineage.fork(of: position.epoch), seq <= min(fork, position.seq),
-            held[position.epoch]?.contains(seq) != true
-        {
-            return true
-        }
-        guard !places.isEmpty, let places = places[seq] else { return false }
-        let others = isLed ? otherPlaces[seq] ?? [] : []
-        return places.contains { $0.epoch == position.epoch && $0.seq <= position.seq && !others.contains($0) }
+    /// The same for one entry.
+    package func wasSeen(_ seq: UInt64, upTo position: Position, isLed: Bool = false) -> Bool {
+        wasSeen(seq, by: PassedPlaces(position), isLed: isLed)
     }
 
     /// Where an entry stood in former epochs, as far as that is known.

@@ -39,9 +39,10 @@ package struct ResumePlan: Equatable, Sendable {
         let oldest = log.oldestSeq
         if position.epoch != log.epoch {
             let entries = log.entries(after: 0, countMax: .max, byteCountMax: .max)
+            let passed = PassedPlaces(position)
             var (unseen, lastSeen) = (ArraySlice<LogEntry>(), UInt64(0))
             for entry in entries {
-                if former.wasSeen(entry.seq, upTo: position) { lastSeen = entry.seq } else { unseen.append(entry) }
+                if former.wasSeen(entry.seq, by: passed) { lastSeen = entry.seq } else { unseen.append(entry) }
             }
             var shown = unseen.prefix { $0.seq < lastSeen }
             if shown.reduce(0, { $0 + $1.frame.length }) > shownBytesMax { shown = [] }

@@ -150,7 +150,8 @@ struct MemberPlacing {
                 + replay(after: plan.replayAfter, gap: plan.gap, to: info) { _ in false }
         }
         // It gets the answers that it waits for at their places, and those to what it has seen behind the gap.
-        func hasSeen(_ seq: UInt64) -> Bool { former.wasSeen(seq, upTo: position) && !isUnconfirmed(seq, to: info) }
+        let passed = PassedPlaces(position)
+        func hasSeen(_ seq: UInt64) -> Bool { former.wasSeen(seq, by: passed) && !isUnconfirmed(seq, to: info) }
         // What this node showed it, not knowing that it had it, is confirmed in its order, too.
         let confirmed = own.compactMap(\.seq).filter { $0 <= plan.replayAfter && isUnconfirmed($0, to: info) }
         let answered = Set(plan.shown).union(confirmed)

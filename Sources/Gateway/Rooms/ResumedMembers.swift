@@ -8,7 +8,7 @@ import Rooms
 struct ResumedMembers {
     /// How far a member has seen a former epoch.
     struct Seen {
-        let position: Position
+        let passed: PassedPlaces
         /// This node led it there, and not to that place in a second history of the epoch.
         var isLed = false
     }
@@ -17,7 +17,7 @@ struct ResumedMembers {
 
     /// A member goes on from a position of a former epoch.
     mutating func append(_ info: ConnectionInfo, from position: Position, isLed: Bool = false) {
-        let seen = (members[ObjectIdentifier(info)]?.seen ?? []) + [Seen(position: position, isLed: isLed)]
+        let seen = (members[ObjectIdentifier(info)]?.seen ?? []) + [Seen(passed: PassedPlaces(position), isLed: isLed)]
         members[ObjectIdentifier(info)] = (info, seen.suffix(Lineage.countMax).map { $0 })
     }
 
@@ -25,7 +25,7 @@ struct ResumedMembers {
 
     /// Members that have seen the entry with this present seq in a former epoch, each once.
     func thatSaw(_ seq: UInt64, _ former: FormerPlaces) -> [ConnectionInfo] {
-        all { former.wasSeen(seq, upTo: $0.position, isLed: $0.isLed) }
+        all { former.wasSeen(seq, by: $0.passed, isLed: $0.isLed) }
     }
 
     /// Members that have seen one of these places in a former epoch, each once.

@@ -99,10 +99,13 @@ extension RoomOwner {
             core.writer.gap(room: id, epoch: log.epoch, nextSeq: seq, reason: reason.rawValue)
             frames.append(core.writtenFrame())
         }
+        // Of former histories; a connection that catches up has seen these so far.
+        let passed = live.seenPositions(of: info).filter { $0.epoch != log.epoch }.map(PassedPlaces.init)
+        let former = sequencer.former
         for entry in log.entries(after: seq, countMax: .max, byteCountMax: core.replayBytesMax) {
             if entry.seq > reached + 1, gap == nil { gap = .notStored }
             reached = entry.seq
-            if wasSeen(entry, by: info) {
+            if passed.contains(where: { former.wasSeen(entry.seq, by: $0) }) {
                 if gap == nil { gap = .trimmed }
             } else {
                 appendGap(before: entry.seq)
@@ -118,13 +121,6 @@ extension RoomOwner {
             return sendLive(to: info, at: Position(epoch: log.epoch, seq: reached), frames)
         }
         core.send(.joined(id, frames, isLive: false, reached: reached), to: info)
-    }
-
-    /// Whether a connection that catches up got an entry in a former history.
-    private func wasSeen(_ entry: LogEntry, by info: ConnectionInfo) -> Bool {
-        live.seenPositions(of: info).contains { position in
-            position.epoch != room.log.epoch && sequencer.former.wasSeen(entry.seq, upTo: position)
-        }
     }
 
     // MARK: Leaving

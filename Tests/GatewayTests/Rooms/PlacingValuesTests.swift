@@ -52,8 +52,8 @@ struct PlacingValuesTests {
         resumed.append(ann, from: Position(epoch: "e", seq: 5))
         resumed.append(ann, from: Position(epoch: "f", seq: 7))
         resumed.append(bob, from: Position(epoch: "f", seq: 6))
-        #expect(resumed.all { $0.position.seq >= 5 }.count == 2)
-        #expect(resumed.all { $0.position.epoch == "e" }.map(\.socketKey) == [1])
+        #expect(resumed.all { $0.passed.position.seq >= 5 }.count == 2)
+        #expect(resumed.all { $0.passed.position.epoch == "e" }.map(\.socketKey) == [1])
         resumed.remove(ann)
         #expect(resumed.all { _ in true }.map(\.socketKey) == [2])
     }
