@@ -4,6 +4,7 @@ import contextlib
 import itertools
 
 import pytest
+from authority import Authority
 from node import Node, until
 from redis import Redis
 
@@ -14,6 +15,20 @@ numbers = itertools.count(1)
 def gateway():
     """One node with two workers and the defaults, for tests that need no settings of their own."""
     node = Node().start()
+    yield node
+    node.stop()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """An authority for certificates that the tests' clients trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def served(authority):
+    """A node with a certificate."""
+    node = Node(trust=authority.trust(), **authority.issue().settings).start()
     yield node
     node.stop()
 

@@ -11,23 +11,10 @@ import ssl
 import struct
 
 import pytest
-from authority import Authority
 from client import Client, path
-from node import Node, until
+from node import until
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def served(authority):
-    node = Node(trust=authority.trust(), **authority.issue().settings).start()
-    yield node
-    node.stop()
 
 
 @pytest.fixture(autouse=True)

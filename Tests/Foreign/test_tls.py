@@ -10,22 +10,8 @@ import threading
 import time
 
 import pytest
-from authority import Authority
 from client import Client, path
-from node import Node, seconds, until
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def served(authority):
-    """A node with a certificate."""
-    node = Node(trust=authority.trust(), **authority.issue().settings).start()
-    yield node
-    node.stop()
+from node import seconds, until
 
 
 def s_client(node, *options, text="", bound=20):

@@ -19,11 +19,6 @@ LOAD_TEST = os.environ.get("LOAD_TEST_BIN", str(ROOT / ".build/release/load_test
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def bad_authority(tmp_path_factory):
     """Nobody trusts it."""
     return Authority(tmp_path_factory.mktemp("unknown"))

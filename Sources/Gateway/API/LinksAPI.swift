@@ -14,8 +14,8 @@ struct LinksAPI {
     func create(_ call: HTTPCall) throws(APIFault) -> Reply {
         try checkOperator(call)
         let definition = try LinkBody.definition(call, madeID: services.makeID(after: "l-"))
-        let url: LinkURL
-        do throws(LinkURL.Fault) { url = try LinkURL(definition.url) } catch { throw .bad("url: \(error)") }
+        let url: ServerURL
+        do throws(ServerURL.Fault) { url = try ServerURL(definition.url, .ws) } catch { throw .bad("url: \(error)") }
         guard services.configuration.linkHosts.allows(url.host, port: url.port) else {
             throw APIFault(
                 status: 403, code: "forbidden", message: "the host of the url is not in LINK_ALLOWED_HOSTS")

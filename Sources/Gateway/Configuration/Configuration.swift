@@ -300,7 +300,7 @@ extension SettingReader {
             return nil
         }
         let webhook: PushWebhook
-        do throws(PushWebhook.Fault) { webhook = try PushWebhook(url: text) } catch {
+        do throws(ServerURL.Fault) { webhook = try PushWebhook(url: text) } catch {
             throw bad(.pushWebhookURL, fault: "\(error)", allowed: Setting.pushWebhookURL.rule)
         }
         // Elsewhere an empty value is as good as none; here it would send unsigned what was meant to be signed.

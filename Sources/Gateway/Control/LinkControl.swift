@@ -176,7 +176,7 @@ final class LinkControl {
         let id = definition.id
         store.perform(LinkCall.read([id])) { [weak self] result in
             guard let self, share.token(of: id, at: Clock.bootMilliseconds()) == token else { return }
-            guard let url = try? LinkURL(definition.url) else {
+            guard let url = try? ServerURL(definition.url, .ws) else {
                 return context.logger.error("a link has no URL", metadata: ["link": "\(id)"])
             }
             let record = (try? result.get()).map(LinkCall.records)?.first.flatMap { $0 } ?? LinkRecord()

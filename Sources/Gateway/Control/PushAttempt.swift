@@ -39,9 +39,12 @@ final class PushAttempt {
 
     /// Begins; it may end before this returns.
     func begin() {
-        if let address = try? SocketAddress(numericHost: webhook.host, port: webhook.port) { return ask([address]) }
+        if let address = try? SocketAddress(numericHost: webhook.url.host, port: webhook.url.port) {
+            return ask([address])
+        }
         do throws(SystemError) {
-            let resolver = try NameResolver(host: webhook.host, port: webhook.port, loop: loop) { [weak self] result in
+            let resolver = try NameResolver(host: webhook.url.host, port: webhook.url.port, loop: loop) {
+                [weak self] result in
                 switch result {
                 case .success(let addresses): self?.ask(addresses[...])
                 case .failure(let failure): self?.end(.none, "look-up: \(failure.description)")

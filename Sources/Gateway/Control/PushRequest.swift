@@ -16,7 +16,8 @@ enum PushRequest {
             headers.append(("X-Sluice-Signature", signature(of: job.body, at: time, secret)))
         }
         return HTTPClientRequest.bytes(
-            .post, host: webhook.authority, target: webhook.target, headers: headers, body: job.body, closes: true)
+            .post, host: webhook.url.authority, target: webhook.url.target, headers: headers, body: job.body,
+            closes: true)
     }
 
     /// `v1=` and the hexadecimal HMAC-SHA256 of the time's digits, a dot and the body.

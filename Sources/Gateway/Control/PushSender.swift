@@ -39,7 +39,7 @@ final class PushSender {
 
     init(_ webhook: PushWebhook, mail: Mailbox<PushJob>, loop: EventLoop, logger: Logger) {
         self.webhook = webhook
-        peer = webhook.isSecure ? TLSPeer(TLSClientContext(), host: webhook.host) : nil
+        peer = webhook.url.isSecure ? TLSPeer(TLSClientContext(), host: webhook.url.host) : nil
         self.mail = mail
         self.loop = loop
         var logger = logger

@@ -33,7 +33,7 @@ package enum LinkOrder: Sendable {
 /// A link of this node.
 package struct HeldLink: Sendable {
     let definition: LinkDefinition
-    let url: LinkURL
+    let url: ServerURL
     /// The fencing token.
     let token: Int
     /// How it stood under its former owner.

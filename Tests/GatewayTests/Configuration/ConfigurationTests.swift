@@ -120,7 +120,8 @@ struct ConfigurationTests {
         #expect(configuration.tokens?.secret != nil && configuration.tokens?.keyFile == "keys.pem")
         #expect(configuration.tokens?.audience == "chat" && configuration.tokens?.issuer == "me")
         #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
-        #expect(configuration.pushWebhook?.authority == "hooks:9" && configuration.pushWebhook?.secret?.count == 4)
+        let webhook = configuration.pushWebhook
+        #expect(webhook?.url.authority == "hooks:9" && webhook?.secret?.count == 4)
         #expect(configuration.linkHosts.allows("feed.example", port: 443))
         let times = configuration.linkTimes
         #expect(times.check == 750 && times.timeout == 3500 && times.cooldown == 1250)
@@ -392,7 +393,8 @@ struct ConfigurationTests {
         #expect(try load([:]).pushWebhook == nil)
         let url = "http://hooks.example:8080/hush?token=hush"
         let plain = try #require(try load(["PUSH_WEBHOOK_URL": url]).pushWebhook)
-        #expect(plain.authority == "hooks.example:8080" && plain.target == "/hush?token=hush" && plain.secret == nil)
+        #expect(plain.url.authority == "hooks.example:8080" && plain.url.target == "/hush?token=hush")
+        #expect(plain.secret == nil)
         let configuration = try load(["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": "hush"])
         #expect(configuration.pushWebhook?.secret == Array("hush".utf8) && configuration.warnings == [])
         #expect(!"\(configuration)".contains("hush"))

@@ -17,28 +17,29 @@ struct PushRequestTests {
         ])
     func urls(text: String, host: String, port: Int, target: String, authority: String) throws {
         let webhook = try PushWebhook(url: text)
-        #expect(webhook.host == host && webhook.port == port && webhook.target == target)
-        #expect(webhook.authority == authority && "\(webhook)" == "http://\(authority)" && !webhook.isSecure)
+        #expect(webhook.url.host == host && webhook.url.port == port && webhook.url.target == target)
+        #expect(webhook.url.authority == authority && "\(webhook)" == "http://\(authority)" && !webhook.url.isSecure)
     }
 
     @Test("https:// is by TLS, on a port of its own")
     func secure() throws {
         let webhook = try PushWebhook(url: "HTTPS://hooks/a")
-        #expect(webhook.isSecure && webhook.port == 443 && webhook.authority == "hooks")
+        #expect(webhook.url.isSecure && webhook.url.port == 443 && webhook.url.authority == "hooks")
         #expect("\(try PushWebhook(url: "https://hooks:80"))" == "https://hooks:80")
     }
 
     @Test(
         "URLs that are none",
         arguments: [
-            ("", .scheme), ("hooks/a", .scheme), ("ftp://hooks", .scheme), ("httpss://hooks", .scheme),
+            ("", .scheme(.http)), ("hooks/a", .scheme(.http)), ("ftp://hooks", .scheme(.http)),
+            ("httpss://hooks", .scheme(.http)), ("ws://hooks", .scheme(.http)),
             ("http://user:hush@hooks", .credentials), ("http://", .host), ("http:///a", .host), ("http://a b", .host),
             ("http://::1", .host), ("http://[hooks]", .host), ("http://[::1]x", .host), ("http://hooks:", .port),
             ("http://hooks:0", .port), ("http://hooks:65536", .port), ("http://hooks:+1", .port),
             ("http://hooks/a b", .characters), ("http://hooks/#a", .characters), ("http://hooks/ä", .characters),
             ("http://hooks/\r\nX: y", .characters),
-        ] as [(String, PushWebhook.Fault)])
-    func faults(text: String, fault: PushWebhook.Fault) {
+        ] as [(String, ServerURL.Fault)])
+    func faults(text: String, fault: ServerURL.Fault) {
         #expect(throws: fault) { try PushWebhook(url: text) }
     }
 

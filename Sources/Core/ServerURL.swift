@@ -1,25 +1,30 @@
-import Core
-
-/// Where a link leads: `ws://host[:port][/path][?query]`, or `wss://`.
+/// The address of a server and of what is asked of it: `scheme://host[:port][/path][?query]`, with an s behind the
+/// scheme where TLS is spoken (RFC 3986 §3).
 ///
 /// As text it shows neither the path nor the query, which may hold a token.
-package struct LinkURL: Equatable, Sendable, CustomStringConvertible {
+package struct ServerURL: Equatable, Sendable, CustomStringConvertible {
+    /// The scheme without TLS.
+    package enum Scheme: String, Sendable {
+        case http, ws
+    }
+
     /// A fault of a URL. No part of the URL is shown.
-    package enum Fault: Error, Equatable, Sendable, CaseIterable, CustomStringConvertible {
-        case scheme, credentials, host, port, characters, tooLong
+    package enum Fault: Error, Equatable, Sendable, CustomStringConvertible {
+        case scheme(Scheme)
+        case credentials, host, port, characters
 
         package var description: String {
             switch self {
-            case .scheme: "it does not begin with ws:// or wss://"
-            case .credentials: "a user or password stands there; use headers instead"
+            case .scheme(let scheme): "it does not begin with \(scheme.rawValue):// or \(scheme.rawValue)s://"
+            case .credentials: "a user or password stands there, and must not"
             case .host: URLAuthority.hostRule
             case .port: URLAuthority.portRule
             case .characters: "its path or query has a # or characters that are not visible ASCII"
-            case .tooLong: "it has more than \(LinkLimits.urlBytesMax) bytes"
             }
         }
     }
 
+    private let scheme: Scheme
     /// Whether TLS is spoken.
     package let isSecure: Bool
     /// A name, or an address in digits, without brackets.
@@ -29,13 +34,13 @@ package struct LinkURL: Equatable, Sendable, CustomStringConvertible {
     package let target: String
 
     /// Reads the URL.
-    package init(_ text: String) throws(Fault) {
-        guard text.utf8.count <= LinkLimits.urlBytesMax else { throw .tooLong }
-        guard let mark = text.firstRange(of: "://") else { throw .scheme }
+    package init(_ text: String, _ scheme: Scheme) throws(Fault) {
+        self.scheme = scheme
+        guard let mark = text.firstRange(of: "://") else { throw .scheme(scheme) }
         switch text[..<mark.lowerBound].lowercased() {
-        case "ws": isSecure = false
-        case "wss": isSecure = true
-        default: throw .scheme
+        case scheme.rawValue: isSecure = false
+        case scheme.rawValue + "s": isSecure = true
+        default: throw .scheme(scheme)
         }
         let rest = text[mark.upperBound...]
         let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
@@ -56,7 +61,7 @@ package struct LinkURL: Equatable, Sendable, CustomStringConvertible {
         "\(URLAuthority(host: host, port: port == Self.portDefault(isSecure) ? nil : port))"
     }
 
-    package var description: String { "ws\(isSecure ? "s" : "")://\(authority)" }
+    package var description: String { "\(scheme.rawValue)\(isSecure ? "s" : "")://\(authority)" }
 
     private static func portDefault(_ isSecure: Bool) -> UInt16 { isSecure ? 443 : 80 }
 }
