@@ -36,8 +36,7 @@ def test_refusals_and_operating_have_lines(make_node):
 def test_closes_have_lines(make_node, room):
     node = make_node(LOG_LEVEL="TRACE", MESSAGES_PER_SECOND=1)
     with Client(node, room, "mallory", headers={"X-Forwarded-For": "192.0.2.7"}) as client:
-        for number in range(30):
-            client.send("message", content=number)
+        client.flood(30, "message", content="x")
         closed_with(4101, client)
     until(lambda: "connection ended" in node.log and "connection closed" in node.log, what="the lines")
     (closed,) = [line for line in node.log.splitlines() if "connection closed address" in line]

@@ -1,5 +1,6 @@
 """A client of the contract on the `websockets` package: frames as dictionaries, every wait bounded."""
 
+import contextlib
 import json
 import time
 import urllib.parse
@@ -98,6 +99,12 @@ class Client:
 
     def send_raw(self, data):
         self.socket.send(data)
+
+    def flood(self, count, type, **fields):
+        """Sends a frame `count` times, or until the server closes: its close may come while the last ones are sent."""
+        with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+            for _ in range(count):
+                self.send(type, **fields)
 
     def say(self, content, bound=WAIT, **fields):
         """Sends a message and gives its ack. What comes before the ack has to be read before."""
