@@ -26,7 +26,8 @@ package struct InboxCursors: Equatable, Sendable {
     ///   - devicesMax: devices that are remembered at most.
     ///   - kept: how long, in milliseconds.
     package static func operation(
-        _ keys: LogKeys, _ processed: [Processed], beginning: (device: Identifier, at: InboxCursor)? = nil, devicesMax: Int, kept: Int
+        _ keys: LogKeys, _ processed: [Processed], beginning: (device: Identifier, at: InboxCursor)? = nil,
+        devicesMax: Int, kept: Int
     ) -> StoreOperation {
         let pairs = processed.flatMap { [Array(($0.device?.text ?? "").utf8), $0.cursor.text] }
         return .script(
