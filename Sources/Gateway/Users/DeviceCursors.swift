@@ -33,7 +33,7 @@ final class DeviceCursors {
     /// Asks where a device goes on; it gets a cursor if it has none. The completion gets nil when nobody can say now.
     /// - Parameters:
     ///   - device: nil: one that is not remembered.
-    ///   - came: where any device had acked when this one came, as far as it is known: a device that has no cursor begins
+    ///   - came: where any device had acked when this one came, as far as it is known: a device without a cursor begins
     ///     there, and not where others have acked since.
     func begin(_ device: Identifier?, cameAt came: InboxCursor, _ completion: @escaping Completion) {
         guard !isStoreAway else { return completion(nil) }
