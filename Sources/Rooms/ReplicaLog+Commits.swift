@@ -47,8 +47,8 @@ extension ReplicaLog {
         messages.unplaced(number, held: held, in: epoch)
     }
 
-    /// Takes back all messages that wait; they get no place any more.
-    package mutating func withdrawAll() -> [Submission] { messages.submissions.removeAll() }
+    /// Takes back messages that wait, those of these numbers, or all; they get no place any more.
+    package mutating func withdraw(_ numbers: [UInt64]?) -> [Submission] { messages.submissions.removeAll(numbers) }
 
     // MARK: Sending
 

@@ -7,8 +7,7 @@ package struct Submission: Sendable {
         case connection(ConnectionInfo)
         /// A publishing request over HTTP, by the number that its node gave it.
         case request(UInt64)
-        /// A link of this node, by its id.
-        case link(Identifier)
+        case link(LinkAuthor)
         case nobody
     }
 
@@ -36,5 +35,18 @@ package struct Submission: Sendable {
         self.body = body
         self.time = time
         self.author = author
+    }
+}
+
+/// A link of this node as an author: one for as long as the node holds it under one token. Any thread.
+package final class LinkAuthor: Sendable {
+    package let id: Identifier
+    /// The fencing token.
+    package let token: Int
+    /// Whether the node may act for the link now.
+    package let mayAct: @Sendable () -> Bool
+
+    package init(id: Identifier, token: Int, mayAct: @escaping @Sendable () -> Bool) {
+        (self.id, self.token, self.mayAct) = (id, token, mayAct)
     }
 }

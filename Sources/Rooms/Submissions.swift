@@ -93,8 +93,9 @@ package struct Submissions {
         first(like: body)?.number.flatMap { remove($0) }
     }
 
-    package mutating func removeAll() -> [Submission] {
-        (firstNumber..<nextNumber).compactMap { remove($0) }
+    /// Takes out the messages of these numbers, as far as they wait; nil: all.
+    package mutating func removeAll(_ numbers: [UInt64]? = nil) -> [Submission] {
+        (numbers ?? Array(firstNumber..<nextNumber)).compactMap { remove($0) }
     }
 
     /// The first message that waits of those that share a hash; with none left it is not repeated any more.

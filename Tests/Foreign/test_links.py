@@ -70,12 +70,20 @@ def test_what_a_link_may_be_is_checked(make_node):
         {"heartbeat_seconds": 0}, {"heartbeat_seconds": 301}, {"cooldown_seconds": -1}, {"room": "a/b"},
         {"id": "x" * 124}, {"name": ""}, {"headers": {"Host": "x"}},
         {"headers": {"X-A": "a\r\nb"}}, {"headers": {"Sec-WebSocket-Key": "x"}}, {"subprotocol": "a b"},
-        {"enabled": "yes"}, {"url": 5},
+        {"enabled": "yes"}, {"url": 5}, {"partition": "open"}, {"partition": 1},
     ]:
         body = {"url": "wss://a.example.org/", "enabled": False, **fields}
         assert node.post("/api/links", body).code == "bad_request", fields
     assert node.post("/api/links", {"id": "ok", "url": "wss://a.b.example.org/x", "enabled": False}).status == 201
     assert node.get("/api/links").json["links"][0]["id"] == "ok"
+    for id in ["a", "x"]:
+        assert node.post("/api/links", {"id": id, "url": "wss://a.example.org/", "enabled": False}).status == 201
+    first = node.get("/api/links?limit=2").json
+    assert [link["id"] for link in first["links"]] == ["a", "ok"] and first["next_cursor"] == "ok"
+    assert [link["id"] for link in node.get("/api/links?limit=2&cursor=ok").json["links"]] == ["x"]
+    assert "next_cursor" not in node.get("/api/links?limit=3").json
+    for query in ["limit=0", "limit=501", "cursor=a/b", "limit=1&limit=2"]:
+        assert node.get(f"/api/links?{query}").code == "bad_request", query
 
 
 def test_without_listed_hosts_there_are_no_links(make_node):

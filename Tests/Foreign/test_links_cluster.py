@@ -7,6 +7,7 @@ import time
 
 import pytest
 from client import Client
+from fault_proxy import FaultProxy
 from link_server import LinkServer
 from lock_command import skip_quarantine
 from node import elapse, until
@@ -136,11 +137,16 @@ def test_without_redis_links_end_and_come_back_with_it(trio, redis):
     with LinkServer() as server:
         create(trio[0], server)
         all_up(server)
+        assert trio[0].post("/api/links", {"id": "k", "url": server.url("/k"), "partition": "keep"}).status == 201
+        kept = server.one("/k")
         redis.freeze()
-        until(lambda: not server.living(), 20, "the ends of all links")
+        until(lambda: server.living() == [kept], 20, "the ends of all links but the one that is kept")
         assert trio[0].get("/api/links").status == 503
         redis.thaw()
-        all_up(server, bound=30)
+        all_up(server, COUNT + 1, bound=30)
+        assert server.living("/k") == [kept]
+        assert trio[0].delete("/api/links/k").status == 204
+        until(lambda: kept.end, 10, "the end of the one that was kept")
         checked(server)
         # All data is lost: those who hold links write them in again.
         redis.command("FLUSHALL")
@@ -151,7 +157,48 @@ def test_without_redis_links_end_and_come_back_with_it(trio, redis):
         assert len({peer.path for peer in server.living()}) == len(server.living()) == COUNT
 
 
-def test_a_taken_over_replay_goes_on_from_its_position(trio, room):
+def position(redis, link):
+    """Up to which seq a link has sent, as the store knows."""
+    return int(redis.command("HGET", "sluice:{links}:states", link).split()[4].replace(b"-", b"0"))
+
+
+def test_what_an_owner_said_before_it_stood_still_is_refused_once_another_one_is_there(redis, make_node, room):
+    skip_quarantine(redis)
+    with FaultProxy(redis.port) as proxy, LinkServer() as server:
+        settings = {"LINK_ALLOWED_HOSTS": "127.0.0.1", "LINK_CHECK_SECONDS": 0.5, "LINK_HEARTBEAT_TIMEOUT_SECONDS": 4}
+        still = make_node(REDIS_URL=f"redis://127.0.0.1:{proxy.port}", NODE_ID="node-a", **settings)
+        until(lambda: still.get("/health").json["mode"] == "cluster", 10, "the mode")
+        create(still, server, count=1, room=room)
+        former = server.one("/0")
+        until(lambda: owners(still) == {"l0": "node-a"}, 10, "the owner")
+        other = make_node(REDIS_URL=redis.url, NODE_ID="node-b", **settings)
+        with Client(still, room, "ann") as ann, Client(other, room, "bob") as bob:
+            former.send("in time")
+            assert bob.seek("message")["content"] == ann.seek("message")["content"] == "in time"
+            sent = proxy.expect(b"too late")
+            proxy.black_hole()
+            former.send("too late")
+            assert sent.wait(10), "the node has sent it to Redis"
+            os.kill(still.process.pid, signal.SIGSTOP)
+            until(lambda: owners(other) == {"l0": "node-b"}, 30, "the new owner")
+            until(lambda: len(server.living("/0")) == 2, 10, "its connection")
+            server.living("/0")[1].send("of the new owner")
+            assert bob.seek("message")["content"] == "of the new owner"
+            # It reaches Redis now, long after it was sent.
+            proxy.restore()
+            until(lambda: other.get("/api/links/l0").json["dropped"] == 1, 10, "the count of the refused message")
+            os.kill(still.process.pid, signal.SIGCONT)
+            until(lambda: "messages of a link are refused" in still.log, 20, "the refusal")
+            until(lambda: former.end, 10, "the end of the former connection")
+            bob.say("behind all")
+            said = [ann.seek("message", bound=20)["content"] for _ in range(2)]
+            assert said == ["of the new owner", "behind all"]
+        history = other.get(f"/api/rooms/{room}/messages").json["messages"]
+        assert [each["content"] for each in history] == ["in time", "of the new owner", "behind all"]
+        assert other.get("/api/links/l0").json["dropped"] == 1
+
+
+def test_a_taken_over_replay_goes_on_from_its_position(trio, redis, room):
     with LinkServer() as server:
         create(trio[0], server, count=1, room=room, replay=True)
         peer = server.one("/0")
@@ -161,7 +208,9 @@ def test_a_taken_over_replay_goes_on_from_its_position(trio, room):
         with Client(other, room, "ann") as ann:
             ann.say("before")
             until(lambda: peer.texts, 10, "the first message")
-            elapse(3)
+            seq = json.loads(peer.texts[0])["seq"]
+            # It is written at once, not with what all links have to say.
+            until(lambda: position(redis, "l0") == seq, 0.5, "the position")
             owner.process.kill()
             until(lambda: peer.end, 10, "the end")
             for number in range(5):

@@ -130,6 +130,7 @@ enum StoredRules {
                 case .known(let position, let time, _):
                     try hold([position])
                     try holdCounted(time, what: "a time")
+                case .fenced: break
                 }
             }
         }

@@ -281,7 +281,7 @@ struct ReplicaLogFuzzTests {
 
         private mutating func withdrawOrUse() {
             guard upTo(5) == 0 else { return open(log.used(at: now)) }
-            for submission in log.withdrawAll() { model.ended(submission) }
+            for submission in log.withdraw(nil) { model.ended(submission) }
         }
 
         private mutating func drain() {

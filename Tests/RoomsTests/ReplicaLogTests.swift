@@ -306,7 +306,7 @@ struct ReplicaLogTests {
         var log = ReplicaLog.following()
         _ = log.submitted(sampleSubmission("a"), held: nil, mayKeep: true)
         log.closed()
-        #expect(log.withdrawAll().count == 1 && log.withdrawAll().isEmpty && log.isQuiet)
+        #expect(log.withdraw(nil).count == 1 && log.withdraw(nil).isEmpty && log.isQuiet)
     }
 
     // MARK: Looks

@@ -28,6 +28,7 @@ class FaultProxy:
         self._open_for_subscribers.set()
         self._lock = threading.Lock()
         self._links = []
+        self._awaited, self._came = None, threading.Event()
         self._accepts = True
         self.accepted = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -59,6 +60,12 @@ class FaultProxy:
         connections that have asked Redis for publications.
         """
         (self._open_for_subscribers if only_subscribers else self._open).clear()
+
+    def expect(self, text):
+        """Gives an event that is set once one piece with these bytes came from a client, whether it goes on or not."""
+        self._came = threading.Event()
+        self._awaited = text
+        return self._came
 
     def restore(self):
         """Ends a black hole: what was swallowed meanwhile arrives, as after a retransmission."""
@@ -119,6 +126,8 @@ class FaultProxy:
                 data = b""
             if asks and not asks.is_set() and SUBSCRIBING.search(data):
                 asks.set()
+            if self._awaited and self._awaited in data:
+                self._came.set()
             pieces.put((time.monotonic() + self.delay, data))
             if not data:
                 return

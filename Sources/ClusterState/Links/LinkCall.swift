@@ -39,6 +39,17 @@ package enum LinkCall {
         .hashGetSome(key: LinkKeys.states, fields: ids.map { Array($0.text.utf8) })
     }
 
+    /// Reads how many messages of these links the log has refused; `refused` takes the reply apart.
+    package static func readRefused(_ ids: [Identifier]) -> StoreOperation {
+        .hashGetSome(key: LinkKeys.refused, fields: ids.map { Array($0.text.utf8) })
+    }
+
+    /// In the order of the question.
+    package static func refused(_ reply: StoreReply) -> [Int] {
+        guard case .array(let parts) = reply else { return [] }
+        return parts.map { Stored.number($0) ?? 0 }
+    }
+
     /// In the order of the question; nil for one that was never reported.
     package static func records(_ reply: StoreReply) -> [LinkRecord?] {
         guard case .array(let parts) = reply else { return [] }

@@ -12,6 +12,14 @@ package struct LinkDefinition: Equatable, Sendable {
         }
     }
 
+    /// How a link is treated whose owner can't reach the store: by then another node may hold it.
+    package enum Partition: String, CaseIterable, Sendable {
+        /// Its connection ends before another node can have one.
+        case close
+        /// It goes on: where two connections for a while do no harm.
+        case keep
+    }
+
     package let id: Identifier
     /// For people.
     package var name: String
@@ -29,6 +37,7 @@ package struct LinkDefinition: Equatable, Sendable {
     /// Whether messages that pass while the link is down are sent when it is up again, as far as the room's history
     /// has them.
     package var replays = false
+    package var partition = Partition.close
 
     package init(id: Identifier, name: String, url: String, room: Identifier?) {
         self.id = id
@@ -49,6 +58,7 @@ package struct LinkDefinition: Equatable, Sendable {
             "heartbeat_seconds=\(heartbeatSeconds)",
             "replay=\(replays ? 1 : 0)",
         ]
+        if partition != .close { lines.append("partition=\(partition.rawValue)") }
         if let cooldownSeconds { lines.append("cooldown_seconds=\(cooldownSeconds)") }
         if let room { lines.append("room=\(room)") }
         if let subprotocol { lines.append("subprotocol=\(subprotocol)") }
@@ -83,5 +93,6 @@ package struct LinkDefinition: Equatable, Sendable {
             ?? heartbeatSeconds
         cooldownSeconds = fields["cooldown_seconds"].flatMap { Stored.number($0.utf8, in: LinkLimits.cooldownSeconds) }
         replays = fields["replay"] == "1"
+        partition = fields["partition"].flatMap { Partition(rawValue: String($0)) } ?? partition
     }
 }

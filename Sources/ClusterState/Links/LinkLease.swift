@@ -30,6 +30,18 @@ package struct LinkLease: Equatable, Sendable {
     }
 }
 
+/// The right of a node to speak for a link: what the log compares with the owner that the store knows.
+package struct LinkFence: Equatable, Sendable {
+    package let link: Identifier
+    /// The fencing token under which the node holds it.
+    package let token: Int
+
+    package init(link: Identifier, token: Int) {
+        self.link = link
+        self.token = token
+    }
+}
+
 /// Who has a link, as the store says.
 package struct LinkOwner: Equatable, Sendable {
     package let text: [UInt8]

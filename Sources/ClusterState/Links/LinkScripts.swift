@@ -30,9 +30,11 @@ package enum LinkKeys {
     package static let channel = owners
 
     package static let states = key("states")
+    /// By link how many messages the log has refused, that came from an owner whose token was not the highest any more.
+    package static let refused = key("refused")
 
     /// The keys of each script.
-    package static let all = [key("generation"), leases, definitions, owners, key("versions"), states]
+    package static let all = [key("generation"), leases, definitions, owners, key("versions"), states, refused]
 
     private static func key(_ name: String) -> [UInt8] { Array("sluice:{links}:\(name)".utf8) }
 }

@@ -9,7 +9,8 @@ import Core
 /// One lease stands for all links of a node: with each beat the store gets another text. A node lets go of all that it
 /// holds when `fence` milliseconds have passed since it sent its last beat that was answered; another node takes a link
 /// over after it has seen the same text for `timeout` milliseconds, which is longer, and only if the store still has
-/// that text. So at no time two nodes may act for one link, whatever their clocks show. New data of the store grants
+/// that text. So at no time two nodes may act for one link, whatever their clocks show; but for one whose definition
+/// wants it kept through a partition: its owner lets go when it hears that another has it. New data of the store grants
 /// nothing for as long; meanwhile those who still hold links write them in.
 package struct LinkShare: Sendable {
     package struct Timing: Equatable, Sendable {
@@ -69,6 +70,8 @@ package struct LinkShare: Sendable {
 
     private struct Hold {
         let token: Int
+        /// It is acted for also when the lease may have ended.
+        let isKept: Bool
     }
 
     /// So long after a failed request the next one is sent.
@@ -154,7 +157,7 @@ package struct LinkShare: Sendable {
 
     /// The token under which this node may act for the link; nil when it may not.
     package func token(of id: Identifier, at now: Int) -> Int? {
-        now < standing.leaseEnd ? holds[id]?.token : nil
+        holds[id].flatMap { now < standing.leaseEnd || $0.isKept ? $0.token : nil }
     }
 
     /// The links that this node holds.
@@ -182,7 +185,7 @@ package struct LinkShare: Sendable {
     package mutating func ticked(at now: Int) -> [Event] {
         guard now >= standing.leaseEnd, !holds.isEmpty else { return [] }
         owned.areCurrent = false
-        return dropAll(.fenced)
+        return dropAll(.fenced) { !$0.isKept }
     }
 
     /// Somebody changed definitions or owners: look at once.
@@ -310,7 +313,9 @@ package struct LinkShare: Sendable {
         }
         for (id, own) in read where holds[id] != nil && defined.known[id]?.version != own.version {
             guard let definition = own.definition else { drop(id, .deleted, &events); continue }
-            if definition.isEnabled { events.append(.changed(definition)) } else { drop(id, .disabled, &events) }
+            guard definition.isEnabled, let hold = holds[id] else { drop(id, .disabled, &events); continue }
+            holds[id] = Hold(token: hold.token, isKept: definition.partition == .keep)
+            events.append(.changed(definition))
         }
         for id in holds.keys where read[id] == nil { drop(id, .deleted, &events) }
         defined.known = read
@@ -382,7 +387,7 @@ package struct LinkShare: Sendable {
             let definition = defined.known[id]?.definition,
             definition.isEnabled, holds[id] == nil
         else { return }
-        holds[id] = Hold(token: token)
+        holds[id] = Hold(token: token, isKept: definition.partition == .keep)
         unownedSince[id] = nil
         events.append(.held(definition, token: token, former: former))
     }
@@ -393,9 +398,9 @@ package struct LinkShare: Sendable {
         events.append(.dropped(id, reason))
     }
 
-    private mutating func dropAll(_ reason: Reason) -> [Event] {
-        let ids = holds.keys.sorted()
-        holds = [:]
+    private mutating func dropAll(_ reason: Reason, where isDropped: (Hold) -> Bool = { _ in true }) -> [Event] {
+        let ids = holds.filter { isDropped($0.value) }.keys.sorted()
+        for id in ids { holds[id] = nil }
         unclosed.formUnion(ids)
         return ids.map { .dropped($0, reason) }
     }

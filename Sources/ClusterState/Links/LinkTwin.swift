@@ -133,7 +133,9 @@ struct LinkTwin {
         if isNew, try count() >= most { try forgetDeleted(entered) }
         if isNew, try count() >= most { return -1 }
         try set(definitions, id, decimal(version) + [Self.space] + text)
-        if text.isEmpty { _ = try operations.call(.hashDelete(key: keys[5], fields: [id])) }
+        if text.isEmpty {
+            for key in keys[5...] { _ = try operations.call(.hashDelete(key: key, fields: [id])) }
+        }
         return version
     }
 

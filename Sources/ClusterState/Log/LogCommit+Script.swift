@@ -20,6 +20,10 @@ extension LogCommit {
         private var lineage: [UInt8]
         /// The ids that this commit wrote, each with its value before.
         private var written: [(key: [UInt8], former: [UInt8]?)] = []
+        /// By the index of the message's key: the link that brought it.
+        private var brought: [Int: [UInt8]] = [:]
+        /// By the same index those that are refused, and whether they are for the first time.
+        private var refused: [Int: Bool] = [:]
 
         init(
             _ operations: any StoreOperations, _ keys: [[UInt8]], _ arguments: [[UInt8]]
@@ -90,14 +94,20 @@ extension LogCommit {
         mutating func run() throws(StoreFault) -> StoreReply {
             if try isDeleted { return .array([.bytes(epoch), .integer(seq), .integer(0), .bytes(lineage)]) }
             let next = seq + 1
+            try lookAtLinks()
             var results: [StoreReply] = []
             var published = [LogCommit.mark + epoch, arguments[3], LogCommit.digits(next)]
-            for index in keys.indices.dropFirst(2) {
+            for index in messageKeys {
+                guard refused[index] == nil else {
+                    results.append(.integer(0))
+                    continue
+                }
                 let (time, body) = (arguments[3 * index + 4], arguments[3 * index + 5])
                 let isKept = arguments[3 * index + 6] == LogCommit.keptSign
-                var was = isKept ? [] : arguments[3 * index + 6]
-                let known: [UInt8]? =
+                var was = isKept || brought[index] != nil ? [] : arguments[3 * index + 6]
+                var known: [UInt8]? =
                     if case .bytes(let known) = try operations.call(.get(key: keys[index])) { known } else { nil }
+                if known == [LogCommit.fenceSign] { known = nil }
                 let lost = was.isEmpty ? known.flatMap { lostPlace($0, isKept: isKept) } : nil
                 was = lost ?? was
                 if let known, was.isEmpty || known.prefix(while: { $0 != 0x20 }).elementsEqual(epoch) {
@@ -126,11 +136,39 @@ extension LogCommit {
                 _ = try operations.call(
                     .publish(channel: arguments[0], payload: Array(published.joined(separator: [0x0A]))))
             }
+            for (index, isFirst) in refused where isFirst { try refuse(index) }
             for key in keys.prefix(2) {
                 _ = try operations.call(.expire(key: key, milliseconds: LogCommit.number(arguments[6])))
             }
             let first = unstored.map(LogCommit.number) ?? 0
             return .array([.bytes(epoch), .integer(seq), .integer(first), .bytes(lineage)] + results)
+        }
+
+        private var messageKeys: Range<Int> { 2..<2 + (arguments.count - 10) / 3 }
+
+        private mutating func lookAtLinks() throws(StoreFault) {
+            guard keys.count > messageKeys.upperBound else { return }
+            for index in messageKeys {
+                let words = arguments[3 * index + 6]
+                    .split(separator: 0x20, maxSplits: 1, omittingEmptySubsequences: false)
+                guard words.count == 2, words[0].first == LogCommit.fenceSign,
+                    let token = Stored.number(words[0].dropFirst())
+                else { continue }
+                brought[index] = Array(words[1])
+                let found = try operations.call(.hashGet(key: keys[keys.count - 2], field: Array(words[1])))
+                guard case .bytes(let text) = found, let owner = LinkOwner(text), owner.token > token else { continue }
+                let known = try operations.call(.get(key: keys[index]))
+                if known == .null || known == .bytes([LogCommit.fenceSign]) { refused[index] = known == .null }
+            }
+        }
+
+        private func refuse(_ index: Int) throws(StoreFault) {
+            let (sign, link) = ([LogCommit.fenceSign], brought[index] ?? [])
+            _ = try operations.call(.set(key: keys[index], value: sign, expiry: LogCommit.number(arguments[4])))
+            let known = Stored.number(try operations.call(.hashGet(key: keys[keys.count - 1], field: link))) ?? 0
+            let count = known < Stored.numberMax ? known + 1 : 1
+            _ = try operations.call(
+                .hashSet(key: keys[keys.count - 1], pairs: [StorePair(link, LogCommit.digits(count))]))
         }
 
         /// The place in a former epoch by which an id is known, when what stood there is lost.

@@ -48,9 +48,15 @@ package enum LogCommit {
         /// The node has kept it while the store was away, and the present history does not hold it: a place in a former
         /// epoch that does not lead here is none.
         package let isKept: Bool
+        /// The right under which a link brought it; nil when no link did, or the message was kept.
+        package let fence: LinkFence?
 
-        package init(idKey: [UInt8], time: Int, body: [UInt8], was: [Position] = [], isKept: Bool = false) {
+        package init(
+            idKey: [UInt8], time: Int, body: [UInt8], was: [Position] = [], isKept: Bool = false,
+            fence: LinkFence? = nil
+        ) {
             self.isKept = isKept
+            self.fence = fence
             self.idKey = idKey
             self.time = time
             self.body = body
@@ -64,6 +70,8 @@ package enum LogCommit {
         case committed(seq: UInt64, isStored: Bool, was: [Position] = [])
         /// It was committed before.
         case known(Position, time: Int, isStored: Bool)
+        /// It is refused: its link has an owner with a higher token than the one that brought it.
+        case fenced
     }
 
     /// The store's answer.
@@ -126,8 +134,9 @@ package enum LogCommit {
             names.append(message.idKey)
             arguments.append(digits(message.time))
             arguments.append(message.body)
-            arguments.append(message.was.isEmpty && message.isKept ? keptSign : Position.text(of: message.was))
+            arguments.append(message.place)
         }
+        if messages.contains(where: { $0.fence != nil }) { names += [LinkKeys.owners, LinkKeys.refused] }
         return .script(script, keys: names, arguments: arguments)
     }
 
@@ -140,7 +149,8 @@ package enum LogCommit {
         var results: [Result] = []
         for part in parts.dropFirst(4) {
             switch part {
-            case .integer(let seq) where seq != 0 && seq.magnitude <= Stored.numberMax:
+            case .integer(0): results.append(.fenced)
+            case .integer(let seq) where seq.magnitude <= Stored.numberMax:
                 results.append(.committed(seq: UInt64(seq.magnitude), isStored: seq > 0))
             case .array(let parts):
                 guard parts.count == 2, case .integer(let seq) = parts[0], seq != 0, seq.magnitude <= Stored.numberMax,
@@ -242,6 +252,10 @@ package enum LogCommit {
     /// Stands in place of former places for a message that was kept.
     static let keptSign = [UInt8(ascii: "?")]
 
+    /// Begins what stands in place of former places for a message that a link brought, and stands at the id of one that
+    /// was refused.
+    static let fenceSign = UInt8(ascii: "!")
+
     /// Begins a publication; the digit is its format.
     static let mark = Array("=2\n".utf8)
 
@@ -252,4 +266,12 @@ package enum LogCommit {
     static func number(_ text: [UInt8]) -> Int { Stored.number(text, in: -Stored.numberMax...Stored.numberMax) ?? 0 }
 
     static func digits(_ number: some BinaryInteger) -> [UInt8] { Array(String(number).utf8) }
+}
+
+extension LogCommit.Message {
+    /// Stands for it among the script's arguments where former places do.
+    fileprivate var place: [UInt8] {
+        if let fence { return [LogCommit.fenceSign] + LogCommit.digits(fence.token) + [0x20] + fence.link.text.utf8 }
+        return was.isEmpty && isKept ? LogCommit.keptSign : Position.text(of: was)
+    }
 }

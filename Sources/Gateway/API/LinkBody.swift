@@ -40,6 +40,7 @@ enum LinkBody {
         definition.cooldownSeconds = try fields.number("cooldown_seconds", in: LinkLimits.cooldownSeconds)
         definition.subprotocol = try fields.token("subprotocol")
         definition.replays = try fields.bool("replay") ?? false
+        definition.partition = try fields.choice("partition") ?? definition.partition
         definition.headers = try fields.headers()
         return definition
     }
@@ -78,6 +79,14 @@ private struct LinkFields {
         case "false": return false
         default: throw .bad("\(name) must be true or false")
         }
+    }
+
+    func choice<Choice: RawRepresentable<String> & CaseIterable>(_ name: String) throws(APIFault) -> Choice? {
+        guard let value = values[name] else { return nil }
+        guard value.kind == .string, let choice = value.text.flatMap(Choice.init(rawValue:)) else {
+            throw .bad("\(name) must be one of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return choice
     }
 
     func number(_ name: String, in range: ClosedRange<Int>) throws(APIFault) -> Int? {

@@ -6,7 +6,9 @@ import WireProtocol
 struct LinksAPI {
     let services: any APIServices
 
-    func list() -> Reply { ask(.list) }
+    func list(_ call: HTTPCall) throws(APIFault) -> Reply {
+        ask(.list(after: try call.cursor(), limit: try call.limit()))
+    }
 
     func show(_ call: HTTPCall) throws(APIFault) -> Reply { ask(.show(try id(call))) }
 

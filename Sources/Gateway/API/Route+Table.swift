@@ -50,7 +50,9 @@ extension Route {
     ]
 
     private static let links: [Route] = [
-        Route(.get, "/api/links", .ordinary) { services, _ in LinksAPI(services: services).list() },
+        Route(.get, "/api/links", .ordinary) { services, call throws(APIFault) in
+            try LinksAPI(services: services).list(call)
+        },
         Route(.post, "/api/links", .ordinary) { services, call throws(APIFault) in
             try LinksAPI(services: services).create(call)
         },

@@ -15,7 +15,7 @@ struct LinkAnswers {
             return responder.answer(.unavailable("the store of links is away", retrySeconds: 2), by: context)
         }
         switch question {
-        case .list: list(responder)
+        case .list(let cursor, let limit): list(after: cursor, limit: limit, responder)
         case .show(let id): show(id, status: 200, responder)
         case .create(let definition):
             control.define(definition.id, as: definition, if: .absent) { outcome in
@@ -70,8 +70,9 @@ struct LinkAnswers {
         }
     }
 
-    private func list(_ responder: Responder) {
-        let links = control.share.links
+    private func list(after cursor: Identifier?, limit: Int, _ responder: Responder) {
+        let rest = control.share.links.drop { link in cursor.map { link.definition.id <= $0 } ?? false }
+        let links = rest.prefix(limit)
         withRecords(of: links.map(\.definition.id)) { records in
             var writer = JSONWriter()
             writer.beginObject()
@@ -79,19 +80,28 @@ struct LinkAnswers {
             writer.beginArray()
             for (link, record) in zip(links, records) { write(link.definition, link.owner, record, to: &writer) }
             writer.endArray()
+            if rest.count > limit, let last = links.last { writer.member("next_cursor", last.definition.id) }
             writer.endObject()
             responder.answer(.json(200, writer.array), by: context)
         }
     }
 
     /// How links stand, in the order of the question: this node's own as their workers said last, others as the store
-    /// has them.
+    /// has them; with the messages that the log refused.
     private func withRecords(of ids: [Identifier], _ done: @escaping ([LinkRecord]) -> Void) {
+        guard !ids.isEmpty else { return done([]) }
         let own = ids.map { control.records[$0]?.record }
-        guard own.contains(where: { $0 == nil }) else { return done(own.compactMap { $0 }) }
-        control.store.perform(LinkCall.read(ids)) { result in
-            let read = (try? result.get()).map(LinkCall.records) ?? []
-            done(own.indices.map { index in own[index] ?? (index < read.count ? read[index] : nil) ?? LinkRecord() })
+        control.store.perform(LinkCall.readRefused(ids)) { [control] result in
+            let refused = (try? result.get()).map(LinkCall.refused) ?? []
+            control.store.perform(LinkCall.read(ids)) { result in
+                let read = (try? result.get()).map(LinkCall.records) ?? []
+                done(
+                    own.indices.map { index in
+                        var record = own[index] ?? (index < read.count ? read[index] : nil) ?? LinkRecord()
+                        if index < refused.count { record.dropped += refused[index] }
+                        return record
+                    })
+            }
         }
     }
 
@@ -117,6 +127,7 @@ struct LinkAnswers {
         if let cooldown = definition.cooldownSeconds { writer.member("cooldown_seconds", cooldown) }
         if let subprotocol = definition.subprotocol { writer.member("subprotocol", subprotocol) }
         writer.member("replay", definition.replays)
+        writer.member("partition", definition.partition.rawValue)
         writer.endObject()
     }
 }

@@ -25,6 +25,10 @@ final class LinkControl {
     private(set) var records: [Identifier: (token: Int, record: LinkRecord)] = [:]
     /// Those of them that the store has not.
     private var unreported: Set<Identifier> = []
+    /// Of these, such as must not wait: a replay by another owner would send again what they have sent.
+    private var urgent: Set<Identifier> = []
+    /// How links stood when this node let them go, until it holds them again under the same token.
+    private var last: [Identifier: (token: Int, record: LinkRecord)] = [:]
     private var isReporting = false
     private var reportDueAt = 0
     /// Changes that were written, until this node has read them.
@@ -87,6 +91,8 @@ final class LinkControl {
         let notices = context.mail.links.takeAll()
         guard !notices.isEmpty else { return }
         for notice in notices { received(notice) }
+        report()
+        reportClosed()
         step()
     }
 
@@ -179,7 +185,9 @@ final class LinkControl {
             guard let url = try? ServerURL(definition.url, .ws) else {
                 return context.logger.error("a link has no URL", metadata: ["link": "\(id)"])
             }
-            let record = (try? result.get()).map(LinkCall.records)?.first.flatMap { $0 } ?? LinkRecord()
+            let stored = (try? result.get()).map(LinkCall.records)?.first.flatMap { $0 } ?? LinkRecord()
+            let own = last.removeValue(forKey: id).flatMap { $0.token == token ? $0.record : nil }
+            let record = own ?? stored
             records[id] = (token, record)
             send(
                 .hold(HeldLink(definition: definition, url: url, token: token, record: record, wait: wait)),
@@ -204,6 +212,8 @@ final class LinkControl {
 
     /// By link, how many workers have not said that it is closed.
     private var closing: [Identifier: Int] = [:]
+    /// Links whose connections have ended on all workers.
+    private var closed: [Identifier] = []
 
     private func send(_ order: LinkOrder, of definition: LinkDefinition) {
         context.send(.control(.link(order)), to: context.home(of: definition.room ?? definition.id))
@@ -215,12 +225,15 @@ final class LinkControl {
         case .stands(let id, let token, let record):
             guard let known = records[id], known.token == token else { return }
             if known.record.state != record.state { publish(id, record.state, isOwned: true) }
+            let isMoved = known.record.position != record.position
+            if isMoved, share.link(id)?.definition.replays ?? false { urgent.insert(id) }
             records[id] = (token, record)
             unreported.insert(id)
-        case .closed(let id, _):
+        case .closed(let id, let token, let record):
+            if let record { last[id] = (token, record) }
             let left = (closing[id] ?? 1) - 1
             closing[id] = left > 0 ? left : nil
-            if left <= 0 { share.closed(id) }
+            if left <= 0 { closed.append(id) }
         }
     }
 
@@ -231,16 +244,42 @@ final class LinkControl {
     // MARK: What is written down
 
     private func report() {
-        guard isStoreThere, !isReporting, !unreported.isEmpty, loop.now >= reportDueAt else { return }
-        reportDueAt = loop.now + Self.reportMilliseconds
-        let ids = unreported.prefix(LinkLimits.batchMax)
+        let isDue = loop.now >= reportDueAt && !unreported.isEmpty
+        guard isStoreThere, !isReporting, isDue || !urgent.isEmpty else { return }
+        if isDue { reportDueAt = loop.now + Self.reportMilliseconds }
+        let ids = (isDue ? unreported.union(urgent) : urgent).prefix(LinkLimits.batchMax)
         unreported.subtract(ids)
+        urgent.subtract(ids)
         let written = ids.compactMap { id in records[id].map { (id: id, token: $0.token, record: $0.record) } }
         guard !written.isEmpty else { return }
         isReporting = true
-        store.perform(LinkCall.report(written, boot: context.boot, quarantine: quarantine)) { [weak self] result in
-            self?.isReporting = false
-            if case .failure = result { self?.unreported.formUnion(ids) }
+        // In the lane of what is written of links that are let go: a later text must not come before.
+        let operation = LinkCall.report(written, boot: context.boot, quarantine: quarantine)
+        store.perform(operation, in: .commits) { [weak self] result in
+            guard let self else { return }
+            isReporting = false
+            guard case .failure = result else { return report() }
+            unreported.formUnion(ids)
+        }
+    }
+
+    /// Writes how links stood that are let go, before others can have them.
+    private func reportClosed() {
+        while !closed.isEmpty {
+            let ids = closed.prefix(LinkLimits.batchMax)
+            closed.removeFirst(ids.count)
+            let written = ids.compactMap { id in last[id].map { (id: id, token: $0.token, record: $0.record) } }
+            guard isStoreThere, !written.isEmpty else {
+                for id in ids { share.closed(id) }
+                continue
+            }
+            let report = LinkCall.report(written, boot: context.boot, quarantine: quarantine)
+            store.perform(report, in: .commits) { [weak self] result in
+                guard let self else { return }
+                if case .success = result { for each in written { last[each.id] = nil } }
+                for id in ids { share.closed(id) }
+                step()
+            }
         }
     }
 

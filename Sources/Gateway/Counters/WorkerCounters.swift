@@ -25,7 +25,7 @@ package enum ConnectionRefusal: Int, CaseIterable, Sendable {
 
 /// Why a message was refused.
 package enum MessageRefusal: Int, CaseIterable, Sendable {
-    case badFrame, rateLimited, notInRoom, outboxFull, storeFull, heaviest, forbidden
+    case badFrame, rateLimited, notInRoom, outboxFull, storeFull, heaviest, forbidden, fenced
 
     package var name: StaticString {
         switch self {
@@ -36,6 +36,7 @@ package enum MessageRefusal: Int, CaseIterable, Sendable {
         case .storeFull: "store_full"
         case .heaviest: "heaviest"
         case .forbidden: "forbidden"
+        case .fenced: "fenced"
         }
     }
 }

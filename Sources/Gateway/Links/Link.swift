@@ -2,6 +2,7 @@ import ClusterState
 import Core
 import Logging
 import NetworkIO
+import Rooms
 import WireProtocol
 
 /// A link that this node owns: dials, keeps the connection alive, and bridges it to the room. What is done when is
@@ -13,6 +14,8 @@ final class Link {
     private static let closeMilliseconds = 500
 
     let held: HeldLink
+    /// As whom it speaks in its room.
+    let author: LinkAuthor
     private(set) lazy var input = LinkInput(of: self)
     private(set) lazy var output = LinkOutput(of: self, held.record)
     private(set) var connection: LinkConnection?
@@ -32,6 +35,8 @@ final class Link {
     init(_ held: HeldLink, in table: LinkTable) {
         self.held = held
         self.table = table
+        let (desk, isKept) = (table.core.context.links, held.definition.partition == .keep)
+        author = LinkAuthor(id: held.definition.id, token: held.token) { isKept || desk.mayAct }
         lastHeardAt = held.record.lastHeardAt
         machine = LinkMachine(
             wait: held.wait, heartbeatSeconds: held.definition.heartbeatSeconds, record: held.record,
@@ -43,16 +48,16 @@ final class Link {
     private var core: WorkerCore { table.core }
     private var now: Int { core.loop.now }
 
-    /// Whether this node owns the link now.
-    var mayAct: Bool { core.context.links.mayAct }
+    /// Whether this node owns the link now, or goes on as if it did.
+    var mayAct: Bool { author.mayAct() }
 
-    private var record: LinkRecord {
+    var record: LinkRecord {
         var record = LinkRecord()
         record.state = machine.state
         record.lastHeardAt = lastHeardAt
         record.reconnects = machine.reconnects
         record.dropped = output.dropped
-        record.position = output.position
+        record.position = output.settled
         return record
     }
 
@@ -89,7 +94,9 @@ final class Link {
 
     private func report() {
         let record = record
-        let isUrgent = record.state != reported?.state
+        // What a replay goes on from is reported at once.
+        let isMoved = definition.replays && record.position != reported?.position
+        let isUrgent = isMoved || record.state != reported?.state
         guard record != reported, isUrgent || now >= reportDueAt else { return }
         (reported, reportDueAt) = (record, now + 1_000)
         core.context.mail.links.post([.stands(id, token: held.token, record)])
@@ -173,8 +180,15 @@ final class Link {
         report()
     }
 
+    /// All that was sent is with the kernel.
+    func drained() {
+        output.pump()
+        if definition.replays { report() }
+    }
+
     func ended(_ connection: LinkConnection, _ end: WebSocketClientEnd) {
         guard connection === self.connection else { return }
+        output.interrupted()
         self.connection = nil
         if closeEnd != nil { return table.closed(self) }
         if case .unreachable = end, !others.isEmpty, mayAct { return dial(others) }

@@ -37,7 +37,7 @@ final class LinkConnection: WebSocketClient {
 
     override func drained() {
         super.drained()
-        link?.output.pump()
+        link?.drained()
     }
 
     override func closed(_ end: WebSocketClientEnd) { link?.ended(self, end) }

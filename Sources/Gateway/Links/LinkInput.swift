@@ -100,7 +100,7 @@ final class LinkInput {
         message.content.withUnsafeBytes { content in
             let fields = MessageFields(
                 id: nil, content: content, messageType: message.isBinary ? type : nil, replyTo: nil)
-            owner.publish(fields, user: user, device: nil, author: .link(link.id))
+            owner.publish(fields, user: user, device: nil, author: .link(link.author))
         }
         return isTaken
     }

@@ -15,8 +15,10 @@ final class LinkOutput {
 
     private unowned let link: Link
     private let user: Identifier
-    /// Up to where messages were sent, or passed; nil: nowhere yet.
-    var position: Position?
+    /// Up to where messages were given to the connection, or passed; nil: nowhere yet.
+    private var position: Position?
+    /// Up to where they have left this process: from here on another owner sends them again.
+    private(set) var settled: Position?
     /// Messages that were passed without being sent.
     private(set) var dropped: Int
     private var isPumping = false
@@ -24,7 +26,21 @@ final class LinkOutput {
     init(of link: Link, _ record: LinkRecord) {
         self.link = link
         user = Identifier(unchecked: "link:\(link.id)")
-        (position, dropped) = (record.position, record.dropped)
+        (position, settled, dropped) = (record.position, record.position, record.dropped)
+    }
+
+    /// The room is gone: what follows is another one's history.
+    func forgetPosition() { (position, settled) = (nil, nil) }
+
+    /// The connection has ended. What it still had to send was not sent.
+    func interrupted() {
+        settle()
+        position = settled
+    }
+
+    /// The kernel has all that was sent, or there is no connection that could have something.
+    private func settle() {
+        if link.connection?.queuedBytes ?? 0 == 0 { settled = position }
     }
 
     /// Sends what there is and what the socket takes; while the link is down, passes it, or lets it wait for a replay.
@@ -32,6 +48,8 @@ final class LinkOutput {
         guard !isPumping, let owner = link.owner, owner.sequencer.isInStep, link.mayAct else { return }
         isPumping = true
         defer { isPumping = false }
+        settle()
+        defer { settle() }
         let isUp = link.connection?.isOpenForMessages ?? false
         let log = owner.room.log
         guard let start = position else {

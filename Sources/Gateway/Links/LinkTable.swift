@@ -1,6 +1,7 @@
 import ClusterState
 import Core
 import NetworkIO
+import Rooms
 
 /// The links of this node whose rooms are at home on one worker; those without a room are where their id would be.
 ///
@@ -30,7 +31,7 @@ final class LinkTable {
             guard let link = links[id], link.held.token == token else {
                 // An earlier order ended it, and it is on its way.
                 if !ending.contains(where: { $0.id == id }) {
-                    core.context.mail.links.post([.closed(id, token: token)])
+                    core.context.mail.links.post([.closed(id, token: token, nil)])
                 }
                 return
             }
@@ -48,7 +49,7 @@ final class LinkTable {
     /// The connection of a link that was given up has ended.
     func closed(_ link: Link) {
         ending.removeAll { $0 === link }
-        core.context.mail.links.post([.closed(link.id, token: link.held.token)])
+        core.context.mail.links.post([.closed(link.id, token: link.held.token, link.record)])
     }
 
     /// At each tick of the loop.
@@ -94,11 +95,11 @@ private final class RoomLinks: RoomOutlet {
     func roomEnded() {
         for link in links {
             link.owner = nil
-            link.output.position = nil
+            link.output.forgetPosition()
         }
         links = []
     }
 
-    func accepted(from link: Identifier) { links.first { $0.id == link }?.input.accepted() }
-    func refused(from link: Identifier) { links.first { $0.id == link }?.input.refused() }
+    func accepted(from link: LinkAuthor) { links.first { $0.author === link }?.input.accepted() }
+    func refused(from link: LinkAuthor) { links.first { $0.author === link }?.input.refused() }
 }

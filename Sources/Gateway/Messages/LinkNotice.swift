@@ -8,13 +8,14 @@ enum LinkNotice: Sendable {
     case asked(LinkQuestion, Responder)
     /// How a link stands that this worker holds.
     case stands(Identifier, token: Int, LinkRecord)
-    /// The connection of a link that was dropped has ended.
-    case closed(Identifier, token: Int)
+    /// The connection of a link that was dropped has ended; with how it stood, from the worker that had it.
+    case closed(Identifier, token: Int, LinkRecord?)
 }
 
 /// A question of the HTTP API about links.
 enum LinkQuestion: Sendable {
-    case list
+    /// At most `limit` links behind `after` by id.
+    case list(after: Identifier?, limit: Int)
     case show(Identifier)
     case create(LinkDefinition)
     case enable(Identifier, Bool)

@@ -106,7 +106,9 @@ struct LogQuestions {
         _ ticket: ReplicaLog.Ticket, _ lineage: Lineage, _ batch: [Submission], named name: String,
         _ answered: @escaping (LogCommit.Outcome?) -> Void
     ) {
-        let messages = batch.map { message($0.user, $0.id, $0.time, $0.body, isKept: $0.isProvisional) }
+        let messages = batch.map {
+            message($0.user, $0.id, $0.time, $0.body, isKept: $0.isProvisional, fence: $0.fence)
+        }
         // What was kept for the store was promised to be kept; no ack follows that could say otherwise.
         let storedOneOf = batch.first?.isProvisional == true ? 1 : terms.storedOneOf()
         let sentAt = Clock.monotonicNanoseconds()
@@ -144,9 +146,11 @@ struct LogQuestions {
     }
 
     private func message(
-        _ user: Identifier, _ id: [UInt8], _ time: Int, _ body: [UInt8], _ was: [Position] = [], isKept: Bool = false
+        _ user: Identifier, _ id: [UInt8], _ time: Int, _ body: [UInt8], _ was: [Position] = [], isKept: Bool = false,
+        fence: LinkFence? = nil
     ) -> LogCommit.Message {
-        LogCommit.Message(idKey: keys.id(user: user, id: id), time: time, body: body, was: was, isKept: isKept)
+        LogCommit.Message(
+            idKey: keys.id(user: user, id: id), time: time, body: body, was: was, isKept: isKept, fence: fence)
     }
 
     private static func place(_ reply: StoreReply) -> ReplicaLog.Place? {
@@ -156,6 +160,14 @@ struct LogQuestions {
         return ReplicaLog.Place(
             epoch: epoch, newestSeq: UInt64(seq), unstoredFrom: Stored.number(fields[2]).map(UInt64.init),
             lineage: Lineage(text: (Stored.text(fields[3]) ?? "").utf8))
+    }
+}
+
+extension Submission {
+    /// The right under which a link brought it. What members were shown without a place has none: they wait for it.
+    fileprivate var fence: LinkFence? {
+        guard case .link(let author) = author, !isProvisional else { return nil }
+        return LinkFence(link: author.id, token: author.token)
     }
 }
 

@@ -57,10 +57,13 @@ final class ReplicaDriver {
     /// unless that was asked and not answered yet. The observer is notified when the answer is here.
     func doubtsPosition() { if let ticket = log.doubtsPosition() { look(ticket) } }
 
-    /// The log goes on without the store: what waits is delivered without a place.
+    /// The log goes on without the store: what waits is delivered without a place. A message of a link that another
+    /// node may hold by now is not: it waits for the store to say whether it gets a place.
     private func unplace(_ numbers: [UInt64]) {
         for number in numbers {
-            let held = log.submissions[number].flatMap { observer.held(like: $0.body) }
+            let waiting = log.submissions[number]
+            if case .link(let author)? = waiting?.author, !author.mayAct() { continue }
+            let held = waiting.flatMap { observer.held(like: $0.body) }
             _ = notify(log.unplaced(number, held: held))
         }
     }
@@ -102,7 +105,7 @@ final class ReplicaDriver {
     func close() { log.closed() }
 
     /// Gives back all messages that wait for a place; they get none any more.
-    func withdrawAll() -> [Submission] { log.withdrawAll() }
+    func withdrawAll() -> [Submission] { log.withdraw(nil) }
 
     // MARK: What comes of them
 
@@ -261,6 +264,8 @@ extension ReplicaDriver {
             defer { ended(self) }
             guard let self else { return }
             guard let answer else { return refused(.commit, ticket) }
+            let refused = zip(batch, answer.results).compactMap { $1 == .fenced ? $0.number : nil }
+            if !refused.isEmpty { observer.fenced(log.withdraw(refused)) }
             take(answer, ticket, batch.map(\.body), named: name) { index, known in
                 log.repetitionFound(batch[index], first: known.place, time: known.time, isStored: known.isStored)
             }
@@ -305,6 +310,7 @@ extension ReplicaDriver {
                 let entry = ReplicaLog.Entry(seq: seq, body: bodies[index], isStored: isStored, was: was, commit: name)
                 heard(entry, of: answer.epoch)
             case .known(let place, let time, let isStored): found(index, (place, time, isStored))
+            case .fenced: break
             }
         }
         advance()

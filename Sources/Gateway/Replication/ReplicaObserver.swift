@@ -30,6 +30,8 @@ protocol ReplicaObserver: AnyObject {
     func provisional(_ submission: Submission)
     /// A message was committed before.
     func repeated(_ submission: Submission, first: Position, time: Int)
+    /// Messages of links are refused, as others own these links by now.
+    func fenced(_ submissions: [Submission])
     /// The same message waits for its place here already; this one is not kept.
     func repeatedWaiting(_ submission: Submission, of waiting: Submission)
 }
@@ -37,4 +39,7 @@ protocol ReplicaObserver: AnyObject {
 extension ReplicaObserver {
     /// Of a log that is stored whole: what it lacks though it says otherwise was lost.
     func passedUnstored(upTo seq: UInt64) { skipped(to: seq) }
+
+    // Of a log that no link speaks in.
+    func fenced(_ submissions: [Submission]) {}
 }

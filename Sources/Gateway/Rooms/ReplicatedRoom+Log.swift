@@ -163,6 +163,8 @@ extension ReplicatedRoom: ReplicaObserver {
 
     func held(like body: [UInt8]) -> ReplicaLog.Held? { home.room.held(like: body) }
 
+    func fenced(_ submissions: [Submission]) { replies.refuseFenced(submissions) }
+
     func repeatedWaiting(_ submission: Submission, of waiting: Submission) {
         if case .connection(let author) = submission.author {
             provisionals.repeated(waiting, by: author, isLive: !home.live.isReplaying(author))

@@ -175,12 +175,6 @@ final class ReplicatedRoom {
     /// Own messages have no place yet.
     var isWaiting: Bool { (replica?.log.submissions.count ?? 0) > 0 }
 
-    /// The room goes on without the store, with what is here.
-    private func goOnUnready() {
-        MemberPlacing(replicated: self).place(isInStep: false)
-        becameReady()
-    }
-
     /// A connection has caught up to a position; while members hear nothing of what comes, it waits there.
     func wentLive(_ info: ConnectionInfo, at position: Position) {
         if !isReady { unplaced.append(info, at: position, since: core.loop.unixNow) }
@@ -204,7 +198,12 @@ final class ReplicatedRoom {
     }
 
     /// The store does not serve the room now.
-    func wentAway() { if isReady { gate.letIn() } else { goOnUnready() } }
+    func wentAway() {
+        guard !isReady else { return gate.letIn() }
+        // The room goes on without the store, with what is here.
+        MemberPlacing(replicated: self).place(isInStep: false)
+        becameReady()
+    }
 
     func storeReturned() { replica?.storeReturned() }
 

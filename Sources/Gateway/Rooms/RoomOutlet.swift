@@ -1,4 +1,4 @@
-import Core
+import Rooms
 
 /// Something outside of the node that a room is bridged to: it says things in the room, and reads the room's history as
 /// that grows. While a room has one, it stays.
@@ -9,8 +9,8 @@ protocol RoomOutlet: AnyObject {
     func roomAdvanced()
     /// The room is gone: it was deleted.
     func roomEnded()
-    /// A message of this link, by the link's id, has its place, or is kept for the store.
-    func accepted(from link: Identifier)
+    /// A message of this link has its place, or is kept for the store.
+    func accepted(from link: LinkAuthor)
     /// A message of this link gets no place.
-    func refused(from link: Identifier)
+    func refused(from link: LinkAuthor)
 }

@@ -50,6 +50,22 @@ struct SubmissionReplies {
         home.notify(submission.author, status: status, length: length)
     }
 
+    /// Notifies links that others own by now that the log has refused what they brought.
+    func refuseFenced(_ submissions: [Submission]) {
+        var counts: [Identifier: Int] = [:]
+        for submission in submissions {
+            core.counters.refused(.fenced)
+            guard case .link(let author) = submission.author else { continue }
+            counts[author.id, default: 0] += 1
+            home.outlet?.refused(from: author)
+        }
+        for (link, count) in counts {
+            core.logger.warning(
+                "messages of a link are refused, as another node owns it by now",
+                metadata: ["link": "\(link)", "room": "\(home.id)", "count": "\(count)"])
+        }
+    }
+
     func provisionalFrame(_ submission: Submission) -> FrameSlice {
         submission.body.withUnsafeBytes { core.writer.provisionalMessage(in: home.room.id, body: $0) }
         return core.writtenFrame()

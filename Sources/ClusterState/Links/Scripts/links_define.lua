@@ -1,5 +1,5 @@
--- Writes definitions. KEYS and ARGV 1 to 3: as for links_beat. ARGV: 4 how many there may be; then for each link its
--- id, the condition (absent, present, or older: a copy of the version that the text begins with, put back where the
+-- Writes definitions. KEYS and ARGV 1 to 3: as for links_beat; KEYS 6 the states, 7 the counts of refused messages.
+-- ARGV: 4 how many there may be; then for each link its id, the condition (absent, present, or older: a copy of the version that the text begins with, put back where the
 -- store has an older one), and the text, '' for one that is deleted. In the hash it stands behind its version and a space;
 -- what was deleted stays for an hour, so that nobody puts an old copy back.
 -- Returns: generation, and of each link its version, 0 when the condition was not met, -1 when there are too many.
@@ -30,7 +30,10 @@ for index = 5, #ARGV, 3 do
             result = -1
         else
             redis.call('HSET', KEYS[3], id, digits(version) .. ' ' .. text)
-            if text == '' then redis.call('HDEL', KEYS[6], id) end
+            if text == '' then
+                redis.call('HDEL', KEYS[6], id)
+                redis.call('HDEL', KEYS[7], id)
+            end
             result, isChanged = version, true
         end
     end

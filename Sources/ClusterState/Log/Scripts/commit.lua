@@ -7,7 +7,8 @@
 --       2 its entries, a stream whose ids are the seqs; each names the commit that wrote it; the first one behind
 --         messages that are not stored says the seq of the first of them; one that was restored says where it stood
 --         before
---       3 … for each message the key that remembers its id
+--       3 … for each message the key that remembers its id, '!' if it was refused; behind them, when messages of links
+--         are among these, who owns links, and how many messages of links were refused: hashes by link
 -- ARGV  1 the channel
 --       2 the epoch that the caller knows, '' for none
 --       3 the newest seq that it knows
@@ -19,12 +20,14 @@
 --       9 the lineage that the caller knows
 --      10 '1' when the entries of the epoch that the caller knows differ from those that it has
 --      11 … for each message its time, its body, and its places in former epochs ("epoch seq …", or ''; '?' when the
---         caller has kept it, and knows that the present history does not hold it)
+--         caller has kept it, and knows that the present history does not hold it; '!', a token, a space and a link for
+--         one that this link brought under that fencing token)
 -- Returns the epoch, the newest seq, when the newest messages are not stored the seq of the first of them, else 0, and
 -- the lineage; then for each message its seq, negative when it is not stored, or "epoch seq time" of its first commit,
 -- with " -" behind it when that was not stored, or both its seq and its place in a former epoch, which the caller did
--- not know: the lineage does not lead over that place, so what stood there was lost. Messages for a history that was
--- deleted are not committed: nothing is returned for them.
+-- not know: the lineage does not lead over that place, so what stood there was lost; 0 for one that is refused, as its
+-- link has an owner with a higher token. Messages for a history that was deleted are not committed: nothing is returned
+-- for them.
 -- Redis does not roll back. Whoever opens the log hears of a right that is missing before anything is written; a commit
 -- that finds an entry refused takes its ids back, as ids without messages would be messages lost. Entries beyond the
 -- place would look like another history, so each commit is refused before its first entry if it can't set the place.
@@ -48,6 +51,25 @@ local lineage = place[4] or ''
 local newest = tonumber(ARGV[3])
 local share = tonumber(ARGV[8])
 local text = function(number) return string.format('%.0f', number) end
+
+-- What links bring is looked at before anything is written: which link brought which message, and what is refused, with
+-- whether it was refused before.
+local messages = (#ARGV - 10) / 3
+local brought, refused = {}, {}
+if #KEYS > 2 + messages then
+  for index = 3, 2 + messages do
+    local token, link = string.match(ARGV[3 * index + 4], '^!(%d+) (.*)$')
+    if token then
+      brought[index] = link
+      local owner = redis.call('HGET', KEYS[#KEYS - 1], link) or ''
+      local newest = tonumber(string.match(owner, '^%S+ (%d+) ') or '0')
+      if newest <= 9007199254740992 and newest > tonumber(token) then
+        local known = redis.call('GET', KEYS[index])
+        if not known or known == '!' then refused[index] = known or '' end
+      end
+    end
+  end
+end
 
 -- The seq of the newest entry. A stream without entries goes, as it remembers its last id.
 local lastSeq = function()
@@ -133,16 +155,20 @@ local lostPlace = function(known, isKept)
   return isLost and former .. ' ' .. at or nil
 end
 
-for index = 3, #KEYS do
+for index = 3, 2 + messages do
   local time = ARGV[3 * index + 2]
   local body = ARGV[3 * index + 3]
-  local was = ARGV[3 * index + 4]
+  local was = brought[index] and '' or ARGV[3 * index + 4]
   local isKept = was == '?'
   if isKept then was = '' end
   local place = text(seq + 1)
   local isStored = (seq + 1) % share == 0
   local value = epoch .. ' ' .. place .. ' ' .. time .. (isStored and '' or ' -')
-  local known = redis.call('SET', KEYS[index], value, 'PX', ARGV[5], 'NX', 'GET')
+  local known = refused[index] and 0 or redis.call('SET', KEYS[index], value, 'PX', ARGV[5], 'NX', 'GET')
+  if known == '!' then
+    redis.call('SET', KEYS[index], value, 'PX', ARGV[5])
+    known = false
+  end
   -- Its id may outlive it: what is committed again is missing, though a former epoch had it.
   local isMissing = known and was ~= '' and string.match(known, '^%S+') ~= epoch
   local lost = known and was == '' and lostPlace(known, isKept)
@@ -184,6 +210,13 @@ if seq >= first then
   end
   redis.call('XTRIM', KEYS[2], 'MAXLEN', ARGV[6])
   redis.call('PUBLISH', ARGV[1], table.concat(published, '\n'))
+end
+for index, before in pairs(refused) do
+  if before == '' then
+    redis.call('SET', KEYS[index], '!', 'PX', ARGV[5])
+    local count = tonumber(string.match(redis.call('HGET', KEYS[#KEYS], brought[index]) or '', '^%d+$') or '0')
+    redis.call('HSET', KEYS[#KEYS], brought[index], text(count < 9007199254740992 and count + 1 or 1))
+  end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[7])
 redis.call('PEXPIRE', KEYS[2], ARGV[7])
