@@ -36,6 +36,15 @@ def identifier_problem(text: object) -> str | None:
     return "is longer than 128 bytes" if size > 128 else None
 
 
+def message_id_problem(text: object) -> str | None:
+    """Why `text` can't be the id of a message; None when it can."""
+    if not isinstance(text, str) or not text:
+        return "must be a text that is not empty"
+    if any(ord(each) < 0x20 or 0x7F <= ord(each) <= 0x9F for each in text):
+        return "must not contain control characters"
+    return "is longer than 64 bytes" if len(text.encode(errors="replace")) > 64 else None
+
+
 def duration(value: object) -> float | None:
     """A number of milliseconds that a server wrote, within bounds; None when it is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
@@ -68,7 +77,7 @@ def reconnect_delay(
     [0, 1)."""
     if code in NEVER:
         return None
-    back_off = 100 + random * min(max_ms, base_ms * 2 ** min(attempt, 16))
+    back_off = 100 + random * min(max_ms, base_ms * 2.0 ** min(attempt, 16))
     if attempt == 0 and code in AT_ONCE:
         return 0.0
     asked = duration(retry_ms)
