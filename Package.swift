@@ -19,7 +19,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Core", "Tokens", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal",
+                "Core", "Tokens", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal", "Toolkit",
+                "WireProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -11,7 +11,8 @@ struct Sluice: ParsableCommand {
         abstract: "A WebSocket gateway for chat rooms and live updates that governs itself.",
         version: Version.number,
         subcommands: [
-            Serve.self, CheckRedis.self, RunUnderLock.self, Demo.self, Drill.self, TokenCommand.self, ShowVersion.self,
+            Serve.self, CheckRedis.self, RunUnderLock.self, Demo.self, Drill.self, TokenCommand.self, LinksCommand.self,
+            ShowVersion.self,
         ])
 }
 

@@ -13,6 +13,7 @@ PAGES = {
     "/chat/lobby?user=alice": "#messages [data-id]",
     "/chat/lobby": "#join-user",
     "/status": "#workers tr",
+    "/links": "#no-links",
     "/docs": ".operation",
 }
 
@@ -84,6 +85,33 @@ def test_pages_ask_for_the_api_key_once(make_gateway, browser, expected_complain
     browser.until(lambda: browser.all("[data-room=tea]") and not browser.visible("#api-key"), "listed")
     browser.open(gateway.address + "/status")
     browser.until(lambda: browser.text("#live") == "Live", "the same tab is not asked again")
+
+
+def test_links_are_shown_and_switched(make_gateway, browser, expected_complaints):
+    expected_complaints.append("status of 401")
+    gateway = make_gateway(LINK_ALLOWED_HOSTS="127.0.0.1", API_KEY="a-secret-for-this-test")
+    key = {"X-API-Key": "a-secret-for-this-test"}
+    url = gateway.address.replace("http", "ws") + "/ws/far/bot"
+    link = {"id": "a b", "name": "Far", "url": url, "room": "near"}
+    assert gateway.request("POST", "/api/links", link, key)[0] == 201
+    browser.open(gateway.address + "/links")
+    browser.until(lambda: browser.visible("#api-key"), "asked")
+    browser.find("#api-key").send_keys("a-secret-for-this-test\n")
+    line = '[data-link="a b"] '
+
+    def is_in(state):
+        return browser.all(line) and browser.text(line + "td:nth-child(2)") == state
+
+    browser.until(lambda: is_in("connected"), "connected")
+    assert browser.text(line + "td") == "Far (a b)" and browser.text(line + "a") == "near"
+    assert browser.text("#summary") == "1 of 1 connected"
+    browser.find(line + "button").click()
+    browser.until(lambda: is_in("disabled"), "disabled")
+    assert gateway.request("GET", "/api/links/a%20b", None, key)[1]["enabled"] is False
+    browser.find(line + "button").click()
+    browser.until(lambda: is_in("connected"), "enabled")
+    assert gateway.request("DELETE", "/api/links/a%20b", None, key)[0] == 204
+    browser.until(lambda: browser.visible("#no-links"), "gone")
 
 
 def test_status_shows_live_numbers(gateway, browser, other):

@@ -91,6 +91,7 @@ extension Route {
             try PagesAPI(services: services).chatPage(call)
         },
         Route(.get, "/status", .page) { services, _ in PagesAPI(services: services).file("status.html") },
+        Route(.get, "/links", .page) { services, _ in PagesAPI(services: services).file("links.html") },
         Route(.get, "/docs", .page) { services, _ in PagesAPI(services: services).file("docs.html") },
         Route(.get, "/openapi.json", .page) { services, _ in PagesAPI(services: services).file("openapi.json") },
         Route(.get, "/client.js", .page) { services, _ in PagesAPI(services: services).file("client.js") },

@@ -10,6 +10,7 @@ enum SiteFiles {
             "chatlog.js": PackageResources.chatlog_js,
             "status.html": PackageResources.status_html, "status.js": PackageResources.status_js,
             "charts.js": PackageResources.charts_js, "events.js": PackageResources.events_js,
+            "links.html": PackageResources.links_html, "links.js": PackageResources.links_js,
             "docs.html": PackageResources.docs_html, "docs.js": PackageResources.docs_js,
             "client.js": PackageResources.client_js, "common.js": PackageResources.common_js,
             "style.css": PackageResources.style_css, "icon.svg": PackageResources.icon_svg,
