@@ -8,6 +8,10 @@
 static inline int sluice_deflate_init(z_stream *stream, int level, int window_bits, int memory_level) {
     return deflateInit2(stream, level, Z_DEFLATED, -window_bits, memory_level, Z_DEFAULT_STRATEGY);
 }
+// With the head and the checksum of gzip (RFC 1952), as small as zlib can.
+static inline int sluice_gzip_init(z_stream *stream) {
+    return deflateInit2(stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
+}
 static inline int sluice_inflate_init(z_stream *stream, int window_bits) {
     return inflateInit2(stream, -window_bits);
 }

@@ -164,7 +164,7 @@ def test_everything_by_keyboard(gateway, browser):
     browser.driver.switch_to.active_element.send_keys("one" + Keys.SHIFT + Keys.ENTER + Keys.SHIFT + "two" + Keys.ENTER)
     browser.until(lambda: browser.bodies() == ["one\ntwo"], "Shift+Enter breaks the line, Enter sends")
     browser.until(lambda: browser.all("#messages [data-seq]"), "acked")
-    focus("#messages .reply").send_keys(Keys.ENTER)
+    focus("#messages .msg").send_keys(Keys.ENTER)
     assert browser.js("return document.activeElement.id") == "message"
     browser.driver.switch_to.active_element.send_keys("an answer" + Keys.ENTER)
     browser.until(lambda: browser.text("#messages .quote") == "alice: one\ntwo", "the answer quotes")

@@ -1,10 +1,16 @@
 """Home, status and docs; what holds for every page."""
 
 import contextlib
+import json
 import pathlib
+import re
+import signal
 import socket
+import subprocess
+import urllib.parse
 
 import pytest
+from conftest import free_port, wait_until
 
 CHECKS = (pathlib.Path(__file__).parent / "page_checks.js").read_text()
 # Every page, and what is visible once it has loaded.
@@ -26,6 +32,33 @@ def test_home_lists_live_counts(gateway, browser, other):
     assert browser.text("[data-room=planning] .room-count strong") == "0"
     other.enter(gateway.address, "planning", "bob")
     browser.until(lambda: browser.text("[data-room=planning] .room-count strong") == "1", "one is there")
+
+
+def test_home_sets_live_rooms_apart(gateway, browser, other):
+    for id in ("a", "b", "c"):
+        gateway.request("POST", "/api/rooms", {"id": id})
+    rooms = "document.querySelectorAll(`#${arguments[0]} [data-room]`)"
+    part = f"return [...{rooms}].map((each) => each.dataset.room)"
+    browser.open(gateway.address + "/")
+    browser.until(lambda: browser.js(part, "rooms-quiet") == ["a", "b", "c"], "all are empty")
+    assert browser.visible("#nobody")
+    other.enter(gateway.address, "b", "bob")
+    browser.until(lambda: browser.js(part, "rooms-live") == ["b"], "one is live")
+    assert browser.js(part, "rooms-quiet") == ["a", "c"] and not browser.visible("#nobody")
+
+
+def test_home_makes_an_identifier_of_the_title(gateway, browser):
+    browser.open(gateway.address + "/")
+    for title, id in [("  Große Café-Runde, 2. Teil! ", "große-cafe-runde-2-teil"), ("发布 计划", "发布-计划")]:
+        browser.find("#create-name").clear()
+        browser.find("#create-name").send_keys(title)
+        assert browser.find("#create-id").get_attribute("placeholder") == id
+        browser.find("#create-form button").click()
+        path = "/api/rooms/" + urllib.parse.quote(id)
+        wait_until(lambda path=path: gateway.request("GET", path)[0] == 200, "made")
+        assert gateway.request("GET", path)[1]["name"] == title.strip()
+    browser.find("#create-name").send_keys("😀 !")
+    assert "made for you" in browser.find("#create-id").get_attribute("placeholder")
 
 
 def test_home_pages_through_many_rooms(gateway, browser):
@@ -135,6 +168,38 @@ def test_status_shows_live_numbers(gateway, browser, other):
         > points,
         "and move on",
     )
+
+
+def test_status_says_how_the_node_is_in_a_sentence(make_gateway, browser):
+    gateway = make_gateway(GOVERNOR_DRY_RUN="0")
+    browser.open(gateway.address + "/status")
+    browser.until(lambda: browser.text("#sentence").startswith("All is well"), "normal")
+    assert not browser.visible("#nodes-card")
+    for tier, text in [("light", "nobody is refused"), ("moderate", "some features are paused")]:
+        gateway.request("PUT", "/api/system/tier", {"tier": tier})
+        browser.until(lambda text=text: text in browser.text("#sentence"), tier)
+
+
+def test_status_shows_all_nodes(make_gateway, browser, tmp_path):
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path), "--bind", "127.0.0.1"]
+    store = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        settings = {"REDIS_URL": f"redis://127.0.0.1:{port}", "NODE_HEARTBEAT_SECONDS": "1"}
+        here = make_gateway(NODE_ID="here", **settings)
+        there = make_gateway(NODE_ID="there", **settings)
+        row = "const e = document.querySelector(`#nodes [data-node=${arguments[0]}]`);"
+        cells = f"{row} return e && [...e.cells].map((each) => each.textContent)"
+        browser.open(here.address + "/status")
+        browser.until(lambda: browser.js(cells, "there"), "both are listed")
+        assert browser.js(cells, "here")[:2] == ["here this node", "up"]
+        assert browser.js(cells, "there")[:2] == ["there", "up"]
+        assert browser.js(cells, "there")[3] == f"127.0.0.1:{there.port}"
+        there.terminate(signal.SIGKILL)
+        browser.until(lambda: (browser.js(cells, "there") or ["", "suspect"])[1] == "suspect", "its loss is shown")
+    finally:
+        store.kill()
+        store.wait()
 
 
 def test_status_shows_what_the_governor_does(make_gateway, browser):
@@ -290,3 +355,77 @@ def test_nothing_inline_is_in_any_page(gateway, browser):
     for page in PAGES:
         browser.open(gateway.address + page)
         assert browser.js(CHECKS + "return inline()") == []
+
+
+WORDS = {"/": "房间", "/chat/lobby": "你的名字", "/status": "状态", "/links": "外部链接"}
+
+
+@pytest.mark.parametrize("page", WORDS)
+def test_pages_speak_chinese(gateway, browser, page):
+    gateway.publish("lobby", "bob", "one")
+    browser.open(f"{gateway.address}{page}?lang=zh")
+    browser.until(lambda: browser.visible(PAGES[page]), "loaded")
+    assert browser.js("return document.documentElement.lang") == "zh-CN"
+    assert WORDS[page] in browser.text("body")
+    # Nothing of the page's own is left in English: each text is one that the table has.
+    left = browser.js(
+        "return [...document.querySelectorAll('[data-t]')].map((each) => each.textContent)"
+        ".filter((text) => /[a-z]{4}/i.test(text) && text !== 'English')"
+    )
+    assert left == []
+    if page == "/":
+        browser.until(lambda: "lang=zh" in browser.find("#rooms a").get_attribute("href"), "links stay in the language")
+        browser.find("a.language").click()
+        browser.until(lambda: browser.js("return document.documentElement.lang") == "en", "the other is a click away")
+
+
+def test_both_languages_have_the_same_texts(gateway, browser):
+    browser.open(gateway.address + "/")
+    source = browser.driver.execute_async_script(
+        "const done = arguments[0]; fetch('/assets/texts.js').then((r) => r.text()).then(done)"
+    )
+    keys = [re.findall(r"(?:^| )(\w+): (?:\"|\{)", part) for part in re.split(r"\n  (?:en|zh): \{", source)[1:]]
+    english, chinese = (set(part) - {"one", "other"} for part in keys)
+    assert len(english) > 200 and english == chinese
+
+
+def test_a_browser_gets_its_errors_as_pages(make_gateway, browser, expected_complaints):
+    expected_complaints.append("status of (400|401|404|503)")
+    gateway = make_gateway(API_KEY="k", GOVERNOR_DRY_RUN="0")
+    for path, status in [("/nothing", 404), ("/chat/a%01b", 400), ("/api/rooms", 401)]:
+        browser.open(gateway.address + path)
+        assert str(status) in browser.text(".detail") and browser.visible("h1"), path
+    browser.open(gateway.address + "/nothing?lang=zh")
+    assert browser.text("h1") == "这里什么也没有"
+    assert gateway.request("PUT", "/api/system/tier", {"tier": "heavy"}, {"X-API-Key": "k"})[0] == 200
+    wait_until(lambda: gateway.request("GET", "/docs")[0] == 503, "heavy")
+    browser.open(gateway.address + "/chat/lobby")
+    assert "503" in browser.text(".detail")
+    # Its style is its own, as nothing else is served now.
+    assert browser.js("return getComputedStyle(document.body).display") == "grid"
+    assert browser.js(CHECKS + "return poorContrast()") == []
+
+
+def test_the_chat_is_small_and_smaller_the_second_time(gateway, browser):
+    """Bytes on the wire of the answers with the page and its files, heads included."""
+
+    def files():
+        found, paths = 0, {}
+        for entry in browser.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            params = message["params"]
+            if message["method"] == "Network.responseReceived":
+                paths[params["requestId"]] = params["response"]["url"]
+            elif message["method"] == "Network.loadingFinished":
+                is_file = "/api/" not in paths.get(params["requestId"], "/api/")
+                found += params["encodedDataLength"] if is_file else 0
+        return found
+
+    browser.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    browser.take_requests()
+    browser.enter(gateway.address, "lobby", "alice")
+    first = files()
+    assert 10_000 < first <= 60_000
+    browser.enter(gateway.address, "lobby", "alice")
+    second = files()
+    assert 100 < second <= 2_048

@@ -33,6 +33,9 @@ export interface JoinedRoom {
 export interface HistoryPage {
   type: "history"; room?: string; epoch: string; messages: Message[]; complete: boolean;
 }
+export interface InboxPage {
+  type: "history"; inbox: true; epoch: string; messages: Direct[]; complete: boolean;
+}
 export interface UsersList {
   type: "users"; room: string; count: number; complete: boolean;
   users: { user: string; read_seq?: number;
@@ -105,6 +108,10 @@ export class Room extends Emitter implements AsyncIterable<Message> {
 export class Inbox extends Emitter implements AsyncIterable<Direct> {
   private constructor();
   [Symbol.asyncIterator](): AsyncIterator<Direct>;
+  /** One page of what was sent to me and by me, ascending. Rejects with "not_supported" where the node is too old. */
+  page(options?: PageOptions): Promise<InboxPage>;
+  /** All of it: ascending after a seq, else descending. */
+  history(options?: PageOptions): AsyncGenerator<Direct, void>;
 }
 
 export interface Options {

@@ -165,6 +165,21 @@ class Feed {
   }
 }
 
+/** All messages of a history, page by page: ascending after a seq, else descending. */
+async function* pages(read, { before, after, limit = 100 } = {}) {
+  const rising = after !== undefined;
+  for (;;) {
+    const page = await read({ before, after, limit });
+    yield* rising ? page.messages : [...page.messages].reverse();
+    const seqs = page.messages.map((m) => m.seq).filter((seq) => seq !== undefined);
+    if (page.complete || seqs.length === 0) return;
+    const edge = rising ? seqs.at(-1) : seqs[0];
+    if (rising ? edge <= after : edge >= before) return; // the server does not move on
+    if (rising) after = edge;
+    else before = edge;
+  }
+}
+
 /** A room that the client is in, or enters; made by `Sluice.room`. */
 export class Room extends Emitter {
   #core;
@@ -182,19 +197,7 @@ export class Room extends Emitter {
   page({ before, after, limit = 100 } = {}) {
     return this.#core.request({ type: "history", limit, before, after }, this.name);
   }
-  async *history({ before, after, limit = 100 } = {}) {
-    const rising = after !== undefined;
-    for (;;) {
-      const page = await this.page({ before, after, limit });
-      yield* rising ? page.messages : [...page.messages].reverse();
-      const seqs = page.messages.map((m) => m.seq).filter((seq) => seq !== undefined);
-      if (page.complete || seqs.length === 0) return;
-      const edge = rising ? seqs.at(-1) : seqs[0];
-      if (rising ? edge <= after : edge >= before) return; // the server does not move on
-      if (rising) after = edge;
-      else before = edge;
-    }
-  }
+  history(range) { return pages((part) => this.page(part), range); }
   users() { return this.#core.request({ type: "users" }, this.name); }
   leave() { this.#core.leave(this.name); }
   [Symbol.asyncIterator]() {
@@ -212,6 +215,13 @@ export class Inbox extends Emitter {
     super();
     this.#core = core;
   }
+  async page({ before, after, limit = 100 } = {}) {
+    const page = await this.#core.request({ type: "history", inbox: true, limit, before, after }, null);
+    // A node that does not know the field has answered with the history of a room.
+    if (page.inbox !== true) throw new SluiceError("not_supported", "the node reads no history of inboxes");
+    return page;
+  }
+  history(range) { return pages((part) => this.page(part), range); }
   [Symbol.asyncIterator]() {
     if (this._feed) throw new SluiceError("busy", "the inbox is read already");
     const asked = (direct) => this.#core.processed(direct);
@@ -640,9 +650,10 @@ export class Sluice extends Emitter {
     const pause = this.#pausedUntil - now();
     if (pause > 0) return this.#pumpIn(pause);
     for (const [id, request] of this.#requests) {
-      if (request.sent || now() < request.notBefore || !this.#inRoom(request.room)) continue;
+      if (request.sent || now() < request.notBefore) continue;
+      if (request.room !== null && !this.#inRoom(request.room)) continue;
       if (!this.#takeToken()) return this.#pumpIn(1000 / this.#rate);
-      request.sent = this.#write({ ...request.frame, room: request.room, id });
+      request.sent = this.#write({ ...request.frame, room: request.room ?? undefined, id });
     }
     for (const [key, item] of this.#outgoing) {
       if (item.inFlight || (item.room !== null && !this.#inRoom(item.room))) continue;
@@ -695,7 +706,9 @@ export class Sluice extends Emitter {
 
   #request(frame, room) {
     if (this.#state === "closed") return Promise.reject(new SluiceError("closed", "not connected"));
-    if (!this.#rooms.has(room)) return Promise.reject(new SluiceError("not_in_room", "join the room first"));
+    if (room !== null && !this.#rooms.has(room)) {
+      return Promise.reject(new SluiceError("not_in_room", "join the room first"));
+    }
     const entry = { ...deferred(), frame, room, at: now(), notBefore: 0, sent: false };
     this.#requests.set(newId(), entry);
     this.#pump();

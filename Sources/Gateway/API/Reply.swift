@@ -19,6 +19,8 @@ enum Reply {
     struct Completion {
         /// Headers for a page of another origin.
         var crossOriginHeaders: [(String, String)] = []
+        /// The language of the page that an error becomes; nil: it stays JSON.
+        var errorPage: ErrorPage.Language?
         /// The target under which the answer is kept for others; nil: it is not kept.
         var keptTarget: String?
         /// The most that the answer may be, about, in bytes: an answer to a read has its turn by that.
@@ -85,5 +87,11 @@ extension HTTPResponse {
         var response = self
         response.headers += headers
         return response
+    }
+
+    /// The same; an error becomes a page in that language, if one is given.
+    func readable(in language: ErrorPage.Language?) -> HTTPResponse {
+        guard failure != nil, let language else { return self }
+        return ErrorPage.instead(of: self, in: language)
     }
 }

@@ -34,7 +34,7 @@ struct Router {
             incidents.operated(method: method.name, path: path, call.client, at: services.now)
         default: break
         }
-        return refusal?.adding(call.crossOriginHeaders)
+        return refusal?.adding(call.crossOriginHeaders).readable(in: call.request.errorPage)
     }
 
     private func refusal(of call: inout HTTPCall) -> HTTPResponse? {
@@ -160,13 +160,20 @@ struct Router {
     /// The answer to a whole request that was admitted. An answer that comes later goes through `complete`.
     func reply(to call: HTTPCall) -> Reply {
         guard let route = call.route else { preconditionFailure("a request is admitted before it is answered") }
-        return reply(of: route, call).adding(call.crossOriginHeaders)
+        switch reply(of: route, call).adding(call.crossOriginHeaders) {
+        case .now(let response):
+            return .now(response.negotiated(for: call.request).readable(in: call.request.errorPage))
+        case .later(var completion, let work):
+            completion.errorPage = call.request.errorPage
+            return .later(completion, work)
+        case let other: return other
+        }
     }
 
     /// Completes an answer that came later; keeps it for others, when the tier lets them have it.
     func complete(_ response: HTTPResponse, with completion: Reply.Completion) -> HTTPResponse {
         if let target = completion.keptTarget { keep(response, for: target) }
-        return response.adding(completion.crossOriginHeaders)
+        return response.adding(completion.crossOriginHeaders).readable(in: completion.errorPage)
     }
 
     // MARK: Load

@@ -20,7 +20,9 @@ extension HTTPResponse {
         writer.member("message", message)
         writer.endObject()
         writer.endObject()
-        return json(status, writer.array, headers: headers)
+        var response = json(status, writer.array, headers: headers)
+        response.failure = HTTPFailure(status: status, code: code, message: message)
+        return response
     }
 
     static func failure(_ failure: HTTPFailure) -> HTTPResponse {

@@ -1,4 +1,5 @@
 import Core
+import NetworkIO
 import WireProtocol
 
 /// The embedded web pages: the binary serves itself. Immutable; any thread.
@@ -8,24 +9,28 @@ package struct Site: Sendable {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         + "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-    private let responses: [String: HTTPResponse]
-
-    package init() {
-        var responses: [String: HTTPResponse] = [:]
-        for (name, bytes) in SiteFiles.all {
-            responses[name] = HTTPResponse(
-                status: 200,
-                headers: [
-                    ("Content-Type", Self.mediaType(of: name)), ("Cache-Control", "no-cache"),
-                    ("Referrer-Policy", "no-referrer"),
-                    ("Content-Security-Policy", Self.contentSecurityPolicy),
-                ], body: bytes)
-        }
-        self.responses = responses
+    /// Made once in a process, as compressing takes some milliseconds.
+    private static let responses = SiteFiles.all.reduce(into: [String: HTTPResponse]()) { responses, file in
+        responses[file.key] = response(file.key, file.value)
     }
 
-    /// The answer with this file; nil when there is none.
-    func file(_ name: String) -> HTTPResponse? { responses[name] }
+    package init() {}
+
+    /// The answer with this file, as `negotiated` takes it; nil when there is none.
+    func file(_ name: String) -> HTTPResponse? { Self.responses[name] }
+
+    private static func response(_ name: String, _ bytes: [UInt8]) -> HTTPResponse {
+        let tag = Digest.sha1Digits(bytes).prefix(16)
+        var response = HTTPResponse(
+            status: 200,
+            headers: [
+                ("Content-Type", mediaType(of: name)), ("Cache-Control", "no-cache"),
+                ("ETag", "\"\(String(decoding: tag, as: UTF8.self))\""), ("Vary", "Accept-Encoding"),
+                ("Referrer-Policy", "no-referrer"), ("Content-Security-Policy", contentSecurityPolicy),
+            ], body: bytes)
+        response.gzipBody = Gzip.compress(bytes)
+        return response
+    }
 
     private static func mediaType(of name: String) -> String {
         switch name.split(separator: ".").last {
@@ -36,5 +41,26 @@ package struct Site: Sendable {
         case "svg": "image/svg+xml"
         default: "application/octet-stream"
         }
+    }
+}
+
+extension HTTPResponse {
+    /// The answer of a file in the form that the request asks for: as gzip, or as the news that the client has it
+    /// (RFC 9110 §15.4.5). Each form has an entity tag of its own. Any other answer stays as it is.
+    func negotiated(for request: HTTPRequest) -> HTTPResponse {
+        guard status == 200, let gzipBody else { return self }
+        guard let place = headers.firstIndex(where: { $0.0 == "ETag" }) else { return self }
+        var response = self
+        response.gzipBody = nil
+        if request.acceptsGzip {
+            response.headers[place].1 = String(headers[place].1.dropLast()) + "-gzip\""
+            response.headers.append(("Content-Encoding", "gzip"))
+            response.body = gzipBody
+        }
+        guard request.knows(entityTag: response.headers[place].1) else { return response }
+        response.status = 304
+        response.headers.removeAll { !["Cache-Control", "ETag", "Vary"].contains($0.0) }
+        response.body = []
+        return response
     }
 }

@@ -7,7 +7,9 @@ enum SiteFiles {
         [
             "home.html": PackageResources.home_html, "home.js": PackageResources.home_js,
             "chat.html": PackageResources.chat_html, "chat.js": PackageResources.chat_js,
-            "chatlog.js": PackageResources.chatlog_js,
+            "chatlog.js": PackageResources.chatlog_js, "message.js": PackageResources.message_js,
+            "private.js": PackageResources.private_js, "side.js": PackageResources.side_js,
+            "notices.js": PackageResources.notices_js, "texts.js": PackageResources.texts_js,
             "status.html": PackageResources.status_html, "status.js": PackageResources.status_js,
             "charts.js": PackageResources.charts_js, "events.js": PackageResources.events_js,
             "links.html": PackageResources.links_html, "links.js": PackageResources.links_js,

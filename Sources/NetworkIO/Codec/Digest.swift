@@ -16,6 +16,14 @@ package enum Digest {
         return hexadecimal(digest)
     }
 
+    /// The SHA-256 of `bytes`: 32 bytes.
+    package static func sha256(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        let status = EVP_Digest(bytes, bytes.count, &digest, nil, EVP_sha256(), nil)
+        precondition(status == 1, "OpenSSL has no SHA-256")
+        return digest
+    }
+
     /// The HMAC-SHA256 (RFC 2104) of `message` in lower-case hexadecimal digits: 64 of them.
     package static func hmacSHA256Digits(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))

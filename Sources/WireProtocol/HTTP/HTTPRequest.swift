@@ -75,6 +75,33 @@ package struct HTTPRequest: Sendable {
         }
     }
 
+    /// Whether `Accept-Encoding` allows gzip (RFC 9110 §12.5.3): it is there, or "*", with a weight over 0.
+    package var acceptsGzip: Bool {
+        guard let value = header("accept-encoding") else { return false }
+        var wildcard = false
+        for item in value.utf8.split(separator: UInt8(ascii: ",")) {
+            let parts = item.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false).map {
+                HTTPFields.trimmed($0.map(HTTPByte.lowercased)[...])
+            }
+            let isRefused = parts.dropFirst().contains { part in
+                part.starts(with: "q=".utf8) && part.dropFirst(2).allSatisfy { $0 == 0x30 || $0 == 0x2E }
+            }
+            if parts[0].elementsEqual("gzip".utf8) { return !isRefused }
+            if parts[0].elementsEqual("*".utf8) { wildcard = !isRefused }
+        }
+        return wildcard
+    }
+
+    /// Whether `If-None-Match` has this entity tag, which is quoted, or "*" (RFC 9110 §13.1.2: compared weakly).
+    package func knows(entityTag: String) -> Bool {
+        guard let value = header("if-none-match") else { return false }
+        return value.utf8.split(separator: UInt8(ascii: ",")).contains { item in
+            let tag = HTTPFields.trimmed(item)
+            let opaque = tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag
+            return opaque.elementsEqual(entityTag.utf8) || opaque.elementsEqual("*".utf8)
+        }
+    }
+
     /// The content type in lower case without its parameters (RFC 9110 §8.3.1), e.g. "application/json".
     package var mediaType: String? {
         guard let value = header("content-type") else { return nil }

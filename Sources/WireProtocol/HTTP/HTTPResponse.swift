@@ -5,6 +5,10 @@ package struct HTTPResponse: Sendable {
     package var status: Int
     package var headers: [(String, String)]
     package var body: [UInt8]
+    /// The body as gzip, for who accepts that; nil: there is none.
+    package var gzipBody: [UInt8]?
+    /// The error that the body says; nil: it says none.
+    package var failure: HTTPFailure?
 
     package init(status: Int, headers: [(String, String)] = [], body: [UInt8] = []) {
         self.status = status

@@ -1,4 +1,5 @@
 import Core
+import NetworkIO
 import Overload
 import Rooms
 import Testing
@@ -277,6 +278,73 @@ struct SystemAPITests {
         #expect(try services.answer("GET", "/assets/nothing.js").status == 404)
         #expect(try services.answer("GET", "/chat/r").status == 200)
         #expect(try services.answer("GET", "/chat/a%01b").status == 400)
+    }
+
+    @Test("A page's file goes as gzip to who takes that, and not at all to who has it; also as a copy at moderate")
+    func files() throws {
+        let services = try FakeServices()
+        for tier in [Tier.normal, .moderate] {
+            services.adopt(tier)
+            for path in ["/", "/chat/r", "/client.js", "/assets/style.css", "/openapi.json"] {
+                let plain = try services.answer("GET", path)
+                let tag = try #require(plain.header("ETag"))
+                #expect(plain.header("Content-Encoding") == nil && plain.header("Vary") == "Accept-Encoding")
+                let small = try services.answer("GET", path, "Accept-Encoding: br;q=1, gzip;q=0.5")
+                let smallTag = try #require(small.header("ETag"))
+                #expect(small.header("Content-Encoding") == "gzip" && small.body.starts(with: [0x1F, 0x8B]))
+                #expect(small.body.count < plain.body.count * 2 / 3 && smallTag != tag, "\(path)")
+                for refusing in ["gzip;q=0", "gzip;q=0.0, *", "identity", "br, *;q=0"] {
+                    let answer = try services.answer("GET", path, "Accept-Encoding: \(refusing)")
+                    #expect(answer.header("Content-Encoding") == nil && answer.body == plain.body, "\(refusing)")
+                }
+                let known = try services.answer("GET", path, "If-None-Match: \"x\", W/\(tag)")
+                #expect(known.status == 304 && known.body.isEmpty && known.header("ETag") == tag)
+                #expect(known.header("Cache-Control") == "no-cache" && known.header("Content-Type") == nil)
+                // What is known is not the form that is asked for.
+                let other = try services.answer("GET", path, "If-None-Match: \(tag)", "Accept-Encoding: gzip")
+                #expect(other.status == 200)
+                let same = try services.answer("GET", path, "If-None-Match: \(smallTag)", "Accept-Encoding: *")
+                #expect(same.status == 304)
+            }
+        }
+        #expect(try services.answer("GET", "/metrics", "Accept-Encoding: gzip").header("Content-Encoding") == nil)
+    }
+
+    @Test("A browser gets an error as a page in its language, everybody else as JSON")
+    func errorPages() throws {
+        let services = try FakeServices(["API_KEY": "k"])
+        for (path, status) in [("/nothing", 404), ("/chat/a%01b", 400), ("/api/rooms", 401), ("/assets/no", 404)] {
+            let json = try services.answer("GET", path, "Accept: */*")
+            #expect(json.status == status && json.header("Content-Type") == "application/json")
+            let page = try services.answer("GET", path, "Accept: text/html,*/*;q=0.8")
+            #expect(page.status == status && page.header("Content-Type") == "text/html; charset=utf-8")
+            #expect(page.headers.filter { $0.0 == "Content-Type" }.count == 1)
+            #expect(page.header("WWW-Authenticate") == json.header("WWW-Authenticate"))
+            #expect(page.text.contains("<html lang=\"en\">") && page.text.contains("\(status): "))
+            let chinese = try services.answer(
+                "GET", path, "Accept: text/html", "Accept-Language: de, zh-CN;q=0.9, en;q=0.1")
+            #expect(chinese.text.contains("<html lang=\"zh\">"))
+        }
+        #expect(try services.answer("GET", "/nothing?lang=zh", "Accept: text/html").text.contains("lang=\"zh\""))
+        #expect(try services.answer("DELETE", "/nothing", "Accept: text/html").text.hasPrefix("{"))
+        services.adopt(.heavy)
+        let busy = try services.answer("GET", "/chat/r", "Accept: text/html")
+        #expect(busy.status == 503 && busy.header("Retry-After") == "10" && busy.text.hasPrefix("<!doctype html>"))
+        // Its style is its own: nothing else is served now.
+        let policy = try #require(busy.header("Content-Security-Policy"))
+        let style = try #require(busy.text.split(separator: "<style>").last?.split(separator: "</style>").first)
+        #expect(policy.contains("style-src 'sha256-\(Digest.base64(Digest.sha256(Array(style.utf8))))'"))
+    }
+
+    @Test("What an error quotes stays text on its page; an error that comes later is a page, too")
+    func laterErrorPages() throws {
+        let services = try FakeServices()
+        let reply = try services.route("GET", "/api/rooms/r", "Accept: text/html")
+        guard case .later(let completion, _) = reply else { return #expect(Bool(false), "answered at once") }
+        let router = Router(services: services)
+        let page = router.complete(.error(404, "no_such_room", "<b>&\u{22}"), with: completion)
+        #expect(page.text.contains("404: &lt;b&gt;&amp;") && !page.text.contains("<b>"))
+        #expect(router.complete(.json(200, []), with: completion).header("Content-Type") == "application/json")
     }
 }
 

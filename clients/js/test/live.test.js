@@ -71,4 +71,10 @@ test("directs come again until the application has them", async (t) => {
     bob.close();
   }
   assert.deepEqual(seen, [0, 1, 2]);
+  const bob = make(t, to);
+  bob.room(name);
+  const earlier = (part) => collect(bob.inbox.history(part)).then((all) => all.map((direct) => direct.content));
+  assert.deepEqual(await earlier({ limit: 2 }), [2, 1, 0]);
+  const page = await bob.inbox.page({ limit: 1, after: 1 });
+  assert.deepEqual([page.inbox, page.messages.map(({ from: user, seq }) => [user, seq])], [true, [[from, 2]]]);
 });

@@ -1,6 +1,7 @@
 /** Small charts drawn as SVG by hand: lines over the last two minutes, and bars. */
 
 import { el, svg } from "/assets/common.js";
+import { t } from "/assets/texts.js";
 
 const POINTS = 120; // one per second
 const HEIGHT = 160; // as in the style sheet; the width is the card's
@@ -30,7 +31,7 @@ export class LineChart {
     this.#axis = axis;
     this.#least = least;
     this.#values = series.map(() => []);
-    this.#drawing.setAttribute("aria-label", `${title}, last two minutes`);
+    this.#drawing.setAttribute("aria-label", t("chart_label", { title }));
     const legend = el("ul", { className: "legend" }, series.map((name, index) => {
       this.#now[index] = el("b", { textContent: "–" });
       return el("li", {}, el("i", { "aria-hidden": "true" }), `${name} `, this.#now[index]);
@@ -62,7 +63,7 @@ export class LineChart {
       parts.push(svg("line", { class: "grid", x1: LEFT, x2: width, y1: at, y2: at }));
       parts.push(label(this.#axis(top * share), LEFT - 8, at + 4, "end"));
     }
-    parts.push(label("2 min ago", LEFT, HEIGHT - 4, "start"), label("now", width, HEIGHT - 4, "end"));
+    parts.push(label(t("two_minutes"), LEFT, HEIGHT - 4, "start"), label(t("now"), width, HEIGHT - 4, "end"));
     this.#values.forEach((values, index) => {
       const group = svg("g", { class: `series${index}` });
       for (const run of runs(values)) {
@@ -103,6 +104,6 @@ export function bar(share, title) {
   const drawing = svg("svg", { class: "bar", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img" },
     svg("rect", { class: "track", width: 100, height: 8, rx: 2 }),
     svg("rect", { class: `fill ${kind}`, width: filled * 100, height: 8, rx: 2 }));
-  drawing.setAttribute("aria-label", `${title}: ${Math.round(filled * 100)} percent`);
+  drawing.setAttribute("aria-label", t("bar_label", { title, n: Math.round(filled * 100) }));
   return drawing;
 }

@@ -1,34 +1,29 @@
 /** The chat page: one room, one user, the browser client, and what is on the screen. */
 
 import { Sluice, identifierProblem, newId } from "/client.js";
-import { MessageLog, contentText } from "/assets/chatlog.js";
-import { avatar, byId, chatAddress, el, names, remember } from "/assets/common.js";
+import { MessageLog } from "/assets/chatlog.js";
+import { byId, chatAddress, el, remember } from "/assets/common.js";
+import { contentText } from "/assets/message.js";
+import {
+  closedWords, notify, offerNotifications, showBanner, showMode, showState, showTier, showWaiting,
+} from "/assets/notices.js";
+import { PrivateConversations } from "/assets/private.js";
+import { People, showRooms } from "/assets/side.js";
+import { hasText, inLanguage, problemText, t, translate } from "/assets/texts.js";
 
 const HISTORY_PAGE = 50; // messages loaded at a time
-const USERS_SHOWN = 200; // names in the list; the count is always whole
 const TYPING_AGAIN_MS = 3000; // my typing is told anew after this
-const TYPING_STALE_MS = 7000; // others' typing is forgotten after this
-const FEATURES = {
-  typing: "typing signs", presence: "comings and goings", read_marks: "read marks", history: "history",
-  users: "the list of people", storage: "keeping history", compression: "compression",
-  new_connections: "new connections", http: "the HTTP API",
-};
-const NOT_SENT = {
-  too_large: "it is too long.", timeout: "no answer came; it may have arrived.", queue_full: "too many messages wait.",
-  closed: "the connection has ended.",
-};
-const CLOSED = {
-  4001: ["You aren’t signed in: the access token is missing, expired or not valid.", "Sign in"],
-  4003: ["You aren’t allowed in this room.", "Try again"],
-  4004: ["You were removed, or the room was deleted.", "Enter again"],
-  4005: ["This chat goes on in another tab.", "Continue here"],
-  4006: ["There are too many connections from here already.", "Try again"],
-};
+const PEOPLE_AGAIN_MS = 3000; // the list of people is asked for at most this often
+const HEARD_MAX = 20; // messages kept for who hears the page
 
 const address = new URL(location.href);
 const room = decodeRoom();
+let title = room; // the room's own, once it is known
 let client = null;
 let log = null;
+let people = null;
+let conversations = null;
+let isOut = false; // the room has let me go; only my own click enters it anew
 
 function decodeRoom() {
   try {
@@ -41,6 +36,7 @@ function decodeRoom() {
 // ---- who am I ------------------------------------------------------------------------------------------------------
 
 function begin() {
+  translate();
   byId("room-title").textContent = room;
   document.title = `${room} · Sluice`;
   const user = address.searchParams.get("user");
@@ -51,18 +47,18 @@ function begin() {
     address.searchParams.delete("token");
     history.replaceState(null, "", address);
   }
-  const problem = identifierProblem(room);
-  if (problem) return ask(`The room’s name ${problem}.`);
+  const problem = problemText(identifierProblem(room));
+  if (problem) return ask(t("room_problem", { problem }));
   if (!user) return ask();
-  const wrong = identifierProblem(user);
-  if (wrong) return ask(`Your name ${wrong}.`);
+  const wrong = problemText(identifierProblem(user));
+  if (wrong) return ask(t("name_problem", { problem: wrong }));
   start(user);
 }
 
 function ask(note, { token = false } = {}) {
-  byId("chat").hidden = byId("people-toggle").hidden = true;
+  byId("chat").hidden = byId("people-toggle").hidden = byId("rooms-toggle").hidden = byId("notify").hidden = true;
   byId("join").hidden = false;
-  byId("join-title").textContent = `Join ${room || "a room"}`;
+  byId("join-title").textContent = t("join_what", { room: room || t("a_room") });
   byId("token-field").hidden = !token;
   byId("join-note").hidden = !note;
   byId("join-note").textContent = note ?? "";
@@ -74,11 +70,11 @@ function ask(note, { token = false } = {}) {
 byId("join-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const user = byId("join-user").value.trim();
-  const problem = identifierProblem(user);
-  if (problem) return ask(`Your name ${problem}.`, { token: !byId("token-field").hidden });
+  const problem = problemText(identifierProblem(user));
+  if (problem) return ask(t("name_problem", { problem }), { token: !byId("token-field").hidden });
   if (!byId("token-field").hidden) remember("sessionStorage", "sluice.token", byId("join-token").value.trim() || null);
   remember("localStorage", "sluice.user", user);
-  if (identifierProblem(room)) return location.assign("/");
+  if (identifierProblem(room)) return location.assign(inLanguage("/"));
   location.assign(chatAddress(room, user));
 });
 
@@ -91,83 +87,95 @@ function start(user) {
   remember("localStorage", "sluice.user", user);
   byId("join").hidden = true;
   byId("chat").hidden = byId("people-toggle").hidden = false;
-  byId("room-note").textContent = `You are ${user}`;
   log = new MessageLog(byId("log-frame"), byId("messages"), user, { reply, retry, moved: scrolled });
   client = new Sluice({ user, token: () => remember("sessionStorage", "sluice.token") });
-  client.on("state", showState);
-  client.on("welcome", () => showTier(null)); // a `tier` frame follows when it is not normal
+  conversations = new PrivateConversations(client, {
+    changed() {
+      people.show();
+      showUnread();
+    },
+    moved: showUnread, reasonOf, heard: heardPrivately,
+  });
+  people = new People(user, conversations);
+  client.on("state", stateChanged);
+  client.on("welcome", welcomed);
   client.on("joined_room", entered);
+  client.on("left_room", thrownOut);
   client.on("message", received);
-  client.on("confirm", (f) => f.entries.forEach((e) => log.place(e.user, e.id, { epoch: f.epoch, seq: e.seq })));
+  client.on("confirm", confirmed);
   client.on("gap", gap);
-  client.on("typing", typing);
+  client.on("typing", (f) => people.typing(f.user, f.typing));
   client.on("read", (f) => f.marks.forEach((mark) => log.setMark(mark.user, mark.seq)));
-  client.on("joined", (f) => personCame(f.user, f.users));
-  client.on("left", (f) => personLeft(f.user, f.users));
-  client.on("presence", (f) => showPeople(f.users));
-  client.on("tier", showTier);
-  client.on("drain", () => showBanner("This node is about to restart. You’ll be connected again automatically."));
-  client.on("error", (f) => f.code === "hole" && console.warn(f.message));
+  client.on("joined", (f) => people.came(f.user, f.users));
+  client.on("left", (f) => people.left(f.user, f.users));
+  client.on("presence", (f) => people.show(f.users));
+  client.on("tier", (f) => showTier(f, client.welcome.limits?.message_bytes));
+  client.on("mode", (f) => showMode(f.mode));
+  client.on("drain", () => showBanner(t("will_restart")));
+  client.on("error", failed);
   here();
+  showTitle();
+  showRooms(room, user, (listed) => {
+    if (listed.name) title = listed.name;
+    showTitle();
+    return people.count || null;
+  });
+  offerNotifications();
+  showConversation();
+  addEventListener("hashchange", showConversation);
   byId("message").focus();
 }
 
-let bannerTimer = null;
-
-function showBanner(text, { kind = "warn", action, run } = {}) {
-  clearTimeout(bannerTimer);
-  byId("banner").hidden = !text;
-  byId("banner").className = `strip ${kind}`;
-  byId("banner-text").textContent = text ?? "";
-  byId("banner-action").hidden = !action;
-  byId("banner-action").textContent = action ?? "";
-  byId("banner-action").onclick = run ?? null;
+function welcomed(frame) {
+  showTier(null); // a `tier` frame follows when it is not normal
+  showMode(frame.mode);
+  conversations.load();
 }
 
-function showState({ state, delayMs, code, reason, attempt }) {
-  const pill = byId("connection-state");
-  const looks = {
-    connecting: ["warn", attempt > 0 ? "Reconnecting…" : "Connecting…"],
-    online: ["good", "Connected"],
-    waiting: ["warn", navigator.onLine ? "Reconnecting…" : "Offline"],
-    closed: ["bad", "Disconnected"],
-  };
-  const [kind, text] = looks[state];
-  pill.className = `pill dot ${kind}`;
-  pill.textContent = text;
-  pill.dataset.state = state;
+function failed(frame) {
+  if (frame.code === "hole") console.warn(frame.message);
+}
+
+function stateChanged(change) {
+  showState(change);
+  const { state, code } = change;
   if (state === "online") return showBanner(null);
-  if (state === "waiting") {
-    const why = !navigator.onLine ? "You are offline."
-      : reason === "shed" || code === 4100 ? "This node is full right now."
-      : code === 1012 ? "The node is restarting."
-      : "The connection is lost.";
-    const words = `${why} What you write is kept and sent as soon as it is back.`;
-    const show = () => showBanner(words, { action: "Try now", run: () => client.reconnectNow() });
-    if (delayMs === 0) bannerTimer = setTimeout(show, 400); // an instant reconnect needs no words
-    else show();
-  }
-  if (state === "closed") {
-    const [words, action] = CLOSED[code] ?? [`The connection was ended (${reason ?? code}).`, "Try again"];
-    if (code === 4001) return ask(words, { token: true });
-    showBanner(words, {
-      kind: "bad", action, run() {
-        if (code === 4005) client.renewDevice();
-        here();
-        client.connect();
-      },
-    });
-  }
+  if (state === "waiting") showWaiting(change, () => client.reconnectNow());
+  if (state !== "closed") return;
+  const [words, action] = closedWords(change);
+  if (code === 4001) return ask(words, { token: true });
+  showBanner(words, {
+    kind: "bad", action, run() {
+      if (code === 4005) client.renewDevice();
+      here();
+      client.connect();
+    },
+  });
 }
 
-function showTier(frame) {
-  const strip = byId("tier");
-  strip.hidden = !frame || frame.tier === "normal";
-  if (strip.hidden) return;
-  const away = (frame.suspended ?? []).map((name) => FEATURES[name] ?? name);
-  const pause = away.length > 0 ? ` Paused for now: ${names(away, away.length)}.` : "";
-  strip.dataset.tier = frame.tier;
-  strip.textContent = `This node is under load (${frame.tier}).${pause} Messages go on.`;
+/** The room has let me go, and the connection stays; where it ends as well, its close has the last word. */
+function thrownOut({ reason }) {
+  if (!hasText(`room_${reason}`)) return;
+  setOut(true);
+  showBanner(t(`room_${reason}`), {
+    kind: "bad", action: t(reason === "deleted" ? "open_again" : "enter_again"), run() {
+      showBanner(null);
+      here();
+    },
+  });
+}
+
+/** Whoever was put out must not be back by a key that they press. */
+function setOut(out) {
+  isOut = out;
+  input.disabled = byId("send").disabled = out && !conversations.shown;
+}
+
+function showTitle() {
+  byId("room-title").textContent = title;
+  const me = t("you_are", { user: client.user });
+  byId("room-note").textContent = title === room ? me : `${room} · ${me}`;
+  byId("private-back").textContent = `← ${t("private_back", { room: title })}`;
 }
 
 // ---- the log -------------------------------------------------------------------------------------------------------
@@ -176,9 +184,11 @@ let loading = false;
 let complete = false;
 
 function entered(frame) {
-  const returning = log.size > 0 || complete;
-  log.newEpochIfFirst?.(frame.epoch);
-  if (!returning) loadHistory();
+  if (frame.name) title = frame.name;
+  setOut(false);
+  showTitle();
+  showBanner(null);
+  if (log.size === 0 && !complete) loadHistory();
   refreshPeople();
   readUpToHere();
 }
@@ -194,23 +204,36 @@ function gap(frame) {
   if (frame.reason === "epoch_changed") {
     log.newEpoch(frame.epoch);
     complete = true; // what is above belongs to the former history
-    log.line("The room’s history began anew. What is above is kept on this page only.", frame.epoch, frame.next_seq);
+    log.line(t("epoch_changed"), frame.epoch, frame.next_seq);
     showHistoryLine();
     return;
   }
-  log.line("Some messages in between are not kept any more.", frame.epoch, frame.next_seq);
+  log.line(t("gap"), frame.epoch, frame.next_seq);
+}
+
+function confirmed({ inbox, epoch, entries }) {
+  if (!inbox) for (const { user, id, seq } of entries) log.place(user, id, { epoch, seq });
 }
 
 function received(message) {
-  typists.delete(message.user);
-  showTypists();
+  people.typing(message.user, false);
   log.add([message]);
   readUpToHere();
   showUnread();
+  const text = contentText(message.content);
+  if (!conversations.shown) hear(message.user, text);
+  notify(`${message.user} · ${title}`, text, `room ${room}`, () => (location.hash = ""));
+}
+
+/** Reads out what somebody wrote, for who hears the page: the list itself is silent, as it loads old messages, too. */
+function hear(user, text) {
+  const said = byId("heard");
+  said.append(el("p", { textContent: t("says", { user, text }) }));
+  if (said.childElementCount > HEARD_MAX) said.firstElementChild.remove();
 }
 
 async function loadHistory() {
-  if (loading || complete) return;
+  if (loading || complete || isOut) return;
   loading = true;
   showHistoryLine();
   try {
@@ -226,10 +249,10 @@ async function loadHistory() {
 }
 
 function showHistoryLine() {
-  byId("history-text").textContent = loading ? "Loading earlier messages…"
+  byId("history-text").textContent = loading ? t("history_loading")
     : !complete ? ""
-    : log.size === 0 ? "Nobody has said anything here yet."
-    : "This is the beginning of what is kept.";
+    : log.size === 0 ? t("history_empty")
+    : t("history_begin");
   byId("history-more").hidden = loading || complete;
 }
 
@@ -241,21 +264,22 @@ function scrolled() {
   readUpToHere();
 }
 
+/** What is new: below the fold, in other conversations, and in the title while the page is hidden. */
 function showUnread() {
+  const current = conversations.shown?.log ?? log;
   const pill = byId("new-pill");
-  pill.hidden = log.atBottom;
-  pill.textContent = log.unread === 0 ? "To the newest ↓"
-    : log.unread === 1 ? "1 new message ↓"
-    : `${log.unread} new messages ↓`;
-  const unseen = document.visibilityState === "hidden" ? unseenWhileHidden() : 0;
-  document.title = `${unseen > 0 ? `(${unseen}) ` : ""}${room} · Sluice`;
+  pill.hidden = current.atBottom;
+  pill.textContent = current.unread === 0 ? t("to_newest") : t("new_messages", { n: current.unread });
+  const unseen = (document.visibilityState === "hidden" ? unseenWhileHidden() : 0) + conversations.unread;
+  document.title = `${unseen > 0 ? `(${unseen}) ` : ""}${conversations.shown?.peer ?? title} · Sluice`;
 }
 
 let seenSeq = 0;
 const unseenWhileHidden = () => Math.max(0, log.newestSeq - seenSeq);
 
 function readUpToHere() {
-  if (document.visibilityState !== "visible" || !log.atBottom || log.newestSeq === 0) return;
+  const isSeen = document.visibilityState === "visible" && !conversations.shown && log.atBottom;
+  if (!isSeen || isOut || log.newestSeq === 0) return;
   seenSeq = log.newestSeq;
   here().markRead(seenSeq);
 }
@@ -264,12 +288,47 @@ document.addEventListener("visibilitychange", () => {
   if (!log) return;
   seenSeq = log.newestSeq;
   readUpToHere();
+  conversations.lookedAt();
   showUnread();
 });
 byId("new-pill").addEventListener("click", () => {
-  log.toBottom();
+  (conversations.shown?.log ?? log).toBottom();
   byId("message").focus();
 });
+
+// ---- private conversations -----------------------------------------------------------------------------------------
+
+const drafts = new Map(); // peer, or null for the room -> what stands in the field
+
+/** The address says which conversation is shown: `#with=NAME`, else the room. So the browser's way back leads back. */
+function showConversation() {
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("with");
+  const peer = wanted !== null && identifierProblem(wanted) === null ? wanted : null;
+  const before = conversations.shown?.peer ?? null;
+  if (peer === before) return;
+  tellTyping(false);
+  reply(null);
+  drafts.set(before, input.value);
+  input.value = drafts.get(peer) ?? "";
+  input.placeholder = peer === null ? t("write") : t("write_to", { user: peer });
+  fitInput();
+  conversations.show(peer);
+  setOut(isOut);
+  people.showTypists();
+  openSide(null);
+  readUpToHere();
+  input.focus();
+}
+
+byId("private-back").addEventListener("click", () => (location.hash = ""));
+
+function heardPrivately({ from, content }) {
+  const text = contentText(content);
+  hear(t("notify_private", { user: from }), text);
+  notify(t("notify_private", { user: from }), text, `private ${from}`, () => {
+    location.hash = `with=${encodeURIComponent(from)}`;
+  });
+}
 
 // ---- writing -------------------------------------------------------------------------------------------------------
 
@@ -284,14 +343,14 @@ function fitInput() {
 
 function tellTyping(active) {
   const again = Date.now() - toldTypingAt > TYPING_AGAIN_MS;
-  if (active ? !again : toldTypingAt === 0) return;
+  if (isOut || (active ? !again : toldTypingAt === 0)) return;
   toldTypingAt = active ? Date.now() : 0;
   here().typing(active);
 }
 
 input.addEventListener("input", () => {
   fitInput();
-  tellTyping(input.value !== "");
+  if (!conversations.shown) tellTyping(input.value !== "");
 });
 input.addEventListener("blur", () => client && tellTyping(false));
 input.addEventListener("keydown", (event) => {
@@ -310,6 +369,7 @@ function submit() {
   if (text.trim() === "") return;
   input.value = "";
   fitInput();
+  if (conversations.shown) return conversations.send(text, conversations.shown.peer);
   tellTyping(false);
   transmit({ id: newId(), content: text, replyTo: answering ?? undefined });
   reply(null);
@@ -323,8 +383,13 @@ async function transmit(message) {
     readUpToHere();
     if (complete) showHistoryLine();
   } catch (error) {
-    log.fail(message.id, NOT_SENT[error.code] ?? error.message);
+    log.fail(message.id, reasonOf(error));
   }
+}
+
+/** Why a message was not sent, in words. */
+function reasonOf({ code, message }) {
+  return hasText(`fail_${code}`) ? t(`fail_${code}`) : message;
 }
 
 function retry(item) {
@@ -334,7 +399,7 @@ function retry(item) {
 function reply(item) {
   answering = item ? item.seq : null;
   byId("replying").hidden = !item;
-  byId("replying-text").textContent = item ? `${item.user}: ${contentText(item.content)}` : "";
+  byId("replying-text").textContent = item ? t("says", { user: item.user, text: contentText(item.content) }) : "";
   if (item) input.focus();
 }
 
@@ -343,75 +408,31 @@ byId("replying-end").addEventListener("click", () => {
   input.focus();
 });
 
-// ---- who types -----------------------------------------------------------------------------------------------------
+// ---- what stands beside it -----------------------------------------------------------------------------------------
 
-const typists = new Map(); // user -> timer
-
-function typing({ user, typing: active }) {
-  if (user === client.user) return;
-  clearTimeout(typists.get(user));
-  typists.delete(user);
-  if (active) typists.set(user, setTimeout(() => typing({ user, typing: false }), TYPING_STALE_MS));
-  showTypists();
-}
-
-function showTypists() {
-  const who = [...typists.keys()];
-  byId("typing").textContent = who.length === 0 ? "" : `${names(who)} ${who.length === 1 ? "is" : "are"} typing…`;
-}
-
-// ---- who is here ---------------------------------------------------------------------------------------------------
-
-let people = new Map(); // user -> entry of the `users` frame
 let peopleTimer = null;
 
 /** Asks for the list: now, or soon when it was asked a moment ago. */
 function refreshPeople() {
   if (peopleTimer !== null) return;
-  peopleTimer = setTimeout(() => (peopleTimer = null), 3000);
+  peopleTimer = setTimeout(() => (peopleTimer = null), PEOPLE_AGAIN_MS);
   here().users().then((frame) => {
-    people = new Map(frame.users.map((entry) => [entry.user, entry]));
     for (const entry of frame.users) log.setMark(entry.user, entry.read_seq);
-    showPeople(frame.count);
+    people.set(frame);
   }, () => {}); // suspended or gone: the list stays as it is
 }
 
-function personCame(user, count) {
-  if (!people.has(user)) people.set(user, { user, devices: [] });
-  showPeople(count);
+/** On a narrow screen one side at most is open: "people", "rooms" or null. */
+function openSide(side) {
+  for (const [name, id] of [["people", "people"], ["rooms", "rooms-side"]]) {
+    byId(id).classList.toggle("open", name === side);
+    byId(`${name}-toggle`).setAttribute("aria-expanded", String(name === side));
+  }
 }
 
-function personLeft(user, count) {
-  people.delete(user);
-  typing({ user, typing: false });
-  showPeople(count);
+for (const [name, id] of [["people", "people"], ["rooms", "rooms-side"]]) {
+  byId(`${name}-toggle`).addEventListener("click", () => openSide(byId(id).classList.contains("open") ? null : name));
 }
-
-/** Me first, then by name; `count` is the server's, of all. */
-function showPeople(count) {
-  const mine = (entry) => (entry.user === client.user ? 0 : 1);
-  const sorted = [...people.values()].sort((a, b) => mine(a) - mine(b) || a.user.localeCompare(b.user));
-  byId("users").replaceChildren(...sorted.slice(0, USERS_SHOWN).map(personItem));
-  const more = count - Math.min(sorted.length, USERS_SHOWN);
-  byId("users-more").textContent = more > 0 ? `and ${more} more` : "";
-  byId("users-count").textContent = count;
-  byId("people-toggle-text").textContent = `${count} here`;
-}
-
-function personItem({ user, devices }) {
-  const extra = user === client.user ? "you" : devices.length > 1 ? `${devices.length} devices` : "";
-  return el("li", { className: "person", "data-user": user },
-    avatar(user),
-    el("span", { className: "name", textContent: user, title: user }),
-    el("span", { className: "extra", textContent: extra }));
-}
-
-function togglePeople(open) {
-  byId("people").classList.toggle("open", open);
-  byId("people-toggle").setAttribute("aria-expanded", String(open));
-}
-
-byId("people-toggle").addEventListener("click", () => togglePeople(!byId("people").classList.contains("open")));
-document.addEventListener("keydown", (event) => event.key === "Escape" && togglePeople(false));
+document.addEventListener("keydown", (event) => event.key === "Escape" && openSide(null));
 
 begin();

@@ -3,7 +3,9 @@
  * at the end. It knows nothing of the connection. Bounded: `ITEMS_MAX` elements while the reader is at the end.
  */
 
-import { avatar, el, names, timeElement } from "/assets/common.js";
+import { avatar, dayText, el, names } from "/assets/common.js";
+import { TabStop, contentText, makeItem, setTime } from "/assets/message.js";
+import { t } from "/assets/texts.js";
 
 const ITEMS_MAX = 800; // elements kept; older ones can be loaded again
 const GROUP_MS = 5 * 60 * 1000; // messages of one person closer than this share one heading
@@ -18,21 +20,19 @@ function comesAfter(a, b) {
   return b.seq !== Infinity && (a.epoch - b.epoch || a.seq - b.seq) > 0;
 }
 
-/** What a message says, as text: content that is no string is shown as the JSON that it is. */
-export function contentText(content) {
-  return typeof content === "string" ? content : JSON.stringify(content, null, 2);
-}
+const dayOf = (ts) => new Date(ts).toDateString();
 
 export class MessageLog {
   #frame; // scrolls
   #list; // holds the elements
   #me;
-  #handlers; // {reply(item), retry(item), moved()}
+  #handlers; // {reply(item)?, retry(item), moved()}
   #items = []; // {element, epoch (index), seq, user, id, ts, content, ...}, in the order shown
   #byKey = new Map(); // user and id -> item
   #epochs = []; // names of epochs, oldest first
   #marks = new Map(); // user -> seq read, in the current epoch
   #seenScheduled = false;
+  #tabStop;
   #stick = true; // the reader is at the end, and stays there
   #top = 0; // where the frame was scrolled to when that was last looked at
   unread = 0;
@@ -42,6 +42,9 @@ export class MessageLog {
     this.#list = list;
     this.#me = me;
     this.#handlers = handlers;
+    this.#tabStop = new TabStop(list, (element) => {
+      handlers.reply?.(this.#items.find((item) => item.element === element && item.seq !== Infinity) ?? null);
+    });
     frame.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => {
       this.#look();
@@ -95,7 +98,7 @@ export class MessageLog {
     this.#keepingPlace(() => {
       this.#setState(item, "");
       item.element.classList.remove("provisional", "fade");
-      if (place.ts !== undefined) this.#setTime(item, place.ts);
+      if (place.ts !== undefined) setTime(item, place.ts);
       if (place.seq === undefined) return; // kept by the node, its place comes with `confirm`
       this.#remove(item);
       item.epoch = this.#epochIndex(place.epoch);
@@ -181,10 +184,12 @@ export class MessageLog {
   #insert(item) {
     let index = this.#items.length;
     while (index > 0 && comesAfter(this.#items[index - 1], item)) index -= 1;
-    this.#list.insertBefore(item.element, this.#items[index]?.element ?? null);
+    const next = this.#items[index];
+    this.#list.insertBefore(item.element, next?.day ?? next?.element ?? null);
     this.#items.splice(index, 0, item);
     this.#head(index);
     this.#head(index + 1);
+    this.#tabStop.settle();
     return index === this.#items.length - 1;
   }
 
@@ -193,62 +198,56 @@ export class MessageLog {
     if (index < 0) return;
     this.#items.splice(index, 1);
     item.element.remove();
+    item.day?.remove();
+    item.day = undefined;
     const key = keyOf(item.user, item.id);
     if (this.#byKey.get(key) === item) this.#byKey.delete(key);
     this.#head(index);
+    this.#tabStop.settle();
   }
 
-  /** A message gets a heading when the one before it is another's, or long ago. */
+  /**
+   * A message gets a heading when the one before it is another's, or long ago; and a line with its day when that one is
+   * of another day, or it is the first and not of today.
+   */
   #head(index) {
     const item = this.#items[index];
     if (item?.id === undefined) return;
     const before = this.#items[index - 1];
+    const day = dayOf(item.ts);
+    const said = this.#items.findLast((each, at) => at < index && each.ts !== undefined);
+    const newDay = day !== dayOf(said?.ts ?? Date.now());
     const first = !before || before.id === undefined || before.user !== item.user || item.ts - before.ts > GROUP_MS;
-    item.element.classList.toggle("first", first);
+    item.element.classList.toggle("first", first || newDay);
+    if (newDay && item.day?.dataset.day !== day) {
+      item.day?.remove();
+      item.day = el("li", { className: "day-line" }, el("span", { textContent: dayText(item.ts) }));
+      item.day.dataset.day = day;
+    }
+    if (newDay) item.element.before(item.day);
+    else item.day?.remove();
+    if (!newDay) item.day = undefined;
   }
 
   // ---- elements --------------------------------------------------------------------------------------------------
 
   #makeItem(message) {
-    const own = message.user === this.#me;
-    const item = {
-      user: message.user, id: message.id, ts: message.ts, content: message.content, replyTo: message.reply_to,
-      epoch: this.#epochIndex(message.epoch), seq: message.seq ?? Infinity,
-      time: timeElement(message.ts),
-      foot: el("div", { className: "foot" }),
-    };
-    const text = contentText(message.content);
-    const bubble = el("div", { className: "bubble" });
-    if (message.reply_to !== undefined) bubble.append(this.#quote(message.reply_to));
-    const kind = typeof message.content === "string" ? "body" : "body json";
-    bubble.append(el("div", { className: kind, dir: "auto", textContent: text }));
-    item.reply = el("button", { type: "button", className: "reply", textContent: "Reply" });
-    item.reply.setAttribute("aria-label", `Reply to ${message.user}: ${text.slice(0, 60)}`);
-    item.reply.addEventListener("click", () => this.#handlers.reply(item));
-    item.element = el("li", { className: `msg fade${own ? " own" : ""}${message.provisional ? " provisional" : ""}` },
-      own ? null : avatar(message.user),
-      el("div", { className: "who" }, el("strong", { textContent: message.user }), item.time),
-      bubble, item.foot, item.reply);
-    Object.assign(item.element.dataset, { user: message.user, id: message.id });
-    if (message.seq !== undefined) Object.assign(item.element.dataset, { seq: message.seq, epoch: message.epoch });
-    item.reply.hidden = message.seq === undefined;
+    const { reply } = this.#handlers;
+    const item = makeItem(message, {
+      own: message.user === this.#me, onReply: reply, quote: (seq) => this.#quote(seq),
+    });
+    item.epoch = this.#epochIndex(message.epoch);
     this.#byKey.set(keyOf(item.user, item.id), item);
     return item;
   }
 
   #quote(seq) {
     const item = this.#items.find((each) => each.epoch === this.#epoch && each.seq === seq && each.id !== undefined);
-    const text = item ? `${item.user}: ${contentText(item.content).slice(0, 140)}` : `In reply to message ${seq}`;
-    const quote = el("button", { type: "button", className: "quote", textContent: text });
+    const text = item
+      ? t("says", { user: item.user, text: contentText(item.content).slice(0, 140) }) : t("in_reply_to", { seq });
+    const quote = el("button", { type: "button", className: "quote", tabIndex: -1, textContent: text });
     quote.addEventListener("click", () => this.reveal(seq));
     return quote;
-  }
-
-  #setTime(item, ts) {
-    item.ts = ts;
-    const time = timeElement(ts);
-    item.time.replaceWith(time);
-    item.time = time;
   }
 
   /** "" (committed), "pending" or "failed". */
@@ -256,14 +255,14 @@ export class MessageLog {
     item.element.classList.toggle("pending", state === "pending");
     item.element.classList.toggle("failed", state === "failed");
     item.element.dataset.state = state || "sent";
-    item.reply.hidden = state !== "";
+    if (item.reply) item.reply.hidden = state !== "";
     item.foot.replaceChildren();
     item.seen = "";
-    if (state === "pending") item.foot.append("Sending…");
+    if (state === "pending") item.foot.append(t("sending"));
     if (state !== "failed") return;
-    const again = el("button", { type: "button", textContent: "Try again" });
+    const again = el("button", { type: "button", tabIndex: -1, textContent: t("try_again") });
     again.addEventListener("click", () => this.#handlers.retry(item));
-    item.foot.append(`Not sent: ${reason} `, again);
+    item.foot.append(`${t("not_sent", { reason })} `, again);
   }
 
   /** Puts each reader's face under the last message of mine that they have read. */
@@ -290,7 +289,7 @@ export class MessageLog {
       item.seen = now;
       item.foot.querySelector(".seen")?.remove();
       if (users.length === 0) continue;
-      const label = `Read by ${names(users, SEEN_MAX)}`;
+      const label = t("read_by", { users: names(users, SEEN_MAX) });
       const faces = users.slice(0, SEEN_MAX).map((user) => avatar(user, "tiny"));
       if (users.length > SEEN_MAX) faces.push(`+${users.length - SEEN_MAX}`);
       item.foot.append(el("span", { className: "seen", role: "img", title: label, "aria-label": label }, faces));

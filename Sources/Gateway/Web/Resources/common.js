@@ -1,5 +1,7 @@
 /** What the pages share: elements without markup strings, the API with its key, names, numbers and times as text. */
 
+import { inLanguage, locale, t } from "/assets/texts.js";
+
 /** Makes an element. `properties` are DOM properties; keys with a dash and "role" are attributes. Text stays text. */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -56,7 +58,7 @@ export async function api(path, { method = "GET", body, timeoutMs = 8000 } = {})
       cache: "no-store", signal: AbortSignal.timeout(timeoutMs),
     });
   } catch {
-    throw new ApiError(0, "unreachable", "The node can’t be reached.");
+    throw new ApiError(0, "unreachable", t("unreachable"));
   }
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;
@@ -80,8 +82,7 @@ export function keyForm(retry) {
     if (error.status !== 401 && error.status !== 403) return false;
     const had = remember("sessionStorage", "sluice.apiKey");
     byId("key-note").textContent = error.status === 403
-      ? "This node answers its API only on its own machine."
-      : had ? "This key is not the right one." : "This node asks for its API key. It is kept in this tab only.";
+      ? t("key_local") : t(had ? "key_wrong" : "key_wanted");
     if (form.hidden) {
       form.hidden = false;
       if (document.activeElement === document.body) form.elements.key.focus();
@@ -118,9 +119,9 @@ export function avatar(name, size = "") {
   return el("span", { className: `avatar hue${hash % 8} ${size}`, "aria-hidden": "true", textContent: shown });
 }
 
-const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const fine = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const short = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
 
 /** 1,234 or 0.4; from a million on 1.2M. */
 export function count(value) {
@@ -144,14 +145,14 @@ export function bytes(value) {
 export function duration(seconds) {
   if (typeof seconds !== "number") return "–";
   const s = Math.floor(seconds);
-  if (s >= 86400) return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
-  if (s >= 3600) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  if (s >= 60) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${s} s`;
+  if (s >= 86400) return t("days", { n: Math.floor(s / 86400), rest: Math.floor((s % 86400) / 3600) });
+  if (s >= 3600) return t("hours", { n: Math.floor(s / 3600), rest: Math.floor((s % 3600) / 60) });
+  if (s >= 60) return t("minutes", { n: Math.floor(s / 60), rest: s % 60 });
+  return t("seconds", { n: s });
 }
 
-const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const withDate = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const timeOfDay = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const withDate = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
 /** A `<time>` of milliseconds since the epoch: the time today, else with the date. */
 export function timeElement(ms) {
@@ -165,11 +166,17 @@ export function timeElement(ms) {
 /** “one”, “one and two”, “one, two and 3 others”. */
 export function names(list, limit = 3) {
   if (list.length <= 1) return list[0] ?? "";
-  if (list.length <= limit) return `${list.slice(0, -1).join(", ")} and ${list.at(-1)}`;
-  return `${list.slice(0, limit - 1).join(", ")} and ${list.length - limit + 1} others`;
+  const joined = (some) => some.join(t("separator"));
+  if (list.length <= limit) return t("and", { list: joined(list.slice(0, -1)), last: list.at(-1) });
+  return t("and_others", { list: joined(list.slice(0, limit - 1)), n: list.length - limit + 1 });
 }
+
+const wholeDay = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+
+/** The day of milliseconds since the epoch, in words. */
+export const dayText = (ms) => wholeDay.format(new Date(ms));
 
 /** The address of a room's chat page. */
 export function chatAddress(room, user) {
-  return `/chat/${encodeURIComponent(room)}${user ? `?user=${encodeURIComponent(user)}` : ""}`;
+  return inLanguage(`/chat/${encodeURIComponent(room)}${user ? `?user=${encodeURIComponent(user)}` : ""}`);
 }

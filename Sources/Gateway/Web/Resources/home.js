@@ -2,12 +2,14 @@
 
 import { identifierProblem } from "/client.js";
 import { api, avatar, byId, chatAddress, count, el, keyForm, poll, remember } from "/assets/common.js";
+import { problemText, t, translate } from "/assets/texts.js";
 
 const PAGE = 100; // rooms per request
 const rows = new Map(); // room id -> its row
-const plural = (number, word) => `${count(number)} ${word}${number === 1 ? "" : "s"}`;
+const plural = (number, key) => t(key, { n: count(number), count: number });
 let pagesShown = 1;
 
+translate();
 const userField = byId("join-user");
 userField.value = remember("localStorage", "sluice.user") ?? "";
 userField.addEventListener("input", () => {
@@ -24,8 +26,8 @@ const refresh = poll(async () => {
   } catch (error) {
     const aboutKey = askedForKey(error);
     byId("trouble").hidden = aboutKey;
-    byId("trouble").textContent = error.status === 0 ? "The node can’t be reached. Trying again…"
-      : `The rooms can’t be listed: ${error.message}`;
+    byId("trouble").textContent = error.status === 0 ? t("unreachable_again")
+      : t("rooms_fail", { reason: error.message });
   }
 }, 2500);
 
@@ -42,16 +44,19 @@ async function fetchRooms() {
 }
 
 function show(rooms, more) {
-  const list = byId("rooms");
-  const present = new Set();
-  let next = list.firstElementChild;
-  for (const room of rooms) {
-    present.add(room.id);
-    const row = rows.get(room.id) ?? addRow(room.id);
-    update(row, room);
-    // Kept nodes stay where they are, so that focus and scrolling survive each refresh.
-    if (row.item === next) next = next.nextElementSibling;
-    else list.insertBefore(row.item, next);
+  const isLive = (room) => room.users > 0;
+  const live = rooms.filter(isLive);
+  const present = new Set(rooms.map((room) => room.id));
+  for (const [id, part] of [["rooms-live", live], ["rooms-quiet", rooms.filter((room) => !isLive(room))]]) {
+    const list = byId(id);
+    let next = list.firstElementChild;
+    for (const room of part) {
+      const row = rows.get(room.id) ?? addRow(room.id);
+      update(row, room);
+      // Kept nodes stay where they are, so that focus and scrolling survive each refresh.
+      if (row.item === next) next = next.nextElementSibling;
+      else list.insertBefore(row.item, next);
+    }
   }
   for (const [id, row] of rows) {
     if (present.has(id)) continue;
@@ -60,9 +65,10 @@ function show(rooms, more) {
   }
   byId("more").hidden = !more;
   byId("no-rooms").hidden = rooms.length > 0;
-  const live = rooms.filter((room) => room.users > 0).length;
-  byId("summary").textContent = rooms.length === 0 ? "quiet so far"
-    : `${plural(rooms.length, "room")}${more ? " and more" : ""}, ${count(live)} with people in`;
+  byId("nobody").hidden = rooms.length === 0 || live.length > 0;
+  byId("quiet-title").hidden = rooms.length === live.length;
+  const summary = { rooms: plural(rooms.length, "room_count"), live: count(live.length) };
+  byId("summary").textContent = rooms.length === 0 ? t("quiet") : t(more ? "summary_more" : "summary", summary);
   filter();
 }
 
@@ -84,13 +90,14 @@ function addRow(id) {
 
 function update(row, room) {
   const title = room.name || room.id;
-  const messages = plural(room.seq, "message");
+  const messages = plural(room.seq, "message_count");
   const texts = [
     [row.name, title],
     [row.meta, title === room.id ? messages : `${room.id} · ${messages}`],
-    [row.users, room.max_users ? `${count(room.users)} of ${count(room.max_users)}` : count(room.users)],
-    [row.connections, (room.users === 1 ? "person" : "people")
-      + (room.connections === room.users ? "" : ` · ${count(room.connections)} connections`)],
+    [row.users, room.max_users
+      ? t("people_of", { n: count(room.users), max: count(room.max_users) }) : count(room.users)],
+    [row.connections, t("person", { n: room.users })
+      + (room.connections === room.users ? "" : ` · ${plural(room.connections, "connection_count")}`)],
   ];
   for (const [element, text] of texts) if (element.textContent !== text) element.textContent = text;
   row.link.classList.toggle("live", room.users > 0);
@@ -122,11 +129,11 @@ function say(element, kind, ...content) {
 byId("join-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const { user, room } = event.target.elements;
-  for (const [field, label] of [[user, "Your name"], [room, "The room"]]) {
-    const problem = identifierProblem(field.value.trim());
+  for (const [field, label] of [[user, "name_problem"], [room, "room_problem"]]) {
+    const problem = problemText(identifierProblem(field.value.trim()));
     field.setAttribute("aria-invalid", problem ? "true" : "false");
     if (!problem) continue;
-    say(byId("join-note"), "bad", `${label} ${problem}.`);
+    say(byId("join-note"), "bad", t(label, { problem }));
     field.focus();
     return;
   }
@@ -134,28 +141,44 @@ byId("join-form").addEventListener("submit", (event) => {
   location.assign(chatAddress(room.value.trim(), user.value.trim()));
 });
 
+/** The identifier that a title makes: its letters and digits in small, with hyphens between; "" for none. */
+function identifierOf(title) {
+  const plain = title.normalize("NFKD").replace(/\p{M}/gu, "").normalize("NFC").toLowerCase();
+  let id = plain.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
+  while (id && identifierProblem(id)) id = [...id].slice(0, -1).join("");
+  return id;
+}
+
+/** Shows in the empty field which identifier the title makes. */
+function showIdentifier() {
+  byId("create-id").placeholder = identifierOf(byId("create-name").value) || t("identifier_made");
+}
+
+byId("create-name").addEventListener("input", showIdentifier);
 byId("create-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const { id, name, max_users: max, history_size: kept } = event.target.elements;
   const note = byId("create-note");
-  const problem = id.value.trim() && identifierProblem(id.value.trim());
-  if (problem) return say(note, "bad", `The identifier ${problem}.`);
+  const wanted = id.value.trim() || identifierOf(name.value);
+  const problem = wanted && problemText(identifierProblem(wanted));
+  if (problem) return say(note, "bad", t("identifier_problem", { problem }));
   const body = {};
-  if (id.value.trim()) body.id = id.value.trim();
+  if (wanted) body.id = wanted;
   if (name.value.trim()) body.name = name.value.trim();
   if (max.value) body.max_users = Number(max.value);
   if (kept.value) body.history_size = Number(kept.value);
   try {
     const room = await api("/api/rooms", { method: "POST", body });
-    say(note, "good", "Room made. ", entrance(room.id, `Enter ${room.name || room.id}`));
+    say(note, "good", `${t("room_made")} `, entrance(room.id, t("enter_room", { room: room.name || room.id })));
     byId("join-room").value = room.id;
     event.target.reset();
+    showIdentifier();
     refresh();
   } catch (error) {
-    if (askedForKey(error)) return say(note, "bad", "This node wants its API key first.");
+    if (askedForKey(error)) return say(note, "bad", t("key_first"));
     if (error.code === "room_exists") {
-      return say(note, "bad", "A room with this identifier is there already. ", entrance(body.id, "Enter it"));
+      return say(note, "bad", `${t("room_exists")} `, entrance(body.id, t("enter_it")));
     }
-    say(note, "bad", error.status === 0 ? "The node can’t be reached." : `The room wasn’t made: ${error.message}`);
+    say(note, "bad", error.status === 0 ? t("unreachable") : t("room_fail", { reason: error.message }));
   }
 });

@@ -1,7 +1,10 @@
-/** The links of the cluster: how they stand, asked each second and when an event tells of a change, and their switches. */
+/** The links of the cluster: how they stand, asked each second and when one changes, and their switches. */
 
 import { api, byId, chatAddress, count, duration, el, keyForm, poll } from "/assets/common.js";
 import { listen } from "/assets/events.js";
+import { t, translate } from "/assets/texts.js";
+
+translate();
 
 const pageSize = 100;
 /** The cursors of the pages that are shown. */
@@ -23,10 +26,10 @@ const refresh = poll(async () => {
     }
     byId("key-form").hidden = true;
     show(links);
-    live("good", "Live");
+    live("good", t("live"));
   } catch (error) {
-    if (askedForKey(error)) return live("warn", "Key needed");
-    live("bad", error.status === 0 ? "No answer" : `No links: ${error.message}`);
+    if (askedForKey(error)) return live("warn", t("key_needed"));
+    live("bad", error.status === 0 ? t("no_answer") : t("links_failed", { message: error.message }));
   }
 }, 1000);
 
@@ -50,7 +53,8 @@ function show(links) {
   byId("no-links").hidden = links.length > 0;
   byId("more").hidden = next === null;
   const up = links.filter((link) => link.state === "connected").length;
-  byId("summary").textContent = `${count(up)} of ${count(links.length)}${next === null ? "" : " shown"} connected`;
+  const summary = next === null ? "links_up" : "links_up_shown";
+  byId("summary").textContent = t(summary, { up: count(up), all: count(links.length) });
   const shown = links.map((link) => fill(lines.get(link.id) ?? makeLine(link.id), link));
   const ids = new Set(links.map((link) => link.id));
   for (const id of lines.keys()) if (!ids.has(id)) lines.delete(id);
@@ -79,18 +83,18 @@ function fill({ row, cells, button }, link) {
   const { name, state, owner, room, heard, reconnects, dropped } = cells;
   put(name, link.name === link.id ? link.id : `${link.name} (${link.id})`);
   name.title = link.url;
-  put(state, link.enabled ? link.state : "disabled");
+  put(state, t(`link_${link.enabled ? link.state : "disabled"}`));
   put(owner, link.owner ?? "–");
   if (link.room === undefined) put(room, "–");
   else if (room.textContent !== link.room) {
     room.replaceChildren(el("a", { href: chatAddress(link.room), textContent: link.room }));
   }
   const at = link.last_heartbeat_at;
-  put(heard, at === undefined ? "never" : `${duration(Math.max(0, Date.now() - at) / 1000)} ago`);
+  put(heard, at === undefined ? t("never") : t("ago", { time: duration(Math.max(0, Date.now() - at) / 1000) }));
   put(reconnects, count(link.reconnects));
   put(dropped, count(link.dropped));
   button.dataset.to = link.enabled ? "disable" : "enable";
-  put(button, link.enabled ? "Disable" : "Enable");
+  put(button, t(button.dataset.to));
   button.setAttribute("aria-label", `${button.textContent} ${link.id}`);
   return row;
 }
