@@ -164,8 +164,8 @@ class Room(_Emitter):
     """A room that this client is in, or enters; made by `Sluice.room`.
 
     Events, by `on`: `message`, `ack`, `confirm`, `gap`, `joined_room`, `left_room`, `joined`, `left`, `presence`,
-    `typing`, `read`, `error`, each with the server's frame as a dict. `async for message in room` gives the messages
-    that come from then on."""
+    `typing`, `signal`, `read`, `error`, each with the server's frame as a dict. `async for message in room` gives the
+    messages that come from then on."""
 
     def __init__(self, client: Sluice, name: str) -> None:
         super().__init__()
@@ -199,6 +199,11 @@ class Room(_Emitter):
     def typing(self, typing: bool = True) -> bool:
         """Says that I type, or stopped to. Best effort: False when it was not sent."""
         return self._client._typing(self.name, typing)
+
+    def signal(self, name: str, data: Any = None) -> bool:
+        """Shows the others something that nobody keeps, such as a cursor: they get `signal` events. Best effort: False
+        when it was not sent."""
+        return self._client._signal(self.name, name, data)
 
     def mark_read(self, seq: int) -> None:
         """Raises my read mark; the newest wish is sent as soon as it can be."""
@@ -776,6 +781,16 @@ class Sluice(_Emitter):
         if not self._is_in(room) or "typing" in self._suspended or not self._take_token():
             return False
         return self._write({"type": "typing", "typing": bool(typing), "room": room})
+
+    def _signal(self, room: str, name: str, data: Any) -> bool:
+        frame = {"type": "signal", "name": name, "room": room, **({} if data is None else {"data": data})}
+        try:
+            json.dumps(frame, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SluiceError("unserialisable", str(error)) from error
+        if not self._is_in(room) or "typing" in self._suspended or not self._take_token():
+            return False
+        return self._write(frame)
 
     def _mark_read(self, room: str, seq: int) -> None:
         log = self._logs.get(room)
