@@ -72,11 +72,14 @@ package final class MemoryLog {
 
     /// Entries with a seq above `seq`, ascending, until `byteCountMax` is passed or `countMax` is reached; at least
     /// one if there is one.
-    package func entries(after seq: UInt64, countMax: Int, byteCountMax: Int) -> [LogEntry] {
+    /// - Parameter includes: whether an entry for these devices counts.
+    package func entries(
+        after seq: UInt64, countMax: Int, byteCountMax: Int, where includes: (Audience?) -> Bool = { _ in true }
+    ) -> [LogEntry] {
         guard countMax > 0 else { return [] }
         var found: [LogEntry] = []
         var bytes = 0
-        for entry in entries[index(after: seq)...] {
+        for entry in entries[index(after: seq)...] where includes(entry.audience) {
             found.append(LogEntry(seq: entry.seq, frame: entry.frame, audience: entry.audience))
             bytes += entry.frame.length
             if bytes > byteCountMax || found.count == countMax { break }
@@ -85,10 +88,19 @@ package final class MemoryLog {
     }
 
     /// The newest entries with a seq below `seq`, ascending, at most `countMax`.
-    package func entries(before seq: UInt64, countMax: Int) -> [LogEntry] {
-        let end = seq == 0 ? head : index(after: seq - 1)
-        return entries[max(head, end - min(countMax, end))..<end]
-            .map { LogEntry(seq: $0.seq, frame: $0.frame, audience: $0.audience) }
+    /// - Parameter includes: whether an entry for these devices counts.
+    package func entries(
+        before seq: UInt64, countMax: Int, where includes: (Audience?) -> Bool = { _ in true }
+    ) -> [LogEntry] {
+        var index = seq == 0 ? head : index(after: seq - 1)
+        var found: [LogEntry] = []
+        while index > head, found.count < countMax {
+            index -= 1
+            let entry = entries[index]
+            guard includes(entry.audience) else { continue }
+            found.append(LogEntry(seq: entry.seq, frame: entry.frame, audience: entry.audience))
+        }
+        return found.reversed()
     }
 
     /// The entry of that seq; nil when it is not held. Where no entry before it is missing this is one step.

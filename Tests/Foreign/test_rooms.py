@@ -364,6 +364,7 @@ def test_join_and_leave_of_further_rooms(gateway, room, name):
         for type, fields in [
             ("message", {"content": 1}),
             ("typing", {"typing": True}),
+            ("signal", {"name": "s"}),
             ("read", {"seq": 1}),
             ("history", {}),
             ("users", {}),

@@ -71,7 +71,12 @@ def test_reading_rooms(asking):
         assert ann.error("forbidden")["room"] == "other"
         ann.send("join", room="quiet")
         ann.take("joined_room", room="quiet")
-        for type, fields in [("message", {"content": 1}), ("typing", {"typing": True}), ("read", {"seq": 1})]:
+        for type, fields in [
+            ("message", {"content": 1}),
+            ("typing", {"typing": True}),
+            ("signal", {"name": "s"}),
+            ("read", {"seq": 1}),
+        ]:
             ann.send(type, room="quiet", **fields)
             assert ann.error("forbidden")["room"] == "quiet"
         bob.send("message", content="to listen to")

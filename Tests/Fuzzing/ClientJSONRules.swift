@@ -71,16 +71,24 @@ enum ClientJSONRules {
             try holdInside(t, of: bytes)
             try hold(ReferenceJSON.read(Array(t))?.isJSON == true, "a t that is no JSON")
         case .token(let token): try hold(token.withBytes(UTF8Validator.isValid), "a token that is no UTF-8")
+        case .signal(let fields):
+            let quoted = [UInt8(ascii: "\"")] + Array(fields.name) + [UInt8(ascii: "\"")]
+            try hold(ReferenceJSON.read(quoted)?.isJSON == true, "a name that does not fit between quotes")
+            if let data = fields.data { try checkPassedOn(data, in: bytes) }
+            let body = SignalBody(fields)
+            try hold(SignalBody(body.json) == body, "a signal that another node can't read")
         case .typing, .users, .leave: break
         }
     }
 
+    private static func checkPassedOn(_ value: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) throws {
+        try holdInside(value, of: bytes)
+        if let value = ReferenceJSON.read(Array(value)) { try hold(value.isJSON, "content that is no JSON") }
+    }
+
     /// Content is passed on byte for byte: it must be JSON by itself.
     private static func check(_ fields: MessageFields, in bytes: UnsafeRawBufferPointer) throws {
-        try holdInside(fields.content, of: bytes)
-        if let content = ReferenceJSON.read(Array(fields.content)) {
-            try hold(content.isJSON, "content that is no JSON")
-        }
+        try checkPassedOn(fields.content, in: bytes)
         guard let type = fields.messageType else { return }
         try holdInside(type, of: bytes)
         let quoted = [UInt8(ascii: "\"")] + Array(type) + [UInt8(ascii: "\"")]

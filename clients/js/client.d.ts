@@ -54,6 +54,7 @@ export interface Events {
   left_room: { room: string; reason: "left" | "deleted" | "forbidden" | "removed" };
   joined: { room: string; user: string; users: number }; left: { room: string; user: string; users: number };
   presence: { room: string; users: number }; typing: { room: string; user: string; typing: boolean };
+  signal: { room: string; user: string; device: string; name: string; data?: unknown };
   read: { room: string; marks: { user: string; seq: number }[] };
   state: State; welcome: Frame; device: Frame; tier: Frame; mode: Frame; drain: Frame; token: Frame;
 }
@@ -94,6 +95,8 @@ export class Room extends Emitter implements AsyncIterable<Message> {
   send(content: unknown, options?: SendOptions & { replyTo?: number }): Promise<Ack>;
   /** Best effort: false when it was not sent. */
   typing(typing?: boolean): boolean;
+  /** Shows the others something that nobody keeps, such as a cursor. Best effort: false when it was not sent. */
+  signal(name: string, data?: unknown): boolean;
   markRead(seq: number): void;
   page(options?: PageOptions): Promise<HistoryPage>;
   /** After a seq ascending; else before a seq, or all, from the newest to the oldest. `limit` is a page's size. */

@@ -193,6 +193,7 @@ export class Room extends Emitter {
   joined() { return this.#core.join(this.name); }
   send(content, options) { return this.#core.send(this.name, content, options); }
   typing(typing = true) { return this.#core.typing(typing, this.name); }
+  signal(name, data) { return this.#core.signal(name, data, this.name); }
   markRead(seq) { this.#core.markRead(seq, this.name); }
   page({ before, after, limit = 100 } = {}) {
     return this.#core.request({ type: "history", limit, before, after }, this.name);
@@ -283,6 +284,7 @@ export class Sluice extends Emitter {
       join: (room) => this.#join(room),
       send: (...all) => this.#send(...all),
       typing: (...all) => this.#typing(...all),
+      signal: (...all) => this.#signal(...all),
       markRead: (...all) => this.#markRead(...all),
       request: (...all) => this.#request(...all),
       leave: (room) => this.#leave(room),
@@ -359,6 +361,17 @@ export class Sluice extends Emitter {
   #typing(typing, room) {
     if (!this.#inRoom(room) || this.#suspended.has("typing") || !this.#takeToken()) return false;
     return this.#write({ type: "typing", typing: Boolean(typing), room });
+  }
+
+  #signal(name, data, room) {
+    let text;
+    try {
+      text = JSON.stringify({ type: "signal", name: String(name), data, room });
+    } catch (error) {
+      throw new SluiceError("unserialisable", String(error));
+    }
+    if (!this.#inRoom(room) || this.#suspended.has("typing") || !this.#takeToken()) return false;
+    return this.#writeText(text);
   }
 
   #markRead(seq, room) {
@@ -540,9 +553,11 @@ export class Sluice extends Emitter {
     return this._emit(type, detail, log) || Boolean(heard);
   }
 
-  #write(frame) {
+  #write(frame) { return this.#writeText(JSON.stringify(frame)); }
+
+  #writeText(text) {
     if (this.#state !== "online" || this.#socket?.readyState !== 1) return false;
-    this.#socket.send(JSON.stringify(frame));
+    this.#socket.send(text);
     return true;
   }
 

@@ -3,6 +3,8 @@ package struct ClusterNotice: Equatable, Sendable {
     package enum Kind: String, Sendable {
         /// Somebody in a room types, or has stopped: the user, and 1 or 0.
         case typing
+        /// A member of a room sends a signal: the user, the device, and the object of its name and data.
+        case signal
         /// A read mark has risen: the user and the seq.
         case read
         /// A room was deleted: the epoch of the history that is no more.
@@ -13,6 +15,9 @@ package struct ClusterNotice: Equatable, Sendable {
         case kick
         /// In which rooms is the user with which device? The channel on which to answer, and the question's number.
         case deviceRooms
+        /// An operator has the user's connections go into a room, or out of it: the channel on which to answer, the
+        /// question's number, `in` or `out`, and the room.
+        case order
         /// A node knows more than a room's log of where entries stood in a former epoch: the present epoch, the former
         /// one, and a map as text.
         case places
@@ -22,11 +27,13 @@ package struct ClusterNotice: Equatable, Sendable {
 
     /// Begins a publication; the digit is its format.
     private static let mark = Array("~1\n".utf8)
+    private static let lineBreak = UInt8(ascii: "\n")
+    private static let signalValues = 3
 
     package let kind: Kind
     /// The run of the node that says it.
     package let boot: String
-    /// None of them contains a line break.
+    /// None of them contains a line break, but for the last one of a `signal`: that is JSON as a client wrote it.
     package let values: [String]
 
     package init(_ kind: Kind, boot: String, _ values: [String] = []) {
@@ -47,9 +54,16 @@ package struct ClusterNotice: Equatable, Sendable {
     /// Reads a publication; nil when it is none of these, or of another format.
     package init?(_ payload: [UInt8]) {
         guard payload.starts(with: Self.mark) else { return nil }
-        let lines = String(decoding: payload.dropFirst(Self.mark.count), as: UTF8.self)
-            .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        guard lines.count >= 2, let kind = Kind(rawValue: lines[0]) else { return nil }
-        self.init(kind, boot: lines[1], Array(lines.dropFirst(2)))
+        // Bytes: as text, a carriage return and the line break behind it would be one character.
+        let text = payload.dropFirst(Self.mark.count)
+        guard let end = text.firstIndex(of: Self.lineBreak), let kind = Kind(rawValue: Self.text(text[..<end])) else {
+            return nil
+        }
+        let lines = text[(end + 1)...].split(
+            separator: Self.lineBreak, maxSplits: kind == .signal ? Self.signalValues : .max,
+            omittingEmptySubsequences: false)
+        self.init(kind, boot: Self.text(lines[0]), lines.dropFirst().map(Self.text))
     }
+
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 }

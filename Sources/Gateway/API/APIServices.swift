@@ -39,6 +39,13 @@ protocol APIServices: AnyObject, MailSender {
     /// Hands rooms of all nodes above `cursor` to `completion`, once: sorted or not, more than `limit` if there are
     /// more, nil when the store gave no answer.
     func listRooms(after cursor: Identifier?, limit: Int, _ completion: @escaping ([RoomDescription]?) -> Void)
+
+    /// Hands users that are online on any node above `cursor` to `completion`, once: more than `limit` if there are
+    /// more, nil when too many such questions are under way.
+    func listUsers(after cursor: Identifier?, limit: Int, _ completion: @escaping (OnlineDirectory.Found?) -> Void)
+
+    /// Publishes the messages of a request, and answers it when each has its result.
+    func publish(_ parts: [PublicationBatches.Part], for responder: Responder)
 }
 
 extension APIServices {

@@ -43,6 +43,11 @@ struct APIFault: Error {
 
     static func bad(_ message: String) -> APIFault { APIFault(status: 400, code: "bad_request", message: message) }
 
+    /// A message of more than so many bytes.
+    static func tooLarge(_ byteCountMax: Int) -> APIFault {
+        APIFault(status: 413, code: "too_large", message: "a message has at most \(byteCountMax) bytes")
+    }
+
     var response: HTTPResponse { .error(status, code, message) }
 }
 
@@ -122,7 +127,7 @@ func asAPIFault<Value>(_ work: () throws(FieldFault) -> Value) throws(APIFault) 
 }
 
 extension FieldFault {
-    fileprivate var apiFault: APIFault {
+    var apiFault: APIFault {
         switch self {
         case .badField(let message): .bad(message)
         case .badJSON(.syntax(let offset)):

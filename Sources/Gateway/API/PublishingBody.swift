@@ -12,16 +12,18 @@ struct PublishingBody: Sendable {
     ///   - byteCountMax: a larger body is refused with 413.
     init(_ call: HTTPCall, author: Field, byteCountMax: Int) throws(APIFault) {
         self = try call.withFields { table throws(APIFault) in
-            guard call.request.body.count <= byteCountMax else {
-                throw APIFault(
-                    status: 413, code: "too_large", message: "a message has at most \(byteCountMax) bytes")
-            }
-            return try asAPIFault { () throws(FieldFault) in
-                PublishingBody(
-                    author: try table.required(author, table.identifier(author)),
-                    fields: OwnedMessageFields(try MessageFields(table)),
-                    deviceType: try table.typeName(.deviceType)?.text)
-            }
+            guard call.request.body.count <= byteCountMax else { throw .tooLarge(byteCountMax) }
+            return try PublishingBody(table, author: author)
+        }
+    }
+
+    /// - Parameter author: the member that names the author.
+    init(_ table: borrowing FieldTable, author: Field) throws(APIFault) {
+        self = try asAPIFault { () throws(FieldFault) in
+            PublishingBody(
+                author: try table.required(author, table.identifier(author)),
+                fields: OwnedMessageFields(try MessageFields(table)),
+                deviceType: try table.typeName(.deviceType)?.text)
         }
     }
 

@@ -37,6 +37,9 @@ extension Route {
     ]
 
     private static let users: [Route] = [
+        Route(.get, "/api/users", .list) { services, call throws(APIFault) in
+            try UsersAPI(services: services).list(call)
+        },
         Route(.get, "/api/users/{user_id}", .ordinary) { services, call throws(APIFault) in
             try UsersAPI(services: services).show(call)
         },
@@ -46,6 +49,15 @@ extension Route {
         },
         Route(.delete, "/api/users/{user_id}/connections", .essential) { services, call throws(APIFault) in
             try UsersAPI(services: services).removeConnections(call)
+        },
+        Route(.put, "/api/users/{user_id}/rooms/{room_id}", .ordinary) { services, call throws(APIFault) in
+            try UsersAPI(services: services).order(call, isEntry: true)
+        },
+        Route(.delete, "/api/users/{user_id}/rooms/{room_id}", .essential) { services, call throws(APIFault) in
+            try UsersAPI(services: services).order(call, isEntry: false)
+        },
+        Route(.post, "/api/publish", .essential) { services, call throws(APIFault) in
+            try PublishAPI(services: services).publish(call)
         },
     ]
 

@@ -50,7 +50,7 @@ struct Router {
         if !call.showsKey,
             let retry = services.context.budgets.addresses.refusesRequest(of: call.client, at: services.now)
         {
-            return .rateLimited("this address asks too often", retryMilliseconds: retry)
+            return .rateLimited(AddressLimits.requestsText, retryMilliseconds: retry)
         }
         if let retry = refusesTurn(of: call) {
             services.counters.refused(.heaviest)
@@ -151,7 +151,7 @@ struct Router {
     }
 
     /// The worker has no time for what is published by HTTP, as for what comes by WebSocket.
-    private func shed(_ priority: Admission.Priority) -> HTTPResponse {
+    func shed(_ priority: Admission.Priority) -> HTTPResponse {
         services.counters.shed(priority == .directs ? .directs : .messages)
         let retry = services.load.controller.retryMilliseconds(after: priority, using: &services.random)
         return .unavailable("\(LoadControl.tooMuchText)", retrySeconds: max(1, (retry + 999) / 1000))

@@ -5,6 +5,26 @@ import WireProtocol
 struct UsersAPI {
     let services: any APIServices
 
+    /// `GET /api/users`: users that are online on any node, by id.
+    func list(_ call: HTTPCall) throws(APIFault) -> Reply {
+        let (limit, cursor) = (services.readLimit(try call.limit(), .users), try call.cursor())
+        return .later { [services] responder in
+            services.listUsers(after: cursor, limit: limit) { [weak services] found in
+                guard let services else { return }
+                guard let found else { return responder.answer(.storeAway, by: services) }
+                let page = OnlinePage(found.users, limit: limit)
+                responder.answer(page.response(missing: found.missing), by: services)
+            }
+        }
+    }
+
+    /// `PUT` and `DELETE /api/users/{user_id}/rooms/{room_id}`
+    func order(_ call: HTTPCall, isEntry: Bool) throws(APIFault) -> Reply {
+        let user = try call.identifier("user_id", at: 0)
+        let room = try call.identifier("room_id", at: 1)
+        return services.ask(user, UserQuestion.order(RoomOrder(room: room, isEntry: isEntry)))
+    }
+
     /// `GET /api/users/{user_id}`: with a page of the user's devices.
     func show(_ call: HTTPCall) throws(APIFault) -> Reply {
         let id = try call.identifier("user_id", at: 0)

@@ -8,14 +8,16 @@ final class WorkerServices: APIServices {
     private let core: WorkerCore
     private let rooms: RoomTable
     private let surveys: Surveys
+    private let batches: PublicationBatches
     /// As of the last change.
     var locks = LockReport()
 
     /// - Parameter rooms: those that are at home on the same worker.
-    init(_ core: WorkerCore, _ rooms: RoomTable, _ surveys: Surveys) {
+    init(_ core: WorkerCore, _ rooms: RoomTable, _ surveys: Surveys, _ batches: PublicationBatches) {
         self.core = core
         self.rooms = rooms
         self.surveys = surveys
+        self.batches = batches
     }
 
     var router: Router { Router(services: self) }
@@ -44,4 +46,11 @@ final class WorkerServices: APIServices {
         }
         surveys.findRooms(after: cursor, limit: limit, completion)
     }
+
+    func listUsers(after cursor: Identifier?, limit: Int, _ completion: @escaping (OnlineDirectory.Found?) -> Void) {
+        OnlineDirectory(core: core, surveys: surveys, replication: rooms.replication)
+            .list(after: cursor, limit: limit, completion)
+    }
+
+    func publish(_ parts: [PublicationBatches.Part], for responder: Responder) { batches.begin(parts, for: responder) }
 }

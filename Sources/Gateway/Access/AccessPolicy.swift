@@ -23,8 +23,10 @@ package struct AccessPolicy: Sendable {
                 return
             }
             let isWrite = method != "GET" && method != "HEAD"
-            let isForOperators = path.starts(with: ["api", "links"]) || path == ["api", "system", "tier"]
-            self = method == "DELETE" || isWrite && isForOperators ? .apiKeyOrLoopback : .apiKey
+            let isForOperators =
+                method == "DELETE" || method == "PUT" && path.starts(with: ["api", "users"])
+                || isWrite && (path.starts(with: ["api", "links"]) || path == ["api", "system", "tier"])
+            self = isForOperators ? .apiKeyOrLoopback : .apiKey
         }
     }
 

@@ -11,6 +11,9 @@ package struct AddressLimits: Sendable, Equatable {
     /// The error for who would make one more.
     static let makingText = "this address makes rooms or inboxes too fast"
 
+    /// The error for who asks once more than it may.
+    static let requestsText = "this address asks too often"
+
     /// Wrong API keys: ten at once, then five each second. A key of 128 bits stays unknown at any such rate; it is the
     /// log, and keys that people make up, that need the limit.
     static let guesses = RatePolicy(perSecond: 5)

@@ -42,7 +42,12 @@ extension ChatPhase {
         case .joinRefused(let room, let refusal):
             guard transport.joining?.room == room else { return }
             transport.joining = nil
-            transport.sendRefusal(refusal, of: room)
+            // Who did not ask hears nothing of it.
+            if isOrdered(room, isEntry: true) {
+                endOrder(succeeded: false)
+            } else {
+                transport.sendRefusal(refusal, of: room)
+            }
             transport.endWait()
         case .leftRoom(let room, let reason): left(room, reason)
         case .roomDeleted(let room): roomDeleted(room)
@@ -60,6 +65,7 @@ extension ChatPhase {
         }
         transport.joining = nil
         transport.enter(room, isURLRoom: transport.memberships.isURLRoom(room))
+        if isOrdered(room, isEntry: true) { endOrder(succeeded: true) }
         transport.endWait()
     }
 
@@ -71,6 +77,7 @@ extension ChatPhase {
         if isURLRoom { return transport.close(.removed("room_deleted")) }
         if wasJoining {
             transport.joining = nil
+            if isOrdered(room, isEntry: true) { endOrder(succeeded: false) }
             transport.endWait()
         }
     }

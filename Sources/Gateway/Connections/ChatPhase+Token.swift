@@ -68,8 +68,14 @@ extension ChatPhase {
     func left(_ room: Identifier, _ reason: StaticString) {
         transport.exit(room)
         let isAllowed = transport.grant?.claims.letsEnter(room) ?? true
-        core.writer.leftRoom(room, reason: isAllowed ? reason : "forbidden")
+        let isOrdered = isOrdered(room, isEntry: false)
+        core.writer.leftRoom(room, reason: !isAllowed ? "forbidden" : isOrdered ? "removed" : reason)
         transport.sendWritten()
+        if isOrdered {
+            endOrder(succeeded: true)
+            // Who came back would be in it again.
+            if transport.memberships.isURLRoom(room) { return transport.close(.removed("removed")) }
+        }
         guard let next = nextForbiddenRoom, let info = transport.info else { return transport.endWait() }
         core.send(RoomRequest.leave(info, isAsked: true), of: next)
     }

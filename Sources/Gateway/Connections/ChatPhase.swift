@@ -59,6 +59,7 @@ struct ChatPhase<Transport: ChatTransport> {
         case .message(let fields): publish(fields, frame, info)
         case .direct(let to, let fields, let deviceType): direct(to, fields, deviceType?.text, info)
         case .typing(let isTyping): write(frame, .typing(info, isTyping: isTyping))
+        case .signal(let fields): write(frame, .signal(info, SignalBody(fields)))
         case .read(let seq): write(frame, .read(info, upTo: seq))
         case .history(let query):
             let limit = readLimit(query.limit, .history)
@@ -145,10 +146,10 @@ struct ChatPhase<Transport: ChatTransport> {
     }
 
     /// Has the home of the room that a frame means show something to the others there.
-    private func write(_ frame: ClientFrame, _ request: RoomRequest) {
+    private func write(_ frame: ClientFrame, _ request: @autoclosure () -> RoomRequest) {
         guard let members = transport.memberships.target(frame.room) else { return refuseOutside(frame) }
         guard mayWrite(into: members.room, frame) else { return }
-        core.send(.room(members.room, request), to: members.home)
+        core.send(.room(members.room, request()), to: members.home)
     }
 
     /// Asks for an answer that may be large: input waits for it, so that a connection has one of them under way.
@@ -205,7 +206,7 @@ struct ChatPhase<Transport: ChatTransport> {
     /// Whether the room bears the load first that a frame has something to say in; milliseconds until the next try.
     private func refusesRoom(_ frame: ClientFrame) -> Int? {
         switch frame.body {
-        case .message, .typing, .read: break
+        case .message, .typing, .signal, .read: break
         default: return nil
         }
         return transport.memberships.target(frame.room).flatMap { core.refusesTurn(in: $0.room) }
@@ -215,12 +216,16 @@ struct ChatPhase<Transport: ChatTransport> {
         let policy = core.load.policy
         switch frame.body {
         case .typing where policy.typing == .off: refuseSuspended(frame, .typing, "typing is suspended")
+        case .signal where policy.typing == .off:
+            refuseSuspended(frame, .typing, "signals are suspended, as typing is")
         case .history where policy.readsMax == nil:
             refuseSuspended(frame, .history, "reading history is suspended; a position is still resumed from")
         case .users where policy.readsMax == nil: refuseSuspended(frame, .users, "reading users is suspended")
         case .message(let fields) where fields.content.count > core.load.limits.messageBytesMax:
             refuseTooLarge(frame)
         case .direct(_, let fields, _) where fields.content.count > core.load.limits.messageBytesMax:
+            refuseTooLarge(frame)
+        case .signal(let fields) where fields.data?.count ?? 0 > core.load.limits.messageBytesMax:
             refuseTooLarge(frame)
         default: return true
         }
@@ -267,6 +272,7 @@ extension ClientFrame.Body {
         case .message: "message"
         case .direct: "direct"
         case .typing: "typing"
+        case .signal: "signal"
         case .read: "read"
         case .history: "history"
         case .users: "users"
@@ -284,7 +290,7 @@ extension ClientFrame.Body {
         switch self {
         case .message: .messages
         case .direct: .directs
-        case .typing: .typing
+        case .typing, .signal: .typing
         case .read: .readMarks
         case .history, .users: .reads
         case .join(_, nil): .joins

@@ -62,7 +62,9 @@ extension Connection {
 
     // MARK: Waiting, and going on
 
-    func beginWait() { wait = KeptInput(for: .answer, at: loop.now) }
+    func beginWait() {
+        if let wait { wait.reasons.insert(.answer) } else { wait = KeptInput(for: .answer, at: loop.now) }
+    }
 
     /// Input waits for one more thing.
     func keepBack(for reason: KeptInput.Reasons) {
@@ -70,8 +72,8 @@ extension Connection {
         pauseReading()
     }
 
-    /// Goes on with input after a wait for an answer.
-    func endWait() { goOn(.answer) }
+    /// Goes on with input after a wait for an answer, behind what an operator has ordered meanwhile.
+    func endWait() { if !ChatPhase(on: self).beginOrder() { goOn(.answer) } }
 
     /// One of the things that input waits for has come. It goes on unless there is another.
     func goOn(_ reason: KeptInput.Reasons) {

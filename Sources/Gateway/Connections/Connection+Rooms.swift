@@ -16,10 +16,6 @@ extension Connection: OpeningTransport, ChatTransport, EchoTransport {
         get { flags.contains(.isCounted) }
         set { flags.set(.isCounted, newValue) }
     }
-    var joining: Joining? {
-        get { wait?.joining }
-        set { wait?.joining = newValue }
-    }
 
     func isMember(of members: LocalMembers<Connection>) -> Bool { memberships.contains(members) }
     func moved(in members: LocalMembers<Connection>, to index: Int) { memberships.moved(in: members, to: index) }

@@ -153,6 +153,14 @@ final class ConnectionTable {
         infos.map { info in info.worker == core.index ? find(info)?.memberships.rooms ?? [] : [] }
     }
 
+    /// Has those of these connections that are here carry out an operator's order; `completion` gets once how many did.
+    func obey(_ order: RoomOrder, _ infos: [ConnectionInfo], _ completion: @escaping (Int) -> Void) {
+        let tally = OrderTally(completion)
+        for info in infos where info.worker == core.index {
+            if let connection = find(info) { ChatPhase(on: connection).received(PendingOrder(order, tally)) }
+        }
+    }
+
     // MARK: Answers of homes
 
     /// One that is gone has notified the home itself, behind its request.

@@ -24,6 +24,8 @@ final class KeptInput {
     var bytes = ByteAccumulator()
     /// The room that was asked for.
     var joining: Joining?
+    /// An operator's orders that are not carried out, the one under way first.
+    var orders: [PendingOrder] = []
     /// How the peer takes what is queued, while that is looked at.
     private(set) var progress: OutputProgress?
 

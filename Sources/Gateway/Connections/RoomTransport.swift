@@ -18,8 +18,8 @@ protocol RoomTransport: Recipient {
     /// The window that was agreed for compressed messages to this connection; see `ConnectionInfo`.
     var windowBits: Int { get }
     var memberships: RoomMemberships<Self> { get set }
-    /// The room that the connection has asked to come into. It is forgotten when the wait ends.
-    var joining: Joining? { get set }
+    /// Input that is kept back, and what belongs to that.
+    var wait: KeptInput? { get set }
     /// Its rights by its token, where the node asks for one.
     var grant: TokenGrant? { get set }
     /// Counted against the node's limit.
@@ -35,7 +35,8 @@ protocol RoomTransport: Recipient {
     func openMembers(of room: Identifier) -> LocalMembers<Self>
     /// Keeps further input back until `endWait`: at most what the loop reads at once, as nothing more is read.
     func beginWait()
-    /// Hands over the input that was kept back, in this call, and reads on.
+    /// Carries out an operator's orders that came meanwhile; then hands over the input that was kept back, in this
+    /// call, and reads on.
     func endWait()
     /// Sends a close frame and waits a little for the peer's.
     func close(_ reason: CloseReason)
@@ -46,6 +47,21 @@ struct Joining {
     let room: Identifier
     /// The last entry of a replay that was sent, while more is left.
     var replayedTo: UInt64?
+}
+
+extension RoomTransport {
+    /// The room that the connection has asked to come into. It is forgotten when the wait ends.
+    var joining: Joining? {
+        get { wait?.joining }
+        set { wait?.joining = newValue }
+    }
+    /// An operator's orders that it has not carried out. While there are some, input waits for an answer.
+    var orders: [PendingOrder] {
+        get { wait?.orders ?? [] }
+        set { wait?.orders = newValue }
+    }
+    /// Whether input waits for the answer of a home.
+    var isAwaitingAnswer: Bool { wait?.reasons.contains(.answer) ?? false }
 }
 
 // MARK: Sending
@@ -144,6 +160,10 @@ extension RoomTransport {
             core.context.connections.giveBack()
             core.counters.connections.add(-1)
         }
+        // Let go when the list is empty already: then others hear of it.
+        let ordered = orders
+        orders = []
+        withExtendedLifetime(ordered) {}
         guard let info else { return }
         self.info = nil
         func leave(_ room: Identifier) {

@@ -43,6 +43,24 @@ final class Surveys {
         }
     }
 
+    /// Users of this node that are online above a cursor, of each worker one more than the limit, in no order.
+    func findOnline(after cursor: Identifier?, limit: Int, _ completion: @escaping ([OnlineUser]) -> Void) {
+        ask(.online(after: cursor, limit: limit)) { parts in
+            var found: [OnlineUser] = []
+            for case .online(let users)? in parts { found += users }
+            completion(found)
+        }
+    }
+
+    /// Has connections of this node carry out an operator's order; `completion` gets how many did.
+    func order(_ order: RoomOrder, _ infos: [ConnectionInfo], _ completion: @escaping (Int) -> Void) {
+        ask(.order(order, infos)) { parts in
+            var count = 0
+            for case .ordered(let part)? in parts { count += part }
+            completion(count)
+        }
+    }
+
     /// The rooms of connections of this node, by device, in the order of the connections.
     func findRooms(of infos: [ConnectionInfo], _ completion: @escaping ([DeviceRooms]) -> Void) {
         ask(.membership(infos)) { parts in

@@ -10,13 +10,15 @@ protocol MailSender {
 ///
 /// It names the request, not only its connection: an answer that comes when the connection is gone, or when the request
 /// was answered already, is dropped, so that it never answers the connection's next request.
-package struct Responder: Sendable, Equatable {
+package struct Responder: Sendable, Hashable {
     /// The index of the worker that the request's connection belongs to.
     let worker: Int
     /// The key of the connection's socket in that worker's loop.
     let socketKey: UInt64
     /// The request's number among those of its connection.
     let request: UInt32
+    /// Which message of a request that publishes many; nil: the request itself.
+    var part: Int?
 
     /// Sends the answer on its way.
     /// - Parameter sender: the core of the worker whose thread this is, or the node's context on other threads.

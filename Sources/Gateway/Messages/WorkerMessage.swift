@@ -52,6 +52,8 @@ package enum RoomRequest: Sendable {
     case lost(ConnectionInfo)
     /// No answer.
     case typing(ConnectionInfo, isTyping: Bool)
+    /// No answer.
+    case signal(ConnectionInfo, SignalBody)
     /// A read mark. No answer.
     case read(ConnectionInfo, upTo: UInt64)
     /// Answered by a `history` frame, an empty one when there is no room.
@@ -107,6 +109,8 @@ package enum UserQuestion: Sendable {
     case show(after: Identifier?, limit: Int)
     /// Closes the user's connections on all nodes.
     case removeConnections
+    /// Brings the user's connections on all nodes into a room, or out of it.
+    case order(RoomOrder)
     /// Commits a direct message to the user. Answered when the message has its place.
     case publish(Direct)
 }
@@ -196,6 +200,16 @@ package enum Survey: Sendable {
     case rooms(after: Identifier?, limit: Int)
     /// The rooms of each of these connections; of those of other workers, none.
     case membership([ConnectionInfo])
+    /// Users at home there that are online, above a cursor by id, one more than the limit.
+    case online(after: Identifier?, limit: Int)
+    /// Those of these connections that are there carry out an operator's order. Answered when each has, or has not.
+    case order(RoomOrder, [ConnectionInfo])
+}
+
+/// An operator's order to a user's connections: into a room, or out of it.
+package struct RoomOrder: Sendable, Equatable {
+    let room: Identifier
+    let isEntry: Bool
 }
 
 /// One worker's answer to a survey.
@@ -203,6 +217,9 @@ package enum SurveyPart: Sendable {
     case rooms([RoomDescription])
     /// In the order of the question.
     case membership([[Identifier]])
+    case online([OnlineUser])
+    /// How many of the connections did it.
+    case ordered(Int)
 }
 
 /// An order of the control loop to a worker.

@@ -21,8 +21,11 @@ final class Replication {
     /// Lives of nodes that are remembered once they ended.
     private static let goneNodesMax = 64
 
-    /// How long nodes have to say in which rooms a user's devices are.
+    /// How long nodes have to say in which rooms a user's devices are, and who is online.
     private static let deviceMilliseconds = 1_000
+    /// How long an operator waits for connections on other nodes to go into a room, or out of it. One whose input waits
+    /// for a read does so behind it.
+    private static let orderMilliseconds = 2_500
     /// How long nodes have to say where the entries of a former epoch stand; who comes with its position waits for it.
     static let forkMilliseconds = 2_500
     /// After how long without an answer they are asked again: a node that connects anew hears nothing of before.
@@ -57,6 +60,10 @@ final class Replication {
     let pace: ResyncPace
     /// Questions to other nodes about users.
     let deviceLocator: DeviceLocator
+    /// Questions to other nodes about who is online there.
+    let online: NodeQuestions<OnlineAnswer>
+    /// An operator's orders to users' connections on other nodes.
+    let orders: NodeQuestions<OrderAnswer>
     /// Questions to other nodes about former epochs of rooms.
     let forks: NodeQuestions<ForkAnswer>
     /// Who is in here, on its way to the store.
@@ -89,6 +96,10 @@ final class Replication {
         returnedAt = core.loop.now
         let worker = "\(core.context.boot):\(core.index)"
         deviceLocator = DeviceLocator(channel: "sluice:answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
+        online = NodeQuestions(
+            channel: "sluice:online-answers:\(worker)", waitMilliseconds: Self.deviceMilliseconds)
+        orders = NodeQuestions(
+            channel: "sluice:order-answers:\(worker)", waitMilliseconds: Self.orderMilliseconds)
         forks = NodeQuestions(
             channel: "sluice:fork-answers:\(worker)", waitMilliseconds: Self.forkMilliseconds,
             againMilliseconds: Self.forkAgainMilliseconds)
@@ -113,6 +124,8 @@ final class Replication {
         presence.ticked(at: core.loop.now)
         presenceReads.ticked(at: core.loop.now)
         deviceLocator.ticked(at: core.loop.now)
+        online.ticked(at: core.loop.now)
+        orders.ticked(at: core.loop.now)
         forks.ticked(at: core.loop.now)
         core.counters.store.outboxMessages.set(outbox.messages)
         core.counters.store.outboxBytes.set(outbox.bytes)

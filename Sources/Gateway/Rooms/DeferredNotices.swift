@@ -2,8 +2,8 @@ import Core
 import Rooms
 import WireProtocol
 
-/// Presence, typing and read marks of the rooms at home on one worker, as the tier has them announced: at once, paced,
-/// later and all together, or not at all.
+/// Presence, typing, signals and read marks of the rooms at home on one worker, as the tier has them announced: at
+/// once, paced, later and all together, or not at all.
 ///
 /// Thread: the worker's.
 final class DeferredNotices {
@@ -43,13 +43,22 @@ final class DeferredNotices {
 
     /// Whether a room's members are notified now that somebody types.
     func admitsTyping(_ user: Identifier, _ isTyping: Bool, in owner: RoomOwner) -> Bool {
+        admits(in: owner) { $0.admitsTyping(user, isTyping, every: $1, at: $2) }
+    }
+
+    /// Whether a room's members get a signal now; one that they don't get is gone.
+    func admitsSignal(_ user: Identifier, in owner: RoomOwner) -> Bool {
+        admits(in: owner) { $0.admitsSignal(user, every: $1, at: $2) }
+    }
+
+    /// Whether the row of typing lets a room's members be notified.
+    /// - Parameter isDue: where it is paced, with the pause and the time in loop milliseconds.
+    private func admits(in owner: RoomOwner, _ isDue: (inout RoomNotices, Int, Int) -> Bool) -> Bool {
         let isAdmitted: Bool
         switch core.load.policy.typing {
         case .each: return true
         case .paced(let pause, let most):
-            isAdmitted =
-                owner.userCount <= most
-                && update(owner) { $0.admitsTyping(user, isTyping, every: pause, at: core.loop.now) }
+            isAdmitted = owner.userCount <= most && update(owner) { isDue(&$0, pause, core.loop.now) }
         case .off: isAdmitted = false
         }
         if !isAdmitted { core.counters.shed(.typing) }
@@ -117,7 +126,7 @@ final class DeferredNotices {
 
 /// The notices that one room still owes its members. A value of `DeferredNotices`.
 struct RoomNotices {
-    /// Authors whose last `typing` is remembered.
+    /// Authors whose last `typing` is remembered, and as many whose last signal is.
     private static let typistsMax = 500
 
     /// The number of users has changed.
@@ -128,6 +137,8 @@ struct RoomNotices {
     var presenceNotifiedAt = 0
     var marksNotifiedAt = 0
     private var typists: [Identifier: (notifiedAt: Int, isTyping: Bool)] = [:]
+    /// Authors of signals, and when their last one was sent.
+    private var signalledAt: [Identifier: Int] = [:]
 
     init() {}
 
@@ -143,12 +154,21 @@ struct RoomNotices {
         return true
     }
 
+    /// Whether members get a signal now: one of each user in so long.
+    mutating func admitsSignal(_ user: Identifier, every pause: Int, at now: Int) -> Bool {
+        if let last = signalledAt[user], now - last < pause { return false }
+        if signalledAt.count >= Self.typistsMax { signalledAt.removeAll() }
+        signalledAt[user] = now
+        return true
+    }
+
     /// Nothing is left, and nothing was announced within `pause`.
     mutating func isSettled(pause: Int, at now: Int) -> Bool {
         guard !isPresenceDue, marks.isEmpty, now - presenceNotifiedAt >= pause, now - marksNotifiedAt >= pause else {
             return false
         }
         typists = typists.filter { now - $0.value.notifiedAt < pause }
-        return typists.isEmpty
+        signalledAt = signalledAt.filter { now - $0.value < pause }
+        return typists.isEmpty && signalledAt.isEmpty
     }
 }

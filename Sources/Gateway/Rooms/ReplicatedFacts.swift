@@ -59,8 +59,17 @@ final class ReplicatedFacts {
 
     /// A user types here: the others' nodes are notified, if there are any.
     func publishTyping(_ user: Identifier, _ isTyping: Bool) {
+        publishInPassing(.typing, [user.text, isTyping ? "1" : "0"])
+    }
+
+    /// A member sends a signal here: the others' nodes get it, if there are any.
+    func publishSignal(_ info: ConnectionInfo, _ body: SignalBody) {
+        publishInPassing(.signal, [info.user.text, info.device.text, String(decoding: body.json, as: UTF8.self)])
+    }
+
+    private func publishInPassing(_ kind: ClusterNotice.Kind, _ values: [String]) {
         guard replicated.users.presence?.roster.isEmpty == false else { return }
-        channel?.publish(ClusterNotice(.typing, boot: core.context.boot, [user.text, isTyping ? "1" : "0"]))
+        channel?.publish(ClusterNotice(kind, boot: core.context.boot, values))
     }
 
     /// A read mark has risen here: it is kept, and the others' nodes are notified. With the store away it is published
@@ -92,6 +101,13 @@ extension ReplicatedFacts: NoticeObserver {
             guard table.notices.admitsTyping(user, isTyping, in: home) else { return }
             core.writer.typing(room: home.room.id, user: user, isTyping: isTyping)
             home.broadcastWritten()
+        case .signal:
+            guard !isOwn, notice.values.count == 3, let user = Identifier(validating: notice.values[0]),
+                let device = Identifier(validating: notice.values[1]),
+                let body = SignalBody(Array(notice.values[2].utf8)), table.notices.admitsSignal(user, in: home)
+            else { return }
+            core.writer.signal(room: home.room.id, user: user, device: device, body)
+            home.broadcastWritten()
         case .read:
             guard !isOwn, notice.values.count == 2, let user = Identifier(validating: notice.values[0]),
                 let seq = UInt64(notice.values[1])
@@ -102,7 +118,7 @@ extension ReplicatedFacts: NoticeObserver {
         case .settings:
             if !isOwn { read() }
         case .places: if !isOwn { replicated.forks.placesPublished(notice.values) }
-        case .kick, .deviceRooms, .fence: break
+        case .kick, .deviceRooms, .order, .fence: break
         }
     }
 }

@@ -168,13 +168,20 @@ extension RoomOwner {
         }
     }
 
-    // MARK: Typing and read marks
+    // MARK: Typing, signals and read marks
 
     func typing(_ info: ConnectionInfo, _ isTyping: Bool) {
         guard table.notices.admitsTyping(info.user, isTyping, in: self) else { return }
         core.writer.typing(room: id, user: info.user, isTyping: isTyping)
         broadcastWritten(except: info)
         sequencer.publishTyping(info.user, isTyping)
+    }
+
+    func signal(_ info: ConnectionInfo, _ body: SignalBody) {
+        guard table.notices.admitsSignal(info.user, in: self) else { return }
+        core.writer.signal(room: id, user: info.user, device: info.device, body)
+        broadcastWritten(except: info)
+        sequencer.publishSignal(info, body)
     }
 
     func read(_ info: ConnectionInfo, upTo seq: UInt64) {

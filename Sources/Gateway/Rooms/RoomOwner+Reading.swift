@@ -80,11 +80,19 @@ struct HistoryPage {
     /// - Parameters:
     ///   - waiting: the bytes of each message that has no place yet.
     ///   - byteCountMax: bytes of messages that it holds at most, and one message more.
-    init(_ query: HistoryQuery, of log: MemoryLog, waiting: [Int] = [], byteCountMax: Int = bytesMax) {
+    ///   - includes: whether an entry for these devices is shown. One that is not takes no place in the page.
+    init(
+        _ query: HistoryQuery, of log: MemoryLog, waiting: [Int] = [], byteCountMax: Int = bytesMax,
+        where includes: (Audience?) -> Bool = { _ in true }
+    ) {
         switch query.anchor {
         case .after(let seq):
-            let found = log.entries(after: seq, countMax: query.limit, byteCountMax: byteCountMax)
-            let isEnd = found.last.map { log.count(after: $0.seq) == 0 } ?? true
+            let found = log.entries(
+                after: seq, countMax: query.limit, byteCountMax: byteCountMax, where: includes)
+            let isEnd =
+                found.last.map {
+                    log.entries(after: $0.seq, countMax: 1, byteCountMax: 0, where: includes).isEmpty
+                } ?? true
             let left = byteCountMax - found.reduce(0) { $0 + $1.frame.length }
             let fitting = isEnd ? Self.fitting(waiting.prefix(query.limit - found.count), in: left).count : 0
             self.init(found[...], isComplete: isEnd && fitting == waiting.count)
@@ -93,11 +101,11 @@ struct HistoryPage {
             let fitting = Self.fitting(waiting.reversed().prefix(query.limit), in: byteCountMax)
             // Nothing older than a message that is left out: a page has no holes.
             let limit = fitting.count == waiting.count ? query.limit - fitting.count : 0
-            self.init(before: log.newestSeq + 1, limit, byteCountMax - fitting.bytes, log)
+            self.init(before: log.newestSeq + 1, limit, byteCountMax - fitting.bytes, log, where: includes)
             provisional = waiting.count - fitting.count..<waiting.count
             if fitting.count < waiting.count { isComplete = false }
         case .before(let seq):
-            self.init(before: min(seq, log.newestSeq + 1), query.limit, byteCountMax, log)
+            self.init(before: min(seq, log.newestSeq + 1), query.limit, byteCountMax, log, where: includes)
         }
     }
 
@@ -112,8 +120,10 @@ struct HistoryPage {
     }
 
     /// The last entries before `seq`, as many as the limits allow.
-    private init(before seq: UInt64, _ limit: Int, _ byteCountMax: Int, _ log: MemoryLog) {
-        let found = log.entries(before: seq, countMax: limit)
+    private init(
+        before seq: UInt64, _ limit: Int, _ byteCountMax: Int, _ log: MemoryLog, where includes: (Audience?) -> Bool
+    ) {
+        let found = log.entries(before: seq, countMax: limit, where: includes)
         var bytes = 0
         var start = found.endIndex
         while start > 0, bytes <= byteCountMax {
@@ -122,7 +132,7 @@ struct HistoryPage {
         }
         let page = found[start...]
         self.init(
-            page, isComplete: log.entries(before: page.first?.seq ?? seq, countMax: 1).isEmpty)
+            page, isComplete: log.entries(before: page.first?.seq ?? seq, countMax: 1, where: includes).isEmpty)
     }
 }
 

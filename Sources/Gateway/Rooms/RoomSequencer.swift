@@ -103,6 +103,11 @@ enum RoomSequencer {
         if case .replicated(let room) = self { room.facts.publishTyping(user, isTyping) }
     }
 
+    /// A member sends a signal here: other nodes get it.
+    func publishSignal(_ info: ConnectionInfo, _ body: SignalBody) {
+        if case .replicated(let room) = self { room.facts.publishSignal(info, body) }
+    }
+
     /// A read mark has risen here: it is kept, and other nodes are notified.
     func publishMark(of user: Identifier, _ seq: UInt64) {
         if case .replicated(let room) = self { room.facts.publishMark(of: user, seq) }

@@ -169,6 +169,7 @@ final class RoomTable {
             if isAsked { core.send(.leftRoom(id, reason: "left"), to: info) }
         case .lost(let info): owners[id]?.lost(info)
         case .typing(let info, let isTyping): owners[id]?.typing(info, isTyping)
+        case .signal(let info, let body): owners[id]?.signal(info, body)
         case .read(let info, let seq): owners[id]?.read(info, upTo: seq)
         case .history(let info, let query, let requestID):
             if let owner = owners[id] { return owner.history(query, requestID: requestID, info) }

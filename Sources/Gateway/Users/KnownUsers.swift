@@ -54,6 +54,9 @@ struct KnownUsers {
         }
     }
 
+    /// The user's owner, if it has one: none is made.
+    func owner(of id: Identifier) -> UserOwner? { if case .full(let owner)? = entries[id] { owner } else { nil } }
+
     /// All owners, in no order. Users of whom only the first connection was kept have none.
     var owners: [UserOwner] { owners(inPart: 0, of: 1) }
 

@@ -94,4 +94,38 @@ struct RemoteDevices {
         }
         if !isAsked { completion([:]) }
     }
+
+    // MARK: Orders
+
+    /// Has the user's connections on this node carry out another node's order, and replies how many did.
+    func obey(_ values: [String]) {
+        guard values.count == 4, let number = Int(values[1]), let room = Identifier(validating: values[3]) else {
+            return
+        }
+        let (replication, boot, channel) = (replication, core.context.boot, Array(values[0].utf8))
+        let order = RoomOrder(room: room, isEntry: values[2] == Self.entry)
+        replicated.table.surveys.order(order, user.attendance.living) { count in
+            let answer = OrderAnswer(question: number, boot: boot, connections: count)
+            replication.store.perform(.publish(channel: channel, payload: answer.payload)) { _ in }
+        }
+    }
+
+    private static let entry = "in"
+
+    /// Has the user's connections on other nodes carry out an operator's order; `completion` gets how many did, as far
+    /// as their nodes answer in time.
+    func order(_ order: RoomOrder, _ completion: @escaping (Int) -> Void) {
+        let boots = Set((presence?.roster.entries(of: user.id) ?? []).map(\.boot))
+        guard !boots.isEmpty else { return completion(0) }
+        let orders = replication.orders
+        let isAsked = orders.put(to: boots, through: replication.store, at: core.loop.now) { [weak replicated] number in
+            guard let replicated else { return }
+            let values = [orders.channel, String(number), order.isEntry ? Self.entry : "out", order.room.text]
+            replicated.channel?.publish(
+                ClusterNotice(.order, boot: replicated.core.context.boot, values))
+        } finish: {
+            completion($0.answers.values.reduce(0) { $0 + $1.connections })
+        }
+        if !isAsked { completion(0) }
+    }
 }

@@ -37,7 +37,8 @@ extension ReplicatedUser: ClusterPresenceDelegate, NoticeObserver {
             _ = owner.closeConnections()
         case .deviceRooms:
             if notice.values.count == 2 { devices.replyRooms(on: notice.values[0], question: notice.values[1]) }
-        case .typing, .read, .deleted, .settings, .places, .fence: break
+        case .order: if notice.boot != core.context.boot { devices.obey(notice.values) }
+        case .typing, .signal, .read, .deleted, .settings, .places, .fence: break
         }
     }
 

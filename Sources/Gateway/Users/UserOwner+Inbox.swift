@@ -140,10 +140,13 @@ extension UserOwner {
     func history(_ query: HistoryQuery, requestID: String?, _ info: ConnectionInfo) {
         sequencer.whenReady { [self] in
             let provisional = sequencer.provisionalMessages
+                .filter { isFor(info, SharedDirect($0.body)?.audience(of: id)) }
             let log = user.openedInbox?.log
             let waiting = provisional.map(\.body.count)
             let page = log.map {
-                HistoryPage(query, of: $0, waiting: waiting, byteCountMax: HistoryPage.frameBytesMax(core))
+                HistoryPage(query, of: $0, waiting: waiting, byteCountMax: HistoryPage.frameBytesMax(core)) {
+                    isFor(info, $0)
+                }
             }
             var writer = JSONWriter()
             writer.beginObject()
@@ -153,9 +156,8 @@ extension UserOwner {
             writer.member("epoch", inboxPosition.epoch)
             writer.name("messages")
             writer.beginArray()
-            for entry in page?.entries ?? [] where isFor(info, entry.audience) { writer.raw(entry.frame.payload) }
-            for message in provisional[page?.provisional ?? 0..<0]
-            where isFor(info, SharedDirect(message.body)?.audience(of: id)) {
+            for entry in page?.entries ?? [] { writer.raw(entry.frame.payload) }
+            for message in provisional[page?.provisional ?? 0..<0] {
                 var direct = JSONWriter()
                 message.body.withUnsafeBytes { direct.provisionalDirect(body: DirectBody($0)?.frame ?? $0) }
                 writer.raw(direct.bytes)

@@ -72,6 +72,7 @@ final class UserOwner: Identifiable {
 
     /// Counts a connection; the one of the same device is replaced, the other devices hear of a new one.
     private func connected(_ info: ConnectionInfo, isAnnounced: Bool) {
+        if user.attendance.isEmpty { table.cameOnline(info) }
         let change = user.connected(info, at: core.loop.now)
         table.pushes.notWanted(by: id)
         if let replaced = change.replaced { core.send(.replaced, to: replaced) }
@@ -99,6 +100,7 @@ final class UserOwner: Identifiable {
             announce(info.device, type: info.deviceType, isOnline: false)
         }
         guard !gone.isEmpty else { return }
+        if user.attendance.isEmpty { table.wentOffline(id) }
         sequencer.devicesChanged()
         table.listIfIdle(self)
     }
@@ -113,6 +115,15 @@ final class UserOwner: Identifiable {
         core.writer.device(device, type: type, isOnline: isOnline)
         let frame = core.writtenFrame()
         for other in others { core.send(.frames([frame]), to: other) }
+    }
+
+    /// The user as the list of those who are online shows it.
+    var online: OnlineUser {
+        let elsewhere = sequencer.entries(of: id).map(\.attendance)
+        let devices = user.attendance.entries.map(\.info.device) + elsewhere.flatMap(\.devices).map(\.device)
+        return OnlineUser(
+            user: id, devices: Set(devices).count,
+            nodes: Set(elsewhere.map(\.node) + [core.context.nodeID]).sorted())
     }
 
     /// Closes the user's connections on this node; how many these are.

@@ -53,6 +53,11 @@ enum UserSequencer {
         if case .replicated(let shared) = self { shared.presence?.roster.entries(of: user) ?? [] } else { [] }
     }
 
+    /// Has the user's connections on other nodes carry out an operator's order; `completion` gets how many did.
+    func orderElsewhere(_ order: RoomOrder, _ completion: @escaping (Int) -> Void) {
+        if case .replicated(let user) = self { user.devices.order(order, completion) } else { completion(0) }
+    }
+
     /// Asks the other nodes in which rooms the user is; a node that does not answer in time is left out.
     func askRooms(_ completion: @escaping ([String: [DeviceRooms]]) -> Void) {
         if case .replicated(let user) = self { user.devices.askRooms(completion) } else { completion([:]) }

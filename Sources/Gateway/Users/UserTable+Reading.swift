@@ -18,6 +18,15 @@ extension UserTable {
                 writer.endObject()
                 responder.answer(.json(200, writer.array), by: core)
             }
+        case .order(let order):
+            self.order(order, of: id) { count in
+                guard let count else { return responder.answer(.storeAway, by: core) }
+                var writer = JSONWriter()
+                writer.beginObject()
+                writer.member("connections", count)
+                writer.endObject()
+                responder.answer(.json(200, writer.array), by: core)
+            }
         case .publish(let direct):
             guard !core.stored.isInboxFull else {
                 core.counters.refused(.storeFull)
@@ -36,6 +45,20 @@ extension UserTable {
         findOrFollow(id) { owner in
             guard let owner else { return completion(0) }
             owner.sequencer.whenReady { completion(owner.removeConnections()) }
+        }
+    }
+
+    /// Has a user's connections on all nodes carry out an operator's order; `completion` gets once how many did, nil
+    /// when the other nodes can't be reached.
+    private func order(_ order: RoomOrder, of id: Identifier, _ completion: @escaping (Int?) -> Void) {
+        guard replication?.isStoreAway != true else { return completion(nil) }
+        findOrFollow(id) { [surveys] owner in
+            guard let owner else { return completion(0) }
+            owner.sequencer.whenReady {
+                surveys.order(order, owner.user.attendance.living) { here in
+                    owner.sequencer.orderElsewhere(order) { there in completion(here + there) }
+                }
+            }
         }
     }
 

@@ -23,6 +23,8 @@ final class UserTable {
     private(set) lazy var pushes = PushRequests(of: self)
 
     @exclusivity(unchecked) private var known = KnownUsers()
+    /// Users that are online, those in their grace among them, for the list: each by a connection that it has, or had.
+    @exclusivity(unchecked) private var online = OrderedIndex<OnlineEntry>()
     /// Users that went, the one that did so first in front.
     @exclusivity(unchecked) private var idle = TimedQueue<Identifier>()
     /// Inboxes with message ids or entries that expire.
@@ -52,6 +54,27 @@ final class UserTable {
         owner.begin(replication)
         if replication != nil { listIfIdle(owner) }
         return owner
+    }
+
+    // MARK: Who is online
+
+    private struct OnlineEntry: Identifiable {
+        let info: ConnectionInfo
+        var id: Identifier { info.user }
+    }
+
+    /// The first connection of a user came that was offline.
+    func cameOnline(_ info: ConnectionInfo) { online.insert(OnlineEntry(info: info)) }
+
+    /// A user's last connection went, and its grace is over.
+    func wentOffline(_ id: Identifier) { online.remove(id) }
+
+    /// Users that are online above `cursor` by id, one more than `limit` so that it shows whether there are more.
+    func describeOnline(after cursor: Identifier?, limit: Int) -> [OnlineUser] {
+        let node = core.context.nodeID
+        return online.elements(after: cursor, limit: limit + 1).map { entry in
+            known.owner(of: entry.id)?.online ?? OnlineUser(user: entry.id, devices: 1, nodes: [node])
+        }
     }
 
     // MARK: Requests
@@ -107,6 +130,7 @@ final class UserTable {
     private func attachFirst(_ arrival: Arrival) {
         let info = core.makeInfo(arrival, at: core.loop.unixNow)
         known.insert(first: info)
+        cameOnline(info)
         let session = WelcomeFrame.SessionState(User.firstSession(number: info.userNumber))
         let inbox = WelcomeFrame.InboxState(
             position: Position(epoch: User.inboxEpoch(core.ids.prefix, number: info.userNumber), seq: 0), pending: 0)

@@ -20,6 +20,7 @@ package final class Worker {
     let connections: ConnectionTable
     let links: LinkTable
     private let surveys: Surveys
+    private let batches: PublicationBatches
     private let services: WorkerServices
     private var acceptor: Acceptor?
     private var acceptPace: AcceptPace
@@ -43,7 +44,10 @@ package final class Worker {
         surveys = Surveys(core)
         rooms = RoomTable(core, replication, publications)
         users = UserTable(core, replication, publications, surveys)
-        services = WorkerServices(core, rooms, surveys)
+        batches = PublicationBatches(core)
+        services = WorkerServices(core, rooms, surveys, batches)
+        let online = OnlineDirectory(core: core, surveys: surveys, replication: replication)
+        if index == 0 { online.listen() }
         connections = ConnectionTable(core, rooms, services)
         links = LinkTable(core, rooms)
         acceptPace = AcceptPace(startedAt: core.loop.now)
@@ -190,18 +194,25 @@ extension Worker: WorkerMessageReceiver {
         case .member(let info, let notice): connections.received(notice, for: info)
         case .opening(let key, let notice): connections.received(notice, for: key)
         case .survey(let survey, let number, let origin):
-            core.send(.surveyed(answer(survey), number: number, from: core.index), to: origin)
+            answer(survey) { [core] in core.send(.surveyed($0, number: number, from: core.index), to: origin) }
         case .surveyed(let part, let number, let worker): surveys.received(part, number: number, from: worker)
         case .settleStored: core.settleStored()
         case .control(let order): obey(order)
-        case .answer(let response, let responder): connections.answer(response, to: responder)
+        case .answer(let response, let responder):
+            if responder.part == nil {
+                connections.answer(response, to: responder)
+            } else {
+                batches.received(response, for: responder)
+            }
         }
     }
 
-    private func answer(_ survey: Survey) -> SurveyPart {
+    private func answer(_ survey: Survey, _ completion: @escaping (SurveyPart) -> Void) {
         switch survey {
-        case .rooms(let cursor, let limit): .rooms(rooms.describe(after: cursor, limit: limit))
-        case .membership(let infos): .membership(connections.membership(of: infos))
+        case .rooms(let cursor, let limit): completion(.rooms(rooms.describe(after: cursor, limit: limit)))
+        case .membership(let infos): completion(.membership(connections.membership(of: infos)))
+        case .online(let cursor, let limit): completion(.online(users.describeOnline(after: cursor, limit: limit)))
+        case .order(let order, let infos): connections.obey(order, infos) { completion(.ordered($0)) }
         }
     }
 }

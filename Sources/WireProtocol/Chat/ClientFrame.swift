@@ -12,6 +12,7 @@ package struct ClientFrame {
         case message(MessageFields)
         case direct(to: Identifier, MessageFields, deviceType: StringSlice?)
         case typing(Bool)
+        case signal(SignalFields)
         case read(seq: UInt64)
         case history(HistoryQuery)
         case users
@@ -103,6 +104,8 @@ package struct ClientFrame {
                 deviceType: try table.typeName(.deviceType))
         case .typing:
             return .typing(try table.required(.typing, table.bool(.typing)))
+        case .signal:
+            return .signal(try SignalFields(table))
         case .read:
             return .read(seq: try table.required(.seq, table.natural(.seq)))
         case .history:
@@ -141,7 +144,7 @@ package struct ClientFrame {
 
     /// The types of frames that clients send.
     private enum Kind: String, CaseIterable {
-        case message, direct, typing, read, history, users, join, leave, token, ping
+        case message, direct, typing, signal, read, history, users, join, leave, token, ping
         case inboxAck = "inbox_ack"
 
         static func named(_ bytes: UnsafeRawBufferPointer) -> Kind? {

@@ -11,13 +11,7 @@ package struct MessageFields {
 
     package init(_ table: borrowing FieldTable) throws(FieldFault) {
         id = try table.messageID()
-        let value = try table.required(.content, table.value(.content))
-        if value.kind == .string, let start = value.raw.baseAddress {
-            // A string's slice lies inside its quotes; the value is passed on with them.
-            content = UnsafeRawBufferPointer(start: start - 1, count: value.raw.count + 2)
-        } else {
-            content = value.raw
-        }
+        content = try table.required(.content, table.written(.content))
         messageType = try table.typeName(.messageType)?.raw
         replyTo = try table.natural(.replyTo)
     }

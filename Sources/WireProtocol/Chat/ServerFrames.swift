@@ -340,6 +340,16 @@ extension JSONWriter {
         endObject()
     }
 
+    /// A member shows the others something that nobody keeps.
+    package mutating func signal(room: Identifier, user: Identifier, device: Identifier, _ body: SignalBody) {
+        begin("signal")
+        member("room", room)
+        member("user", user)
+        member("device", device)
+        fragment(",")
+        body.json.withUnsafeBytes { fragment(UnsafeRawBufferPointer(rebasing: $0.dropFirst())) }
+    }
+
     package mutating func pong(t: UnsafeRawBufferPointer?, time: Int) {
         begin("pong")
         if let t {

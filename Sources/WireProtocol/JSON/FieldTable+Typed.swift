@@ -33,6 +33,14 @@ extension FieldTable {
         return StringSlice(raw: value.raw, unescaped: bytes)
     }
 
+    /// A value of any kind as it was written, a string with its quotes.
+    @inline(__always)
+    package func written(_ field: Field) throws(FieldFault) -> UnsafeRawBufferPointer? {
+        guard let value = try value(field) else { return nil }
+        guard value.kind == .string, let start = value.raw.baseAddress else { return value.raw }
+        return UnsafeRawBufferPointer(start: start - 1, count: value.raw.count + 2)
+    }
+
     /// A room, user or device.
     @inline(__always)
     package func identifier(_ field: Field) throws(FieldFault) -> Identifier? {

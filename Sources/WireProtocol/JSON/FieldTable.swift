@@ -1,9 +1,9 @@
 /// The members of JSON objects that clients send, over WebSocket and over HTTP.
 package enum Field: Int, Sendable {
     case type, id, room, content, messageType, replyTo, to, deviceType, typing, seq, after, before, limit, since, epoch
-    case t, user, from, name, maxUsers, historySize, tier, inbox, token
+    case t, user, from, name, maxUsers, historySize, tier, inbox, token, data
 
-    static let count = 24
+    static let count = 25
 
     /// The name on the wire.
     package var name: StaticString {
@@ -32,6 +32,7 @@ package enum Field: Int, Sendable {
         case .tier: "tier"
         case .inbox: "inbox"
         case .token: "token"
+        case .data: "data"
         }
     }
 
@@ -42,7 +43,7 @@ package enum Field: Int, Sendable {
         case 1: first(.t, in: raw)
         case 2: first(.id, .to, in: raw)
         case 3: first(.seq, in: raw)
-        case 4: first(.type, .room, .user, .from, .name, .tier, in: raw)
+        case 4: first(.type, .room, .user, .from, .name, .tier, .data, in: raw)
         case 5: first(.since, .epoch, .limit, .after, .inbox, .token, in: raw)
         case 6: first(.typing, .before, in: raw)
         case 7: first(.content, in: raw)
@@ -89,7 +90,7 @@ package struct FieldTable: ~Copyable {
     }
 
     private let base: UnsafeRawPointer
-    private var places = InlineArray<24, Place>(repeating: Place())
+    private var places = InlineArray<25, Place>(repeating: Place())
     /// Fields that are there, and those that stood more than once, one bit each.
     private var present: UInt32 = 0
     private var repeated: UInt32 = 0

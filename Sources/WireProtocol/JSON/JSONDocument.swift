@@ -39,6 +39,38 @@ package enum JSONDocument {
         return elements
     }
 
+    /// The elements of the array that is a member of the one object that `bytes` are; nil when that member is missing,
+    /// repeated or no array. Each element may be nested as deep as a value of its own; whether its strings have lone
+    /// surrogates is for who reads it.
+    package static func elements(
+        of name: String, in bytes: UnsafeRawBufferPointer
+    ) throws(JSONFault) -> [JSONValue]? {
+        var scanner = try scanner(of: bytes)
+        var (found, isRepeated, isOther): ([JSONValue]?, Bool, Bool) = (nil, false, false)
+        try scanner.each(UInt8(ascii: "{"), UInt8(ascii: "}")) { scanner throws(JSONFault) in
+            let key = try scanner.string()
+            scanner.skipWhitespace()
+            try scanner.expect(UInt8(ascii: ":"))
+            scanner.skipWhitespace()
+            guard key.text == name else {
+                _ = try scanner.value()
+                return
+            }
+            if found != nil || isOther { isRepeated = true }
+            guard scanner.index < scanner.count, scanner.byte(at: scanner.index) == UInt8(ascii: "[") else {
+                isOther = true
+                _ = try scanner.value()
+                return
+            }
+            var elements: [JSONValue] = []
+            try scanner.parts(UInt8(ascii: "["), UInt8(ascii: "]")) { scanner throws(JSONFault) in
+                elements.append(try scanner.value())
+            }
+            found = elements
+        }
+        return isRepeated || isOther ? nil : found
+    }
+
     /// Whether `bytes` are one JSON value, nested at most `JSONScanner.depthMax` deep, without lone surrogates.
     package static func isValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard var scanner = try? scanner(of: bytes) else { return false }
@@ -58,12 +90,20 @@ extension JSONScanner {
     fileprivate mutating func each(
         _ opener: UInt8, _ closer: UInt8, _ take: (inout JSONScanner) throws(JSONFault) -> Void
     ) throws(JSONFault) {
+        try parts(opener, closer, take)
+        try expectEnd()
+    }
+
+    /// Takes a container that begins here or after white space, with all its parts.
+    fileprivate mutating func parts(
+        _ opener: UInt8, _ closer: UInt8, _ take: (inout JSONScanner) throws(JSONFault) -> Void
+    ) throws(JSONFault) {
         skipWhitespace()
         try expect(opener)
         skipWhitespace()
         if index < count, byte(at: index) == closer {
             index &+= 1
-            return try expectEnd()
+            return
         }
         while true {
             skipWhitespace()
@@ -71,8 +111,7 @@ extension JSONScanner {
             skipWhitespace()
             guard index < count else { throw fault }
             guard byte(at: index) == UInt8(ascii: ",") else {
-                try expect(closer)
-                return try expectEnd()
+                return try expect(closer)
             }
             index &+= 1
         }

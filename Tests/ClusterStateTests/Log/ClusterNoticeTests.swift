@@ -8,7 +8,9 @@ struct ClusterNoticeTests {
     func reading() {
         for notice in [
             ClusterNotice(.typing, boot: "b", ["ann", "1"]), ClusterNotice(.kick, boot: "b"),
-            ClusterNotice(.deleted, boot: "b", [""]),
+            ClusterNotice(.deleted, boot: "b", [""]), ClusterNotice(.order, boot: "b", ["c", "1", "in", "room"]),
+            // The last value of a signal is JSON as a client wrote it.
+            ClusterNotice(.signal, boot: "b", ["ann", "d", "{\"name\":\"a\",\n\"data\":\r\n[1,\n2]}"]),
         ] {
             #expect(ClusterNotice(notice.payload) == notice)
             #expect(LogCommit.publication(notice.payload) == nil && RoomPresence.publication(notice.payload) == nil)

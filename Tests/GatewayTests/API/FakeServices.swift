@@ -22,6 +22,11 @@ final class FakeServices: APIServices {
     /// Questions for the list of rooms that wait for an answer.
     private(set) var lists: [([RoomDescription]?) -> Void] = []
 
+    /// The same for the list of users.
+    private(set) var userLists: [(OnlineDirectory.Found?) -> Void] = []
+    /// Requests that publish many messages.
+    private(set) var publications: [[PublicationBatches.Part]] = []
+
     init(_ environment: [String: String] = [:]) throws {
         context = try FakeNode.context(environment)
         load = LoadControl(context.configuration, at: now)
@@ -35,6 +40,11 @@ final class FakeServices: APIServices {
     func listRooms(after cursor: Identifier?, limit: Int, _ completion: @escaping ([RoomDescription]?) -> Void) {
         lists.append(completion)
     }
+
+    func listUsers(after cursor: Identifier?, limit: Int, _ completion: @escaping (OnlineDirectory.Found?) -> Void) {
+        userLists.append(completion)
+    }
+    func publish(_ parts: [PublicationBatches.Part], for responder: Responder) { publications.append(parts) }
 
     func read(by key: UInt64, of address: IPAddress?, bytesMax: Int, _ question: @escaping () -> Void) {
         question()

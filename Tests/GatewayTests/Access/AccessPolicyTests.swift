@@ -71,6 +71,8 @@ struct AccessPolicyTests {
             ("GET", "api/links", .apiKey), ("HEAD", "api/links/x", .apiKey), ("POST", "api/links", .apiKeyOrLoopback),
             ("POST", "api/links/x/enable", .apiKeyOrLoopback), ("PUT", "api/links/x", .apiKeyOrLoopback),
             ("POST", "api/linksx", .apiKey), ("PUT", "api/system/tier/x", .apiKey),
+            ("PUT", "api/users/u/rooms/r", .apiKeyOrLoopback), ("DELETE", "api/users/u/rooms/r", .apiKeyOrLoopback),
+            ("POST", "api/publish", .apiKey), ("GET", "api/users", .apiKey),
             ("OPTIONS", "api/rooms", .nothing), ("OPTIONS", "api/links", .nothing),
             ("get", "api/links", .apiKeyOrLoopback),
         ] as [(String, String, Requirement)])

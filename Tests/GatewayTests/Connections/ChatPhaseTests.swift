@@ -1,4 +1,5 @@
 import Core
+import Overload
 import Rooms
 import Testing
 import WireProtocol
@@ -205,7 +206,10 @@ struct ChatPhaseTests {
     func suspended() throws {
         let (worker, chat) = try scene()
         worker.core.load.adopt(.of(.heavy), reason: "test", worker.core.configuration, at: worker.core.loop.now)
-        for frame in [#"{"type":"typing","typing":true}"#, #"{"type":"history"}"#, #"{"type":"users"}"#] {
+        for frame in [
+            #"{"type":"typing","typing":true}"#, #"{"type":"signal","name":"s"}"#, #"{"type":"history"}"#,
+            #"{"type":"users"}"#,
+        ] {
             chat.receive(frame)
             let texts = chat.takeTexts()
             #expect(texts.count == 1 && texts[0].contains(#""code":"feature_suspended""#), "\(frame)")
@@ -220,6 +224,20 @@ struct ChatPhaseTests {
             worker.endTurn()
             let texts = chat.takeTexts()
             #expect(texts.count == 1 && texts[0].contains(isTaken ? #""type":"ack""# : #""code":"too_large""#))
+        }
+        #expect(worker.core.counters.shedCount(.typing) == 2)
+    }
+
+    @Test("A signal may be as large as the tier lets messages be")
+    func largeSignal() throws {
+        let (worker, chat) = try scene()
+        var tiers = ResourceTiers(all: .normal)
+        tiers[.memory] = .moderate
+        worker.core.load.adopt(.of(tiers), reason: "test", worker.core.configuration, at: worker.core.loop.now)
+        let most = worker.core.load.limits.messageBytesMax
+        for (length, isTaken) in [(most - 2, true), (most - 1, false)] {
+            chat.receive(#"{"type":"signal","name":"s","data":"\#(String(repeating: "a", count: length))"}"#)
+            #expect(chat.takeTexts().contains { $0.contains(#""code":"too_large""#) } == !isTaken)
         }
     }
 

@@ -78,7 +78,8 @@ struct ChatPhaseTokenTests {
         #expect(homes.takeAsked().count == 1 && member.isWaiting)
         ChatPhase(on: member).received(.joined(Identifier(unchecked: "quiet"), [], isLive: true, reached: 0))
         for frame in [
-            #""message","id":"i","content":1"#, #""typing","typing":true"#, #""read","seq":1"#,
+            #""message","id":"i","content":1"#, #""typing","typing":true"#, #""signal","name":"s""#,
+            #""read","seq":1"#,
         ] {
             member.receive(#"{"room":"quiet","type":\#(frame)}"#)
             let text = member.takeTexts().joined()

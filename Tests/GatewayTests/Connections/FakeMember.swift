@@ -31,13 +31,11 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     /// Whether a refused frame makes a flood.
     var isFlooding = false
     /// nil: input does not wait.
-    private var wait: Wait?
+    var wait: KeptInput?
     private(set) var hasHeartbeat = false
     private(set) var isChatting = false
     private(set) var closes: [CloseReason] = []
     private var texts: [String] = []
-
-    private struct Wait { var joining: Joining? }
 
     init(_ core: WorkerCore, _ key: UInt64, info: ConnectionInfo? = nil) {
         self.core = core
@@ -68,19 +66,14 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
 
     // MARK: Transport
 
-    var joining: Joining? {
-        get { wait?.joining }
-        set { wait?.joining = newValue }
-    }
-
     func deliver(_ frame: FrameSlice) { texts.append(String(decoding: frame.payload, as: UTF8.self)) }
     func deliverLast(_ frame: FrameSlice) { deliver(frame) }
     func send(_ slice: FrameSlice) { deliver(slice) }
     func isMember(of members: LocalMembers<FakeMember>) -> Bool { memberships.contains(members) }
     func moved(in members: LocalMembers<FakeMember>, to index: Int) { memberships.moved(in: members, to: index) }
     func openMembers(of room: Identifier) -> LocalMembers<FakeMember> { delivery.open(room, owner: nil) }
-    func beginWait() { wait = Wait() }
-    func endWait() { wait = nil }
+    func beginWait() { wait = wait ?? KeptInput(for: .answer, at: 0) }
+    func endWait() { if !ChatPhase(on: self).beginOrder() { wait = nil } }
     func beginHeartbeat() { hasHeartbeat = true }
     func beginChat() {
         isChatting = true

@@ -65,4 +65,24 @@ struct HistoryPageTests {
         let none = HistoryPage(Self.after(0), of: log, waiting: [1000], byteCountMax: 3500)
         #expect(none.provisional.isEmpty && !none.isComplete)
     }
+
+    @Test("Entries that are for others take no place in a page, and leave nothing behind to ask for")
+    func filtered() {
+        let log = MemoryLog(epoch: "e", capacity: 1000)
+        let phones = Audience(deviceType: "phone", sender: nil, isOwnCopy: false)
+        // 1, 4 and 7 are for all.
+        for seq in 1...9 {
+            [1, 2].withUnsafeBytes { _ = log.append($0, audience: seq % 3 == 1 ? nil : phones, at: 1) }
+        }
+        func page(_ query: HistoryQuery) -> HistoryPage { HistoryPage(query, of: log) { $0 == nil } }
+        let newest = page(Self.newest(2))
+        #expect(newest.entries.map(\.seq) == [4, 7] && !newest.isComplete)
+        let before = page(HistoryQuery(anchor: .before(4), limit: 2))
+        #expect(before.entries.map(\.seq) == [1] && before.isComplete)
+        let one = page(Self.after(0, 1))
+        #expect(one.entries.map(\.seq) == [1] && !one.isComplete)
+        let rest = page(Self.after(1, 2))
+        #expect(rest.entries.map(\.seq) == [4, 7] && rest.isComplete)
+        #expect(page(Self.after(7)).entries.isEmpty && page(Self.after(7)).isComplete)
+    }
 }

@@ -155,6 +155,43 @@ struct RoomOwnerTests {
         }
     }
 
+    @Test("A signal reaches all but its own connection, and nothing is kept of it", arguments: Mode.allCases)
+    func signals(mode: Mode) throws {
+        let scene = try Scene(mode)
+        let (ann, bob) = (scene.worker.info("ann", 1, device: "desk"), scene.worker.info("bob", 2))
+        _ = scene.join(ann)
+        _ = scene.join(bob)
+        scene.worker.endTurn()
+        _ = (scene.texts(1), scene.texts(2))
+        let body = try #require(SignalBody(Array("{\"name\":\"cursor\",\"data\":{\"x\": 1}}".utf8)))
+        scene.worker.rooms.received(.signal(ann, body), of: room)
+        scene.worker.endTurn()
+        #expect(scene.texts(1).isEmpty)
+        #expect(
+            scene.texts(2) == [
+                #"{"type":"signal","room":"room","user":"ann","device":"desk","name":"cursor","data":{"x": 1}}"#
+            ])
+        #expect(scene.owner.room.log.newestSeq == 0 && scene.owner.room.log.count == 0)
+    }
+
+    @Test("Where typing is paced so are signals: one of each user, and none in a large room")
+    func pacedSignals() throws {
+        let scene = try Scene(.local)
+        let (ann, bob) = (scene.worker.info("ann", 1), scene.worker.info("bob", 2))
+        _ = scene.join(ann)
+        _ = scene.join(bob)
+        scene.worker.core.load.adopt(
+            .of(.light), reason: "test", scene.worker.core.configuration, at: scene.worker.core.loop.now)
+        scene.worker.endTurn()
+        _ = (scene.texts(1), scene.texts(2))
+        let body = try #require(SignalBody(Array("{\"name\":\"a\"}".utf8)))
+        scene.worker.rooms.received(.typing(ann, isTyping: true), of: room)
+        for info in [ann, ann, bob] { scene.worker.rooms.received(.signal(info, body), of: room) }
+        scene.worker.endTurn()
+        #expect(scene.texts(2).count == 2 && scene.texts(1).count == 1)
+        #expect(scene.worker.core.counters.shedCount(.typing) == 1)
+    }
+
     @Test("A room that is dropped says so to each member, and lets go of it", arguments: Mode.allCases)
     func dropping(mode: Mode) throws {
         let scene = try Scene(mode)

@@ -219,8 +219,7 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     private var output: [[UInt8]] = []
     /// Frames on their way to the node.
     private var input: [[UInt8]] = []
-    private struct Wait { var joining: Joining? }
-    private var wait: Wait? = Wait()
+    var wait: KeptInput? = KeptInput(for: .answer, at: 0)
     /// The client has gone, and the node does not know yet.
     private(set) var isSevered = false
 
@@ -309,11 +308,6 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
 
     // MARK: Transport
 
-    var joining: Joining? {
-        get { wait?.joining }
-        set { wait?.joining = newValue }
-    }
-
     func deliver(_ slice: FrameSlice) {
         guard isOpen, !isSevered else { return }
         var rest = slice
@@ -337,7 +331,7 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     func openMembers(of room: Identifier) -> LocalMembers<SimulatedConnection> {
         delivery.open(room, owner: node.rooms.find(room))
     }
-    func beginWait() { wait = Wait() }
+    func beginWait() { wait = KeptInput(for: .answer, at: 0) }
     func endWait() { wait = nil }
     func beginHeartbeat() {}
     func beginChat() {

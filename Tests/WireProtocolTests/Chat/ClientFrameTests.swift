@@ -66,6 +66,20 @@ struct ClientFrameTests {
             guard case .direct(let to, let fields, let deviceType) = frame.body else { Issue.record("type"); return }
             #expect(to.text == "bob" && text(fields.content) == "1" && deviceType?.text == "phone")
         }
+        parse("{\"type\":\"signal\",\"name\":\"c\\u0075r\",\"room\":\"r\",\"data\": {\n\"x\" : 1}}") { frame in
+            #expect(frame.room?.text == "r" && frame.body.takesToken)
+            guard case .signal(let fields) = frame.body else { Issue.record("type"); return }
+            #expect(text(fields.name) == "c\\u0075r" && text(fields.data) == "{\n\"x\" : 1}")
+            let body = SignalBody(fields)
+            #expect(String(decoding: body.json, as: UTF8.self) == "{\"name\":\"c\\u0075r\",\"data\":{\n\"x\" : 1}}")
+            #expect(SignalBody(body.json) == body)
+        }
+        for (data, meant) in [("", nil), (",\"data\":\"s\"", "\"s\""), (",\"data\":null", "null")] {
+            parse("{\"type\":\"signal\",\"name\":\"\(String(repeating: "n", count: 32))\"\(data)}") { frame in
+                guard case .signal(let fields) = frame.body else { Issue.record("type"); return }
+                #expect(text(fields.data) == meant)
+            }
+        }
         parse("{\"type\":\"typing\",\"typing\":false}") { frame in
             guard case .typing(false) = frame.body else { Issue.record("type"); return }
         }
@@ -160,6 +174,10 @@ struct ClientFrameTests {
             "{\"type\":\"message\",\"content\":\"\\uD800\"}", "{\"type\":\"message\",\"content\":1,\"x\":\"\\uDC00\"}",
             "{\"type\":\"direct\",\"content\":1}", "{\"type\":\"direct\",\"to\":\"\",\"content\":1}",
             "{\"type\":\"direct\",\"to\":\"b\"}", "{\"type\":\"direct\",\"to\":\"b\",\"content\":1,\"device_type\":2}",
+            "{\"type\":\"signal\"}", "{\"type\":\"signal\",\"name\":\"\"}", "{\"type\":\"signal\",\"name\":7}",
+            "{\"type\":\"signal\",\"name\":\"\(String(repeating: "n", count: 33))\"}",
+            "{\"type\":\"signal\",\"name\":\"a\\nb\"}", "{\"type\":\"signal\",\"name\":\"a\",\"data\":1,\"data\":1}",
+            "{\"type\":\"signal\",\"name\":\"a\",\"data\":\"\\ud800\"}",
             "{\"type\":\"typing\"}", "{\"type\":\"typing\",\"typing\":1}", "{\"type\":\"typing\",\"typing\":\"true\"}",
             "{\"type\":\"read\"}", "{\"type\":\"read\",\"seq\":1.5}", "{\"type\":\"read\",\"seq\":\"1\"}",
             "{\"type\":\"history\",\"after\":1,\"before\":2}", "{\"type\":\"history\",\"limit\":0}",

@@ -185,6 +185,17 @@ struct ServerFramesTests {
         try expect("{\"type\":\"typing\",\"room\":\"room \\\"1\\\"\",\"user\":\"Zoë\\\\\",\"typing\":true}") {
             $0.typing(room: room, user: user, isTyping: true)
         }
+        for (json, rest) in [("{\"name\":\"cursor\"}", ""), ("{\"name\":\"cursor\",\"data\":[1]}", ",\"data\":[1]")] {
+            let body = try #require(SignalBody(Array(json.utf8)))
+            try expect(
+                """
+                {"type":"signal","room":"room \\"1\\"","user":"Zoë\\\\","device":"d","name":"cursor"\(rest)}
+                """
+            ) { $0.signal(room: room, user: user, device: Identifier(unchecked: "d"), body) }
+        }
+        for text in ["", "{}", "[]", "{\"name\":\"\"}", "{\"name\":\"a\",\"data\":}", "{\"name\":\"a\"} x"] {
+            #expect(SignalBody(Array(text.utf8)) == nil)
+        }
         try expect("{\"type\":\"read\",\"room\":\"room \\\"1\\\"\",\"marks\":[{\"user\":\"Zoë\\\\\",\"seq\":4}]}") {
             $0.read(room: room, marks: CollectionOfOne((user: user, seq: 4 as UInt64)))
         }

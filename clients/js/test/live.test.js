@@ -46,6 +46,12 @@ test("rooms, sends and history", async (t) => {
   const typing = new Promise((done) => theirs.once("typing", done));
   assert.ok(room.typing());
   assert.equal((await typing).user, "ann");
+  const signal = new Promise((done) => theirs.once("signal", done));
+  assert.ok(room.signal("cursor", { x: 1 }));
+  const { device, ...shown } = await signal;
+  assert.equal(device, ann.device);
+  assert.deepEqual(shown, { type: "signal", room: name, user: "ann", name: "cursor", data: { x: 1 } });
+  assert.throws(() => room.signal("cursor", 1n), { code: "unserialisable" });
   const other = ann.room(`${name}-2`);
   assert.equal((await other.send("x")).room, `${name}-2`);
   const rest = collect(other);

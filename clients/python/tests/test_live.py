@@ -49,6 +49,13 @@ def test_rooms_sends_and_history(node):
             theirs.once("typing", typing.set_result)
             assert room.typing()
             assert (await asyncio.wait_for(typing, BOUND))["user"] == "ann"
+            signal = asyncio.get_running_loop().create_future()
+            theirs.once("signal", signal.set_result)
+            assert room.signal("cursor", {"x": 1})
+            shown = await asyncio.wait_for(signal, BOUND)
+            assert (shown["user"], shown["name"], shown["data"]) == ("ann", "cursor", {"x": 1})
+            with pytest.raises(SluiceError, match="unserialisable"):
+                room.signal("cursor", float("nan"))
             with pytest.raises(SluiceError, match="unserialisable"):
                 await room.send(float("nan"))
             other.leave()
