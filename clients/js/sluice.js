@@ -1,11 +1,4 @@
-/**
- * The Sluice client: one ES module without dependencies. `client.d.ts` and docs/client.md describe it.
- *
- *     const sluice = new Sluice({ url: "wss://chat.example.com", user: "ann" });
- *     const room = sluice.room("lobby");
- *     room.on("message", (m) => console.log(m.user, m.content));
- *     await room.send("hello"); // its ack: it is committed
- */
+/** The Sluice client: one ES module without dependencies. client.d.ts and docs/client.md describe it. */
 
 /** Close codes by what they ask of a client; any other code means: try again with back-off. */
 export const CLOSE_CODES = {
@@ -34,6 +27,9 @@ const DEFAULTS = {
 };
 const LONGEST_MS = 600000; // no delay that a server asks for is longer
 
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const keyOf = (...parts) => parts.join("\u0000");
+const utf8 = (text) => new TextEncoder().encode(text).length;
 const now = () => performance.now(); // durations: a wall clock may be set
 const READ_EVERY_MS = 300; // read marks rise in steps of this
 
@@ -46,31 +42,25 @@ export class SluiceError extends Error {
   }
 }
 
-/** A fresh identifier of 128 random bits, 22 characters. */
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** Why `text` can't name a room, a user or a device; null when it can. */
 export function identifierProblem(text) {
   if (typeof text !== "string" || text === "") return "must not be empty";
-  if (text === "." || text === "..") return "must not be “.” or “..”";
-  if (text.includes("/")) return "must not contain “/”";
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) return "must not contain control characters";
+  if (text === "." || text === ".." || text.includes("/")) return "must not be “.” or “..” or contain “/”";
+  if (CONTROL.test(text)) return "must not contain control characters";
   if (/[\ud800-\udfff]/u.test(text)) return "is not valid Unicode";
-  if (new TextEncoder().encode(text).length > 128) return "is longer than 128 bytes";
+  if (utf8(text) > 128) return "is longer than 128 bytes";
   return null;
 }
 
 /** A number of milliseconds that a server wrote, within bounds; undefined when it is none. */
 const duration = (value) => (typeof value === "number" && value >= 0 ? Math.min(value, LONGEST_MS) : undefined);
 
-/**
- * Milliseconds to wait before the next attempt, or null for "not without a change".
- * `attempt` counts the losses since a connection last held; `hint` is the server's
- * {min_ms, max_ms}; `random` is in [0, 1).
- */
+/** Milliseconds to wait before the next attempt; null: not without a change. `attempt` counts the losses since a
+ * connection last held. */
 export function reconnectDelay({ code, retryMs, hint, attempt, baseMs, maxMs, random }) {
   if (CLOSE_CODES.never.has(code)) return null;
   const backoff = 100 + random * Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 16));
@@ -102,14 +92,11 @@ class Emitter {
     return () => this.off(type, fn);
   }
   once(type, fn) {
-    const end = this.on(type, (event) => {
-      end();
-      fn(event);
-    });
+    const end = this.on(type, (event) => (end(), fn(event)));
     return end;
   }
   off(type, fn) { this.#listeners.get(type)?.delete(fn); }
-  /** For the client alone; true when somebody listened. */
+  _hears(type) { return Boolean(this.#listeners.get(type)?.size); }
   _emit(type, event, log) {
     const listeners = [...(this.#listeners.get(type) ?? [])];
     for (const fn of listeners) {
@@ -133,9 +120,11 @@ class Feed {
   constructor(bound, { asked = () => {}, closed }) { Object.assign(this, { bound, asked, closed, given: null }); }
   get waits() { return this.given !== null || this.#items.length > 0; }
   put(item) {
-    if (this.#ended) return;
     if (this.#items.length >= this.bound) this.end(new SluiceError("reader_too_slow", `${this.bound} messages wait`));
-    else this.#items.push(item), this.#wake();
+    if (this.#ended) return false;
+    this.#items.push(item);
+    this.#wake();
+    return true;
   }
   end(error) {
     this.#ended ??= { error };
@@ -148,7 +137,7 @@ class Feed {
     if (given) this.asked(given);
     while (this.#items.length === 0) {
       if (this.#ended) {
-        this.closed(this);
+        this.closed([]);
         if (this.#ended.error) throw this.#ended.error;
         return { done: true, value: undefined };
       }
@@ -158,9 +147,11 @@ class Feed {
     return { done: false, value: this.given };
   }
   async return() {
+    const unread = this.given ? [this.given, ...this.#items] : this.#items;
+    this.#items = [];
     this.given = null;
     this.end();
-    this.closed(this);
+    this.closed(unread);
     return { done: true, value: undefined };
   }
 }
@@ -180,53 +171,54 @@ async function* pages(read, { before, after, limit = 100 } = {}) {
   }
 }
 
-/** A room that the client is in, or enters; made by `Sluice.room`. */
 export class Room extends Emitter {
-  #core;
-  constructor(core, name) {
+  #sluice;
+  constructor(sluice, name) {
     super();
-    this.#core = core;
+    this.#sluice = sluice;
     this.name = name;
     this._feeds = new Set();
   }
-  get position() { return this.#core.position(this.name); }
-  joined() { return this.#core.join(this.name); }
-  send(content, options) { return this.#core.send(this.name, content, options); }
-  typing(typing = true) { return this.#core.typing(typing, this.name); }
-  signal(name, data) { return this.#core.signal(name, data, this.name); }
-  markRead(seq) { this.#core.markRead(seq, this.name); }
+  get position() { return this.#sluice.position(this.name); }
+  joined() { return this.#sluice._join(this.name); }
+  send(content, options) { return this.#sluice._send(this.name, content, options); }
+  typing(typing = true) { return this.#sluice._typing(typing, this.name); }
+  signal(name, data) { return this.#sluice._signal(name, data, this.name); }
+  markRead(seq) { this.#sluice._markRead(seq, this.name); }
   page({ before, after, limit = 100 } = {}) {
-    return this.#core.request({ type: "history", limit, before, after }, this.name);
+    return this.#sluice._request({ type: "history", limit, before, after }, this.name);
   }
   history(range) { return pages((part) => this.page(part), range); }
-  users() { return this.#core.request({ type: "users" }, this.name); }
-  leave() { this.#core.leave(this.name); }
+  users() { return this.#sluice._request({ type: "users" }, this.name); }
+  leave() { this.#sluice._leave(this.name); }
   [Symbol.asyncIterator]() {
-    const feed = new Feed(this.#core.maxUnread, { closed: () => this._feeds.delete(feed) });
+    const feed = new Feed(this.#sluice._maxUnread, { closed: () => this._feeds.delete(feed) });
     this._feeds.add(feed);
     return feed;
   }
 }
 
-/** Direct messages to this user; what the application has processed is acked. */
 export class Inbox extends Emitter {
-  #core;
+  #sluice;
   _feed = null;
-  constructor(core) {
+  constructor(sluice) {
     super();
-    this.#core = core;
+    this.#sluice = sluice;
   }
   async page({ before, after, limit = 100 } = {}) {
-    const page = await this.#core.request({ type: "history", inbox: true, limit, before, after }, null);
-    // A node that does not know the field has answered with the history of a room.
+    const page = await this.#sluice._request({ type: "history", inbox: true, limit, before, after }, null);
     if (page.inbox !== true) throw new SluiceError("not_supported", "the node reads no history of inboxes");
     return page;
   }
   history(range) { return pages((part) => this.page(part), range); }
   [Symbol.asyncIterator]() {
     if (this._feed) throw new SluiceError("busy", "the inbox is read already");
-    const asked = (direct) => this.#core.processed(direct);
-    this._feed = new Feed(this.#core.maxUnread, { asked, closed: () => (this._feed = null) });
+    const asked = (direct) => this.#sluice._processed(direct);
+    const closed = (unread) => {
+      this._feed = null;
+      this.#sluice._unread(unread);
+    };
+    this._feed = new Feed(this.#sluice._maxUnread, { asked, closed });
     return this._feed;
   }
 }
@@ -246,9 +238,10 @@ export class Sluice extends Emitter {
   #dialledAt = 0;
   #lastInAt = 0;
   #pingAt = null;
-  #rooms = new Map(); // room -> what is known of it, see #roomRecord
+  #rooms = new Map(); // room -> what is known of it
   #outgoing = new Map(); // key -> message that waits for its ack, in the order of sending
   #requests = new Map(); // id -> history or users request
+  #leaving = new Map(); // room -> leaves that the server has not answered: its frames are of the former stay
   #joins = new Map(); // room -> {resolve, reject, at, promise}
   #inFlight = 0;
   #pausedUntil = 0;
@@ -257,9 +250,7 @@ export class Sluice extends Emitter {
   #bytesMax = Infinity;
   #filledAt = 0;
   #suspended = new Set();
-  #inbox = { epoch: null, seq: 0, seen: new Map() };
-  #objects = new Map(); // room -> Room
-  _core; // what rooms and the inbox may ask for
+  #inbox = { epoch: null, seq: 0, seen: new Map(), held: false };
   #urls;
   #urlRoom = null; // the room of the address of this connection
   #onlineAt = null;
@@ -273,32 +264,17 @@ export class Sluice extends Emitter {
     this.#options = { ...DEFAULTS, log: (...words) => console.warn("sluice:", ...words), ...options };
     const problem = identifierProblem(this.#options.user);
     if (problem) throw new SluiceError("bad_identifier", `user ${problem}`);
-    const { location } = globalThis;
-    this.#urls = [].concat(this.#options.urls ?? this.#options.url ?? []);
-    if (this.#urls.length === 0 && location) this.#urls = [location.origin.replace(/^http/, "ws")];
+    const { urls, url = globalThis.location?.origin.replace(/^http/, "ws") } = this.#options;
+    this.#urls = [].concat(urls ?? url ?? []);
     if (this.#urls.length === 0) throw new SluiceError("bad_address", "url is required where there is no page");
     this.device = this.#options.device ?? tabDevice();
-    this._core = {
-      maxUnread: this.#options.maxUnread,
-      position: (room) => this.position(room),
-      join: (room) => this.#join(room),
-      send: (...all) => this.#send(...all),
-      typing: (...all) => this.#typing(...all),
-      signal: (...all) => this.#signal(...all),
-      markRead: (...all) => this.#markRead(...all),
-      request: (...all) => this.#request(...all),
-      leave: (room) => this.#leave(room),
-      processed: ({ from, id }) => {
-        const place = this.#inbox.seen.get(`${from}\u0000${id}`);
-        if (place) this.#ackInbox(place.epoch, place.seq);
-      },
-    };
-    this.inbox = new Inbox(this._core);
+    this.inbox = new Inbox(this);
   }
 
   get user() { return this.#options.user; }
   get state() { return this.#state; }
   get welcome() { return this.#welcome; }
+  get _maxUnread() { return this.#options.maxUnread; } // `_`: for rooms and the inbox alone
   get waiting() { return this.#outgoing.size; }
   position(room) {
     const record = this.#rooms.get(room);
@@ -308,14 +284,18 @@ export class Sluice extends Emitter {
   room(name, { since } = {}) {
     const problem = identifierProblem(name);
     if (problem) throw new SluiceError("bad_identifier", `room ${problem}`);
-    if (!this.#objects.has(name)) {
-      this.#objects.set(name, new Room(this._core, name));
-      const record = this.#roomRecord(name);
-      if (since) Object.assign(record, { epoch: since.epoch, seq: since.seq });
+    if (!this.#rooms.has(name)) {
+      this.#rooms.set(name, {
+        object: new Room(this, name),
+        epoch: since?.epoch ?? null, seq: since?.seq ?? 0, // up to here everything was handed out
+        joined: false, // on this connection
+        seen: new Map(), // user and id -> {epoch, seq}, or null while provisional
+        readWanted: 0, readSent: 0, readAt: -Infinity,
+      });
       if (this.#state === "online") this.#sendJoin(name);
       else if (this.#state === "idle" && (this.#connected || this.#options.autoConnect)) this.#begin();
     }
-    return this.#objects.get(name);
+    return this.#rooms.get(name).object;
   }
 
   connect() {
@@ -348,22 +328,22 @@ export class Sluice extends Emitter {
     return this.device;
   }
 
-  #send(room, content, { id = newId(), messageType: message_type, replyTo: reply_to, timeoutMs } = {}) {
+  _send(room, content, { id = newId(), messageType: message_type, replyTo: reply_to, timeoutMs } = {}) {
     const frame = { type: "message", room, id, message_type, reply_to };
-    return this.#enqueue(`room\u0000${room}\u0000${id}`, frame, content, room, timeoutMs);
+    return this.#enqueue(keyOf("room", room, id), frame, content, room, timeoutMs);
   }
 
   direct(to, content, { id = newId(), messageType: message_type, deviceType: device_type, timeoutMs } = {}) {
     const frame = { type: "direct", id, to, message_type, device_type };
-    return this.#enqueue(`to\u0000${to}\u0000${id}`, frame, content, null, timeoutMs);
+    return this.#enqueue(keyOf("to", to, id), frame, content, null, timeoutMs);
   }
 
-  #typing(typing, room) {
+  _typing(typing, room) {
     if (!this.#inRoom(room) || this.#suspended.has("typing") || !this.#takeToken()) return false;
     return this.#write({ type: "typing", typing: Boolean(typing), room });
   }
 
-  #signal(name, data, room) {
+  _signal(name, data, room) {
     let text;
     try {
       text = JSON.stringify({ type: "signal", name: String(name), data, room });
@@ -374,28 +354,40 @@ export class Sluice extends Emitter {
     return this.#writeText(text);
   }
 
-  #markRead(seq, room) {
+  _markRead(seq, room) {
     const record = this.#rooms.get(room);
     if (!record || !(seq > record.readWanted)) return;
     record.readWanted = seq;
     this.#flushReads();
   }
 
-  #join(room) {
-    const record = this.#rooms.get(room);
-    if (!record) return Promise.reject(new SluiceError("not_in_room", "the room was left"));
-    if (this.#state === "closed") return Promise.reject(new SluiceError("closed", "not connected"));
+  _join(room) {
+    const refusal = this.#refusal(room);
+    if (refusal) return refusal;
     if (this.#joins.has(room)) return this.#joins.get(room).promise;
-    const entry = { ...deferred(), at: now() };
+    const entry = { ...deferred(), room, at: now() };
     this.#joins.set(room, entry);
     if (this.#inRoom(room)) this.#write({ type: "join", room }); // answered by `joined_room` alone
     return entry.promise;
   }
 
-  #leave(room) {
+  _leave(room) {
     const live = this.#inRoom(room);
     this.#forgetRoom(room, new SluiceError("not_in_room", "the room was left"), false);
-    if (live) this.#write({ type: "leave", room });
+    if (live) this.#sayLeave(room);
+  }
+
+  #sayLeave(room) {
+    if (room === this.#urlRoom) this.#urlRoom = null;
+    if (this.#write({ type: "leave", room })) this.#leaving.set(room, (this.#leaving.get(room) ?? 0) + 1);
+  }
+
+  /** A `leave` was answered; true when there was one. */
+  #hasLeft(room) {
+    const left = this.#leaving.get(room);
+    if (left > 1) this.#leaving.set(room, left - 1);
+    else this.#leaving.delete(room);
+    return left > 0;
   }
 
   // the socket
@@ -404,23 +396,17 @@ export class Sluice extends Emitter {
     clearTimeout(this.#retryTimer);
     this.#dropSocket();
     if (this.#rooms.size === 0) return this.#setState("idle"); // an address names a room
-    this.#setState("connecting", { attempt: this.#attempt });
     this.#dialledAt = this.#lastInAt = now();
     this.#pingAt = this.#onlineAt = null;
     const attempt = (this.#dials += 1);
-    const { getToken, token } = this.#options;
-    if (!getToken) {
-      this.#open(typeof token === "function" ? token() : token);
-      return;
-    }
-    this.#freshToken().then(
-      (fresh) => attempt === this.#dials && this.#state === "connecting" && this.#open(fresh),
-      (error) => attempt === this.#dials && this.#state === "connecting" && this.#noToken(error),
-    );
+    const ours = (act) => (value) => attempt === this.#dials && act(value);
+    this.#setState("connecting", { attempt: this.#attempt });
+    this.#freshToken().then(ours((token) => this.#open(token)), ours((error) => this.#noToken(error)));
   }
 
   async #freshToken() {
-    return this.#options.getToken();
+    const { getToken, token } = this.#options;
+    return getToken ? getToken() : typeof token === "function" ? token() : token;
   }
 
   #noToken(error) {
@@ -429,6 +415,7 @@ export class Sluice extends Emitter {
   }
 
   #open(token) {
+    if (this.#rooms.size === 0) return this.#setState("idle");
     let socket;
     try {
       const Socket = this.#options.websocket ?? globalThis.WebSocket;
@@ -471,18 +458,20 @@ export class Sluice extends Emitter {
     socket.terminate?.(); // of the package ws: else a dead link keeps a process alive
   }
 
-  /** Lets go of the socket and of what held for this connection alone. */
+  /** Forgets what held for this connection alone. */
   #disconnected() {
     this.#dropSocket();
     this.#dials += 1;
     this.#renewal = null;
     this.#inFlight = 0;
+    this.#leaving.clear();
     for (const item of this.#outgoing.values()) item.inFlight = false;
     for (const request of this.#requests.values()) request.sent = false;
     for (const record of this.#rooms.values()) record.joined = false;
   }
 
   #lost(code, reason) {
+    if (this.#state === "closed") return; // by the listener of what ended it
     this.#disconnected();
     const details = parseReason(String(reason ?? ""));
     if (this.#onlineAt !== null && now() - this.#onlineAt >= this.#options.stableMs) {
@@ -506,38 +495,30 @@ export class Sluice extends Emitter {
     });
     if (delay === null) {
       const error = new SluiceError("closed", details.reason || `closed with ${code}`, { closeCode: code });
-      this.#end(error, { code, ...details });
+      this.#end(error, { ...details, code });
       return;
     }
     this.#attempt += 1;
     this.#urls.push(this.#urls.shift());
-    this.#setState("waiting", { delayMs: delay, attempt: this.#attempt, code, reason: details.reason });
     this.#retryTimer = setTimeout(() => this.#dial(), delay);
+    this.#setState("waiting", { delayMs: delay, attempt: this.#attempt, code, reason: details.reason });
   }
 
   #end(error, detail) {
     if (this.#state === "closed") return;
-    clearTimeout(this.#retryTimer);
-    clearTimeout(this.#pumpTimer);
-    clearTimeout(this.#readTimer);
-    clearInterval(this.#tickTimer);
+    this.#state = "closed";
+    for (const timer of [this.#retryTimer, this.#pumpTimer, this.#readTimer, this.#tickTimer]) clearTimeout(timer);
     this.#pumpTimer = null;
-    this.#dropSocket();
-    this.#dials += 1;
+    this.#disconnected();
     this.#watchBrowser("removeEventListener");
-    for (const record of this.#rooms.values()) record.joined = false;
-    this.#setState("closed", detail);
     this.#connected?.reject(error);
     for (const map of [this.#outgoing, this.#requests, this.#joins]) {
-      const waiting = [...map.values()];
+      for (const entry of map.values()) entry.reject(error);
       map.clear();
-      for (const entry of waiting) entry.reject(error);
     }
-    const feeds = [...this.#objects.values()].flatMap((room) => [...room._feeds]);
-    for (const feed of this.inbox._feed ? [...feeds, this.inbox._feed] : feeds) {
-      feed.end(detail.code === 1000 ? undefined : error);
-    }
-    this.#inFlight = 0;
+    const feeds = [...this.#rooms.values()].flatMap(({ object }) => [...object._feeds]);
+    for (const feed of [...feeds, this.inbox._feed]) feed?.end(detail.code === 1000 ? undefined : error);
+    this.#setState("closed", detail); // last: a listener may begin anew
   }
 
   #setState(state, detail = {}) {
@@ -545,10 +526,9 @@ export class Sluice extends Emitter {
     this.#emit("state", { state, ...detail });
   }
 
-  /** To the room's or the inbox's listeners, and to the client's; true when somebody listened. */
   #emit(type, detail) {
     const { log } = this.#options;
-    const place = detail.inbox || type === "direct" ? this.inbox : this.#objects.get(detail.room);
+    const place = detail.inbox || type === "direct" ? this.inbox : this.#rooms.get(detail.room)?.object;
     const heard = place?._emit(type, detail, log);
     return this._emit(type, detail, log) || Boolean(heard);
   }
@@ -564,81 +544,77 @@ export class Sluice extends Emitter {
   // life signs
 
   #watchBrowser(verb) {
-    globalThis[verb]?.("online", this.#onBrowserOnline);
-    globalThis[verb]?.("offline", this.#probe);
-    globalThis[verb]?.("pagehide", this.#onPageHide);
-    globalThis[verb]?.("pageshow", this.#onPageShow);
-    globalThis.document?.[verb]("visibilitychange", this.#onVisible);
+    for (const [type, act] of Object.entries(this.#browser)) {
+      (type === "visibilitychange" ? globalThis.document : globalThis)?.[verb]?.(type, act);
+    }
   }
 
-  // A browser may keep a left page, frozen, with its socket open: others would go on seeing its user.
-  #onPageHide = () => {
-    if (this.#state === "closed") return;
-    this.#disconnected();
-    clearTimeout(this.#retryTimer);
-    this.#setState("waiting", { delayMs: 0, attempt: 0 });
+  #browser = {
+    online: () => this.#dialOrProbe(),
+    offline: () => this.#probe(),
+    // A browser may keep a left page, frozen, with its socket open: others would go on seeing its user.
+    pagehide: () => {
+      if (this.#state === "closed") return;
+      this.#disconnected();
+      clearTimeout(this.#retryTimer);
+      this.#setState("waiting", { delayMs: 0, attempt: 0 });
+    },
+    pageshow: (event) => event.persisted && this.reconnectNow(),
+    visibilitychange: () => document.visibilityState === "visible" && this.#dialOrProbe(),
   };
-  #onPageShow = (event) => {
-    if (event.persisted && this.#state === "waiting") this.#dial();
-  };
-  #onBrowserOnline = () => (this.#state === "waiting" ? this.#dial() : this.#probe());
-  #onVisible = () => {
-    if (document.visibilityState !== "visible") return;
-    if (this.#state === "waiting") this.#dial();
-    else this.#probe();
-  };
-  #probe = () => {
+  #dialOrProbe() {
+    this.reconnectNow();
+    this.#probe();
+  }
+  #probe() {
     if (this.#pingAt === null && this.#write({ type: "ping" })) this.#pingAt = now();
-  };
+  }
 
   #tick() {
     const time = now();
     const { idleMs, pingTimeoutMs, connectTimeoutMs, sendTimeoutMs, requestTimeoutMs } = this.#options;
     if (this.#state === "connecting" && time - this.#dialledAt > connectTimeoutMs) this.#lost(1006, "");
     if (this.#state === "online") {
-      // Frames right after the ping may have lain in the browser; later ones are life, only the pong is late.
+      // Frames right after the ping may have lain in the browser; later ones are life.
       if (this.#pingAt !== null && this.#lastInAt - this.#pingAt > 1000) this.#pingAt = null;
       if (this.#pingAt !== null && time - this.#pingAt > pingTimeoutMs) this.#lost(4201, "");
       else if (time - this.#lastInAt > idleMs) this.#probe();
     }
     for (const [key, item] of this.#outgoing) {
-      if (item.firstSentAt !== null && time - item.firstSentAt > sendTimeoutMs) {
-        this.#tooLate(key);
-      }
+      if (item.firstSentAt !== null && time - item.firstSentAt > sendTimeoutMs) this.#tooLate(key);
     }
-    for (const map of [this.#requests, this.#joins]) {
-      for (const [key, entry] of map) {
-        if (time - entry.at <= requestTimeoutMs) continue;
-        map.delete(key);
-        entry.reject(new SluiceError("timeout", "no answer came in time"));
-      }
-    }
+    const late = new SluiceError("timeout", "no answer came in time");
+    this.#rejectAsked((entry) => time - entry.at > requestTimeoutMs, late);
     this.#pump();
     this.#flushReads();
   }
 
   // sending
 
+  /** The rejection of what can't be asked for, in this room unless null. */
+  #refusal(room) {
+    if (this.#state === "closed") return rejected("closed", "not connected");
+    return room === null || this.#rooms.has(room) ? null : rejected("not_in_room", "join the room first");
+  }
+
   #enqueue(key, frame, content, room, timeoutMs) {
     const known = this.#outgoing.get(key);
     if (known) return known.promise;
-    if (this.#state === "closed") return Promise.reject(new SluiceError("closed", "not connected"));
-    if (room !== null && !this.#rooms.has(room)) {
-      return Promise.reject(new SluiceError("not_in_room", "join the room first"));
-    }
-    if (this.#outgoing.size >= this.#options.maxQueue) {
-      return Promise.reject(new SluiceError("queue_full", "too many messages wait to be sent"));
-    }
+    const refusal = this.#refusal(room);
+    if (refusal) return refusal;
+    const isId = typeof frame.id === "string" && frame.id !== "" && !CONTROL.test(frame.id) && utf8(frame.id) <= 64;
+    if (!isId) return rejected("bad_identifier", "an id must have 1 to 64 bytes");
+    if (this.#outgoing.size >= this.#options.maxQueue) return rejected("queue_full", "too many messages wait");
     let text;
     try {
       if (JSON.stringify(content) === undefined) throw new TypeError("the content is no JSON value");
       text = JSON.stringify({ ...frame, content });
     } catch (error) {
-      return Promise.reject(new SluiceError("unserialisable", String(error)));
+      return rejected("unserialisable", error);
     }
     const item = { ...deferred(), id: frame.id, text, room, inFlight: false, firstSentAt: null, firstSentOn: 0 };
     this.#outgoing.set(key, item);
-    if (timeoutMs !== undefined) {
+    if (timeoutMs < 2 ** 31) {
       const timer = setTimeout(() => this.#outgoing.get(key) === item && this.#tooLate(key), timeoutMs);
       item.promise.catch(() => {}).then(() => clearTimeout(timer));
     }
@@ -646,11 +622,9 @@ export class Sluice extends Emitter {
     return item.promise;
   }
 
-  #tooLate(key) {
-    this.#settle(key).reject(new SluiceError("timeout", "no ack came; the outcome is not known"));
-  }
+  #tooLate(key) { this.#refuse(key, "timeout", "no ack came; the outcome is not known"); }
+  #refuse(key, code, message) { this.#settle(key).reject(new SluiceError(code, message)); }
 
-  /** Takes a message out of the queue; its promise is the caller's to settle. */
   #settle(key) {
     const item = this.#outgoing.get(key);
     if (!item) return null;
@@ -675,15 +649,14 @@ export class Sluice extends Emitter {
       if (this.#inFlight >= this.#options.maxInFlight) return;
       if (this.#socket.bufferedAmount > this.#options.maxBufferedBytes) return this.#pumpIn(50);
       const { text } = item;
-      const { sendTimeoutMs } = this.#options;
       // The machine slept, which a monotonic clock may not count: the server has forgotten the id.
-      if (item.firstSentAt !== null && Date.now() - item.firstSentOn > sendTimeoutMs) {
+      if (item.firstSentAt !== null && Date.now() - item.firstSentOn > this.#options.sendTimeoutMs) {
         this.#tooLate(key);
         continue;
       }
-      if (text.length * 3 > this.#bytesMax && new TextEncoder().encode(text).length > this.#bytesMax) {
+      if (text.length * 3 > this.#bytesMax && utf8(text) > this.#bytesMax) {
         // The server would end the connection over it.
-        this.#settle(key).reject(new SluiceError("too_large", `a message may have ${this.#bytesMax} bytes`));
+        this.#refuse(key, "too_large", `a message may have ${this.#bytesMax} bytes`);
         continue;
       }
       if (!this.#takeToken()) return this.#pumpIn(1000 / this.#rate);
@@ -699,14 +672,14 @@ export class Sluice extends Emitter {
     this.#pumpTimer = setTimeout(() => {
       this.#pumpTimer = null;
       this.#pump();
-    }, Math.max(5, ms));
+    }, Math.min(Math.max(5, ms), LONGEST_MS));
   }
 
-  /** The connection's own bucket, kept a little under the server's, so that a refusal is the exception. */
+  /** The connection's own bucket, a little under the server's. */
   #takeToken() {
     if (this.#rate === Infinity) return true;
     const time = now();
-    this.#tokens = Math.min(this.#rate, this.#tokens + ((time - this.#filledAt) / 1000) * this.#rate * 0.95);
+    this.#tokens = Math.min(Math.max(1, this.#rate), this.#tokens + ((time - this.#filledAt) / 1000) * this.#rate * 0.95);
     this.#filledAt = time;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
@@ -719,11 +692,9 @@ export class Sluice extends Emitter {
     this.#tokens = Math.max(1, Math.min(this.#tokens, rate));
   }
 
-  #request(frame, room) {
-    if (this.#state === "closed") return Promise.reject(new SluiceError("closed", "not connected"));
-    if (room !== null && !this.#rooms.has(room)) {
-      return Promise.reject(new SluiceError("not_in_room", "join the room first"));
-    }
+  _request(frame, room) {
+    const refusal = this.#refusal(room);
+    if (refusal) return refusal;
     const entry = { ...deferred(), frame, room, at: now(), notBefore: 0, sent: false };
     this.#requests.set(newId(), entry);
     this.#pump();
@@ -748,18 +719,6 @@ export class Sluice extends Emitter {
 
   // rooms
 
-  #roomRecord(room) {
-    if (!this.#rooms.has(room)) {
-      this.#rooms.set(room, {
-        epoch: null, seq: 0, // up to here everything was handed out
-        joined: false, // on this connection
-        seen: new Map(), // user and id -> {epoch, seq}, or null while provisional
-        readWanted: 0, readSent: 0, readAt: -Infinity,
-      });
-    }
-    return this.#rooms.get(room);
-  }
-
   #inRoom(room) { return this.#state === "online" && Boolean(this.#rooms.get(room)?.joined); }
 
   #sendJoin(room) {
@@ -768,27 +727,26 @@ export class Sluice extends Emitter {
   }
 
   #forgetRoom(room, error, loud = true) {
-    for (const feed of this.#objects.get(room)?._feeds ?? []) feed.end(loud ? error : undefined);
-    this.#objects.delete(room);
+    for (const feed of this.#rooms.get(room)?.object._feeds ?? []) feed.end(loud ? error : undefined);
     this.#rooms.delete(room);
     for (const [key, item] of this.#outgoing) if (item.room === room) this.#settle(key).reject(error);
-    for (const [id, request] of this.#requests) {
-      if (request.room !== room) continue;
-      this.#requests.delete(id);
-      request.reject(error);
+    this.#rejectAsked((entry) => entry.room === room, error);
+  }
+
+  #rejectAsked(which, error) {
+    for (const map of [this.#requests, this.#joins]) {
+      for (const [key, entry] of map) if (which(entry) && map.delete(key)) entry.reject(error);
     }
-    this.#joins.get(room)?.reject(error);
-    this.#joins.delete(room);
   }
 
   #remember(record, user, id, place) {
-    const key = `${user}\u0000${id}`;
+    const key = keyOf(user, id);
     record.seen.delete(key);
     record.seen.set(key, place);
     if (record.seen.size > this.#options.maxSeen) record.seen.delete(record.seen.keys().next().value);
   }
 
-  /** Moves the room's position; a jump that no `gap` announced is told, since it should not be. */
+  /** Moves the room's position; a jump that no `gap` announced is told. */
   #advance(record, room, epoch, seq) {
     const jump = record.epoch !== null && (record.epoch !== epoch || seq > record.seq + 1);
     if (jump) this.#emit("error", { code: "hole", message: `seq ${seq} came after ${record.seq}`, room });
@@ -805,14 +763,16 @@ export class Sluice extends Emitter {
       if (typeof frame.type !== "string") throw new TypeError("no type");
       this.#take(frame);
     } catch (error) {
-      // Whatever this was meant to be is lost: what is known of the rooms is resumed on a new connection.
+      // Whatever this was is lost: a new connection resumes.
       this.#emit("error", { code: "bad_server", message: `a frame that can't be understood: ${error}` });
       this.#lost(1006, "");
     }
   }
 
   #take(frame) {
-    switch (frame.type) {
+    const { type, room } = frame;
+    if (this.#leaving.has(room) && type !== "ack" && type !== "error" && type !== "left_room") return undefined;
+    switch (type) {
       case "state": return undefined; // the client's own event
       case "welcome": return this.#gotWelcome(frame);
       case "joined_room": return this.#gotJoinedRoom(frame);
@@ -845,7 +805,7 @@ export class Sluice extends Emitter {
     return this.#emit(frame.type, frame);
   }
 
-  /** The present token ends soon. Should no fresh one come, the server ends the connection with 4001. */
+  /** The present token ends soon. */
   #renew() {
     const attempt = this.#dials;
     if (!this.#options.getToken) return;
@@ -854,7 +814,7 @@ export class Sluice extends Emitter {
       if (attempt !== this.#dials) return;
       this.#renewal = newId();
       this.#write({ type: "token", id: this.#renewal, token });
-    }, (error) => {
+    }).catch((error) => {
       if (attempt !== this.#dials) return;
       this.#renewal = null;
       this.#emit("error", { code: "no_token", message: String(error) });
@@ -866,6 +826,7 @@ export class Sluice extends Emitter {
     this.#hint = frame.reconnect;
     this.#onlineAt = now();
     this.#pausedUntil = 0;
+    this.#inbox.held = false;
     this.#suspended = new Set();
     this.#rate = this.#tokens = frame.limits?.messages_per_second || Infinity;
     this.#bytesMax = frame.limits?.message_bytes || Infinity;
@@ -877,11 +838,9 @@ export class Sluice extends Emitter {
   }
 
   #gotJoinedRoom(frame) {
-    const record = this.#rooms.get(frame.room);
-    if (!record) {
-      this.#write({ type: "leave", room: frame.room }); // left meanwhile, by this side
-      return;
-    }
+    const record = this.#rooms.get(need(frame, "room").room);
+    if (!record) return this.#sayLeave(frame.room); // left meanwhile, by this side
+    needPlace(frame);
     record.joined = true;
     if (record.epoch === null) Object.assign(record, { epoch: frame.epoch, seq: frame.seq });
     record.readSent = frame.read_seq ?? 0;
@@ -892,28 +851,36 @@ export class Sluice extends Emitter {
   }
 
   #gotLeftRoom(frame) {
-    const room = this.#objects.get(frame.room);
-    this.#forgetRoom(frame.room, new SluiceError("not_in_room", `the room was ${frame.reason}`));
-    room?._emit("left_room", frame, this.#options.log);
-    this.#emit("left_room", frame);
+    const { log } = this.#options;
+    if (this.#leaving.has(frame.room)) {
+      if (/left|forbidden/.test(frame.reason)) this.#hasLeft(frame.room);
+    } else {
+      const room = this.#rooms.get(frame.room)?.object;
+      if (frame.room === this.#urlRoom) this.#urlRoom = null;
+      this.#forgetRoom(frame.room, new SluiceError("not_in_room", `the room was ${frame.reason}`));
+      room?._emit("left_room", frame, log);
+    }
+    this._emit("left_room", frame, log);
   }
 
   #gotMessage(frame) {
     const record = this.#rooms.get(need(frame, "room").room);
     if (!record) return;
     need(frame, "user", "id");
-    const before = record.seen.get(`${frame.user}\u0000${frame.id}`);
+    const before = record.seen.get(keyOf(frame.user, frame.id));
     if (frame.provisional) {
       if (before !== undefined) return;
       this.#remember(record, frame.user, frame.id, null);
-      this.#message(frame);
+      // My own, without its ack yet, is the application's already.
+      const isMine = frame.user === this.user && this.#outgoing.has(keyOf("room", frame.room, frame.id));
+      if (!isMine) this.#message(frame);
       return;
     }
     needPlace(frame);
     if (record.epoch === frame.epoch && frame.seq <= record.seq) return; // had it
     this.#advance(record, frame.room, frame.epoch, frame.seq);
-    this.#remember(record, frame.user, frame.id, { epoch: frame.epoch, seq: frame.seq });
-    const mine = frame.user === this.user && this.#settle(`room\u0000${frame.room}\u0000${frame.id}`);
+    this.#remember(record, frame.user, frame.id, needPlace(frame));
+    const mine = frame.user === this.user && this.#settle(keyOf("room", frame.room, frame.id));
     if (mine) {
       // Committed, but its ack was lost with the connection: the replay is the ack.
       const { room, id, epoch, seq, ts } = frame;
@@ -924,22 +891,25 @@ export class Sluice extends Emitter {
     } else if (before === undefined || (before?.epoch === frame.epoch && before.seq !== frame.seq)) {
       this.#message(frame); // the second case: the sender used an id anew, long after
     } else if (before === null || before.epoch !== frame.epoch) {
-      const { user, id, seq } = frame;
-      this.#emit("confirm", { type: "confirm", room: frame.room, epoch: frame.epoch, entries: [{ user, id, seq }] });
+      this.#tellPlace({ room: frame.room }, frame.user, frame);
     }
+  }
+
+  #tellPlace(where, user, { id, epoch, seq }) {
+    this.#emit("confirm", { type: "confirm", ...where, epoch, entries: [{ user, id, seq }] });
   }
 
   #message(frame) {
     this.#emit("message", frame);
-    for (const feed of this.#objects.get(frame.room)?._feeds ?? []) feed.put(frame);
+    for (const feed of this.#rooms.get(frame.room)?.object._feeds ?? []) feed.put(frame);
   }
 
   #gotAck(frame) {
     const toRoom = frame.room !== undefined;
-    const key = toRoom ? `room\u0000${frame.room}\u0000${frame.id}` : `to\u0000${frame.to}\u0000${frame.id}`;
-    const record = toRoom ? this.#rooms.get(frame.room) : undefined;
+    const key = toRoom ? keyOf("room", frame.room, frame.id) : keyOf("to", frame.to, frame.id);
+    const record = toRoom && !this.#leaving.has(frame.room) ? this.#rooms.get(frame.room) : undefined;
     if (record) {
-      const place = frame.seq === undefined ? null : { epoch: frame.epoch, seq: frame.seq };
+      const place = frame.seq === undefined ? null : needPlace(frame);
       // A duplicate's place is an old one: what lies before it may still be on its way.
       const next = place && !frame.duplicate && !(record.epoch === place.epoch && place.seq <= record.seq);
       if (next) this.#advance(record, frame.room, place.epoch, place.seq);
@@ -955,19 +925,20 @@ export class Sluice extends Emitter {
   #gotConfirm(frame) {
     if (frame.inbox) {
       for (const { user, id, seq } of frame.entries) {
-        this.#placeDirect(user, id, { epoch: frame.epoch, seq });
-        if (!this.inbox._feed?.waits) this.#ackInbox(frame.epoch, seq);
+        const place = needPlace({ epoch: frame.epoch, seq });
+        if (this.#inbox.seen.has(keyOf(user, id))) this.#placeDirect(user, id, place);
+        else if (user !== this.user) this.#inbox.held = true; // nobody had it
       }
       return this.#emit("confirm", frame);
     }
     const record = this.#rooms.get(frame.room);
     if (!record) return;
     for (const { user, id, seq } of frame.entries) {
-      // A place of another epoch, or one that was passed, answers a repetition and moves nothing; a new epoch comes
-      // with a gap.
+      // Another place answers a repetition; a new epoch comes with a gap.
+      const place = needPlace({ epoch: frame.epoch, seq });
       const isNext = record.epoch === frame.epoch ? seq > record.seq : record.epoch === null;
       if (isNext) this.#advance(record, frame.room, frame.epoch, seq);
-      this.#remember(record, user, id, { epoch: frame.epoch, seq });
+      this.#remember(record, user, id, place);
     }
     this.#emit("confirm", frame);
   }
@@ -975,49 +946,73 @@ export class Sluice extends Emitter {
   #gotGap(frame) {
     const target = frame.inbox ? this.#inbox : this.#rooms.get(frame.room);
     if (!target) return;
+    const place = needPlace({ epoch: frame.epoch, seq: frame.next_seq - 1 });
     const previous = target.epoch === null ? null : { epoch: target.epoch, seq: target.seq };
-    // Read marks are seqs of one epoch; the former one's wishes mean nothing in the new one.
+    // Read marks are seqs of one epoch.
     if (target.epoch !== frame.epoch) target.readWanted = target.readSent = 0;
-    Object.assign(target, { epoch: frame.epoch, seq: frame.next_seq - 1 });
+    Object.assign(target, place);
     this.#emit("gap", { ...frame, previous });
   }
 
   #gotDirect(frame) {
-    const { from, id, epoch, seq, provisional } = need(frame, "from", "id");
-    if (!provisional) needPlace(frame);
-    if (!provisional && this.#inbox.epoch === epoch && seq <= this.#inbox.seq) return;
-    const before = this.#inbox.seen.get(`${from}\u0000${id}`);
-    const feed = this.inbox._feed;
-    if (before !== undefined && provisional) return;
-    if (before === null || (before && before.epoch !== epoch)) {
-      // Had it, without a place or in a former epoch.
-      this.#placeDirect(from, id, { epoch, seq });
-      this.#emit("confirm", { type: "confirm", inbox: true, epoch, entries: [{ user: from, id, seq }] });
-      if (!feed?.waits) this.#ackInbox(epoch, seq);
-      return;
+    const { from, id, provisional } = need(frame, "from", "id");
+    const place = provisional ? null : needPlace(frame);
+    const { epoch, seq, seen } = this.#inbox;
+    if (place && epoch === place.epoch && place.seq <= seq) return;
+    const before = seen.get(keyOf(from, id));
+    const isKnown = before !== undefined
+      && !(place && before?.epoch === place.epoch && before.seq !== place.seq); // an id anew, long after
+    if (isKnown && provisional) return;
+    if (!isKnown) {
+      const heard = this.#emit("direct", frame);
+      const taken = this.inbox._feed?.put(frame);
+      if (!heard && !taken) {
+        this.#inbox.held = true; // nobody has it: it stays pending for this device
+        return;
+      }
+    } else if (before?.epoch !== place.epoch) {
+      this.#tellPlace({ inbox: true }, from, frame);
     }
-    const heard = this.#emit("direct", frame);
-    feed?.put(frame);
-    if (!heard && !feed) return; // nobody has it: it stays pending for this device
-    this.#placeDirect(from, id, provisional ? null : { epoch, seq });
-    if (!provisional && !feed) this.#ackInbox(epoch, seq);
+    this.#placeDirect(from, id, place);
   }
 
+  /** What was handed out has this place, or null; acks it, unless an iteration has still to go on from it. */
   #placeDirect(from, id, place) {
-    this.#remember(this.#inbox, from, id, place);
-    const passed = place?.epoch === this.#inbox.epoch && place.seq <= this.#inbox.seq;
-    if (place && !passed) Object.assign(this.#inbox, place);
+    const inbox = this.#inbox;
+    this.#remember(inbox, from, id, place);
+    if (!place || inbox.held) return;
+    if (inbox.epoch !== place.epoch || place.seq > inbox.seq) Object.assign(inbox, place);
+    if (!this.inbox._feed?.waits) this.#ackInbox(place);
   }
 
-  #ackInbox(epoch, seq) {
-    this.#write({ type: "inbox_ack", epoch, seq });
+  /** An ack holds for all before it: behind what nobody had, there is none until the next connection. */
+  #ackInbox({ epoch, seq }) {
+    if (!this.#inbox.held) this.#write({ type: "inbox_ack", epoch, seq });
+  }
+
+  /** An iteration went on from this one. */
+  _processed({ from, id }) {
+    const place = this.#inbox.seen.get(keyOf(from, id));
+    if (place) this.#ackInbox(place);
+  }
+
+  /** An iteration ended: what it left must come again, unless a listener had it. */
+  _unread(directs) {
+    const inbox = this.#inbox;
+    if (this._hears("direct") || this.inbox._hears("direct")) return directs.forEach((each) => this._processed(each));
+    for (const { from, id } of directs) {
+      const key = keyOf(from, id);
+      const place = inbox.seen.get(key);
+      inbox.seen.delete(key);
+      inbox.held = true;
+      if (place?.epoch === inbox.epoch) inbox.seq = Math.min(inbox.seq, place.seq - 1);
+    }
+    return undefined;
   }
 
   #gotAnswer(frame) {
-    const request = this.#requests.get(frame.id);
-    if (!request) return;
+    this.#requests.get(frame.id)?.resolve(frame);
     this.#requests.delete(frame.id);
-    request.resolve(frame);
   }
 
   #gotError(frame) {
@@ -1029,7 +1024,7 @@ export class Sluice extends Emitter {
     if (!known) this.#emit("error", frame);
   }
 
-  /** A history or users request; true when it was one. With `wait` it is asked again, until its own time is over. */
+  /** True when it was a request. With `wait` it is asked again. */
   #requestRefused(frame, error, wait) {
     const request = this.#requests.get(frame.id);
     if (!request) return false;
@@ -1043,7 +1038,7 @@ export class Sluice extends Emitter {
     return true;
   }
 
-  /** A message of mine; true when it was one. With `wait` the whole queue waits, so that it keeps its order. */
+  /** True when it was a message of mine. With `wait` the whole queue waits, so that it keeps its order. */
   #messageRefused(frame, error, wait) {
     for (const [key, item] of this.#outgoing) {
       const elsewhere = frame.room !== undefined && item.room !== null && item.room !== frame.room;
@@ -1061,14 +1056,15 @@ export class Sluice extends Emitter {
     return false;
   }
 
-  /** The entering of a further room; true when this was it. */
+  /** True when it was for a join or a leave. */
   #joinRefused({ room }, error, wait) {
+    if (this.#leaving.has(room)) return error.code === "not_in_room" && this.#hasLeft(room);
     const record = room === undefined || room === this.#urlRoom ? undefined : this.#rooms.get(room);
     if (!record || record.joined) return false;
-    const object = this.#objects.get(room);
+    const { object } = record;
     if (wait === undefined) {
       this.#forgetRoom(room, error);
-      object?._emit("error", { code: error.code, message: error.message, room }, this.#options.log);
+      object._emit("error", { code: error.code, message: error.message, room }, this.#options.log);
     }
     else setTimeout(() => this.#state === "online" && this.#rooms.has(room) && this.#sendJoin(room), wait);
     return true;
@@ -1081,68 +1077,55 @@ function need(frame, ...names) {
   return frame;
 }
 
-function needPlace(frame) {
-  if (typeof frame.epoch !== "string" || !Number.isInteger(frame.seq)) throw new TypeError("no position");
+/** The epoch and the seq, which must be there. */
+function needPlace({ epoch, seq }) {
+  if (typeof epoch !== "string" || !Number.isSafeInteger(seq) || seq < 0) throw new TypeError("no position");
+  return { epoch, seq };
 }
-
-let warned = false;
 
 /** The former client of one room and others by `join`: for one version more. Use `Sluice`. */
-export class SluiceClient {
-  #sluice;
-  #options;
+export class SluiceClient extends Sluice {
+  #room;
   constructor(options) {
-    if (!warned) console.warn("sluice: SluiceClient goes with the next version; use Sluice and its room()");
-    warned = true;
-    this.#options = options;
-    this.#sluice = new Sluice({ ...options, autoConnect: false });
-    this.#sluice.room(options.room, options);
+    console.warn("sluice: SluiceClient goes with the next version; use Sluice and its room()");
+    super({ ...options, autoConnect: false });
+    this.#room = options.room;
+    super.room(this.#room, options);
   }
-  get room() { return this.#options.room; }
-  get user() { return this.#sluice.user; }
-  get device() { return this.#sluice.device; }
-  get state() { return this.#sluice.state === "idle" ? "closed" : this.#sluice.state; }
-  get welcome() { return this.#sluice.welcome; }
-  get waiting() { return this.#sluice.waiting; }
-  position(room = this.room) { return this.#sluice.position(room); }
-  on(type, fn) { return this.#sluice.on(type, fn); }
+  get room() { return this.#room; }
+  get state() { return super.state === "idle" ? "closed" : super.state; }
+  position(room = this.#room) { return super.position(room); }
   connect() {
-    this.#sluice.room(this.room); // entered anew after it was deleted
-    return this.#sluice.connect();
+    super.room(this.#room); // entered anew after it was deleted
+    return super.connect();
   }
-  close() { this.#sluice.close(); }
-  reconnectNow() { this.#sluice.reconnectNow(); }
-  renewDevice() { return this.#sluice.renewDevice(); }
-  send(content, { room = this.room, ...more } = {}) { return this.#sluice._core.send(room, content, more); }
-  direct(to, content, options) { return this.#sluice.direct(to, content, options); }
-  typing(typing, room = this.room) { return this.#sluice._core.typing(typing, room); }
-  markRead(seq, room = this.room) { this.#sluice._core.markRead(seq, room); }
-  history({ room = this.room, before, after, limit = 50 } = {}) {
-    return this.#sluice._core.request({ type: "history", limit, before, after }, room);
+  send(content, { room = this.#room, ...more } = {}) { return this._send(room, content, more); }
+  typing(typing, room = this.#room) { return this._typing(typing, room); }
+  markRead(seq, room = this.#room) { this._markRead(seq, room); }
+  history({ room = this.#room, limit = 50, ...more } = {}) {
+    return this._request({ type: "history", limit, ...more }, room);
   }
-  users(room = this.room) { return this.#sluice._core.request({ type: "users" }, room); }
-  async join(room, options) { return this.#sluice.room(room, options).joined(); }
-  leave(room = this.room) { this.#sluice._core.leave(room); }
+  users(room = this.#room) { return this._request({ type: "users" }, room); }
+  async join(room, options) { return super.room(room, options).joined(); }
+  leave(room = this.#room) { this._leave(room); }
 }
 
-/** A promise with its ends; a rejection nobody waits for stays silent. */
 function deferred() {
-  const result = Promise.withResolvers ? Promise.withResolvers() : manualResolvers();
+  const result = {};
+  result.promise = new Promise((resolve, reject) => Object.assign(result, { resolve, reject }));
   result.promise.catch(() => {});
   return result;
 }
 
-function manualResolvers() {
-  const result = {};
-  result.promise = new Promise((resolve, reject) => Object.assign(result, { resolve, reject }));
-  return result;
+function rejected(code, message) {
+  const { promise, reject } = deferred();
+  reject(new SluiceError(code, String(message)));
+  return promise;
 }
 
-/** The JSON reason of a server-made close; {} when there is none. */
 function parseReason(text) {
   try {
-    const reason = JSON.parse(text);
-    return typeof reason === "object" && reason !== null ? reason : {};
+    return Object(JSON.parse(text));
   } catch {
     return {}; // a plain reason, or none
   }

@@ -26,6 +26,10 @@ def run(file, **more):
     assert "# fail 0" in result.stdout or "fail 0" in result.stdout
 
 
+def test_faults():
+    run("faults.test.js")
+
+
 def test_cases():
     run("cases.test.js")
 

@@ -46,9 +46,17 @@ class Run {
     });
     this.events = Object.fromEntries(EVENTS.map((type) => [type, []]));
     this.read = Object.fromEntries(EVENTS.map((type) => [type, 0]));
-    for (const type of EVENTS) this.sluice.on(type, (event) => this.events[type].push(event));
+    for (const type of EVENTS) if (!each.deaf?.includes(type)) this.listen(type);
     this.calls = new Map();
     this.t = t;
+  }
+
+  listen(type) { this.sluice.on(type, (event) => this.events[type].push(event)); }
+
+  react(action) {
+    if (action === "close") this.sluice.close();
+    else if (action === "reconnect") this.sluice.reconnectNow();
+    else this.sluice.connect();
   }
 
   async verdict() { return (await fetch(this.address)).json(); }
@@ -108,6 +116,19 @@ class Run {
           return position?.epoch === step.is[0] && position.seq === step.is[1];
         }, step);
       case "leave": return this.sluice.room(value).leave();
+      case "listen": return this.listen(value);
+      case "when": {
+        const end = this.sluice.on(value, (event) => {
+          if (!has(event, step.has)) return;
+          end();
+          this.react(step.then);
+        });
+        return undefined;
+      }
+      case "reconnect": return this.sluice.reconnectNow();
+      case "iterate": return (this.iteration = this.sluice.inbox[Symbol.asyncIterator]());
+      case "taken": return assert.ok(has((await this.iteration.next()).value, value));
+      case "break": return this.iteration.return();
       case "clock": {
         const { now } = Date;
         return this.t.mock.method(Date, "now", () => now() + value * 1000);

@@ -45,7 +45,10 @@ class Run:
         self.events = {type: [] for type in (*EVENTS, "state")}
         self.read = dict.fromkeys(EVENTS, 0)
         for type, seen in self.events.items():
-            self.client.on(type, seen.append)
+            if type not in case.get("deaf", ()):
+                self.client.on(type, seen.append)
+        self.iteration = None
+        self.closing = None
         self.calls = {}
         self.monkeypatch = monkeypatch
 
@@ -71,6 +74,15 @@ class Run:
 
     def start(self, id, coroutine):
         self.calls[id] = asyncio.ensure_future(coroutine)
+
+    def react(self, action):
+        match action:
+            case "close":
+                self.closing = asyncio.ensure_future(self.client.close())
+            case "reconnect":
+                self.client.reconnect_now()
+            case "connect":
+                self.client.connect()
 
     async def act(self, step):
         verb = next(iter(step))
@@ -115,6 +127,23 @@ class Run:
                 )
             case "leave":
                 self.client.room(value).leave()
+            case "listen":
+                self.client.on(value, self.events[value].append)
+            case "when":
+                def react(event):
+                    if has(event, step["has"]):
+                        end()
+                        self.react(step["then"])
+
+                end = self.client.on(value, react)
+            case "reconnect":
+                self.client.reconnect_now()
+            case "iterate":
+                self.iteration = aiter(self.client.inbox)
+            case "taken":
+                assert has(await asyncio.wait_for(anext(self.iteration), BOUND), value)
+            case "break":
+                await self.iteration.aclose()
             case "clock":
                 shifted = time.time
                 self.monkeypatch.setattr(time, "time", lambda: shifted() + value)

@@ -16,6 +16,7 @@ class RoomCore(Protocol):
     def join(self, room: str) -> Awaitable[Frame]: ...
     def send(self, room: str, frame: Frame, content: Any, timeout_ms: float | None) -> Awaitable[Frame]: ...
     def typing(self, room: str, typing: bool) -> bool: ...
+    def signal(self, room: str, name: str, data: Any) -> bool: ...
     def mark_read(self, room: str, seq: int) -> None: ...
     def request(self, room: str, frame: Frame) -> Awaitable[Frame]: ...
     def leave(self, room: str) -> None: ...
@@ -25,8 +26,8 @@ class Room(Emitter):
     """A room that this client is in, or enters; made by `Sluice.room`.
 
     Events, by `on`: `message`, `ack`, `confirm`, `gap`, `joined_room`, `left_room`, `joined`, `left`, `presence`,
-    `typing`, `read`, `error`, each with the server's frame as a dict. `async for message in room` gives the messages
-    that come from then on."""
+    `typing`, `signal`, `read`, `error`, each with the server's frame as a dict. `async for message in room` gives the
+    messages that come from then on."""
 
     def __init__(self, core: RoomCore, name: str, max_unread: int) -> None:
         super().__init__()
@@ -62,6 +63,11 @@ class Room(Emitter):
     def typing(self, typing: bool = True) -> bool:
         """Says that I type, or stopped to. Best effort: False when it was not sent."""
         return self._core.typing(self.name, typing)
+
+    def signal(self, name: str, data: Any = None) -> bool:
+        """Shows the others something that nobody keeps, such as a cursor: they get `signal` events. Best effort: False
+        when it was not sent."""
+        return self._core.signal(self.name, name, data)
 
     def mark_read(self, seq: int) -> None:
         """Raises my read mark; the newest wish is sent as soon as it can be."""

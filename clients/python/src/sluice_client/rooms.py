@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -105,6 +106,17 @@ class Rooms:
         if not self.is_in(name) or "typing" in limits.suspended or not limits.take(time.monotonic()):
             return False
         return self._core.write({"type": "typing", "typing": bool(typing), "room": name})
+
+    def signal(self, name: str, signal: str, data: Any) -> bool:
+        frame = {"type": "signal", "name": signal, "room": name, **({} if data is None else {"data": data})}
+        try:
+            json.dumps(frame, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SluiceError("unserialisable", str(error)) from error
+        limits = self._core.limits
+        if not self.is_in(name) or "typing" in limits.suspended or not limits.take(time.monotonic()):
+            return False
+        return self._core.write(frame)
 
     def choose_address(self) -> tuple[str, Place | None]:
         """The room of the next connection's address, with its position: one that let us in before, if there is one."""
