@@ -99,9 +99,9 @@ struct RemoteDevices {
 
     /// Has the user's connections on this node carry out another node's order, and replies how many did.
     func obey(_ values: [String]) {
-        guard values.count == 4, let number = Int(values[1]), let room = Identifier(validating: values[3]) else {
-            return
-        }
+        guard values.count == 4, let number = Int(values[1]), [Self.entry, Self.exit].contains(values[2]),
+            let room = Identifier(validating: values[3])
+        else { return }
         let (replication, boot, channel) = (replication, core.context.boot, Array(values[0].utf8))
         let order = RoomOrder(room: room, isEntry: values[2] == Self.entry)
         replicated.table.surveys.order(order, user.attendance.living) { count in
@@ -111,6 +111,7 @@ struct RemoteDevices {
     }
 
     private static let entry = "in"
+    private static let exit = "out"
 
     /// Has the user's connections on other nodes carry out an operator's order; `completion` gets how many did, as far
     /// as their nodes answer in time.
@@ -120,7 +121,7 @@ struct RemoteDevices {
         let orders = replication.orders
         let isAsked = orders.put(to: boots, through: replication.store, at: core.loop.now) { [weak replicated] number in
             guard let replicated else { return }
-            let values = [orders.channel, String(number), order.isEntry ? Self.entry : "out", order.room.text]
+            let values = [orders.channel, String(number), order.isEntry ? Self.entry : Self.exit, order.room.text]
             replicated.channel?.publish(
                 ClusterNotice(.order, boot: replicated.core.context.boot, values))
         } finish: {
