@@ -31,7 +31,7 @@ struct Parts: ParsableCommand {
 
     private static let all =
         FrameBenchmarks.all + JSONBenchmarks.all + HTTPBenchmarks.all + RoomBenchmarks.all + LoopBenchmarks.all
-        + FanOutBenchmarks.all + TokenBenchmarks.all
+        + FanOutBenchmarks.all + IdleBenchmarks.all + TokenBenchmarks.all
 
     func validate() throws {
         guard !selected.isEmpty else {

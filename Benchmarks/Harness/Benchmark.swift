@@ -29,6 +29,8 @@ struct Benchmark: Sendable {
     let warmUp: Int
     let counted: Int
     var counts = Counts.exact
+    /// Whether samples of its time are taken: not of what fills up.
+    var isTimed = true
     /// Makes all that is not measured; the result does so many operations. Called on the thread that then measures.
     let prepare: @Sendable () throws -> (_ operations: Int) throws -> Work
 }

@@ -23,6 +23,8 @@ final class Crowd {
         var members: [Int32] = []
     }
 
+    private static let room = "a-room-with-a-long-name"
+
     private let content: String
     private var plain = Class(isCompressed: false)
     private var compressed = Class(isCompressed: true)
@@ -38,15 +40,29 @@ final class Crowd {
         content = String(repeating: "hello, everybody", count: compressedCount > 0 ? 20 : 1)
         for number in 0..<count {
             let isCompressed = number < compressedCount
-            let descriptor = try join(port, "member-\(number)", offer: isCompressed ? "permessage-deflate" : nil)
+            let descriptor = try join(
+                port, Self.room, "member-\(number)", offer: isCompressed ? "permessage-deflate" : nil)
             if isCompressed { compressed.members.append(descriptor) } else { plain.members.append(descriptor) }
             // Each join is told to all who are there; nothing of that shall pile up.
             if number.isMultiple(of: 100) { discard() }
         }
-        sender = try join(port, "sender")
+        sender = try join(port, Self.room, "sender")
         // Who came before hears who came later: only behind a message that all have read are they at the same place.
         try write(1, content: Self.marker)
         for member in members { try readUpToMarker(member) }
+    }
+
+    /// Nobody yet; for `settle`.
+    init() { content = "" }
+
+    /// Lets `count` more members come, in rooms of ten, who stay and say nothing. Returns when the last one of each
+    /// room was announced to the first one.
+    func settle(_ count: Int, port: UInt16) throws {
+        for number in 0..<count {
+            let (room, user) = ("room\(plain.members.count / 10)", "user\(plain.members.count)")
+            plain.members.append(try join(port, room, user))
+            if number % 10 == 9 { try read(plain.members[plain.members.count - 10], until: user, isLast: false) }
+        }
     }
 
     deinit {
@@ -140,7 +156,7 @@ final class Crowd {
     }
 
     /// Connects, upgrades and waits until the room was joined.
-    private func join(_ port: UInt16, _ user: String, offer: String? = nil) throws -> Int32 {
+    private func join(_ port: UInt16, _ room: String, _ user: String, offer: String? = nil) throws -> Int32 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw Fault.notConnected(errno) }
         var limit = timeval(tv_sec: 20, tv_usec: 0)
@@ -158,7 +174,7 @@ final class Crowd {
         }
         guard status == 0 else { throw Fault.notConnected(errno) }
         let request =
-            "GET /ws/a-room-with-a-long-name/\(user) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            "GET /ws/\(room)/\(user) HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
             + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
             + (offer.map { "Sec-WebSocket-Extensions: \($0)\r\n" } ?? "") + "\r\n"
         try Self.write(descriptor, Array(request.utf8))

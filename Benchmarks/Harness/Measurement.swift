@@ -44,7 +44,7 @@ struct Measuring {
             result.allocations = rounds.compactMap(\.allocations).min()
             result.bytes = rounds.map(\.bytes).min()
         }
-        let times = try sampled(run, from: benchmark.counted).sorted()
+        let times = benchmark.isTimed ? try sampled(run, from: benchmark.counted).sorted() : []
         guard !times.isEmpty else { return result }
         result.nanoseconds = times[times.count / 2]
         result.nanosecondsLow = times[times.count / 4]

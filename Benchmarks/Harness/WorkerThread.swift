@@ -11,6 +11,8 @@ final class WorkerThread {
         /// CPU time.
         var nanoseconds: UInt64 = 0
         var allocations: UInt64 = 0
+        /// Of the heap.
+        var heldBytes: Int64 = 0
     }
 
     enum Fault: Error { case noAnswer }
@@ -56,7 +58,9 @@ final class WorkerThread {
         context.mailboxes[0].post([
             .control(
                 .measure {
-                    let meter = Meter(nanoseconds: Measuring.threadTime(), allocations: sluice_allocations())
+                    let meter = Meter(
+                        nanoseconds: Measuring.threadTime(), allocations: sluice_allocations(),
+                        heldBytes: sluice_held_bytes())
                     answer.meter.withLock { $0 = meter }
                 })
         ])

@@ -1,4 +1,5 @@
 import CAllocationCounter
+import Glibc
 import Testing
 
 @Suite(
@@ -14,5 +15,16 @@ struct AllocationCounterTests {
         let counted = sluice_allocations() - before
         for block in blocks { block.deallocate() }
         #expect((101...110).contains(counted))
+    }
+
+    @Test("Counts the bytes that its thread holds, with the allocator's part, until they are given back")
+    func holds() {
+        let before = sluice_held_bytes()
+        let block = UnsafeMutableRawPointer.allocate(byteCount: 10_000, alignment: 8)
+        #expect((10_008...10_100).contains(sluice_held_bytes() - before))
+        let larger = realloc(block, 20_000)
+        #expect((20_008...20_100).contains(sluice_held_bytes() - before))
+        free(larger)
+        #expect(abs(sluice_held_bytes() - before) < 1000)
     }
 }

@@ -3,6 +3,7 @@
 #include "AllocationCounter.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -18,48 +19,53 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *block, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *block);
 
 static __thread uint64_t allocations;
+static __thread int64_t held_bytes;
 
 bool sluice_counts_allocations(void) { return true; }
 uint64_t sluice_allocations(void) { return allocations; }
+int64_t sluice_held_bytes(void) { return held_bytes; }
 
-void *malloc(size_t size) {
+// A block and the word before it.
+static int64_t bytes(void *block) { return block == NULL ? 0 : (int64_t)(malloc_usable_size(block) + sizeof(size_t)); }
+
+static void *took(void *block) {
     allocations++;
-    return __libc_malloc(size);
+    held_bytes += bytes(block);
+    return block;
 }
 
-void *calloc(size_t count, size_t size) {
-    allocations++;
-    return __libc_calloc(count, size);
-}
+void *malloc(size_t size) { return took(__libc_malloc(size)); }
+void *calloc(size_t count, size_t size) { return took(__libc_calloc(count, size)); }
+void *aligned_alloc(size_t alignment, size_t size) { return took(__libc_memalign(alignment, size)); }
+void *memalign(size_t alignment, size_t size) { return took(__libc_memalign(alignment, size)); }
 
 void *realloc(void *block, size_t size) {
-    allocations++;
-    return __libc_realloc(block, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size) {
-    allocations++;
-    return __libc_memalign(alignment, size);
-}
-
-void *memalign(size_t alignment, size_t size) {
-    allocations++;
-    return __libc_memalign(alignment, size);
+    int64_t before = bytes(block);
+    void *made = __libc_realloc(block, size);
+    // Without memory the block stays as it was.
+    if (made != NULL || size == 0) held_bytes -= before;
+    return took(made);
 }
 
 int posix_memalign(void **block, size_t alignment, size_t size) {
-    allocations++;
-    void *made = __libc_memalign(alignment, size);
+    void *made = took(__libc_memalign(alignment, size));
     if (made == NULL) return ENOMEM;
     *block = made;
     return 0;
+}
+
+void free(void *block) {
+    held_bytes -= bytes(block);
+    __libc_free(block);
 }
 
 #else
 
 bool sluice_counts_allocations(void) { return false; }
 uint64_t sluice_allocations(void) { return 0; }
+int64_t sluice_held_bytes(void) { return 0; }
 
 #endif

@@ -235,10 +235,11 @@ extension Configuration {
 extension SettingReader {
     /// The limits by MAX_CONNECTIONS_PER_IP and HTTP_REQUESTS_PER_SECOND.
     fileprivate func addressLimits() throws(ConfigurationError) -> AddressLimits {
-        AddressLimits(
-            socketsMax: try optionalInteger(.maxConnectionsPerIP),
-            requests: try optionalInteger(.httpRequestsPerSecond).map { RatePolicy(perSecond: $0) },
-            countsOwnSockets: isSet(.maxConnectionsPerIP), countsOwnRequests: isSet(.httpRequestsPerSecond))
+        let sockets = try optionalInteger(.maxConnectionsPerIP)
+        let requests = try optionalInteger(.httpRequestsPerSecond).map { RatePolicy(perSecond: $0) }
+        return AddressLimits(
+            socketsMax: sockets, requests: requests, countsOwnSockets: isSet(.maxConnectionsPerIP) && sockets != nil,
+            countsOwnRequests: isSet(.httpRequestsPerSecond) && requests != nil)
     }
 }
 

@@ -21,8 +21,8 @@ extension Connection: OpeningTransport, ChatTransport, EchoTransport {
     func moved(in members: LocalMembers<Connection>, to index: Int) { memberships.moved(in: members, to: index) }
     func openMembers(of room: Identifier) -> LocalMembers<Connection> { table.openMembers(of: room) }
 
-    func beginChat() {
-        phase = .chat
+    func beginChat(as info: ConnectionInfo) {
+        phase = .chat(info)
         isInRounds = true
         endWait()
     }
@@ -44,6 +44,7 @@ extension Connection: OpeningTransport, ChatTransport, EchoTransport {
     /// which more may come.
     @inline(__always)
     func deliverLast(_ frame: FrameSlice) {
-        if memberships.isURLRoomAlone, !isBlocked { sendNow(frame) } else { deliver(frame) }
+        if memberships.isURLRoomAlone, sendNow(frame) { return }
+        deliver(frame)
     }
 }

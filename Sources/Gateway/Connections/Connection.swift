@@ -9,7 +9,7 @@ import WireProtocol
 /// connection as a transport; what stays here is read by delivery, or lasts longer than a phase.
 /// Thread: its worker's.
 final class Connection: Socket {
-    // The small ones first: they fit behind the socket's own, and the object into 136 bytes. What delivery reads stands
+    // The small ones first: they fit behind the socket's own, and the object into 120 bytes. What delivery reads stands
     // in front, beside what sending touches.
     /// Bad frames in a row.
     @exclusivity(unchecked) var badFrames: UInt8 = 0
@@ -23,8 +23,6 @@ final class Connection: Socket {
     @exclusivity(unchecked) var rare = RareState()
     @exclusivity(unchecked) var phase: ConnectionPhase
     @exclusivity(unchecked) var decoder = WebSocketDecoder()
-    /// There from the answer of the user's home on.
-    @exclusivity(unchecked) var info: ConnectionInfo?
     @exclusivity(unchecked) var rate = RateLimiter()
 
     init(descriptor: Int32, loop: EventLoop, peer: PeerAddress) throws(SystemError) {
@@ -42,6 +40,7 @@ final class Connection: Socket {
         unsafeDowncast(loop.owner.unsafelyUnwrapped, to: ConnectionTable.self)
     }
 
+    var info: ConnectionInfo? { phase.info }
     var isChatting: Bool { phase.isChatting }
     var isWebSocketOpen: Bool { phase.isWebSocketOpen }
     /// Bytes of memory for input that is not handled yet.

@@ -1,3 +1,4 @@
+import Rooms
 import WireProtocol
 
 /// The phase that a connection is in, with its state.
@@ -5,14 +6,24 @@ enum ConnectionPhase {
     case http(HTTPPhase)
     case events(EventsPhase)
     case opening(OpeningPhase)
-    /// Its state lies in the connection.
-    case chat
+    /// In rooms, under these facts; the rest of its state lies in the connection.
+    case chat(ConnectionInfo)
     case echo
     case closing(ClosingPhase)
     /// The socket is gone.
     case ended
 
     var opening: OpeningPhase? { if case .opening(let opening) = self { opening } else { nil } }
+
+    /// The facts of the connection: there from the answer of the user's home on, until it leaves everything.
+    @inline(__always)
+    var info: ConnectionInfo? {
+        switch self {
+        case .chat(let info): info
+        case .opening(let opening): opening.info
+        case .http, .events, .echo, .closing, .ended: nil
+        }
+    }
 
     var isChatting: Bool {
         switch self {

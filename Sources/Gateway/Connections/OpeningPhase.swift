@@ -10,7 +10,7 @@ protocol OpeningTransport: RoomTransport {
 
     func beginHeartbeat()
     /// The opening phase is over: the client's frames are taken, first those that were kept back.
-    func beginChat()
+    func beginChat(as info: ConnectionInfo)
 }
 
 /// A connection from its upgrade until it is in the URL's room: the user's home, the
@@ -23,9 +23,9 @@ final class OpeningPhase {
         /// The user's home is asked to take the connection in.
         case user
         /// The inbox comes in parts. `reached`: the last entry that was sent, while more is left.
-        case inbox(reached: UInt64?)
+        case inbox(ConnectionInfo, reached: UInt64?)
         /// The room is asked, or its replay comes in parts; see `RoomTransport.joining`.
-        case room
+        case room(ConnectionInfo)
     }
 
     private let opening: Opening
@@ -35,6 +35,14 @@ final class OpeningPhase {
 
     /// Who the client says it is.
     var user: Identifier { opening.user }
+
+    /// The facts of the connection, from the answer of the user's home on.
+    var info: ConnectionInfo? {
+        switch step {
+        case .user: nil
+        case .inbox(let info, _), .room(let info): info
+        }
+    }
 
     // MARK: The node and the address
 
@@ -74,7 +82,7 @@ final class OpeningPhase {
         _ info: ConnectionInfo, _ session: WelcomeFrame.SessionState, _ inbox: WelcomeFrame.InboxState,
         _ replay: InboxReplay, on transport: some OpeningTransport
     ) {
-        transport.info = info
+        step = .inbox(info, reached: nil)
         let core = transport.core
         let limits = core.load.limits
         core.writer.welcome(
@@ -91,28 +99,27 @@ final class OpeningPhase {
     }
 
     private func inboxReplayed(_ replay: InboxReplay, on transport: some OpeningTransport) {
-        guard let info = transport.info else { return }
+        guard let info else { return }
         for frame in replay.frames { transport.deliverAlone(frame) }
-        step = .inbox(reached: replay.nextAfter)
+        step = .inbox(info, reached: replay.nextAfter)
         guard replay.nextAfter == nil else {
             // A part that held nothing for this device leaves nothing to be drained.
             if transport.queuedBytes == 0 { drained(on: transport) }
             return
         }
-        step = .room
+        step = .room(info)
         transport.joining = Joining(room: opening.room)
         transport.core.send(RoomRequest.join(info, from: opening.position, maker: transport.source), of: opening.room)
     }
 
     /// All that was queued is with the kernel: asks for more of a replay.
     func drained(on transport: some OpeningTransport) {
-        guard let info = transport.info else { return }
         switch step {
-        case .inbox(let reached?):
-            step = .inbox(reached: nil)
+        case .inbox(let info, let reached?):
+            step = .inbox(info, reached: nil)
             transport.core.send(UserRequest.continueInboxReplay(info, after: reached), of: info.user)
         case .room: transport.continueRoomReplay()
-        case .user, .inbox(nil): break
+        case .user, .inbox(_, nil): break
         }
     }
 
@@ -123,7 +130,7 @@ final class OpeningPhase {
         switch notice {
         case .inboxReplayed(let replay): inboxReplayed(replay, on: transport)
         case .joined(let room, let frames, let isLive, let reached):
-            guard transport.joining?.room == room else { return }
+            guard let info, transport.joining?.room == room else { return }
             for frame in frames { transport.deliverAlone(frame) }
             guard isLive else {
                 transport.joining?.replayedTo = reached
@@ -131,7 +138,7 @@ final class OpeningPhase {
             }
             transport.joining = nil
             transport.enter(room, isURLRoom: true)
-            transport.beginChat()
+            transport.beginChat(as: info)
         case .joinRefused(let room, let refusal):
             guard transport.joining?.room == room else { return }
             transport.joining = nil

@@ -11,8 +11,8 @@ protocol RoomTransport: Recipient {
     var core: WorkerCore { get }
     /// The members of all rooms on the worker.
     var delivery: LocalDelivery<Self> { get }
-    /// The facts of the connection, from the answer of the user's home until it leaves everything.
-    var info: ConnectionInfo? { get set }
+    /// The facts of the connection, from the answer of the user's home until it leaves everything. Its phase has them.
+    var info: ConnectionInfo? { get }
     /// The client, as limits name it.
     var source: Client { get }
     /// The window that was agreed for compressed messages to this connection; see `ConnectionInfo`.
@@ -152,7 +152,8 @@ extension RoomTransport {
         core.send(RoomRequest.continueReplay(info, after: reached), of: joining.room)
     }
 
-    /// Leaves the rooms, the user and the counts; once.
+    /// Leaves the rooms, the user and the counts. The caller leaves the phase right behind it, and with it the
+    /// connection's facts: so this happens once.
     /// - Parameter atOnce: how others see it go: at once, or with the grace.
     func leaveEverything(atOnce: Bool) {
         if isCounted {
@@ -165,7 +166,6 @@ extension RoomTransport {
         orders = []
         withExtendedLifetime(ordered) {}
         guard let info else { return }
-        self.info = nil
         func leave(_ room: Identifier) {
             core.send(atOnce ? RoomRequest.leave(info, isAsked: false) : .lost(info), of: room)
         }

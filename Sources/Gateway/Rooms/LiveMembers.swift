@@ -3,11 +3,28 @@ import Rooms
 
 /// Which connections of a room get live frames, and which still replay. A value of its room's owner.
 struct LiveMembers {
-    /// A connection that catches up.
-    private struct Replay {
-        var epoch: String
+    /// How far a connection is that catches up.
+    struct Replay {
+        /// The history that it replays.
+        private(set) var epoch: String
         /// Up to where the connection has seen histories: before it came, and of one that ended meanwhile.
-        var seen: [Position]
+        private(set) var seen: [Position]
+
+        /// - Parameter position: what it had.
+        init(epoch: String, from position: Position?) {
+            self.epoch = epoch
+            seen = position.map { [$0] } ?? []
+        }
+
+        /// Whether it came with a position, or has one from a history that ended.
+        var resumes: Bool { !seen.isEmpty }
+
+        /// Goes on in another history, where the former one has ended.
+        /// - Parameter position: up to where it has that one.
+        mutating func goesOn(in epoch: String, from position: Position) {
+            self.epoch = epoch
+            seen = Array((seen + [position]).suffix(Lineage.countMax))
+        }
     }
 
     /// The narrowest window of the live connections that agreed to compression, since there are such.
@@ -16,49 +33,40 @@ struct LiveMembers {
     private var compressedCount: Int32 = 0
     /// Live connections on each worker, when there is more than one worker. Those that still replay are not among them.
     private var counts: ContiguousArray<Int32>
-    /// Connections that still replay: they are in the room, and go live when they have caught up.
+    /// Connections that have a part of a replay: they are in the room, and go live when they have caught up. No memory
+    /// while there are none, as in nearly all rooms at nearly all times.
     private var replaying: [ObjectIdentifier: Replay] = [:]
 
     init(workerCount: Int) {
         counts = workerCount > 1 ? ContiguousArray(repeating: 0, count: workerCount) : []
     }
 
-    /// A connection came into the room and has to catch up first.
-    /// - Parameters:
-    ///   - epoch: the history that it replays.
-    ///   - position: what it had.
-    mutating func replayBegan(_ info: ConnectionInfo, epoch: String, from position: Position?) {
-        replaying[ObjectIdentifier(info)] = Replay(epoch: epoch, seen: position.map { [$0] } ?? [])
+    /// A connection was sent a part of its replay, and goes on when it has taken that.
+    mutating func waits(_ info: ConnectionInfo, with replay: Replay) { replaying[ObjectIdentifier(info)] = replay }
+
+    /// A connection's replay goes on, or is given up; nil when there is none.
+    mutating func takeReplay(of info: ConnectionInfo) -> Replay? {
+        guard !replaying.isEmpty else { return nil }
+        defer { if replaying.isEmpty { replaying = [:] } }
+        return replaying.removeValue(forKey: ObjectIdentifier(info))
     }
 
-    /// A connection that has caught up to `seq` goes on; its position, if that is of another history than `epoch`.
-    mutating func replayGoesOn(_ info: ConnectionInfo, after seq: UInt64, epoch: String) -> Position? {
-        guard let replay = replaying[ObjectIdentifier(info)], replay.epoch != epoch else { return nil }
-        let position = Position(epoch: replay.epoch, seq: seq)
-        replaying[ObjectIdentifier(info)] = Replay(
-            epoch: epoch, seen: Array((replay.seen + [position]).suffix(Lineage.countMax)))
-        return position
+    func isReplaying(_ info: ConnectionInfo) -> Bool {
+        !replaying.isEmpty && replaying[ObjectIdentifier(info)] != nil
     }
 
-    /// Up to where a connection that catches up has seen histories.
-    func seenPositions(of info: ConnectionInfo) -> [Position] { replaying[ObjectIdentifier(info)]?.seen ?? [] }
-
-    func isReplaying(_ info: ConnectionInfo) -> Bool { replaying[ObjectIdentifier(info)] != nil }
-
-    /// A connection has caught up, or had nothing to catch up with; whether it came with a position.
-    mutating func wentLive(_ info: ConnectionInfo) -> Bool {
-        let resumes = replaying.removeValue(forKey: ObjectIdentifier(info))?.seen.isEmpty == false
+    /// A connection has caught up, or had nothing to catch up with.
+    mutating func wentLive(_ info: ConnectionInfo) {
         if !counts.isEmpty { counts[info.worker] += 1 }
-        guard info.windowBits > 0 else { return resumes }
+        guard info.windowBits > 0 else { return }
         let bits = UInt8(info.windowBits)
         narrowestWindowBits = compressedCount == 0 ? bits : min(narrowestWindowBits, bits)
         compressedCount += 1
-        return resumes
     }
 
     /// A connection is no longer in the room.
     mutating func departed(_ info: ConnectionInfo) {
-        guard replaying.removeValue(forKey: ObjectIdentifier(info)) == nil else { return }
+        guard takeReplay(of: info) == nil else { return }
         if !counts.isEmpty {
             counts[info.worker] -= 1
             assert(counts[info.worker] >= 0, "more members have left than came")

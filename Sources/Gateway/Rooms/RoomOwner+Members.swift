@@ -30,9 +30,9 @@ extension RoomOwner {
             isRecovered: plan.isRecovered && !isPending, missed: plan.shown.isEmpty ? plan.missed : 0,
             users: userCount, readMark: room.readMark(of: info.user))
         let joined = core.writtenFrame()
-        live.replayBegan(info, epoch: room.log.epoch, from: position)
+        let replay = LiveMembers.Replay(epoch: room.log.epoch, from: position)
         let lead = SubmissionReplies(home: self).leadFrames(plan, as: { $0 })
-        sendReplay(to: info, after: plan.replayAfter, behind: [joined] + lead)
+        send(replay, to: info, after: plan.replayAfter, behind: [joined] + lead)
     }
 
     /// Whether a position is of the room's history, or of a former one of it.
@@ -63,24 +63,28 @@ extension RoomOwner {
 
     /// A connection has taken what was sent and wants the rest.
     func continueReplay(_ info: ConnectionInfo, after seq: UInt64) {
-        guard live.isReplaying(info) else { return }
+        guard var replay = live.takeReplay(of: info) else { return }
         flush()
         let log = room.log
-        guard let position = live.replayGoesOn(info, after: seq, epoch: log.epoch) else {
-            return sendReplay(to: info, after: seq, gap: log.oldestSeq > seq + 1 ? .trimmed : nil)
+        guard replay.epoch != log.epoch else {
+            return send(replay, to: info, after: seq, gap: log.oldestSeq > seq + 1 ? .trimmed : nil)
         }
+        let position = Position(epoch: replay.epoch, seq: seq)
+        replay.goesOn(in: log.epoch, from: position)
         // Not all is back that it has seen: it is led over with the others.
-        guard sequencer.isReady else { return sendLive(to: info, at: position, []) }
+        guard sequencer.isReady else { return end(replay, of: info, at: position, []) }
         let plan = plan(from: position)
         let lead = SubmissionReplies(home: self).leadFrames(plan, as: { $0 })
-        sendReplay(to: info, after: plan.replayAfter, behind: lead)
+        send(replay, to: info, after: plan.replayAfter, behind: lead)
     }
 
     /// A connection has caught up to a position.
-    private func sendLive(to info: ConnectionInfo, at position: Position, _ frames: [FrameSlice]) {
-        let resumes = live.wentLive(info)
+    private func end(
+        _ replay: LiveMembers.Replay, of info: ConnectionInfo, at position: Position, _ frames: [FrameSlice]
+    ) {
+        live.wentLive(info)
         sequencer.wentLive(info, at: position)
-        let frames = frames + sequencer.provisionalFrames(to: info, resumes: resumes)
+        let frames = frames + sequencer.provisionalFrames(to: info, resumes: replay.resumes)
         core.send(.joined(id, frames, isLive: true, reached: position.seq), to: info)
     }
 
@@ -88,8 +92,9 @@ extension RoomOwner {
     /// - Parameters:
     ///   - gap: why the first entry does not follow what the connection had, if it does not.
     ///   - first: frames in front of the replay.
-    private func sendReplay(
-        to info: ConnectionInfo, after seq: UInt64, gap: GapReason? = nil, behind first: [FrameSlice] = []
+    private func send(
+        _ replay: LiveMembers.Replay, to info: ConnectionInfo, after seq: UInt64, gap: GapReason? = nil,
+        behind first: [FrameSlice] = []
     ) {
         let log = room.log
         var (frames, gap, reached) = (first, gap, seq)
@@ -100,7 +105,7 @@ extension RoomOwner {
             frames.append(core.writtenFrame())
         }
         // Of former histories; a connection that catches up has seen these so far.
-        let passed = live.seenPositions(of: info).filter { $0.epoch != log.epoch }.map(PassedPlaces.init)
+        let passed = replay.seen.filter { $0.epoch != log.epoch }.map(PassedPlaces.init)
         let former = sequencer.former
         for entry in log.entries(after: seq, countMax: .max, byteCountMax: core.replayBytesMax) {
             if entry.seq > reached + 1, gap == nil { gap = .notStored }
@@ -118,8 +123,9 @@ extension RoomOwner {
         }
         appendGap(before: reached + 1)
         if reached == log.newestSeq {
-            return sendLive(to: info, at: Position(epoch: log.epoch, seq: reached), frames)
+            return end(replay, of: info, at: Position(epoch: log.epoch, seq: reached), frames)
         }
+        live.waits(info, with: replay)
         core.send(.joined(id, frames, isLive: false, reached: reached), to: info)
     }
 

@@ -11,6 +11,7 @@ import Core
 /// A value; bound and thread: the owner's.
 package struct FairLines<Key: Hashable, Element> {
     private struct Line {
+        var key: Key
         var elements: FIFO<Element>
         var credit = 0
         var isStopped: Bool
@@ -18,11 +19,18 @@ package struct FairLines<Key: Hashable, Element> {
 
     /// Turns in which a line that took too much at once has none, at most.
     private static var missedTurnsMax: Int { 8 }
+    /// Places that stay when no line is left.
+    private static var idlePlacesMax: Int { 64 }
 
     private let quantum: Int
-    private var lines: [Key: Line] = [:]
-    /// Lines that are not stopped, in the order of their turns; the first one has its turn.
-    private var turns = FIFO<Key>()
+    /// By place. What stands in free places means nothing, and has no elements.
+    private var lines: ContiguousArray<Line> = []
+    /// Where the line of each key is that has elements.
+    private var places: [Key: Int] = [:]
+    private var freePlaces: [Int] = []
+    /// The places of lines that are not stopped, in the order of their turns; the first one has its turn. So a turn
+    /// looks for no key.
+    private var turns = FIFO<Int>()
     /// The first one was given its quantum.
     private var isTurnBegun = false
     /// The memory of a line that became empty, for the next one.
@@ -41,59 +49,72 @@ package struct FairLines<Key: Hashable, Element> {
     /// - Parameter isStopped: whether a line that begins with it has no turns before `resume`.
     package mutating func append(_ element: Element, to key: Key, isStopped: Bool = false) {
         count += 1
-        guard lines[key]?.elements.append(element) == nil else { return }
-        var line = Line(elements: spare, isStopped: isStopped)
+        if let place = places[key] {
+            lines[place].elements.append(element)
+            return
+        }
+        var line = Line(key: key, elements: spare, isStopped: isStopped)
         spare = FIFO()
         line.elements.append(element)
-        lines[key] = line
-        if !isStopped { turns.append(key) }
+        let place = freePlaces.popLast() ?? lines.count
+        if place < lines.count { lines[place] = line } else { lines.append(line) }
+        places[key] = place
+        if !isStopped { turns.append(place) }
     }
 
     /// The line whose turn it is; nil when none is due.
-    package mutating func nextKey() -> Key? {
-        while let key = turns.first, let line = lines[key] {
+    package mutating func nextKey() -> Key? { nextPlace().map { lines[$0].key } }
+
+    private mutating func nextPlace() -> Int? {
+        while let place = turns.first {
             if !isTurnBegun {
-                lines[key]?.credit += quantum
+                lines[place].credit += quantum
                 isTurnBegun = true
-                if line.credit + quantum > 0 { return key }
-            } else if line.credit > 0 {
-                return key
             }
+            if lines[place].credit > 0 { return place }
             endTurn()
-            turns.append(key)
+            turns.append(place)
         }
         return nil
     }
 
     /// Takes the first element of the line whose turn it is. What it costs must be charged.
     package mutating func popFirst() -> (key: Key, element: Element)? {
-        guard let key = nextKey(), let element = lines[key]?.elements.popFirst() else { return nil }
+        guard let place = nextPlace(), let element = lines[place].elements.popFirst() else { return nil }
+        let key = lines[place].key
         count -= 1
-        if lines[key]?.elements.isEmpty == true {
-            endTurn()
-            if let line = lines.removeValue(forKey: key) { spare = line.elements }
-        }
+        if lines[place].elements.isEmpty { remove(key, at: place) }
         return (key, element)
+    }
+
+    /// The line has its turn, and nobody waits there any more.
+    private mutating func remove(_ key: Key, at place: Int) {
+        endTurn()
+        (spare, lines[place].elements) = (lines[place].elements, FIFO())
+        places[key] = nil
+        freePlaces.append(place)
+        // Many addresses may have waited once.
+        if places.isEmpty, lines.count > Self.idlePlacesMax { (lines, freePlaces, places) = ([], [], [:]) }
     }
 
     /// The last element of this line cost so much; nothing, if nobody waits there any more.
     package mutating func charge(_ cost: Int, to key: Key) {
-        guard let credit = lines[key]?.credit else { return }
-        lines[key]?.credit = max(credit - cost, -quantum * Self.missedTurnsMax)
+        guard let place = places[key] else { return }
+        lines[place].credit = max(lines[place].credit - cost, -quantum * Self.missedTurnsMax)
     }
 
     /// The line that `nextKey` gave has no turns before `resume`.
     package mutating func stopFirst() {
-        guard let key = turns.first else { return }
+        guard let place = turns.first else { return }
         endTurn()
-        lines[key]?.isStopped = true
+        lines[place].isStopped = true
     }
 
     /// A line has turns again, behind the others; nothing, if it was not stopped.
     package mutating func resume(_ key: Key) {
-        guard lines[key]?.isStopped == true else { return }
-        lines[key]?.isStopped = false
-        turns.append(key)
+        guard let place = places[key], lines[place].isStopped else { return }
+        lines[place].isStopped = false
+        turns.append(place)
     }
 
     private mutating func endTurn() {

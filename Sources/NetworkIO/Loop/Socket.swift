@@ -154,19 +154,19 @@ open class Socket {
     }
 
     /// Hands a slice to the kernel at once, if nothing is queued before it: for a socket that gets nothing else in this
-    /// turn, whose queue and memory then need not be visited twice. What the kernel does not take is queued.
+    /// turn, whose queue and memory then need not be visited twice. What the kernel leaves is queued.
+    /// - Returns: false: nothing was done, and the slice must be queued.
     @inline(__always)
-    package func sendNow(_ slice: FrameSlice) {
-        guard descriptor >= 0, slice.length > 0, flags.isDisjoint(with: .occupied), output.isEmpty else {
-            return send(slice)
-        }
+    package func sendNow(_ slice: FrameSlice) -> Bool {
+        guard descriptor >= 0, slice.length > 0, flags.isDisjoint(with: .occupied), output.isEmpty else { return false }
         let sent = CLibuv.send(descriptor, slice.buffer.base + slice.offset, slice.length, sluice_msg_nosignal)
-        if sent != slice.length { sentInPart(slice, sent) }
+        // What failed is tried again with the other sockets, and ends the socket there.
+        guard sent > 0 else { return false }
+        if sent < slice.length { sentInPart(slice, sent) }
+        return true
     }
 
     private func sentInPart(_ slice: FrameSlice, _ sent: Int) {
-        // What failed is tried again with the other sockets, and ends the socket there.
-        guard sent > 0 else { return send(slice) }
         output.append(slice, sent: sent)
         flags.insert(.blocked)
         // What is left is looked at, and copied, with the other sockets.

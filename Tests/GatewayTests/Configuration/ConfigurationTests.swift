@@ -139,6 +139,8 @@ struct ConfigurationTests {
     func limitsOff() throws {
         let limits = try load(["MAX_CONNECTIONS_PER_IP": "off", "HTTP_REQUESTS_PER_SECOND": "off"]).addressLimits
         #expect(limits.socketsMax == nil && limits.requests == nil)
+        // Who is not limited is not counted.
+        #expect(!limits.countsOwnSockets && !limits.countsOwnRequests)
     }
 
     @Test("An open node says so, and so does a file with secrets that others can read")

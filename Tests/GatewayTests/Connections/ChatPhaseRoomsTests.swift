@@ -112,11 +112,11 @@ struct ChatPhaseRoomsTests {
     func leaveEverything(atOnce: Bool) {
         join(room)
         _ = homes.takeAsked()
-        member.leaveEverything(atOnce: atOnce)
+        member.leave(atOnce: atOnce)
         let expected = atOnce ? ["left a", "left url", "detach ann at once"] : ["lost a", "lost url", "detach ann"]
         #expect(homes.takeAsked() == expected)
         #expect(member.rooms.isEmpty && member.delivery.open(url, owner: nil).isEmpty)
-        member.leaveEverything(atOnce: atOnce)
+        member.leave(atOnce: atOnce)
         #expect(homes.takeAsked().isEmpty)
     }
 }

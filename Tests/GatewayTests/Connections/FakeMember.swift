@@ -11,7 +11,9 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     private let homes: (any WorkerMessageReceiver)?
     let key: UInt64
     let delivery: LocalDelivery<FakeMember>
-    var info: ConnectionInfo?
+    /// Its opening phase, which has its facts until the chat begins.
+    var opening: OpeningPhase?
+    private var chatInfo: ConnectionInfo?
     var windowBits = 0
     var memberships = RoomMemberships<FakeMember>()
     var isCounted = false
@@ -41,7 +43,7 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
         self.core = core
         homes = core.receiver
         self.key = key
-        self.info = info
+        chatInfo = info
         let found = Found()
         delivery = LocalDelivery(core, find: { [found] in found.member?.key == $0 ? found.member : nil })
         found.member = self
@@ -52,8 +54,15 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     // MARK: For tests
 
     var isWaiting: Bool { wait != nil }
+    var info: ConnectionInfo? { chatInfo ?? opening?.info }
     var rooms: [String] { memberships.rooms.map(\.text) }
     var isInURLRoomAlone: Bool { memberships.isURLRoomAlone }
+
+    /// It leaves everything, and with that its phase.
+    func leave(atOnce: Bool) {
+        leaveEverything(atOnce: atOnce)
+        (opening, chatInfo) = (nil, nil)
+    }
 
     /// A client's frame comes.
     func receive(_ text: String) { Array(text.utf8).withUnsafeBytes { ChatPhase(on: self).received($0) } }
@@ -75,7 +84,8 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     func beginWait() { wait = wait ?? KeptInput(for: .answer, at: 0) }
     func endWait() { if !ChatPhase(on: self).beginOrder() { wait = nil } }
     func beginHeartbeat() { hasHeartbeat = true }
-    func beginChat() {
+    func beginChat(as info: ConnectionInfo) {
+        chatInfo = info
         isChatting = true
         endWait()
     }
@@ -83,6 +93,6 @@ final class FakeMember: OpeningTransport, ChatTransport, EchoTransport {
     func countRefusal() -> Bool { isFlooding }
     func close(_ reason: CloseReason) {
         closes.append(reason)
-        leaveEverything(atOnce: reason.leavesAtOnce)
+        leave(atOnce: reason.leavesAtOnce)
     }
 }

@@ -207,7 +207,7 @@ final class SimulatedNode: WorkerMessageReceiver, ReplicationOwner {
 final class SimulatedConnection: OpeningTransport, ChatTransport {
     private enum Phase {
         case opening(OpeningPhase)
-        case chat
+        case chat(ConnectionInfo)
         /// Nothing more is said; what was said before is still on its way.
         case ended
     }
@@ -225,7 +225,13 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
 
     var core: WorkerCore { node.core }
     var delivery: LocalDelivery<SimulatedConnection> { node.delivery }
-    var info: ConnectionInfo?
+    var info: ConnectionInfo? {
+        switch phase {
+        case .opening(let opening): opening.info
+        case .chat(let info): info
+        case .ended: nil
+        }
+    }
     var windowBits: Int { 0 }
     var memberships = RoomMemberships<SimulatedConnection>()
     var isCounted = false
@@ -334,8 +340,8 @@ final class SimulatedConnection: OpeningTransport, ChatTransport {
     func beginWait() { wait = KeptInput(for: .answer, at: 0) }
     func endWait() { wait = nil }
     func beginHeartbeat() {}
-    func beginChat() {
-        phase = .chat
+    func beginChat(as info: ConnectionInfo) {
+        phase = .chat(info)
         endWait()
     }
     func schedule(at time: Int) {}

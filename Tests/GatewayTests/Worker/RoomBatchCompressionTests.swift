@@ -117,23 +117,24 @@ struct RoomBatchCompressionTests {
                 socketKey: 1, connectedAt: 0, userNumber: 1, windowBits: windowBits)
         }
         let (plain, wide, narrow) = (member(0), member(13), member(9))
-        for info in [plain, wide, narrow] { live.replayBegan(info, epoch: "e", from: nil) }
-        _ = live.wentLive(plain)
+        live.wentLive(plain)
         #expect(live.windowBits == nil)
-        _ = live.wentLive(wide)
+        live.wentLive(wide)
         #expect(live.windowBits == 13)
-        _ = live.wentLive(narrow)
+        live.wentLive(narrow)
         #expect(live.windowBits == 9)
         live.departed(plain)
         live.departed(wide)
         #expect(live.windowBits == 9)
         live.departed(narrow)
         #expect(live.windowBits == nil)
-        _ = live.wentLive(wide)
+        live.wentLive(wide)
         #expect(live.windowBits == 13)
         // One that goes before it was live never counted.
-        live.replayBegan(narrow, epoch: "e", from: nil)
+        live.waits(narrow, with: LiveMembers.Replay(epoch: "e", from: nil))
+        #expect(live.isReplaying(narrow) && !live.isReplaying(wide))
         live.departed(narrow)
+        #expect(!live.isReplaying(narrow))
         #expect(live.windowBits == 13)
     }
 }
