@@ -1,4 +1,4 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // Floors, top to bottom: sluice -> Gateway, Rehearsal -> Toolkit, RedisLink -> NetworkIO, Tokens -> WireProtocol,
@@ -19,8 +19,8 @@ let package = Package(
         .executableTarget(
             name: "sluice",
             dependencies: [
-                "Core", "Tokens", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal", "Toolkit",
-                "WireProtocol",
+                "Core", "WireProtocol", "Tokens", "Gateway", "ClusterState", "NetworkIO", "RedisLink", "Rehearsal",
+                "Toolkit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

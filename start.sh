@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Serves: ./start.sh [PORT] [HOST] [WORKERS]. Builds what is not built. Arguments win over the environment, the
-# environment over .env beside this file, .env over the defaults.
+# Serves: ./start.sh [PORT] [HOST] [WORKERS]; --help says more. Builds what is not built. Arguments win over the
+# environment, the environment over .env beside this file, .env over the defaults.
 set -euo pipefail
 
 readonly LIBRARIES="libuv1-dev libssl-dev zlib1g-dev libhiredis-dev pkg-config"
@@ -10,6 +10,25 @@ fail() { # exit code, words of one line
     shift
     printf 'start.sh: %s\n' "$*" >&2
     exit "$code"
+}
+
+usage() {
+    cat <<'END'
+usage: ./start.sh [PORT] [HOST] [WORKERS]
+
+Builds what is not built, installs what the build needs (on Debian and Ubuntu), and serves. Arguments win over the
+environment, the environment over .env beside this file, .env over the defaults.
+
+  PORT     1 to 65535; default 8000
+  HOST     an IPv4 or IPv6 address, or localhost; default 0.0.0.0: every IPv4 interface
+  WORKERS  1 to 256; default: the number of cores
+
+Other settings are variables, such as REDIS_URL=redis://127.0.0.1:6379 ./start.sh 8001; .build/release/sluice serve
+--help and .env.example have them all.
+
+Exit status: 0 after a drain, 69 when something is missing or the address is taken, 78 when an argument or another
+setting is wrong, 128 plus the signal when a second signal ends it at once.
+END
 }
 
 # The folder of this file, also when it was called through a symlink.
@@ -63,7 +82,13 @@ install_packages() { # names
         fail 69 "could not install: $*"
 }
 
-[ $# -le 3 ] || fail 78 "too many arguments; usage: ./start.sh [PORT] [HOST] [WORKERS]"
+for argument in "$@"; do
+    case $argument in
+        -h | --help) usage; exit 0 ;;
+        -*) fail 78 "there is no option \"$argument\"; usage: ./start.sh [PORT] [HOST] [WORKERS]; --help says more" ;;
+    esac
+done
+[ $# -le 3 ] || fail 78 "too many arguments; usage: ./start.sh [PORT] [HOST] [WORKERS]; --help says more"
 root=$(here)
 cd "$root"
 
@@ -87,7 +112,7 @@ libraries_there || missing+=($LIBRARIES)
 toolchain_there || missing+=(g++ libc6-dev)
 [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
 command -v swift >/dev/null ||
-    fail 69 "swift is not there. Install Swift 6.1 or newer from https://www.swift.org/install/ and put it on the PATH."
+    fail 69 "swift is not there. Install Swift 6.2 or newer from https://www.swift.org/install/ and put it on the PATH."
 
 binary=.build/release/sluice
 if [ ! -x "$binary" ] || [ -n "$(find Package.swift Sources -newer "$binary" -print -quit)" ]; then

@@ -142,11 +142,11 @@ part_shell() {
     while IFS= read -r file; do
         printf '%s\n' "$file"
         bash -n "$file" || return 1
-    done < <(printf '%s\n' start.sh test.sh bench.sh fuzz.sh .ci/run; find Tests LoadTest -name '*.sh')
+    done < <(printf '%s\n' ./*.sh .ci/run; find Tests LoadTest packaging -name '*.sh')
 }
 
 part_format() { swift format lint --strict -r Sources LoadTest Benchmarks Tests Package.swift; }
-part_tidy() { python3 Tests/Tidy/test_tidy.py && python3 Tests/Tidy/tidy.py; }
+part_tidy() { python3 -m unittest discover -s Tests/Tidy && python3 Tests/Tidy/tidy.py; }
 part_build() { swift build --build-tests "${scratch[@]}"; }
 part_unit() { timeout 900 swift test --disable-xctest "${scratch[@]}" "${flags[@]}"; }
 

@@ -66,11 +66,10 @@ extension LoadOptions {
     // MARK: Values
 
     private func nodes() throws -> [Plan.Node] {
-        let texts = url.flatMap { $0.split(separator: ",").map(String.init) }
-        return try (texts.isEmpty ? ["ws://127.0.0.1:8000"] : texts).map { text in
+        try target.texts.map { text in
             guard let node = NodeURL(text) else {
                 throw ValidationError(
-                    "--url is \"\(text)\"; allowed: ws://HOST[:PORT] or wss://HOST[:PORT], without a path")
+                    "\"\(text)\" is no node; write --url ws://HOST[:PORT] or wss://HOST[:PORT], without a path")
             }
             return Plan.Node(
                 url: text, host: node.host, address: node.address.hostText, port: node.address.port,

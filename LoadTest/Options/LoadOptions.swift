@@ -11,8 +11,7 @@ struct LoadOptions: ParsableArguments {
     @Option(help: "Seconds of load, without connecting and settling.")
     var duration = 10.0
 
-    @Option(help: "A node; may be repeated or hold several, separated by commas.")
-    var url: [String] = []
+    @OptionGroup var target: TargetOptions
 
     @Flag(help: "Takes any certificate of a wss:// node: for trials.")
     var insecure = false

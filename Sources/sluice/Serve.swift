@@ -8,10 +8,16 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve until SIGTERM or SIGINT.",
         discussion: """
-            Configured by environment variables and a .env file in the working directory; .env.example lists them all.
+            Configured by environment variables and a .env file in the working directory; the environment wins. Each \
+            name may also be written with the prefix SLUICE_, which wins over the one without. Where NOTIFY_SOCKET \
+            is set, as systemd does for Type=notify, the node says there when it serves, reloads and stops.
 
             Exit status: 0 after a drain, 69 when the address is taken, 78 when the configuration is wrong, 128 plus \
             the signal when a second one ends it at once.
+
+            VARIABLES, each with its default; what is allowed:
+
+            \(Setting.commandHelp())
             """)
 
     /// sysexits(3)
@@ -39,7 +45,7 @@ struct Serve: ParsableCommand {
             label: Self.label, level: configuration.logLevel, format: configuration.logFormat, output: log)
         let warnings = configuration.warnings + [configuration.openNodeWarning].compactMap { $0 }
         for warning in warnings { logger.warning("\(warning)") }
-        let node = try node(configuration, logger, tokens)
+        let node = try node(configuration, logger, tokens, manager(logger))
         let status = node.run()
         log.flush(withinMilliseconds: Self.flushMilliseconds)
         // Cut short, its workers still run: they must not see the node, or what exit(3) takes down, go.
@@ -65,9 +71,20 @@ struct Serve: ParsableCommand {
         let description = "neither JWT_SECRET nor JWT_PUBLIC_KEY_FILE is set any more"
     }
 
-    private func node(_ configuration: Configuration, _ logger: Logger, _ tokens: TokenSource?) throws -> Node {
+    /// The service manager that asked for notices; nil without one.
+    private func manager(_ logger: Logger) -> NotifySocket? {
+        guard let name = ProcessEnvironment.variables[NotifySocket.variable], !name.isEmpty else { return nil }
+        do throws(SystemError) { return try NotifySocket(name) } catch {
+            logger.warning("the service manager gets no notices", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func node(
+        _ configuration: Configuration, _ logger: Logger, _ tokens: TokenSource?, _ manager: NotifySocket?
+    ) throws -> Node {
         do throws(NodeStartFault) {
-            return try Node(configuration, logger: logger, tokens: tokens)
+            return try Node(configuration, logger: logger, tokens: tokens, manager: manager)
         } catch .addressInUse(let address) {
             Output.errorLine("sluice: \(address) is in use by another process; choose another PORT or stop that one")
             throw ExitCode(Self.unavailable)

@@ -9,10 +9,14 @@ struct Sluice: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluice",
         abstract: "A WebSocket gateway for chat rooms and live updates that governs itself.",
+        discussion: """
+            Configured by environment variables and a .env file in the working directory; `sluice serve --help` has \
+            them all. Exit status 64 means wrong usage, 78 a wrong configuration, in all of these.
+            """,
         version: Version.number,
         subcommands: [
-            Serve.self, CheckRedis.self, RunUnderLock.self, Demo.self, Drill.self, TokenCommand.self, LinksCommand.self,
-            ShowVersion.self,
+            Serve.self, HealthCommand.self, CheckRedis.self, RunUnderLock.self, Demo.self, Drill.self,
+            TokenCommand.self, LinksCommand.self, ShowVersion.self,
         ])
 }
 

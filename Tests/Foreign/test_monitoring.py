@@ -32,7 +32,7 @@ def test_promtool_takes_the_answer(make_node):
     node = make_node(NODE_ID='a "quoted" \\ name')
     assert promtool("check", "metrics", input=node.get("/metrics").body.decode()) == (0, "")
     assert promtool("check", "metrics", input="# TYPE a gauge\n# TYPE a gauge\n")[0] != 0, "it can complain"
-    assert 'sluice_build_info{version="0.1.0",node="a \\"quoted\\" \\\\ name"}' in metrics(node)
+    assert 'sluice_build_info{version="0.2.0",node="a \\"quoted\\" \\\\ name"}' in metrics(node)
 
 
 def test_counters_count(make_node, room):

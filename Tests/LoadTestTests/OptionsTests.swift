@@ -65,10 +65,24 @@ struct OptionsTests {
         #expect(plan.rooms == 3)
     }
 
+    @Test("several nodes without --url, and both together")
+    func positionalURLs() throws {
+        #expect(try plan("ws://127.0.0.1:1", "ws://127.0.0.1:2").nodes.map(\.port) == [1, 2])
+        let both = try plan("ws://127.0.0.1:2,ws://127.0.0.1:3", "--url", "ws://127.0.0.1:1")
+        #expect(both.nodes.map(\.port) == [1, 2, 3])
+    }
+
     @Test(
         "what is no node",
         arguments: ["http://127.0.0.1", "ws://", "ws://127.0.0.1:0", "ws://127.0.0.1:x", "ws://127.0.0.1:80/ws/a/b"])
-    func badURLs(text: String) { #expect(throws: (any Error).self) { try plan("--url", text) } }
+    func badURLs(text: String) throws {
+        for arguments in [["--url", text], [text]] {
+            let error = try #require(throws: (any Error).self) {
+                try LoadOptions.parse(arguments).plan(openFilesMax: 20_000)
+            }
+            #expect(LoadOptions.message(for: error).contains("write --url ws://HOST[:PORT]"))
+        }
+    }
 
     @Test("processes follow from the open-file limit, and too few are refused")
     func processes() throws {

@@ -25,4 +25,27 @@ extension Setting {
         }
         return header + rows.joined()
     }
+
+    /// The variables for a command's help: each with its default and what is allowed, then its meaning. At most
+    /// `columns` wide, as far as words allow.
+    package static func commandHelp(columns: Int = 79) -> String {
+        all.map { setting in
+            let head = "\(setting.name): \(setting.defaultText ?? setting.defaultNote); \(setting.rangeText)"
+            return wrapped(head, columns: columns) + "\n" + wrapped(setting.help, first: "    ", columns: columns)
+        }.joined(separator: "\n")
+    }
+
+    /// Breaks a line at its spaces; all lines but the first begin with four.
+    private static func wrapped(_ text: String, first: String = "", columns: Int) -> String {
+        var lines = [first]
+        for word in text.split(separator: " ") {
+            let isBegun = !lines[lines.count - 1].allSatisfy { $0 == " " }
+            if isBegun, lines[lines.count - 1].count + 1 + word.count > columns {
+                lines.append("    " + word)
+            } else {
+                lines[lines.count - 1] += (isBegun ? " " : "") + word
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
 }

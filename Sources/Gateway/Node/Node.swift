@@ -21,6 +21,8 @@ package final class Node {
     private static let lingerMilliseconds = 3_000
     /// How long Redis has for taking back this node's locks and record; without that they end by their age.
     private static let leaveMilliseconds = 1_000
+    /// How much time beyond the drain a service manager is asked for: the above, the last pushes, a busy machine.
+    private static let stopReserveMilliseconds = 15_000
 
     private let context: NodeContext
     private let loop: EventLoop
@@ -33,6 +35,8 @@ package final class Node {
     private var workers: [Thread] = []
     private var signals: SignalWatcher?
     private let reloads: Reloads
+    /// nil where no service manager wants to know.
+    private let manager: NotifySocket?
     /// nil without a webhook.
     private var pushes: PushSender?
     private var drained = 0
@@ -50,11 +54,14 @@ package final class Node {
     package let port: UInt16
 
     /// Binds the address and starts the workers.
-    /// - Parameter tokens: where the keys of clients' tokens are read; nil: nobody is asked for any.
+    /// - Parameters:
+    ///   - tokens: where the keys of clients' tokens are read; nil: nobody is asked for any.
+    ///   - manager: who gets a notice when the node serves, reloads and stops.
     package init(
-        _ configuration: Configuration, logger: Logger, tokens: TokenSource? = nil
+        _ configuration: Configuration, logger: Logger, tokens: TokenSource? = nil, manager: NotifySocket? = nil
     ) throws(NodeStartFault) {
         self.configuration = configuration
+        self.manager = manager
         self.logger = logger
         reloads = Reloads(logger)
         SignalWatcher.ignoreBrokenPipes()
@@ -125,7 +132,7 @@ package final class Node {
         // Before there is anybody who answers: who sees the node ready may ask it to end at once.
         let signals = SignalWatcher.termination + [ProcessSignal.reload]
         self.signals = try SignalWatcher(signals, loop: loop) { [unowned self] signal in
-            if signal == ProcessSignal.reload { reloads.run() } else { terminate(signal) }
+            if signal == ProcessSignal.reload { reload() } else { terminate(signal) }
         }
         for (index, listener) in listeners.enumerated() {
             let (context, mail) = (context, mail)
@@ -155,6 +162,7 @@ package final class Node {
                 "scheme": "\(configuration.certificate == nil ? "http" : "https")",
                 "workers": "\(configuration.workers)", "connections_max": "\(context.connections.most)",
             ])
+        notify(.ready)
         loop.run()
         signals = nil
         guard exitStatus == 0 else { return exitStatus }
@@ -165,6 +173,19 @@ package final class Node {
     }
 
     // MARK: Life cycle
+
+    private func notify(_ notice: NotifySocket.Notice) {
+        do throws(SystemError) { try manager?.send(notice) } catch {
+            logger.warning("the service manager got no notice", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func reload() {
+        notify(.reloading(atMicroseconds: Clock.monotonicNanoseconds() / 1000))
+        reloads.run()
+        // A node that ends is not ready again.
+        if drainEnd == nil { notify(.ready) }
+    }
 
     private func terminate(_ signal: Int32) {
         if drainEnd != nil {
@@ -181,6 +202,7 @@ package final class Node {
                 "connections": "\(context.connections.count)",
             ])
         drainEnd = loop.now + duration + Self.lingerMilliseconds
+        notify(.stopping(withinMilliseconds: duration + Self.stopReserveMilliseconds))
         context.beginDraining()
         context.publish(.node(context.nodeID, .draining))
         control.changed()

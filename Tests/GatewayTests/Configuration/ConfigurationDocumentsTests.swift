@@ -44,6 +44,18 @@ struct ConfigurationDocumentsTests {
             "\(configured)".replacing(own, with: own.replacing("true", with: "false")) == "\(standard)")
     }
 
+    @Test("A command's help has each variable with its default and what is allowed, within the columns of a terminal")
+    func commandHelp() {
+        let help = Setting.commandHelp()
+        let text = help.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        for setting in Setting.all {
+            let values = "\(setting.defaultText ?? setting.defaultNote); \(setting.rangeText)"
+            #expect(text.contains("\(setting.name): \(values) \(setting.help)"), "\(setting.name)")
+        }
+        #expect(help.split(separator: "\n").allSatisfy { $0.count < 80 })
+        #expect(help.split(separator: "\n").count { !$0.hasPrefix("    ") } == Setting.all.count)
+    }
+
     @Test("Names are there once; each row has a sentence; no cell breaks the table")
     func rows() {
         #expect(Set(Setting.all.map(\.name)).count == Setting.all.count)
