@@ -115,7 +115,7 @@ class Emitter {
   }
 }
 
-/** The queue behind one `for await`. */
+/** Behind one `for await`. */
 class Feed {
   #items = [];
   #wakers = [];
@@ -374,8 +374,6 @@ export class Sluice extends Emitter {
     return left > 0;
   }
 
-  // the socket
-
   #dial() {
     clearTimeout(this.#retryTimer);
     this.#dropSocket();
@@ -385,18 +383,23 @@ export class Sluice extends Emitter {
     const attempt = (this.#dials += 1);
     const ours = (act) => (value) => attempt === this.#dials && act(value);
     this.#setState("connecting", { attempt: this.#attempt });
-    this.#freshToken().then(ours((token) => this.#open(token)), ours((error) => this.#noToken(error)));
-  }
-
-  async #freshToken() {
+    const open = ours((token) => this.#open(token));
+    const fail = ours((error) => {
+      this.#tellNoToken(error);
+      this.#lost(1006, "");
+    });
     const { getToken, token } = this.#options;
-    return getToken ? getToken() : typeof token === "function" ? token() : token;
+    if (getToken) return void this.#freshToken().then(open, fail);
+    try {
+      open(typeof token === "function" ? token() : token);
+    } catch (error) {
+      fail(error);
+    }
   }
 
-  #noToken(error) {
-    this.#emit("error", { code: "no_token", message: String(error) });
-    this.#lost(1006, "");
-  }
+  async #freshToken() { return this.#options.getToken(); }
+
+  #tellNoToken(error) { this.#emit("error", { code: "no_token", message: String(error) }); }
 
   #open(token) {
     if (this.#rooms.size === 0) return this.#setState("idle");
@@ -524,8 +527,6 @@ export class Sluice extends Emitter {
     return true;
   }
 
-  // life signs
-
   #watchBrowser(verb) {
     for (const [type, act] of Object.entries(this.#browser)) {
       (type === "visibilitychange" ? globalThis.document : globalThis)?.[verb]?.(type, act);
@@ -571,8 +572,6 @@ export class Sluice extends Emitter {
     this.#pump();
     this.#flushReads();
   }
-
-  // sending
 
   /** The rejection of what can't be asked for, in this room unless null. */
   #refusal(room) {
@@ -700,8 +699,6 @@ export class Sluice extends Emitter {
     }
   }
 
-  // rooms
-
   #inRoom(room) { return this.#state === "online" && Boolean(this.#rooms.get(room)?.joined); }
 
   #sendJoin(room) {
@@ -736,8 +733,6 @@ export class Sluice extends Emitter {
     record.epoch = epoch;
     record.seq = seq;
   }
-
-  // receiving
 
   #received(text) {
     this.#lastInAt = now();
@@ -800,7 +795,7 @@ export class Sluice extends Emitter {
     }).catch((error) => {
       if (attempt !== this.#dials) return;
       this.#renewal = null;
-      this.#emit("error", { code: "no_token", message: String(error) });
+      this.#tellNoToken(error);
     });
   }
 
@@ -1039,7 +1034,6 @@ export class Sluice extends Emitter {
     return false;
   }
 
-  /** True when it was for a join or a leave. */
   #joinRefused({ room }, error, wait) {
     if (this.#leaving.has(room)) return error.code === "not_in_room" && this.#hasLeft(room);
     const record = room === undefined || room === this.#urlRoom ? undefined : this.#rooms.get(room);
@@ -1054,7 +1048,6 @@ export class Sluice extends Emitter {
   }
 }
 
-/** `frame`, which must have these texts. */
 function need(frame, ...names) {
   for (const name of names) if (typeof frame[name] !== "string") throw new TypeError(`no ${name}`);
   return frame;
