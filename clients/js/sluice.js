@@ -112,7 +112,7 @@ class Emitter {
   }
 }
 
-/** The queue behind one `for await`. */
+/** Behind one `for await`. */
 class Feed {
   #items = [];
   #wakers = [];
@@ -390,8 +390,6 @@ export class Sluice extends Emitter {
     return left > 0;
   }
 
-  // the socket
-
   #dial() {
     clearTimeout(this.#retryTimer);
     this.#dropSocket();
@@ -401,18 +399,23 @@ export class Sluice extends Emitter {
     const attempt = (this.#dials += 1);
     const ours = (act) => (value) => attempt === this.#dials && act(value);
     this.#setState("connecting", { attempt: this.#attempt });
-    this.#freshToken().then(ours((token) => this.#open(token)), ours((error) => this.#noToken(error)));
-  }
-
-  async #freshToken() {
+    const open = ours((token) => this.#open(token));
+    const fail = ours((error) => {
+      this.#tellNoToken(error);
+      this.#lost(1006, "");
+    });
     const { getToken, token } = this.#options;
-    return getToken ? getToken() : typeof token === "function" ? token() : token;
+    if (getToken) return void this.#freshToken().then(open, fail);
+    try {
+      open(typeof token === "function" ? token() : token);
+    } catch (error) {
+      fail(error);
+    }
   }
 
-  #noToken(error) {
-    this.#emit("error", { code: "no_token", message: String(error) });
-    this.#lost(1006, "");
-  }
+  async #freshToken() { return this.#options.getToken(); }
+
+  #tellNoToken(error) { this.#emit("error", { code: "no_token", message: String(error) }); }
 
   #open(token) {
     if (this.#rooms.size === 0) return this.#setState("idle");
@@ -541,8 +544,6 @@ export class Sluice extends Emitter {
     return true;
   }
 
-  // life signs
-
   #watchBrowser(verb) {
     for (const [type, act] of Object.entries(this.#browser)) {
       (type === "visibilitychange" ? globalThis.document : globalThis)?.[verb]?.(type, act);
@@ -588,8 +589,6 @@ export class Sluice extends Emitter {
     this.#pump();
     this.#flushReads();
   }
-
-  // sending
 
   /** The rejection of what can't be asked for, in this room unless null. */
   #refusal(room) {
@@ -754,8 +753,6 @@ export class Sluice extends Emitter {
     record.seq = seq;
   }
 
-  // receiving
-
   #received(text) {
     this.#lastInAt = now();
     try {
@@ -817,7 +814,7 @@ export class Sluice extends Emitter {
     }).catch((error) => {
       if (attempt !== this.#dials) return;
       this.#renewal = null;
-      this.#emit("error", { code: "no_token", message: String(error) });
+      this.#tellNoToken(error);
     });
   }
 
@@ -1056,7 +1053,6 @@ export class Sluice extends Emitter {
     return false;
   }
 
-  /** True when it was for a join or a leave. */
   #joinRefused({ room }, error, wait) {
     if (this.#leaving.has(room)) return error.code === "not_in_room" && this.#hasLeft(room);
     const record = room === undefined || room === this.#urlRoom ? undefined : this.#rooms.get(room);
@@ -1071,7 +1067,6 @@ export class Sluice extends Emitter {
   }
 }
 
-/** `frame`, which must have these texts. */
 function need(frame, ...names) {
   for (const name of names) if (typeof frame[name] !== "string") throw new TypeError(`no ${name}`);
   return frame;

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from . import frames
@@ -35,7 +36,7 @@ class Record:
     asked_at: float = 0.0
     read_wanted: int = 0
     read_sent: int = 0
-    read_at: float = 0.0
+    read_at: float = -inf  # the first mark goes at once
 
 
 class Rooms:
