@@ -69,5 +69,50 @@ class Swift(unittest.TestCase):
         self.assertGreaterEqual(newer, oldest)
 
 
+class Translation(unittest.TestCase):
+    """README.zh-CN.md is all of README.md: the same parts in the same order, and the same code."""
+
+    original, translated = text("README.md"), text("README.zh-CN.md")
+
+    def both(self, pattern):
+        lists = [re.findall(pattern, one, re.MULTILINE | re.DOTALL) for one in (self.original, self.translated)]
+        self.assertTrue(lists[0], pattern)
+        return lists
+
+    def test_code(self):
+        self.assertEqual(*self.both(r"^```.*?^```$"))
+
+    def without_code(self):
+        return [re.sub(r"^```.*?^```$", "", one, flags=re.MULTILINE | re.DOTALL) for one in
+                (self.original, self.translated)]
+
+    def test_headings(self):
+        original, translated = (re.findall(r"^(#+) ", one, re.MULTILINE) for one in self.without_code())
+        self.assertGreater(len(original), 10)
+        self.assertEqual(original, translated)
+
+    def test_rows_of_tables(self):
+        """The code in a row's first cell is what it is about; a table's head has none."""
+        def rows(one):
+            return [re.findall(r"`[^`]*`|\d{4}", line.split(" | ")[0]) for line in one.split("\n") if line[:2] == "| "]
+
+        original, translated = map(rows, self.without_code())
+        self.assertGreater(len(original), 70)
+        self.assertEqual(original, translated)
+
+    def test_values_of_the_settings(self):
+        self.assertEqual(*self.both(r"^(\| `[A-Z_]+` \| [^\n]*) \| [^|\n]* \|$"))
+
+    def test_entries_of_lists(self):
+        original, translated = (len(re.findall(r"^- ", one, re.MULTILINE)) for one in self.without_code())
+        self.assertEqual(original, translated)
+
+    def test_links(self):
+        """Each leads to the same place; the Chinese page has one to the English one, and the other way round."""
+        original, translated = (set(re.findall(r"\]\(([^)]*)\)", one)) for one in self.without_code())
+        self.assertEqual(original - {"README.zh-CN.md"}, translated - {"README.md"})
+        self.assertIn("README.zh-CN.md", original)
+
+
 if __name__ == "__main__":
     unittest.main()
