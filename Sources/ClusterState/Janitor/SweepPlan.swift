@@ -8,7 +8,7 @@ package struct SweepPlan: Sendable {
     /// Between two sweeps while something is left that must be waited for, or after a failure.
     private static let retryMilliseconds = 15_000
     /// Dead nodes that are remembered, the newest ones.
-    private static let goneMax = 256
+    private static let goneMax = 64
 
     private let expiry: Int
     private var gone: [String] = []

@@ -44,10 +44,17 @@ struct SweepTests {
         func sweep(_ key: [UInt8]) -> Sweep.Outcome? {
             Sweep.answer(run(store, Sweep.operation(key, nodes, spans)))
         }
-        #expect(sweep(room.members) == Sweep.Outcome(removed: 1, unknown: ["who"], next: nil))
-        #expect(sweep(room.members) == Sweep.Outcome(removed: 0, unknown: ["who"], next: nil))
+        #expect(
+            sweep(room.members)
+                == Sweep.Outcome(
+                    removed: 1, removals: [.init(user: ann, verdict: [.changed])], unknown: ["who"], next: nil))
+        #expect(sweep(room.members) == Sweep.Outcome(removed: 0, removals: [], unknown: ["who"], next: nil))
         #expect(changes == [RoomPresence.Change(boot: "dead", user: ann, record: [])])
-        #expect(sweep(user.members) == Sweep.Outcome(removed: 1, unknown: [], next: nil))
+        #expect(
+            sweep(user.members)
+                == Sweep.Outcome(
+                    removed: 1, removals: [.init(user: ann, verdict: [.changed, .alone, .empty])], unknown: [],
+                    next: nil))
         now = 9_100
         let again = UserSession(run(store, UserSession.operation(user, news, ttl: 100)))
         #expect(again?.isResumed == true && again?.lastActiveAt == 9_000)
@@ -71,7 +78,7 @@ struct SweepTests {
             beat(boot)
             _ = run(store, RoomPresence.operation(room, boot: boot, user: ann, record: Array("1\nn".utf8)))
         }
-        #expect(sweep() == Sweep.Outcome(removed: 0, unknown: ["a", "b"], next: nil))
+        #expect(sweep() == Sweep.Outcome(removed: 0, removals: [], unknown: ["a", "b"], next: nil))
         now += 9_000
         beat("a")
         #expect(sweep()?.removed == 0)
