@@ -68,6 +68,7 @@ final class Janitor {
         guard isOurs, sweep == nil, plan.isDue(at: loop.now) else { return }
         let progress = Progress(plan.nodes(living: livingNodes(), at: loop.now))
         sweep = progress
+        plan.sweepBegan()
         sweepPage(from: Sweep.start, progress)
     }
 

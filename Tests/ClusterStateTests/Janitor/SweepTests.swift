@@ -138,10 +138,23 @@ struct SweepTests {
         #expect(plan.isDue(at: 31_000) && plan.nodes(living: [], at: 31_000).gone == ["z"])
     }
 
+    @Test("A node that goes while a sweep is under way is swept by the next one, at once")
+    func during() {
+        var plan = SweepPlan(expiry: 3_000, at: 0)
+        plan.sweepBegan()
+        plan.nodeGone("z", at: 100)
+        plan.swept(unknown: [], at: 200)
+        #expect(plan.isDue(at: 200))
+        plan.sweepBegan()
+        plan.swept(unknown: [], at: 300)
+        #expect(!plan.isDue(at: 300))
+    }
+
     @Test("A node that is gone and counts as beating for a moment more is swept one expiry later")
     func doubt() {
         var plan = SweepPlan(expiry: 3_000, at: 0)
         plan.nodeGone("z", at: 1_000)
+        plan.sweepBegan()
         plan.swept(unknown: ["z"], at: 1_000)
         #expect(!plan.isDue(at: 3_999) && plan.isDue(at: 4_000))
         #expect(plan.nodes(living: [], at: 4_000).gone.contains("z"))
