@@ -1,3 +1,5 @@
+import Core
+
 /// Takes away what nodes that are gone have left of one room's or user's presence.
 package enum Sweep {
     /// The nodes of the cluster by their runs, as far as it is known.
@@ -11,8 +13,16 @@ package enum Sweep {
         }
     }
 
+    /// A user who was taken away from a room, or from those who are online.
+    package struct Removal: Equatable, Sendable {
+        package let user: Identifier
+        package let verdict: PresenceVerdict
+    }
+
     package struct Outcome: Equatable, Sendable {
         package let removed: Int
+        /// Those whose names are such, of the removed ones.
+        package let removals: [Removal]
         /// Runs of nodes that are neither gone nor known to live, as those that are said to be gone and beat; of very
         /// many, some.
         package let unknown: [String]
@@ -60,7 +70,8 @@ package enum Sweep {
     ) -> StoreOperation {
         let tag = Array(key.dropLast(suffix.count))
         return .script(
-            script, keys: [key, tag + Array(":session".utf8), Beat.nodesKey],
+            script,
+            keys: [key, tag + Array(":session".utf8), Beat.nodesKey] + nodes.gone.map(RoomPresence.sweptKey),
             arguments: [
                 tag, cursor, LogCommit.digits(spans.sessionTTL), LogCommit.digits(spans.nodeExpiry),
                 LogCommit.digits(nodes.gone.count),
@@ -69,11 +80,17 @@ package enum Sweep {
 
     /// Reads the store's answer; nil when it is none that the script gives.
     package static func answer(_ reply: StoreReply) -> Outcome? {
-        guard case .array(let parts) = reply, parts.count >= 2, case .bytes(let cursor) = parts[0],
-            let removed = Stored.number(parts[1])
+        guard case .array(let parts) = reply, parts.count >= 3, case .bytes(let cursor) = parts[0],
+            let removed = Stored.number(parts[1]), case .array(let left) = parts[2]
         else { return nil }
+        let removals = stride(from: 0, to: left.count - 1, by: 2).compactMap { index -> Removal? in
+            guard case .bytes(let name) = left[index], let verdict = PresenceVerdict(left[index + 1]),
+                let user = name.withUnsafeBytes({ Identifier(validating: $0) })
+            else { return nil }
+            return Removal(user: user, verdict: verdict)
+        }
         return Outcome(
-            removed: removed, unknown: parts.dropFirst(2).compactMap(Stored.text),
+            removed: removed, removals: removals, unknown: parts.dropFirst(3).compactMap(Stored.text),
             next: cursor == start ? nil : cursor)
     }
 
@@ -93,19 +110,24 @@ package enum Sweep {
             if isSaidGone, !isAlive { gone.insert(boot) }
             if !isSaidGone { living.insert(boot) }
         }
-        guard case .array(let parts) = try operations.call(.hashGetAll(key: keys[0])) else {
-            preconditionFailure("HGETALL answers with an array")
-        }
+        let boots = try RoomPresence.fields(operations, keys[2]) + arguments.dropFirst(5)
         var removed = 0
+        var left: [StoreReply] = []
         var unknown: Set<String> = []
-        for index in stride(from: 0, to: parts.count - 1, by: 2) {
-            guard case .bytes(let field) = parts[index] else { continue }
+        for field in try RoomPresence.fields(operations, keys[0]) {
             let boot = Array(field.prefix { $0 != 0x0A })
             if gone.contains(boot) {
                 _ = try operations.call(.hashDelete(key: keys[0], fields: [field]))
                 _ = try operations.call(
                     .publish(channel: arguments[0], payload: RoomPresence.mark + field + [0x0A]))
+                let swept = RoomPresence.sweptKey(String(decoding: boot, as: UTF8.self))
+                _ = try operations.call(.set(key: swept, value: Array("1".utf8), expiry: 86_400_000))
                 removed += 1
+                let (user, others) = (field.drop { $0 != 0x0A }, try RoomPresence.fields(operations, keys[0]))
+                var verdict: PresenceVerdict = [.changed]
+                if others.isEmpty { verdict.formUnion(.levels) }
+                if !boots.contains(where: { $0 != boot && others.contains($0 + user) }) { verdict.insert(.alone) }
+                left += [.bytes(Array(user.dropFirst())), .integer(verdict.rawValue)]
             } else if !living.contains(boot) {
                 unknown.insert(String(decoding: boot, as: UTF8.self))
             }
@@ -117,6 +139,7 @@ package enum Sweep {
             _ = try operations.call(.hashSet(key: keys[1], pairs: [last]))
             _ = try operations.call(.expire(key: keys[1], milliseconds: LogCommit.number(arguments[2])))
         }
-        return .array([.bytes(start), .integer(removed)] + unknown.sorted().map { .bytes(Array($0.utf8)) })
+        return .array(
+            [.bytes(start), .integer(removed), .array(left)] + unknown.sorted().map { .bytes(Array($0.utf8)) })
     }
 }

@@ -8,13 +8,15 @@ package struct SweepPlan: Sendable {
     /// Between two sweeps while something is left that must be waited for, or after a failure.
     private static let retryMilliseconds = 15_000
     /// Dead nodes that are remembered, the newest ones.
-    private static let goneMax = 256
+    private static let goneMax = 64
 
     private let expiry: Int
     private var gone: [String] = []
     /// Since when nodes that nobody knows have been found.
     private var unknown: [String: Int] = [:]
     private var dueAt: Int
+    /// A node has gone since the last sweep began, which so may have passed over what it left.
+    private var hasNews = false
 
     /// - Parameter expiry: after how long a silent node counts as gone, in milliseconds.
     package init(expiry: Int, at now: Int) {
@@ -27,6 +29,7 @@ package struct SweepPlan: Sendable {
         gone.append(boot)
         if gone.count > Self.goneMax { gone.removeFirst() }
         dueAt = now
+        hasNews = true
     }
 
     /// A node that was gone lives: what it publishes from now on stays.
@@ -34,6 +37,9 @@ package struct SweepPlan: Sendable {
 
     /// This node takes over the sweeping.
     package mutating func began(at now: Int) { dueAt = now }
+
+    /// A sweep begins.
+    package mutating func sweepBegan() { hasNews = false }
 
     package func isDue(at now: Int) -> Bool { now >= dueAt }
 
@@ -49,7 +55,7 @@ package struct SweepPlan: Sendable {
         // One that went a moment ago still counts as beating by the store's clock.
         let isDoubtful = gone.contains { found.contains($0) }
         let wait = isDoubtful ? min(expiry, Self.retryMilliseconds) : Self.retryMilliseconds
-        dueAt = now + (found.isEmpty ? Self.intervalMilliseconds : wait)
+        dueAt = hasNews ? now : now + (found.isEmpty ? Self.intervalMilliseconds : wait)
     }
 
     /// A sweep came to nothing.

@@ -12,6 +12,8 @@ package struct LogKeys: Sendable {
     /// Where new entries, who comes and goes, and notices that are not kept are published.
     package let channel: [UInt8]
     private let tag: [UInt8]
+    /// A hash: the nodes that beat, by their runs.
+    static let beats = Array("sluice:{nodes}:beats".utf8)
 
     /// A room's.
     package init(room: Identifier) { self.init("room", room) }
@@ -35,6 +37,30 @@ package struct LogKeys: Sendable {
         let tag = key.dropLast(membersSuffix.count)
         return key.suffix(membersSuffix.count) == membersSuffix[...]
             && tag.firstIndex(of: UInt8(ascii: "}")) == tag.endIndex - 1 ? Array(tag) : nil
+    }
+
+    /// The room, or being online, of whose members this key is; nil when it is another key.
+    package static func place(ofMembers key: [UInt8]) -> PresencePlace? {
+        guard let tag = tag(ofMembers: key) else { return nil }
+        if tag.starts(with: userHead) { return .user }
+        guard tag.starts(with: roomHead) else { return nil }
+        let name = unescaped(tag.dropFirst(roomHead.count).dropLast())
+        return name.withUnsafeBytes { Identifier(validating: $0) }.map { .room($0) }
+    }
+
+    private static let roomHead = Array("sluice:{room:".utf8)
+    private static let userHead = Array("sluice:{user:".utf8)
+
+    /// The reverse of `escaped`.
+    private static func unescaped(_ name: some Collection<UInt8>) -> [UInt8] {
+        var rest = Array(name)[...]
+        var plain: [UInt8] = []
+        while let byte = rest.first {
+            let (isBrace, isPercent) = (rest.starts(with: Array("%7D".utf8)), rest.starts(with: Array("%25".utf8)))
+            plain.append(isBrace ? UInt8(ascii: "}") : byte)
+            rest = rest.dropFirst(isBrace || isPercent ? 3 : 1)
+        }
+        return plain
     }
 
     /// A name that does not end the hash tag: a brace is written as in URLs, and so is what begins that.

@@ -31,12 +31,32 @@ package enum RoomPresence {
         package let next: [UInt8]?
     }
 
-    /// Says what a node's user is in a room with; an empty record takes the user out.
-    package static func operation(_ keys: LogKeys, boot: String, user: Identifier, record: [UInt8]) -> StoreOperation {
-        .script(
-            script, keys: [keys.members],
-            arguments: [keys.channel, LogCommit.digits(keptMilliseconds), field(boot, user), record])
+    /// How a verdict is asked for.
+    package enum Question: Sendable {
+        /// Whether the user is there by another node: of these the store may not know, as they died.
+        case inRoom(others: [String])
+        /// Whether anybody else is there is enough.
+        case ofUser
     }
+
+    /// Says what a node's user is in a room with; an empty record takes the user out.
+    /// - Parameter question: what the change means for the cluster is asked, too; the answer is a `PresenceVerdict`.
+    package static func operation(
+        _ keys: LogKeys, boot: String, user: Identifier, record: [UInt8], asking question: Question? = nil
+    ) -> StoreOperation {
+        var arguments = [keys.channel, LogCommit.digits(keptMilliseconds), field(boot, user), record]
+        switch question {
+        case nil: break
+        case .ofUser: arguments.append(Array("user".utf8))
+        case .inRoom(let others): arguments += ["room"].map { Array($0.utf8) } + others.map { Array($0.utf8) }
+        }
+        // Keys that lie elsewhere only where they are needed.
+        let others = question == nil ? [] : [LogKeys.beats, sweptKey(boot)]
+        return .script(script, keys: [keys.members] + others, arguments: arguments)
+    }
+
+    /// Says that a node's users were taken away: it may live, and learn of it.
+    static func sweptKey(_ boot: String) -> [UInt8] { Array("sluice:swept:\(boot)".utf8) }
 
     // MARK: Reading
 
@@ -89,16 +109,40 @@ package enum RoomPresence {
     package static let script = StoreScript(name: "presence", lua: PackageResources.presence_lua) {
         operations, keys, arguments throws(StoreFault) in
         let (field, record) = (arguments[2], arguments[3])
+        let isAsked = arguments.count > 4
+        let changed: StoreReply
         if record.isEmpty {
-            let removed = try operations.call(.hashDelete(key: keys[0], fields: [field]))
-            if removed == .integer(0) { return .integer(0) }
+            changed = try operations.call(.hashDelete(key: keys[0], fields: [field]))
+            if changed == .integer(0), !isAsked { return .integer(0) }
         } else {
-            _ = try operations.call(.hashSet(key: keys[0], pairs: [StorePair(field, record)]))
+            changed = try operations.call(.hashSet(key: keys[0], pairs: [StorePair(field, record)]))
             _ = try operations.call(.expire(key: keys[0], milliseconds: LogCommit.number(arguments[1])))
         }
-        let payload = mark + field + [0x0A] + record
-        _ = try operations.call(.publish(channel: arguments[0], payload: payload))
-        return .integer(1)
+        if !record.isEmpty || changed == .integer(1) {
+            let payload = mark + field + [0x0A] + record
+            _ = try operations.call(.publish(channel: arguments[0], payload: payload))
+        }
+        guard isAsked else { return .integer(1) }
+        var verdict: PresenceVerdict = changed == .integer(1) ? [.changed] : []
+        if try operations.call(.exists(keys: [keys[2]])) == .integer(1) { verdict.insert(.swept) }
+        let others = try fields(operations, keys[0]).filter { $0 != field }
+        if others.isEmpty {
+            verdict.formUnion(.levels)
+        } else if arguments[4] == Array("room".utf8) {
+            let user = field.drop { $0 != 0x0A }
+            let boots = try fields(operations, keys[1]) + arguments.dropFirst(5)
+            if !boots.contains(where: { others.contains($0 + user) }) { verdict.insert(.alone) }
+        }
+        return .integer(verdict.rawValue)
+    }
+
+    static func fields(_ operations: any StoreOperations, _ key: [UInt8]) throws(StoreFault) -> [[UInt8]] {
+        guard case .array(let pairs) = try operations.call(.hashGetAll(key: key)) else {
+            preconditionFailure("HGETALL answers with an array")
+        }
+        return stride(from: 0, to: pairs.count - 1, by: 2).compactMap {
+            if case .bytes(let field) = pairs[$0] { field } else { nil }
+        }
     }
 
     /// The script `presence_page.lua`; its twin gives all at once.

@@ -1,7 +1,7 @@
 /// A node's sign of life: what is asked of the store, and what its answer says.
 package enum Beat {
     /// A hash: the nodes by their boots.
-    package static let nodesKey = Array("sluice:{nodes}:beats".utf8)
+    package static let nodesKey = LogKeys.beats
     /// Where a node asks the others to look; the payload is its boot.
     package static let channel = Array("sluice:{nodes}".utf8)
 

@@ -3,24 +3,12 @@ import Core
 /// One push for a server.
 package struct PushJob: Sendable {
     package let user: Identifier
-    /// Names it to the server, the same over all tries.
-    package let delivery: String
-    /// The text of a JSON object.
-    package let body: [UInt8]
+    package let post: WebhookPost
 
     package init(user: Identifier, delivery: String, body: [UInt8]) {
         self.user = user
-        self.delivery = delivery
-        self.body = body
+        post = WebhookPost(delivery: delivery, body: body)
     }
-}
-
-/// The outcome of one try.
-package enum PushAnswer: Equatable, Sendable {
-    /// - Parameter retryAfter: what the server asks for, in milliseconds.
-    case status(Int, retryAfter: Int?)
-    /// No connection, no answer in time, or none that is HTTP.
-    case none
 }
 
 /// Pushes that wait for their turn, or for another try after one that failed.
@@ -33,19 +21,13 @@ package struct PushQueue: Sendable {
     package static let bytesMax = 64 * 1024 * 1024
     /// Tries at once: a server that hangs costs four connections.
     package static let underWayMax = 4
-    package static let triesMax = 10
-    /// Older than this nobody wants to hear it.
-    package static let ageMaxMilliseconds = 15 * 60_000
-    /// The longest wait after the first try and after any.
-    package static let firstWaitMilliseconds = 1_000
-    package static let lastWaitMilliseconds = 60_000
+    package static let triesMax = WebhookTries.most
+    package static let ageMaxMilliseconds = WebhookTries.ageMaxMilliseconds
 
     private struct Entry {
         let job: PushJob
-        let addedAt: Int
-        var tries = 0
+        var tries: WebhookTries
         var dueAt: Int
-        var backoff = Backoff(first: PushQueue.firstWaitMilliseconds, last: PushQueue.lastWaitMilliseconds)
     }
 
     /// A try to make now; `number` names it when it ends.
@@ -83,16 +65,16 @@ package struct PushQueue: Sendable {
 
     /// Takes a job in; false when there is no room for it.
     package mutating func add(_ job: PushJob, at now: Int) -> Bool {
-        guard count < Self.jobsMax, bytes + job.body.count <= Self.bytesMax else { return false }
-        bytes += job.body.count
-        ready.append(Entry(job: job, addedAt: now, dueAt: now))
+        guard count < Self.jobsMax, bytes + job.post.body.count <= Self.bytesMax else { return false }
+        bytes += job.post.body.count
+        ready.append(Entry(job: job, tries: WebhookTries(addedAt: now), dueAt: now))
         return true
     }
 
     /// The next try, if one may be made.
     package mutating func next() -> Try? {
         guard underWay.count < Self.underWayMax, var entry = ready.popFirst() else { return nil }
-        entry.tries += 1
+        entry.tries.began()
         nextNumber += 1
         underWay[nextNumber] = entry
         return Try(number: nextNumber, job: entry.job)
@@ -100,22 +82,17 @@ package struct PushQueue: Sendable {
 
     /// A try has ended.
     /// - Parameter random: any number, for the wait.
-    package mutating func ended(_ number: Int, _ answer: PushAnswer, at now: Int, random: UInt64) -> End? {
+    package mutating func ended(_ number: Int, _ answer: WebhookAnswer, at now: Int, random: UInt64) -> End? {
         guard var entry = underWay.removeValue(forKey: number) else { return nil }
-        var wait = 0
-        switch answer {
-        case .status(200..<300, _): return finish(entry, .sent)
-        case .status(let status, let retryAfter):
-            guard Self.isTransient(status) else { return finish(entry, .refused(status: status)) }
-            wait = retryAfter ?? 0
-        case .none: break
+        switch entry.tries.ended(answer, at: now, random: random) {
+        case .sent: return finish(entry, .sent)
+        case .refused(let status): return finish(entry, .refused(status: status))
+        case .givenUp: return finish(entry, .givenUp)
+        case .again(let wait):
+            entry.dueAt = now + wait
+            later.append(entry)
+            return .again(after: wait)
         }
-        wait = max(wait, entry.backoff.failed(random: random))
-        let isOver = entry.tries >= Self.triesMax || now + wait - entry.addedAt > Self.ageMaxMilliseconds
-        guard !isOver else { return finish(entry, .givenUp) }
-        entry.dueAt = now + wait
-        later.append(entry)
-        return .again(after: wait)
     }
 
     /// Time has passed: tries whose wait is over get their turn.
@@ -126,8 +103,8 @@ package struct PushQueue: Sendable {
             later.removeAll { $0.dueAt <= now }
         }
         var givenUp = 0
-        while let oldest = ready.first, now - oldest.addedAt > Self.ageMaxMilliseconds {
-            bytes -= oldest.job.body.count
+        while let oldest = ready.first, oldest.tries.isTooOld(at: now) {
+            bytes -= oldest.job.post.body.count
             assert(bytes >= 0, "more bytes were given up than are queued")
             ready.removeFirst()
             givenUp += 1
@@ -135,13 +112,8 @@ package struct PushQueue: Sendable {
         return givenUp
     }
 
-    /// Whether a status says that another try may succeed (RFC 9110 §15.5.9, §15.6; RFC 8470 §5.2; RFC 6585 §4).
-    private static func isTransient(_ status: Int) -> Bool {
-        [408, 425, 429].contains(status) || (500..<600).contains(status)
-    }
-
     private mutating func finish(_ entry: Entry, _ end: End) -> End {
-        bytes -= entry.job.body.count
+        bytes -= entry.job.post.body.count
         assert(bytes >= 0, "more bytes ended than are queued")
         return end
     }

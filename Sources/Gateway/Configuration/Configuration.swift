@@ -87,7 +87,9 @@ package struct Configuration: Sendable {
     package let certificate: ServerCertificate?
 
     /// PUSH_WEBHOOK_URL with PUSH_WEBHOOK_SECRET; nil: no pushes.
-    package let pushWebhook: PushWebhook?
+    package let pushWebhook: Webhook?
+    /// EVENT_WEBHOOK_URL with EVENT_WEBHOOK_SECRET and EVENT_WEBHOOK_EVENTS; nil: no events.
+    package let eventWebhook: EventWebhook?
     /// LINK_ALLOWED_HOSTS; allows nothing when it is not set.
     package let linkHosts: LinkHosts
     /// LINK_CHECK_SECONDS, LINK_HEARTBEAT_TIMEOUT_SECONDS and LINK_COOLDOWN_SECONDS.
@@ -183,7 +185,8 @@ package struct Configuration: Sendable {
         trustedProxies = try reader.value(.trustedProxies, TrustedProxies.init(configured:))
 
         certificate = try reader.certificate()
-        pushWebhook = try reader.pushWebhook()
+        pushWebhook = try reader.webhook(.pushWebhookURL, .pushWebhookSecret)
+        eventWebhook = try reader.eventWebhook()
         linkHosts = try reader.optionalValue(.linkAllowedHosts) { LinkHosts(commaSeparated($0)) } ?? LinkHosts()
         linkTimes = try reader.linkTimes()
 
@@ -290,29 +293,34 @@ extension SettingReader {
 }
 
 extension SettingReader {
-    /// The webhook of PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET; nil when neither is set.
-    fileprivate func pushWebhook() throws(ConfigurationError) -> PushWebhook? {
-        let secret = try optionalValue(.pushWebhookSecret) { $0 }
-        guard let text = try optionalValue(.pushWebhookURL, { $0 }) else {
+    /// The webhook of a URL and a secret; nil when neither is set.
+    fileprivate func webhook(_ url: Setting, _ secretSetting: Setting) throws(ConfigurationError) -> Webhook? {
+        let secret = try optionalValue(secretSetting) { $0 }
+        guard let text = try optionalValue(url, { $0 }) else {
             guard secret == nil else {
-                throw bad(
-                    .pushWebhookSecret, fault: "PUSH_WEBHOOK_URL is not set", allowed: Setting.pushWebhookSecret.rule)
+                throw bad(secretSetting, fault: "\(url.name) is not set", allowed: secretSetting.rule)
             }
             return nil
         }
-        let webhook: PushWebhook
-        do throws(ServerURL.Fault) { webhook = try PushWebhook(url: text) } catch {
-            throw bad(.pushWebhookURL, fault: "\(error)", allowed: Setting.pushWebhookURL.rule)
+        let webhook: Webhook
+        do throws(ServerURL.Fault) { webhook = try Webhook(url: text) } catch {
+            throw bad(url, fault: "\(error)", allowed: url.rule)
         }
         // Elsewhere an empty value is as good as none; here it would send unsigned what was meant to be signed.
-        guard !isEmpty(.pushWebhookSecret) else {
-            throw bad(.pushWebhookSecret, fault: "it is empty", allowed: Setting.pushWebhookSecret.rule)
+        guard !isEmpty(secretSetting) else {
+            throw bad(secretSetting, fault: "it is empty", allowed: secretSetting.rule)
         }
         guard let secret else { return webhook }
         guard let signed = webhook.signed(with: secret) else {
-            throw bad(.pushWebhookSecret, allowed: Setting.pushWebhookSecret.rule)
+            throw bad(secretSetting, allowed: secretSetting.rule)
         }
         return signed
+    }
+
+    /// The webhook of EVENT_WEBHOOK_URL, and the events that go there; nil when it is not set.
+    fileprivate func eventWebhook() throws(ConfigurationError) -> EventWebhook? {
+        let kinds = try value(.eventWebhookEvents) { EventWebhook.kinds(commaSeparated($0)) }
+        return try webhook(.eventWebhookURL, .eventWebhookSecret).map { EventWebhook($0, kinds) }
     }
 }
 

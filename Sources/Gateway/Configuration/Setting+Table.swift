@@ -161,14 +161,23 @@ extension Setting {
         "TLS_KEY_FILE", .text(rule: "a file with a PEM key without a passphrase, together with TLS_CERT_FILE"),
         default: nil, note: "no TLS", "The private key of that certificate.")
 
-    // MARK: Pushes
+    // MARK: Pushes and events
 
     static let pushWebhookURL = Setting(
-        "PUSH_WEBHOOK_URL", .text(rule: PushWebhook.rule), default: nil, secret: true,
+        "PUSH_WEBHOOK_URL", .text(rule: Webhook.rule), default: nil, secret: true,
         "Where a POST goes when a direct message came for a user who is away; unset, none is sent.")
     static let pushWebhookSecret = Setting(
-        "PUSH_WEBHOOK_SECRET", .text(rule: PushWebhook.secretRule), default: nil, secret: true,
+        "PUSH_WEBHOOK_SECRET", .text(rule: Webhook.secretRule("PUSH_WEBHOOK_URL")), default: nil, secret: true,
         "What these POSTs are signed with; unset, they are not signed.")
+    static let eventWebhookURL = Setting(
+        "EVENT_WEBHOOK_URL", .text(rule: Webhook.rule), default: nil, secret: true,
+        "Where POSTs go with what happens: who comes and goes, and messages; unset, none is sent.")
+    static let eventWebhookSecret = Setting(
+        "EVENT_WEBHOOK_SECRET", .text(rule: Webhook.secretRule("EVENT_WEBHOOK_URL")), default: nil, secret: true,
+        "What these POSTs are signed with; unset, they are not signed.")
+    static let eventWebhookEvents = Setting(
+        "EVENT_WEBHOOK_EVENTS", .text(rule: EventWebhook.rule), default: EventWebhook.namesDefault,
+        "Which events these POSTs carry.")
 
     // MARK: Links
 
@@ -234,7 +243,7 @@ extension Setting {
         presenceGrace, heartbeatInterval, heartbeatTimeout, drainTime,
         apiKey, jwtSecret, jwtPublicKeyFile, jwtAudience, jwtIssuer, allowedOrigins, allowedHosts, trustedProxies,
         tlsCertFile, tlsKeyFile,
-        pushWebhookURL, pushWebhookSecret,
+        pushWebhookURL, pushWebhookSecret, eventWebhookURL, eventWebhookSecret, eventWebhookEvents,
         linkAllowedHosts, linkCheck, linkTimeout, linkCooldown,
         governorDryRun, governorInterval, governorMemoryLimit, governorEnterMarks, governorLeaveMarks,
         governorSignalMarks,

@@ -18,6 +18,8 @@ final class Janitor {
     private let loop: EventLoop
     private let logger: Logger
     private let spans: Sweep.Spans
+    /// For the operator's server: who takes users away says that they left.
+    private let events: EventWriter?
     private let livingNodes: () -> [String]
     private var plan: SweepPlan
     private var lock: LockHandle?
@@ -46,6 +48,7 @@ final class Janitor {
         self.loop = loop
         self.livingNodes = livingNodes
         logger = context.logger
+        events = EventWriter(context)
         spans = Sweep.Spans(
             sessionTTL: context.configuration.sessionTTLMilliseconds,
             nodeExpiry: context.configuration.nodeExpiryMilliseconds)
@@ -65,6 +68,7 @@ final class Janitor {
         guard isOurs, sweep == nil, plan.isDue(at: loop.now) else { return }
         let progress = Progress(plan.nodes(living: livingNodes(), at: loop.now))
         sweep = progress
+        plan.sweepBegan()
         sweepPage(from: Sweep.start, progress)
     }
 
@@ -120,10 +124,21 @@ final class Janitor {
         store.perform(Sweep.operation(key, from: cursor, progress.nodes, spans)) { [weak self] result in
             guard let answer = (try? result.get()).flatMap(Sweep.answer) else { return done() }
             progress.removed += answer.removed
+            self?.say(answer.removals, of: key)
             if progress.unknown.count < Progress.unknownMax { progress.unknown.formUnion(answer.unknown) }
             guard let self, let next = answer.next else { return done() }
             sweep(key, from: next, progress, done)
         }
+    }
+
+    /// Has the operator's server hear of who is away now: of all nodes this one took them away.
+    private func say(_ removals: [Sweep.Removal], of key: [UInt8]) {
+        guard let events, let place = LogKeys.place(ofMembers: key) else { return }
+        for removal in removals {
+            events.add(
+                removal.verdict, in: place, of: removal.user, isArrival: false, at: loop.unixNow, device: nil)
+        }
+        events.post()
     }
 
     // MARK: The index of rooms

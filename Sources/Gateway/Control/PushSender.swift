@@ -14,14 +14,14 @@ final class PushSender {
     /// Between two lines about pushes that were lost.
     private static let logMilliseconds = 60_000
 
-    private let webhook: PushWebhook
+    private let webhook: Webhook
     /// nil: plain TCP.
     private let peer: TLSPeer?
     private let mail: Mailbox<PushJob>
     private let loop: EventLoop
     private let logger: Logger
     private var queue = PushQueue()
-    private var attempts: [Int: PushAttempt] = [:]
+    private var attempts: [Int: WebhookAttempt] = [:]
     private var random = FastRandom(seed: Digest.random(count: 8).reduce(0) { $0 << 8 | UInt64($1) })
     private var tally = Tally()
     private var endAt: Int?
@@ -37,7 +37,7 @@ final class PushSender {
         var nextLineAt = Int.min
     }
 
-    init(_ webhook: PushWebhook, mail: Mailbox<PushJob>, loop: EventLoop, logger: Logger) {
+    init(_ webhook: Webhook, mail: Mailbox<PushJob>, loop: EventLoop, logger: Logger) {
         self.webhook = webhook
         peer = webhook.url.isSecure ? TLSPeer(TLSClientContext(), host: webhook.url.host) : nil
         self.mail = mail
@@ -92,7 +92,7 @@ final class PushSender {
         for _ in 0..<Self.startsPerTurn {
             guard let next = queue.next() else { return }
             let number = next.number
-            let attempt = PushAttempt(next.job, to: webhook, securedWith: peer, loop: loop) { [weak self] in
+            let attempt = WebhookAttempt(next.job.post, to: webhook, securedWith: peer, loop: loop) { [weak self] in
                 self?.ended(number, next.job, $0, $1)
             }
             attempts[number] = attempt
@@ -100,9 +100,9 @@ final class PushSender {
         }
     }
 
-    private func ended(_ number: Int, _ job: PushJob, _ answer: PushAnswer, _ words: String) {
+    private func ended(_ number: Int, _ job: PushJob, _ answer: WebhookAnswer, _ words: String) {
         attempts[number] = nil
-        let fields: Logger.Metadata = ["user": "\(job.user)", "delivery": "\(job.delivery)", "why": "\(words)"]
+        let fields: Logger.Metadata = ["user": "\(job.user)", "delivery": "\(job.post.delivery)", "why": "\(words)"]
         switch queue.ended(number, answer, at: loop.now, random: random.next()) {
         case .sent:
             tally.sent += 1

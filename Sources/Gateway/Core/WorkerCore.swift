@@ -48,8 +48,15 @@ package final class WorkerCore: MailSender {
     @exclusivity(unchecked) var answeredKeys: ContiguousArray<UInt64> = []
     /// Takes what is sent to this worker by itself. Set once by the owner, which lives as long.
     unowned(unsafe) var receiver: (any WorkerMessageReceiver)?
-    /// By worker: what is posted to its mailbox at the end of this turn.
-    @exclusivity(unchecked) private var outgoing: [ContiguousArray<WorkerMessage>]
+    @exclusivity(unchecked) private var outgoing: Outgoing
+
+    /// Mail that is posted at the end of this turn.
+    private struct Outgoing {
+        /// By worker: what goes to its mailbox.
+        var messages: [ContiguousArray<WorkerMessage>]
+        /// For the operator's server.
+        let events: EventWriter?
+    }
 
     /// - Parameter now: loop milliseconds by which the load is looked at; nil: the loop's.
     package init(index: Int, context: NodeContext, at now: Int? = nil) throws(SystemError) {
@@ -58,7 +65,8 @@ package final class WorkerCore: MailSender {
         logger = context.logger
         credentials = context.access.credentials
         isTracing = context.logger.logLevel <= .trace
-        outgoing = Array(repeating: [], count: context.workerCount)
+        outgoing = Outgoing(
+            messages: Array(repeating: [], count: context.workerCount), events: EventWriter(context))
         loop = try EventLoop()
         load = LoadControl(context.configuration, at: now ?? loop.now)
         stored = StoredShare(context: context, index: index)
@@ -88,6 +96,8 @@ package final class WorkerCore: MailSender {
     /// The frame around the text in `writer`, valid until the end of the turn.
     func writtenFrame() -> FrameSlice { scratch.frame(.text, writer.bytes) }
 
+    /// Takes events for the operator's server; nil when that wants none.
+    var events: EventWriter? { outgoing.events }
     var counters: WorkerCounters { context.counters[index] }
     var configuration: Configuration { context.configuration }
     /// Whether messages to those who agreed to compression are compressed; they take them plain as well.
@@ -245,7 +255,7 @@ package final class WorkerCore: MailSender {
     /// Hands a message to a worker: to this one by a call before `send` returns, to another one at the end of the turn,
     /// behind all that was sent there before.
     func send(_ message: WorkerMessage, to worker: Int) {
-        if worker == index { receiver?.received(message) } else { outgoing[worker].append(message) }
+        if worker == index { receiver?.received(message) } else { outgoing.messages[worker].append(message) }
     }
 
     func send(_ request: RoomRequest, of room: Identifier) { send(.room(room, request), to: context.home(of: room)) }
@@ -259,11 +269,12 @@ package final class WorkerCore: MailSender {
     /// The same for the answer to a read: the connection's input goes on behind it.
     func answerReadWritten(_ info: ConnectionInfo) { send(.readAnswer(writtenFrame()), to: info) }
 
-    /// Posts what was sent to other workers in this turn.
+    /// Posts what was sent to other workers, and to the operator's server, in this turn.
     func postOutgoing() {
-        for worker in outgoing.indices where !outgoing[worker].isEmpty {
-            context.mailboxes[worker].post(outgoing[worker])
-            outgoing[worker] = []
+        events?.post()
+        for worker in outgoing.messages.indices where !outgoing.messages[worker].isEmpty {
+            context.mailboxes[worker].post(outgoing.messages[worker])
+            outgoing.messages[worker] = []
         }
     }
 }

@@ -39,6 +39,7 @@ package final class Node {
     private let manager: NotifySocket?
     /// nil without a webhook.
     private var pushes: PushSender?
+    private var events: EventSender?
     private var drained = 0
     private var drainEnd: Int?
     private var leaveEnd: Int?
@@ -93,6 +94,7 @@ package final class Node {
             pushes = configuration.pushWebhook.map {
                 PushSender($0, mail: context.mail.pushes, loop: loop, logger: logger)
             }
+            events = configuration.eventWebhook.map { EventSender($0.webhook, context: context, loop: loop) }
             try start(listeners)
             control.start()
         } catch {
@@ -212,7 +214,9 @@ package final class Node {
 
     /// Nobody is here any more, or nobody is waited for: gives back what the node holds of its cluster, then ends.
     private func end() {
-        guard leaveEnd == nil, pushes?.hasEnded(at: loop.now) ?? true else { return }
+        guard leaveEnd == nil else { return }
+        let (pushesEnded, eventsEnded) = (pushes?.hasEnded(at: loop.now), events?.hasEnded(at: loop.now))
+        guard pushesEnded ?? true, eventsEnded ?? true else { return }
         leaveEnd = loop.now + Self.leaveMilliseconds
         control.leave { [unowned self] in stop() }
     }
@@ -221,6 +225,7 @@ package final class Node {
         control.stop()
         governor.stop()
         pushes?.stop()
+        events?.stop()
         loop.stop()
     }
 }
@@ -228,6 +233,7 @@ package final class Node {
 extension Node: EventLoopDelegate {
     package func loopWoken() {
         pushes?.woken()
+        events?.woken()
         governor.woken()
         control.links.woken()
         drained += mail.takeAll().count
@@ -238,6 +244,7 @@ extension Node: EventLoopDelegate {
         control.ticked()
         watch.ticked()
         pushes?.ticked()
+        events?.ticked()
         if let leaveEnd, loop.now >= leaveEnd { return stop() }
         if drained >= workers.count { end() }
         if let drainEnd, loop.now >= drainEnd { end() }

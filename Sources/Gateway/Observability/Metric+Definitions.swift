@@ -113,6 +113,15 @@ extension Metric {
             Definition("sluice_lock_lost_total", .counter, "Locks that were lost instead of given back.")
         case .links:
             Definition("sluice_links", .gauge, "Outbound links that this node owns.", labels: ["state"])
+        case .webhookEventsSent:
+            Definition(
+                "sluice_webhook_events_sent_total", .counter, "Events that the server of EVENT_WEBHOOK_URL has taken.")
+        case .webhookEventsDropped:
+            Definition(
+                "sluice_webhook_events_dropped_total", .counter,
+                "Events that were given up: too many waited, or the server refused them or was away for too long.")
+        case .webhookEventsWaiting:
+            Definition("sluice_webhook_events_waiting", .gauge, "Events that wait for that server, or are under way.")
         case .processCPU:
             Definition("process_cpu_seconds_total", .counter, "Processor time used.")
         case .processMemory:

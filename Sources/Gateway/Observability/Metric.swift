@@ -13,6 +13,7 @@ package enum Metric: CaseIterable, Sendable {
     case tier, tierTransitions, pressure, governorPressure, governorPinned, governorDryRun, governorSampling, shed
     case redisState, redisRoundTrip, redisReconnects, outboxMessages, outboxMessagesMax, outboxBytes
     case clusterNodes, locksHeld, locksLost, links
+    case webhookEventsSent, webhookEventsDropped, webhookEventsWaiting
     case processCPU, processMemory, processOpenFiles, processOpenFilesMax, processStart
 
     /// The TYPE of Prometheus' text format.

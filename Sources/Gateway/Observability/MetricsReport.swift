@@ -100,6 +100,9 @@ struct MetricsReport {
             for state in LinkMachine.State.allCases {
                 text.sample(state.rawValue, value: counts.owned[state] ?? 0)
             }
+        case .webhookEventsSent: text.sample(value: context.mail.events.sentCount)
+        case .webhookEventsDropped: text.sample(value: context.mail.events.droppedCount)
+        case .webhookEventsWaiting: text.sample(value: context.mail.events.waitingCount)
         case .processCPU: text.sample(value: Double(ProcessLimits.cpuMicroseconds()) / 1_000_000)
         case .processMemory:
             if let bytes = ProcessFiles.residentBytes(root: context.configuration.procRoot) {

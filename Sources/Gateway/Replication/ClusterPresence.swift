@@ -62,19 +62,23 @@ final class ClusterPresence {
     private var isSettling = false
     private var settledAt = 0
 
+    private let place: PresencePlace
+
     init(
-        _ channel: LogChannel, _ core: WorkerCore, _ replication: Replication,
+        _ channel: LogChannel, of place: PresencePlace, _ core: WorkerCore, _ replication: Replication,
         delegate: any ClusterPresenceDelegate
     ) {
+        self.place = place
         self.channel = channel
         self.core = core
         self.replication = replication
         self.delegate = delegate
     }
 
-    /// A user came or went on this node: the others are notified.
-    func publish(_ user: Identifier, _ attendance: Attendance) {
-        replication.presence.publish(channel.keys, user, record(of: attendance))
+    /// A user's connections on this node are others than before: the other nodes are notified.
+    /// - Parameter claim: set when the user came or went.
+    func publish(_ user: Identifier, _ attendance: Attendance, _ claim: PresenceClaim? = nil) {
+        replication.presence.publish(channel.keys, place, user, record(of: attendance), claim)
     }
 
     /// The record that the others get of a user; empty when the user is not in.
@@ -216,7 +220,9 @@ final class ClusterPresence {
         for attendance in delegate.attendances {
             guard let user = attendance.user else { continue }
             let known = stale.removeValue(forKey: user)
-            if known != record(of: attendance) { publish(user, attendance) }
+            let record = record(of: attendance)
+            guard known != record else { continue }
+            replication.presence.republish(channel.keys, place, user, record, at: core.loop.unixNow)
         }
         for user in stale.keys { publish(user, .none) }
     }

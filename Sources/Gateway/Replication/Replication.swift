@@ -103,7 +103,7 @@ final class Replication {
         forks = NodeQuestions(
             channel: "sluice:fork-answers:\(worker)", waitMilliseconds: Self.forkMilliseconds,
             againMilliseconds: Self.forkAgainMilliseconds)
-        presence = PresenceLedger(store, boot: core.context.boot, logger: core.logger)
+        presence = PresenceLedger(store, boot: core.context.boot, logger: core.logger, events: core.events)
     }
 
     /// Begins to connect; the owner may be notified before this returns.
@@ -165,6 +165,7 @@ final class Replication {
         otherNodes = nodes
         // One that counted as gone may live after all.
         if !goneNodes.isEmpty { goneNodes.removeAll { boot in nodes.contains { $0.boot == boot } } }
+        presence.nodesChanged(otherNodes.map(\.boot), gone: goneNodes)
     }
 
     /// How long ago a message of the store was sent, in milliseconds, by the store's clock: this node's may have been
@@ -185,6 +186,7 @@ final class Replication {
     func nodeGone(_ boot: String) {
         goneNodes.append(boot)
         if goneNodes.count > Self.goneNodesMax { goneNodes.removeFirst() }
+        presence.nodesChanged(otherNodes.map(\.boot), gone: goneNodes)
     }
 }
 

@@ -45,6 +45,9 @@ extension ReplicatedRoom: ReplicaObserver {
         let (body, seq, own) = (arrival.entry.body, arrival.entry.seq, arrival.own)
         body.withUnsafeBytes { core.writer.message(in: home.room.historyHead, seq: seq, body: $0) }
         let frame = home.room.appendShared(core.writer.bytes, at: core.loop.now)
+        if let own, let events = core.events {
+            events.committed(own, as: arrival, in: home.id, by: core.ids.prefix, core.writer.bytes)
+        }
         former.came(seq, was: arrival.was, held: arrival.held, oldestSeq: home.room.log.oldestSeq)
         if arrival.was.count > arrival.entry.was.count { forks.came(arrival) }
         if let own, !own.isStored { core.counters.shed(.storage) }

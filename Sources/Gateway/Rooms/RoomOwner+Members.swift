@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Rooms
 import WireProtocol
@@ -17,7 +18,7 @@ extension RoomOwner {
         if isFirst, !sequencer.isElsewhere(info.user) {
             table.notices.presenceChanged("joined", of: info.user, in: self)
         }
-        sequencer.presenceChanged(info.user)
+        presenceChanged(info.user, isFirst ? .came(info.device) : nil)
         flush()
 
         let admission = sequencer.admits(info, position)
@@ -138,7 +139,7 @@ extension RoomOwner {
         let wasIn = room.isIn(info)
         let departure = room.left(info, at: core.loop.now)
         if wasIn { departed(info) }
-        if !wasWaiting { sequencer.presenceChanged(info.user) }
+        if !wasWaiting { presenceChanged(info.user, departure == .userLeft ? .went : nil) }
         if isAsked { core.send(.leftRoom(id, reason: "left"), to: info) }
         departed(departure, info.user)
     }
@@ -153,10 +154,51 @@ extension RoomOwner {
         departed(departure, info.user)
     }
 
-    func graceEnded(_ user: Identifier) {
-        let departure = room.graceEnded(user, at: core.loop.now)
-        sequencer.presenceChanged(user)
+    /// - Parameter now: loop milliseconds.
+    func graceEnded(_ user: Identifier, at now: Int) {
+        let departure = room.graceEnded(user, at: now)
+        presenceChanged(user, departure == .userLeft ? .went : nil)
         departed(departure, user)
+    }
+
+    /// A change that may be an event.
+    private enum Change {
+        case came(Identifier)
+        case went
+    }
+
+    /// A user's connections here are others than before: other nodes are notified, and the operator's server if the
+    /// user came or went.
+    private func presenceChanged(_ user: Identifier, _ change: Change?) {
+        guard let events = core.events, let change else { return sequencer.presenceChanged(user, nil) }
+        let device: Identifier? = if case .came(let device) = change { device } else { nil }
+        var known: PresenceVerdict = []
+        if !sequencer.isElsewhere(user) { known.insert(.alone) }
+        let isArrival = device != nil
+        let hasOthers = room.userCount > (isArrival ? 1 : 0)
+        if known.contains(.alone), !hasOthers, sequencer.elsewhere.isEmpty { known.insert(.empty) }
+        if case .local = sequencer {
+            return events.add(
+                known, in: .room(id), of: user, isArrival: isArrival, at: core.loop.unixNow, device: device)
+        }
+        sequencer.presenceChanged(
+            user,
+            PresenceClaim(
+                isArrival: isArrival, at: core.loop.unixNow, device: device, known: known,
+                isOthers: hasOthers ? [.alone] : .levels))
+    }
+
+    /// The room was deleted: the operator's server hears that all leave, of those who are in on several nodes from one
+    /// of these.
+    func sayAllLeave() {
+        guard let events = core.events else { return }
+        let time = core.loop.unixNow
+        let here = room.attendances.compactMap(\.user)
+        for user in here where sequencer.nodesElsewhere(of: user).allSatisfy({ core.context.boot < $0 }) {
+            events.add(.left, at: time, room: id, user: user)
+        }
+        guard !here.isEmpty, sequencer.nodesElsewhere.allSatisfy({ core.context.boot < $0 }) else { return }
+        events.add(.roomVacated, at: time, room: id)
     }
 
     private func departed(_ info: ConnectionInfo) {

@@ -152,6 +152,9 @@ final class RoomOwner: Identifiable {
         } else {
             frame = room.commit(core.writer.bytes, from: user, id: nil, time: time, at: core.loop.now)
         }
+        if let events = core.events, events.wantsMessages {
+            events.committed(in: room.id, by: user, device, at: time, core.writer.bytes)
+        }
         core.messagesGrew()
         if core.stored.excess > 0 { giveItself() }
         openBatch().append(message: frame)

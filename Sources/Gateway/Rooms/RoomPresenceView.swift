@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Rooms
 
@@ -15,16 +16,16 @@ final class RoomPresenceView {
 
     /// Begins to listen on the room's channel.
     func begin(_ channel: LogChannel, _ replication: Replication) {
-        presence = ClusterPresence(channel, home.core, replication, delegate: self)
+        presence = ClusterPresence(channel, of: .room(home.id), home.core, replication, delegate: self)
     }
 
     /// Whether a user is in on another node.
     func isElsewhere(_ user: Identifier) -> Bool { presence?.roster.contains(user) == true }
 
-    /// A user came or went on this node: the others are notified.
-    func changedHere(_ user: Identifier) {
+    /// A user's connections on this node are others than before: the other nodes are notified.
+    func changedHere(_ user: Identifier, _ claim: PresenceClaim?) {
         countElsewhere(user)
-        presence?.publish(user, home.room.attendance(of: user))
+        presence?.publish(user, home.room.attendance(of: user), claim)
     }
 
     private func countElsewhere(_ user: Identifier) {

@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Overload
 import Rooms
@@ -90,13 +91,25 @@ enum RoomSequencer {
         if case .replicated(let room) = self { room.users.isElsewhere(user) } else { false }
     }
 
+    /// The runs of the other nodes that have members, or have a user.
+    var nodesElsewhere: [String] {
+        if case .replicated(let room) = self { room.users.presence?.roster.entries.map(\.boot) ?? [] } else { [] }
+    }
+    func nodesElsewhere(of user: Identifier) -> [String] {
+        guard case .replicated(let room) = self else { return [] }
+        return room.users.presence?.roster.entries(of: user).map(\.boot) ?? []
+    }
+
     /// A user's devices on other nodes.
     func attendancesElsewhere(of user: Identifier) -> [RemoteAttendance] {
         if case .replicated(let room) = self { room.users.presence?.roster.attendances(of: user) ?? [] } else { [] }
     }
 
-    /// A user came or went here: other nodes are notified.
-    func presenceChanged(_ user: Identifier) { if case .replicated(let room) = self { room.users.changedHere(user) } }
+    /// A user's connections here are others than before: other nodes are notified.
+    /// - Parameter claim: set when the user came or went, and events are wanted.
+    func presenceChanged(_ user: Identifier, _ claim: PresenceClaim?) {
+        if case .replicated(let room) = self { room.users.changedHere(user, claim) }
+    }
 
     /// A user types here: other nodes are notified.
     func publishTyping(_ user: Identifier, _ isTyping: Bool) {

@@ -113,6 +113,7 @@ final class RoomTable {
     func drop(_ id: Identifier) -> Bool {
         guard let owner = owners[id] else { return false }
         owner.flush()
+        owner.sayAllLeave()
         remove(owner)
         owner.sequencer.end()
         for info in owner.room.connections { core.send(.roomDeleted(id), to: info) }
@@ -239,9 +240,17 @@ final class RoomTable {
     func ticked() {
         while let first = graces.first, first.time <= core.loop.fairNow {
             graces.removeFirst()
-            owners[first.element.room]?.graceEnded(first.element.user)
+            owners[first.element.room]?.graceEnded(first.element.user, at: core.loop.now)
         }
         notices.flush()
+    }
+
+    /// Nobody comes back: this node alone has the rooms, and ends.
+    func endGraces() {
+        while let first = graces.first {
+            graces.removeFirst()
+            owners[first.element.room]?.graceEnded(first.element.user, at: .max)
+        }
     }
 
     /// Remembers a room that nobody is in.

@@ -9,8 +9,9 @@ extension ReplicatedUser: ClusterPresenceDelegate, NoticeObserver {
     var attendances: [Attendance] { user.attendance.isEmpty ? [] : [user.attendance] }
 
     /// Connections came or went.
-    func devicesChanged() {
-        presence?.publish(user.id, user.attendance)
+    /// - Parameter claim: set when the first one came or the last one went, and events are wanted.
+    func devicesChanged(_ claim: PresenceClaim?) {
+        presence?.publish(user.id, user.attendance, claim)
         if user.attendance.isEmpty { session.paused() }
     }
 

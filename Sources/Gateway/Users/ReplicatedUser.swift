@@ -66,7 +66,7 @@ final class ReplicatedUser {
         let channel = LogChannel(replica, presence: self, notices: self)
         self.replica = replica
         self.channel = channel
-        presence = ClusterPresence(channel, core, replication, delegate: self)
+        presence = ClusterPresence(channel, of: .user, core, replication, delegate: self)
         channel.open()
         if replication.isStoreAway { becameReady() }
     }

@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Rooms
 import WireProtocol
@@ -60,8 +61,9 @@ final class UserOwner: Identifiable {
         }
         let session = session()
         let info = core.makeInfo(arrival, at: time)
+        let isFirst = user.attendance.isEmpty
         connected(info, isAnnounced: !isElsewhere)
-        sequencer.devicesChanged()
+        devicesChanged(isFirst ? true : nil, device: info.device)
         if let inbox = user.openedInbox { table.expire(inbox) }
         let inbox = WelcomeFrame.InboxState(position: inboxPosition, pending: inboxPending)
         let replay = beginInboxReplay(to: info, from: arrival.start)
@@ -92,7 +94,8 @@ final class UserOwner: Identifiable {
         }
     }
 
-    func graceEnded() { wentOffline(user.graceEnded(at: core.loop.now)) }
+    /// - Parameter now: loop milliseconds.
+    func graceEnded(at now: Int) { wentOffline(user.graceEnded(at: now)) }
 
     private func wentOffline(_ gone: [ConnectionInfo]) {
         for info in gone where !user.attendance.entries.contains(where: { $0.info.device == info.device }) {
@@ -101,8 +104,22 @@ final class UserOwner: Identifiable {
         }
         guard !gone.isEmpty else { return }
         if user.attendance.isEmpty { table.wentOffline(id) }
-        sequencer.devicesChanged()
+        devicesChanged(user.attendance.isEmpty ? false : nil)
         table.listIfIdle(self)
+    }
+
+    /// Connections are others than before: other nodes are notified, and so is the operator's server if the user came
+    /// or went.
+    /// - Parameter isOnline: set when that has changed, as far as this node knows.
+    private func devicesChanged(_ isOnline: Bool?, device: Identifier? = nil) {
+        guard let events = core.events, let isOnline else { return sequencer.devicesChanged(nil) }
+        let known: PresenceVerdict = sequencer.devicesElsewhere.isEmpty ? [.alone, .empty] : []
+        if case .local = sequencer {
+            return events.add(
+                known, in: .user, of: id, isArrival: isOnline, at: core.loop.unixNow, device: device)
+        }
+        sequencer.devicesChanged(
+            PresenceClaim(isArrival: isOnline, at: core.loop.unixNow, device: device, known: known))
     }
 
     /// Connections that hear of another device: with more of them each that comes would cost as much as there are.

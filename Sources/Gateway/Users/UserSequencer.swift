@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Rooms
 import WireProtocol
@@ -20,7 +21,10 @@ enum UserSequencer {
     }
 
     /// Connections came or went: other nodes are notified.
-    func devicesChanged() { if case .replicated(let user) = self { user.devicesChanged() } }
+    /// - Parameter claim: set when the first one came or the last one went, and events are wanted.
+    func devicesChanged(_ claim: PresenceClaim?) {
+        if case .replicated(let user) = self { user.devicesChanged(claim) }
+    }
 
     func isElsewhere(_ device: Identifier) -> Bool {
         if case .replicated(let user) = self { user.devices.contains(device) } else { false }

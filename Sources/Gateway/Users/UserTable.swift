@@ -131,6 +131,7 @@ final class UserTable {
         let info = core.makeInfo(arrival, at: core.loop.unixNow)
         known.insert(first: info)
         cameOnline(info)
+        core.events?.add(.online, at: info.connectedAt, user: info.user, device: info.device)
         let session = WelcomeFrame.SessionState(User.firstSession(number: info.userNumber))
         let inbox = WelcomeFrame.InboxState(
             position: Position(epoch: User.inboxEpoch(core.ids.prefix, number: info.userNumber), seq: 0), pending: 0)
@@ -167,9 +168,17 @@ final class UserTable {
         }
         while let first = graces.first, first.time <= core.loop.fairNow {
             graces.removeFirst()
-            find(first.element)?.graceEnded()
+            find(first.element)?.graceEnded(at: core.loop.now)
         }
         pushes.sendDue()
+    }
+
+    /// As `RoomTable.endGraces`.
+    func endGraces() {
+        while let first = graces.first {
+            graces.removeFirst()
+            find(first.element)?.graceEnded(at: .max)
+        }
     }
 
     /// Remembers a user that is away.

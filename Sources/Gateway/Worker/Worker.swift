@@ -112,6 +112,12 @@ package final class Worker {
     private func continueDraining() {
         guard connections.isDraining, connections.continueDraining(), !isFinished else { return }
         isFinished = true
+        if replication == nil, let events = core.events {
+            // Of the nodes of a cluster another one says it.
+            rooms.endGraces()
+            users.endGraces()
+            events.post()
+        }
         finished(core.index)
     }
 

@@ -44,10 +44,17 @@ struct SweepTests {
         func sweep(_ key: [UInt8]) -> Sweep.Outcome? {
             Sweep.answer(run(store, Sweep.operation(key, nodes, spans)))
         }
-        #expect(sweep(room.members) == Sweep.Outcome(removed: 1, unknown: ["who"], next: nil))
-        #expect(sweep(room.members) == Sweep.Outcome(removed: 0, unknown: ["who"], next: nil))
+        #expect(
+            sweep(room.members)
+                == Sweep.Outcome(
+                    removed: 1, removals: [.init(user: ann, verdict: [.changed])], unknown: ["who"], next: nil))
+        #expect(sweep(room.members) == Sweep.Outcome(removed: 0, removals: [], unknown: ["who"], next: nil))
         #expect(changes == [RoomPresence.Change(boot: "dead", user: ann, record: [])])
-        #expect(sweep(user.members) == Sweep.Outcome(removed: 1, unknown: [], next: nil))
+        #expect(
+            sweep(user.members)
+                == Sweep.Outcome(
+                    removed: 1, removals: [.init(user: ann, verdict: [.changed, .alone, .empty])], unknown: [],
+                    next: nil))
         now = 9_100
         let again = UserSession(run(store, UserSession.operation(user, news, ttl: 100)))
         #expect(again?.isResumed == true && again?.lastActiveAt == 9_000)
@@ -71,7 +78,7 @@ struct SweepTests {
             beat(boot)
             _ = run(store, RoomPresence.operation(room, boot: boot, user: ann, record: Array("1\nn".utf8)))
         }
-        #expect(sweep() == Sweep.Outcome(removed: 0, unknown: ["a", "b"], next: nil))
+        #expect(sweep() == Sweep.Outcome(removed: 0, removals: [], unknown: ["a", "b"], next: nil))
         now += 9_000
         beat("a")
         #expect(sweep()?.removed == 0)
@@ -131,10 +138,23 @@ struct SweepTests {
         #expect(plan.isDue(at: 31_000) && plan.nodes(living: [], at: 31_000).gone == ["z"])
     }
 
+    @Test("A node that goes while a sweep is under way is swept by the next one, at once")
+    func during() {
+        var plan = SweepPlan(expiry: 3_000, at: 0)
+        plan.sweepBegan()
+        plan.nodeGone("z", at: 100)
+        plan.swept(unknown: [], at: 200)
+        #expect(plan.isDue(at: 200))
+        plan.sweepBegan()
+        plan.swept(unknown: [], at: 300)
+        #expect(!plan.isDue(at: 300))
+    }
+
     @Test("A node that is gone and counts as beating for a moment more is swept one expiry later")
     func doubt() {
         var plan = SweepPlan(expiry: 3_000, at: 0)
         plan.nodeGone("z", at: 1_000)
+        plan.sweepBegan()
         plan.swept(unknown: ["z"], at: 1_000)
         #expect(!plan.isDue(at: 3_999) && plan.isDue(at: 4_000))
         #expect(plan.nodes(living: [], at: 4_000).gone.contains("z"))

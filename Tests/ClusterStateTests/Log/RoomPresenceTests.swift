@@ -66,6 +66,30 @@ struct RoomPresenceTests {
 
     }
 
+    @Test("one alone of all nodes learns that it brought a room's or a user's first, or took the last")
+    func verdicts() {
+        let memory = MemoryStore(boot: "0") { 1_700_000_000_000_000 }
+        func change(_ boot: String, _ user: Identifier, isIn: Bool, _ others: [String]) -> PresenceVerdict? {
+            var verdict: PresenceVerdict?
+            let operation = RoomPresence.operation(
+                keys, boot: boot, user: user, record: isIn ? Array("1\nn".utf8) : [],
+                asking: .inRoom(others: others))
+            memory.perform(operation) { verdict = (try? $0.get()).flatMap(PresenceVerdict.init) }
+            return verdict
+        }
+        let (a, b) = (["b"], ["a"])
+        let bob = Identifier(unchecked: "bob")
+        #expect(change("a", ann, isIn: true, a) == [.changed, .alone, .empty])
+        #expect(change("b", ann, isIn: true, b) == [.changed])
+        #expect(change("b", ann, isIn: true, b) == [])
+        #expect(change("b", bob, isIn: true, b) == [.changed, .alone])
+        #expect(change("a", ann, isIn: false, a) == [.changed])
+        #expect(change("a", ann, isIn: false, a) == [])
+        #expect(change("b", ann, isIn: false, b) == [.changed, .alone])
+        #expect(change("b", bob, isIn: false, b) == [.changed, .alone, .empty])
+        #expect(change("b", bob, isIn: false, b) == [.alone, .empty])
+    }
+
     @Test("the Lua and its twin give the same", arguments: [1, 2] as [UInt64])
     func twins(seed: UInt64) throws {
         let server = try #require(RedisServer())
@@ -75,9 +99,19 @@ struct RoomPresenceTests {
         for step in 0..<300 {
             let user = Identifier(unchecked: "u\(Int.random(in: 0..<4, using: &random))")
             let record = Bool.random(using: &random) ? Array("n\(step)".utf8) : []
+            let questions: [RoomPresence.Question?] = [
+                nil, .ofUser, .inRoom(others: []), .inRoom(others: ["b1", "b2"]),
+            ]
             let operation = RoomPresence.operation(
-                keys, boot: "b\(Int.random(in: 0..<2, using: &random))", user: user, record: record)
-            for operation in [operation, .exists(keys: [keys.members])] {
+                keys, boot: "b\(Int.random(in: 0..<3, using: &random))", user: user, record: record,
+                asking: questions[Int.random(in: 0..<4, using: &random)])
+            // One of three beats; another one's users are taken away at times.
+            let beat = StoreOperation.hashSet(
+                key: Beat.nodesKey, pairs: [StorePair(Array("b0".utf8), Array("1 1 ".utf8))])
+            let swept = RoomPresence.sweptKey("b1")
+            let mark =
+                step % 50 < 25 ? StoreOperation.delete(keys: [swept]) : .set(key: swept, value: Array("1".utf8))
+            for operation in [beat, mark, operation, .exists(keys: [keys.members])] {
                 var ours = StoreResult.failure(.uncertain)
                 memory.perform(operation) { ours = $0 }
                 #expect(try #require(redis.perform(operation)) == ours, "seed \(seed), step \(step)")

@@ -12,7 +12,7 @@ private final class Queue {
     func add(_ job: PushJob, at now: Int) -> Bool { queue.add(job, at: now) }
     func next() -> PushQueue.Try? { queue.next() }
     func ticked(at now: Int) -> Int { queue.ticked(at: now) }
-    func ended(_ number: Int, _ answer: PushAnswer, at now: Int, random: UInt64) -> PushQueue.End? {
+    func ended(_ number: Int, _ answer: WebhookAnswer, at now: Int, random: UInt64) -> PushQueue.End? {
         queue.ended(number, answer, at: now, random: random)
     }
 }
@@ -29,11 +29,11 @@ struct PushQueueTests {
         let queue = Queue()
         for number in 1...6 { #expect(queue.add(job(number), at: 0)) }
         let tries = (1...4).compactMap { _ in queue.next() }
-        #expect(tries.map(\.job.delivery) == ["p-1", "p-2", "p-3", "p-4"])
+        #expect(tries.map(\.job.post.delivery) == ["p-1", "p-2", "p-3", "p-4"])
         #expect(queue.next() == nil && queue.underWayCount == 4 && queue.count == 6)
         #expect(queue.ended(tries[1].number, .status(204, retryAfter: nil), at: 1, random: 0) == .sent)
         #expect(queue.ended(tries[1].number, .none, at: 1, random: 0) == nil)
-        #expect(queue.next()?.job.delivery == "p-5" && queue.next() == nil && queue.count == 5)
+        #expect(queue.next()?.job.post.delivery == "p-5" && queue.next() == nil && queue.count == 5)
     }
 
     @Test(
@@ -64,7 +64,7 @@ struct PushQueueTests {
             #expect(queue.ticked(at: now) == 0)
         }
         let last = try #require(queue.next())
-        #expect(last.job.delivery == "p-1")
+        #expect(last.job.post.delivery == "p-1")
         #expect(queue.ended(last.number, .none, at: now, random: 0) == .givenUp && queue.count == 0)
     }
 
@@ -88,14 +88,14 @@ struct PushQueueTests {
         let queue = Queue()
         for number in 1...3 { #expect(queue.add(job(number), at: number)) }
         #expect(queue.ticked(at: 900_001) == 0 && queue.ticked(at: 900_002) == 1 && queue.count == 2)
-        #expect(queue.next()?.job.delivery == "p-2")
+        #expect(queue.next()?.job.post.delivery == "p-2")
     }
 
     @Test("jobs and bytes are bounded; what is there stays")
     func bounds() {
         let queue = Queue()
         for number in 0..<PushQueue.jobsMax { #expect(queue.add(job(number), at: 0)) }
-        #expect(!queue.add(job(-1), at: 0) && queue.next()?.job.delivery == "p-0")
+        #expect(!queue.add(job(-1), at: 0) && queue.next()?.job.post.delivery == "p-0")
         // One under way still counts.
         #expect(!queue.add(job(-1), at: 0))
         #expect(queue.ended(1, .status(200, retryAfter: nil), at: 0, random: 0) == .sent && queue.add(job(-1), at: 0))
@@ -118,7 +118,7 @@ struct PushQueueTests {
             while let next = queue.next() { running.append(next.number) }
             #expect(running.count <= PushQueue.underWayMax && running.count == queue.underWayCount)
             guard let index = running.indices.randomElement(using: &random) else { continue }
-            let answer: PushAnswer = [
+            let answer: WebhookAnswer = [
                 .none, .status(200, retryAfter: nil), .status(503, retryAfter: 5_000), .status(404, retryAfter: nil),
             ]
             .randomElement(using: &random)!

@@ -65,7 +65,10 @@ struct ConfigurationDocumentsTests {
                 !(setting.help + setting.rule + setting.rangeText).contains { "|\n`".contains($0) }, "\(setting.name)")
             #expect(setting.defaultText != nil || !setting.defaultNote.isEmpty, "\(setting.name)")
         }
-        let secrets = ["REDIS_URL", "API_KEY", "JWT_SECRET", "PUSH_WEBHOOK_URL", "PUSH_WEBHOOK_SECRET"]
+        let secrets = [
+            "REDIS_URL", "API_KEY", "JWT_SECRET", "PUSH_WEBHOOK_URL", "PUSH_WEBHOOK_SECRET", "EVENT_WEBHOOK_URL",
+            "EVENT_WEBHOOK_SECRET",
+        ]
         #expect(Setting.all.filter(\.isSecret).map(\.name) == secrets)
     }
 }

@@ -1,3 +1,4 @@
+import ClusterState
 import Core
 import Gateway
 import Overload
@@ -85,6 +86,7 @@ struct ConfigurationTests {
         "REDIS_TIMEOUT": "0.125",
         "OUTBOX_MESSAGES": "21", "OUTBOX_BYTES": "2048", "NODE_HEARTBEAT_SECONDS": "1.5",
         "NODE_EXPIRY_SECONDS": "3.001", "PUSH_WEBHOOK_URL": "http://hooks:9/a", "PUSH_WEBHOOK_SECRET": "hush",
+        "EVENT_WEBHOOK_URL": "https://events/b", "EVENT_WEBHOOK_SECRET": "tacit", "EVENT_WEBHOOK_EVENTS": "left",
         "LINK_ALLOWED_HOSTS": "feed.example", "LINK_CHECK_SECONDS": "0.75", "LINK_HEARTBEAT_TIMEOUT_SECONDS": "3.5",
         "LINK_COOLDOWN_SECONDS": "1.25",
     ]
@@ -122,6 +124,9 @@ struct ConfigurationTests {
         #expect(configuration.trustedProxies == TrustedProxies([try #require(CIDR("10.0.0.0/8"))]))
         let webhook = configuration.pushWebhook
         #expect(webhook?.url.authority == "hooks:9" && webhook?.secret?.count == 4)
+        let events = configuration.eventWebhook
+        #expect(events?.webhook.url.authority == "events" && events?.webhook.secret?.count == 5)
+        #expect(events?.kinds == [.left])
         #expect(configuration.linkHosts.allows("feed.example", port: 443))
         let times = configuration.linkTimes
         #expect(times.check == 750 && times.timeout == 3500 && times.cooldown == 1250)
@@ -420,6 +425,28 @@ struct ConfigurationTests {
         #expect(try load(["PUSH_WEBHOOK_SECRET": ""]).pushWebhook == nil)
         let longest = String(repeating: "x", count: 1024)
         #expect(try load(["PUSH_WEBHOOK_URL": url, "PUSH_WEBHOOK_SECRET": longest]).pushWebhook?.secret?.count == 1024)
+    }
+
+    @Test("The webhook of events is read, and which of them it gets")
+    func eventWebhook() throws {
+        #expect(try load(["EVENT_WEBHOOK_EVENTS": "joined"]).eventWebhook == nil)
+        let url = "https://hooks.example/hush"
+        let plain = try #require(try load(["EVENT_WEBHOOK_URL": url]).eventWebhook)
+        #expect(plain.kinds == Set(EventKind.allCases).subtracting([.message]) && plain.webhook.secret == nil)
+        let some = ["EVENT_WEBHOOK_URL": url, "EVENT_WEBHOOK_EVENTS": "message, left", "EVENT_WEBHOOK_SECRET": "hush"]
+        let configuration = try load(some)
+        #expect(configuration.eventWebhook?.kinds == [.message, .left])
+        #expect(configuration.eventWebhook?.webhook.secret == Array("hush".utf8))
+        #expect(!"\(configuration)".contains("hush"))
+        for (variables, name) in [
+            (["EVENT_WEBHOOK_URL": "hush"], "EVENT_WEBHOOK_URL"),
+            (["EVENT_WEBHOOK_SECRET": "hush"], "EVENT_WEBHOOK_SECRET"),
+            (["EVENT_WEBHOOK_URL": url, "EVENT_WEBHOOK_EVENTS": "left,"], "EVENT_WEBHOOK_EVENTS"),
+            (["EVENT_WEBHOOK_EVENTS": "left,gone"], "EVENT_WEBHOOK_EVENTS"),
+        ] {
+            let error = try #require(refusal(variables))
+            #expect(error.variable == name && !error.description.contains("hush"))
+        }
     }
 
     @Test("A duration whose bounds are no whole seconds")

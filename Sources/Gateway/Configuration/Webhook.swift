@@ -1,25 +1,26 @@
 import Core
 
-/// Where pushes go, and what they are signed with: PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET.
+/// Where pushes or events go, and what they are signed with: PUSH_WEBHOOK_URL and PUSH_WEBHOOK_SECRET, or those of
+/// events.
 ///
 /// As text it shows neither the path, which may hold a token, nor the secret.
-package struct PushWebhook: Sendable, CustomStringConvertible {
+package struct Webhook: Sendable, CustomStringConvertible {
     /// The allowed URLs, as a sentence part.
     package static let rule = "http://host[:port][/path][?query], or https://"
     /// The same of the secret. Longer than SHA-256's block a key gains nothing (RFC 2104 §3); this is room for any
     /// form.
-    package static let secretRule = "1 to 1024 bytes, together with PUSH_WEBHOOK_URL"
+    package static func secretRule(_ url: String) -> String { "1 to 1024 bytes, together with \(url)" }
     private static let secretBytesMax = 1024
 
     package let url: ServerURL
-    /// nil: pushes are not signed.
+    /// nil: what goes there is not signed.
     package private(set) var secret: [UInt8]?
 
     /// Reads the URL.
     package init(url text: String) throws(ServerURL.Fault) { url = try ServerURL(text, .http) }
 
     /// The same, signed; nil when the secret is not of the allowed form.
-    package func signed(with secret: String) -> PushWebhook? {
+    package func signed(with secret: String) -> Webhook? {
         guard (1...Self.secretBytesMax).contains(secret.utf8.count) else { return nil }
         var signed = self
         signed.secret = Array(secret.utf8)

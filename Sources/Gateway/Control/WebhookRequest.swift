@@ -3,20 +3,20 @@ import Core
 import NetworkIO
 import WireProtocol
 
-/// The POST that carries a push.
-enum PushRequest {
+/// The POST that carries a push, or events.
+enum WebhookRequest {
     /// Makes it: what a try at this time sends.
     /// - Parameter time: Unix milliseconds. It is part of what is signed, so that a server can refuse old requests.
-    static func bytes(_ job: PushJob, to webhook: PushWebhook, at time: Int) -> [UInt8] {
+    static func bytes(_ post: WebhookPost, to webhook: Webhook, at time: Int) -> [UInt8] {
         var headers = [
             ("Content-Type", "application/json"), ("User-Agent", "sluice/\(Version.number)"),
-            ("X-Sluice-Timestamp", String(time)), ("X-Sluice-Delivery", job.delivery),
+            ("X-Sluice-Timestamp", String(time)), ("X-Sluice-Delivery", post.delivery),
         ]
         if let secret = webhook.secret {
-            headers.append(("X-Sluice-Signature", signature(of: job.body, at: time, secret)))
+            headers.append(("X-Sluice-Signature", signature(of: post.body, at: time, secret)))
         }
         return HTTPClientRequest.bytes(
-            .post, host: webhook.url.authority, target: webhook.url.target, headers: headers, body: job.body,
+            .post, host: webhook.url.authority, target: webhook.url.target, headers: headers, body: post.body,
             closes: true)
     }
 
@@ -32,7 +32,7 @@ enum PushRequest {
         guard let text = head.header("retry-after"), text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) else {
             return nil
         }
-        // What does not fit is longer than any push lives.
+        // What does not fit is longer than anything is tried.
         return Int(text).map { min($0, 86_400) * 1000 } ?? (text.isEmpty ? nil : 86_400_000)
     }
 }

@@ -5,8 +5,8 @@ import WireProtocol
 
 @testable import Gateway
 
-@Suite("The push webhook")
-struct PushRequestTests {
+@Suite("POSTs to webhooks")
+struct WebhookRequestTests {
     @Test(
         "URLs as they are meant",
         arguments: [
@@ -16,16 +16,16 @@ struct PushRequestTests {
             ("http://[fe80::2]", "fe80::2", 80, "/", "[fe80::2]"),
         ])
     func urls(text: String, host: String, port: Int, target: String, authority: String) throws {
-        let webhook = try PushWebhook(url: text)
+        let webhook = try Webhook(url: text)
         #expect(webhook.url.host == host && webhook.url.port == port && webhook.url.target == target)
         #expect(webhook.url.authority == authority && "\(webhook)" == "http://\(authority)" && !webhook.url.isSecure)
     }
 
     @Test("https:// is by TLS, on a port of its own")
     func secure() throws {
-        let webhook = try PushWebhook(url: "HTTPS://hooks/a")
+        let webhook = try Webhook(url: "HTTPS://hooks/a")
         #expect(webhook.url.isSecure && webhook.url.port == 443 && webhook.url.authority == "hooks")
-        #expect("\(try PushWebhook(url: "https://hooks:80"))" == "https://hooks:80")
+        #expect("\(try Webhook(url: "https://hooks:80"))" == "https://hooks:80")
     }
 
     @Test(
@@ -40,14 +40,14 @@ struct PushRequestTests {
             ("http://hooks/\r\nX: y", .characters),
         ] as [(String, ServerURL.Fault)])
     func faults(text: String, fault: ServerURL.Fault) {
-        #expect(throws: fault) { try PushWebhook(url: text) }
+        #expect(throws: fault) { try Webhook(url: text) }
     }
 
     @Test("the request carries what a server needs to check it")
     func request() throws {
-        let webhook = try #require(try PushWebhook(url: "http://hooks:81/in").signed(with: "it's a secret"))
-        let job = PushJob(user: Identifier(unchecked: "bob"), delivery: "p-1", body: Array(#"{"type":"push"}"#.utf8))
-        let text = String(decoding: PushRequest.bytes(job, to: webhook, at: 1_700_000_000_123), as: UTF8.self)
+        let webhook = try #require(try Webhook(url: "http://hooks:81/in").signed(with: "it's a secret"))
+        let post = WebhookPost(delivery: "p-1", body: Array(#"{"type":"push"}"#.utf8))
+        let text = String(decoding: WebhookRequest.bytes(post, to: webhook, at: 1_700_000_000_123), as: UTF8.self)
         // printf '%s' '1700000000123.{"type":"push"}' | openssl dgst -sha256 -hmac "it's a secret"
         let signature = "b2a2b57e9254d2ae4ad8f6d29f28527b742534452e14005cf3d60718ba026086"
         #expect(text.hasPrefix("POST /in HTTP/1.1\r\nHost: hooks:81\r\nConnection: close\r\nContent-Length: 15\r\n"))
@@ -56,7 +56,7 @@ struct PushRequestTests {
             "Content-Type: application/json", "X-Sluice-Timestamp: 1700000000123", "X-Sluice-Delivery: p-1",
             "X-Sluice-Signature: v1=\(signature)",
         ] { #expect(text.contains("\r\n\(line)\r\n"), "\(line)") }
-        let plain = PushRequest.bytes(job, to: try PushWebhook(url: "http://hooks"), at: 1)
+        let plain = WebhookRequest.bytes(post, to: try Webhook(url: "http://hooks"), at: 1)
         #expect(!String(decoding: plain, as: UTF8.self).contains("Signature"))
     }
 
@@ -72,7 +72,7 @@ struct PushRequestTests {
                 Issue.record("no head")
                 continue
             }
-            #expect(PushRequest.retryAfter(head) == expected, "\(value)")
+            #expect(WebhookRequest.retryAfter(head) == expected, "\(value)")
         }
     }
 }

@@ -1,11 +1,11 @@
 import ClusterState
 import NetworkIO
 
-/// One try to deliver a push: looks the host up, and asks its addresses in order until one takes the connection.
+/// One try of a POST: looks the host up, and asks its addresses in order until one takes the connection.
 ///
 /// Thread: the control loop's.
-final class PushAttempt {
-    /// From the look-up to the answer. Whoever needs longer to take a push would get the same one again.
+final class WebhookAttempt {
+    /// From the look-up to the answer. Whoever needs longer to take a POST would get the same one again.
     static let timeoutMilliseconds = 10_000
 
     private enum State {
@@ -14,22 +14,22 @@ final class PushAttempt {
         case ended
     }
 
-    private let webhook: PushWebhook
+    private let webhook: Webhook
     private let peer: TLSPeer?
-    private let job: PushJob
+    private let post: WebhookPost
     private let loop: EventLoop
     private let deadline: Int
-    private let completion: (PushAnswer, String) -> Void
+    private let completion: (WebhookAnswer, String) -> Void
     private var state = State.ended
 
     /// - Parameters:
     ///   - peer: whom TLS is spoken with; nil: plain TCP.
     ///   - completion: called once, after `begin`: what came of it, and the same for a log.
     init(
-        _ job: PushJob, to webhook: PushWebhook, securedWith peer: TLSPeer?, loop: EventLoop,
-        completion: @escaping (PushAnswer, String) -> Void
+        _ post: WebhookPost, to webhook: Webhook, securedWith peer: TLSPeer?, loop: EventLoop,
+        completion: @escaping (WebhookAnswer, String) -> Void
     ) {
-        self.job = job
+        self.post = post
         self.webhook = webhook
         self.peer = peer
         self.loop = loop
@@ -77,7 +77,7 @@ final class PushAttempt {
         var refusal = "look-up: no address"
         while let address = others.popFirst() {
             // Signed anew for each connection: the time is part of it.
-            let request = PushRequest.bytes(job, to: webhook, at: loop.unixNow)
+            let request = WebhookRequest.bytes(post, to: webhook, at: loop.unixNow)
             do throws(SystemError) {
                 let client = try HTTPClient(
                     to: address, securedWith: peer, request: request,
@@ -96,14 +96,14 @@ final class PushAttempt {
         guard case .asking(_, let others) = state else { return }
         switch outcome {
         case .answered(let head):
-            end(.status(head.status, retryAfter: PushRequest.retryAfter(head)), "status \(head.status)")
+            end(.status(head.status, retryAfter: WebhookRequest.retryAfter(head)), "status \(head.status)")
         case .unreachable where !others.isEmpty: ask(others)
         case .unreachable(let why), .broken(let why): end(.none, why)
         case .timedOut: end(.none, "no answer in time")
         }
     }
 
-    private func end(_ answer: PushAnswer, _ words: String) {
+    private func end(_ answer: WebhookAnswer, _ words: String) {
         state = .ended
         completion(answer, words)
     }
