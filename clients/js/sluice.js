@@ -708,12 +708,11 @@ export class Sluice extends Emitter {
     if (this.#suspended.has("read_marks")) return;
     for (const [room, record] of this.#rooms) {
       if (!record.joined || record.readWanted <= record.readSent) continue;
-      if (now() - record.readAt < READ_EVERY_MS) {
+      if (now() - record.readAt < READ_EVERY_MS || !this.#takeToken()) {
         this.#readTimer ??= setTimeout(() => this.#flushReads(), READ_EVERY_MS);
         continue;
       }
-      const frame = { type: "read", seq: record.readWanted, room };
-      if (!this.#takeToken() || !this.#write(frame)) return;
+      if (!this.#write({ type: "read", seq: record.readWanted, room })) return;
       record.readSent = record.readWanted;
       record.readAt = now();
     }
@@ -727,7 +726,7 @@ export class Sluice extends Emitter {
         epoch: null, seq: 0, // up to here everything was handed out
         joined: false, // on this connection
         seen: new Map(), // user and id -> {epoch, seq}, or null while provisional
-        readWanted: 0, readSent: 0, readAt: 0,
+        readWanted: 0, readSent: 0, readAt: -Infinity,
       });
     }
     return this.#rooms.get(room);

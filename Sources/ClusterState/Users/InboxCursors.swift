@@ -21,17 +21,20 @@ package struct InboxCursors: Equatable, Sendable {
 
     /// Notes what devices have processed. Of histories that the inbox never had nothing is noted.
     /// - Parameters:
-    ///   - beginning: a device that gets a cursor if it has none.
+    ///   - beginning: a device that gets a cursor if it has none, and where: without a place in the inbox's histories
+    ///     where any device has acked, else before the oldest entry.
     ///   - devicesMax: devices that are remembered at most.
     ///   - kept: how long, in milliseconds.
     package static func operation(
-        _ keys: LogKeys, _ processed: [Processed], beginning: Identifier? = nil, devicesMax: Int, kept: Int
+        _ keys: LogKeys, _ processed: [Processed], beginning: (device: Identifier, at: InboxCursor)? = nil,
+        devicesMax: Int, kept: Int
     ) -> StoreOperation {
         let pairs = processed.flatMap { [Array(($0.device?.text ?? "").utf8), $0.cursor.text] }
         return .script(
             script, keys: [keys.place, keys.entries, keys.cursors],
             arguments: [
-                LogCommit.digits(devicesMax), LogCommit.digits(kept), Array((beginning?.text ?? "").utf8),
+                LogCommit.digits(devicesMax), LogCommit.digits(kept), Array((beginning?.device.text ?? "").utf8),
+                beginning?.at.text ?? [],
             ] + pairs)
     }
 
@@ -53,13 +56,13 @@ package struct InboxCursors: Equatable, Sendable {
     package static let script = StoreScript(name: "cursor", lua: PackageResources.cursor_lua) {
         operations, keys, arguments throws(StoreFault) in
         var noting = try Noting(operations, keys, devicesMax: LogCommit.number(arguments[0]))
-        for index in stride(from: 3, to: arguments.count, by: 2) {
+        for index in stride(from: 4, to: arguments.count, by: 2) {
             let processed = noting.known(InboxCursor(text: arguments[index + 1]))
             guard !processed.positions.isEmpty else { continue }
             try noting.note([], processed)
             if !arguments[index].isEmpty { try noting.note(arguments[index], processed) }
         }
-        if !arguments[2].isEmpty { try noting.begin(arguments[2]) }
+        if !arguments[2].isEmpty { try noting.begin(arguments[2], at: InboxCursor(text: arguments[3])) }
         _ = try operations.call(.expire(key: keys[2], milliseconds: LogCommit.number(arguments[1])))
         return try operations.call(.hashGetAll(key: keys[2]))
     }
@@ -126,9 +129,10 @@ package struct InboxCursors: Equatable, Sendable {
             cursors[lowest.1] = nil
         }
 
-        mutating func begin(_ device: [UInt8]) throws(StoreFault) {
+        mutating func begin(_ device: [UInt8], at wanted: InboxCursor) throws(StoreFault) {
             guard cursors[device] == nil else { return }
-            var beginning = cursors[[]] ?? InboxCursor()
+            var beginning = known(wanted)
+            if beginning.positions.isEmpty { beginning = cursors[[]] ?? InboxCursor() }
             if beginning.positions.isEmpty, let epoch {
                 let oldest = try operations.call(
                     .streamRange(key: keys[1], first: .lowest, last: .highest, limit: 1))

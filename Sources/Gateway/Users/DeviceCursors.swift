@@ -31,25 +31,29 @@ final class DeviceCursors {
     var isIdle: Bool { waiting.isEmpty && unwritten.isEmpty && underWay == 0 }
 
     /// Asks where a device goes on; it gets a cursor if it has none. The completion gets nil when nobody can say now.
-    /// - Parameter device: nil: one that is not remembered begins where any device has acked.
-    func begin(_ device: Identifier?, _ completion: @escaping Completion) {
+    /// - Parameters:
+    ///   - device: nil: one that is not remembered.
+    ///   - came: where any device had acked when this one came, as far as it is known: a device without a cursor begins
+    ///     there, and not where others have acked since.
+    func begin(_ device: Identifier?, cameAt came: InboxCursor, _ completion: @escaping Completion) {
         guard !isStoreAway else { return completion(nil) }
         lastWaiting += 1
         let number = lastWaiting
         waiting[number] = completion
-        perform(beginning: device) { [weak self] result in
+        perform(beginning: device.map { ($0, came) }) { [weak self] result in
             guard let self, let completion = waiting.removeValue(forKey: number) else { return }
             switch result {
-            case .success: completion(start(of: device))
+            case .success: completion(start(of: device, cameAt: came))
             // Without the store this node's own knowledge has to do.
-            case .failure(let fault): completion(Self.isForGood(fault) ? start(of: device) : nil)
+            case .failure(let fault): completion(Self.isForGood(fault) ? start(of: device, cameAt: came) : nil)
             }
         }
     }
 
-    private func start(of device: Identifier?) -> InboxStart? {
+    private func start(of device: Identifier?, cameAt came: InboxCursor) -> InboxStart? {
         guard let replica = replicated.replica else { return nil }
-        return InboxStart(cursor: device.flatMap(inbox.cursor) ?? inbox.acked, proof: replica.log.nextProof)
+        let beginning = came.positions.isEmpty ? inbox.acked : came
+        return InboxStart(cursor: device.flatMap(inbox.cursor) ?? beginning, proof: replica.log.nextProof)
     }
 
     /// A device whose cursor is empty begins before the oldest entry: its inbox was made after it came.
@@ -96,13 +100,16 @@ final class DeviceCursors {
         if !replicated.user.attendance.isEmpty, now - (keptAt ?? now) >= span { writeAll() } else { write() }
     }
 
-    private func perform(beginning device: Identifier?, _ completion: @escaping (Result<Void, StoreFault>) -> Void) {
+    private func perform(
+        beginning: (device: Identifier, at: InboxCursor)?,
+        _ completion: @escaping (Result<Void, StoreFault>) -> Void
+    ) {
         let processed = unwritten
         unwritten = []
         underWay += 1
         keptAt = core.loop.now
         let operation = InboxCursors.operation(
-            replicated.keys, processed, beginning: device, devicesMax: Inbox.cursorsMax,
+            replicated.keys, processed, beginning: beginning, devicesMax: Inbox.cursorsMax,
             kept: core.configuration.inboxTTLMilliseconds)
         replicated.replication.store.perform(operation) { [weak self] result in
             guard let self else { return }

@@ -7,8 +7,16 @@ import Rooms
 /// Thread: the home worker's.
 final class InboxPlacing {
     private unowned let replicated: ReplicatedUser
-    /// Those that wait, with their cursors as far as they are known.
-    private var waiting: [(info: ConnectionInfo, start: InboxStart?)] = []
+    private struct Waiting {
+        let info: ConnectionInfo
+        /// The device's cursor, once it is known.
+        var start: InboxStart?
+        /// Where any device had acked when the connection came.
+        let cameAt: InboxCursor
+    }
+
+    /// Those that wait, in the order in which they came.
+    private var waiting: [Waiting] = []
     /// Cursors are asked for.
     private var isAsking = false
 
@@ -32,20 +40,22 @@ final class InboxPlacing {
     }
 
     /// A connection waits for its place.
-    func awaits(_ info: ConnectionInfo, from start: InboxStart?) { waiting.append((info, start)) }
+    func awaits(_ info: ConnectionInfo, from start: InboxStart?) {
+        waiting.append(Waiting(info: info, start: start, cameAt: inbox.acked))
+    }
 
     /// Something is known that was not: those whose places are clear go on.
     func goOn() {
         guard !waiting.isEmpty else { return }
         let entries = waiting
         waiting = []
-        for (info, start) in entries where inbox[info] != nil {
-            guard let cursor = cursor(of: info, from: start) else {
-                waiting.append((info, start))
+        for entry in entries where inbox[entry.info] != nil {
+            guard let cursor = cursor(of: entry.info, from: entry.start) else {
+                waiting.append(entry)
                 continue
             }
-            inbox[info]?.placed(at: cursor, in: inbox.log)
-            replicated.owner.leadOn(info)
+            inbox[entry.info]?.placed(at: cursor, in: inbox.log)
+            replicated.owner.leadOn(entry.info)
         }
         ask()
     }
@@ -54,12 +64,12 @@ final class InboxPlacing {
     private func ask() {
         guard let replica = replicated.replica, replica.log.standing == .inStep, replicated.isReady else { return }
         if waiting.contains(where: { $0.start != nil }) { replica.doubtsPosition() }
-        guard !isAsking, let next = waiting.first(where: { $0.start == nil })?.info else { return }
+        guard !isAsking, let next = waiting.first(where: { $0.start == nil }) else { return }
         isAsking = true
-        replicated.cursors.begin(next.namedDevice) { [weak self] start in
+        replicated.cursors.begin(next.info.namedDevice, cameAt: next.cameAt) { [weak self] start in
             guard let self else { return }
             isAsking = false
-            guard let start, let index = waiting.firstIndex(where: { $0.info === next }) else { return }
+            guard let start, let index = waiting.firstIndex(where: { $0.info === next.info }) else { return }
             waiting[index].start = start
             goOn()
         }

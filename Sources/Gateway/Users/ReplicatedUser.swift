@@ -100,7 +100,7 @@ final class ReplicatedUser {
             }
             if let self { whenReady(from: start, confirm) } else { confirm() }
         }
-        cursors.begin(arrival.device) {
+        cursors.begin(arrival.device, cameAt: InboxCursor()) {
             start = $0
             goOn()
         }

@@ -225,7 +225,7 @@ struct StoredFuzzTests {
                 UserSession.operation(keys, news, ttl: 1_000),
                 InboxCursors.operation(
                     keys, [(Identifier(unchecked: "phone"), InboxCursor([Position(epoch: "e", seq: 2)]))],
-                    beginning: Identifier(unchecked: "desk"), devicesMax: 2, kept: 1_000),
+                    beginning: (Identifier(unchecked: "desk"), InboxCursor()), devicesMax: 2, kept: 1_000),
                 LogRange.operation(keys, after: 1),
                 ReadMark.operation(keys, boot: "b", user: ann, seq: 2, marksMax: 2, kept: 1_000),
                 Sweep.operation(keys.members, nodes, Sweep.Spans(sessionTTL: 1_000, nodeExpiry: 1_000)),

@@ -51,12 +51,14 @@ struct UserScriptTests {
     }
 
     private func note(
-        _ positions: [(String, UInt64)], by device: String?, beginning: String? = nil, devicesMax: Int = 2
+        _ positions: [(String, UInt64)], by device: String?, beginning: String? = nil, at: [(String, UInt64)] = [],
+        devicesMax: Int = 2
     ) -> StoreOperation {
+        let came = InboxCursor(at.map { Position(epoch: $0.0, seq: $0.1) })
         let cursor = InboxCursor(positions.map { Position(epoch: $0.0, seq: $0.1) })
         return InboxCursors.operation(
             keys, positions.isEmpty ? [] : [(device.map { Identifier(unchecked: $0) }, cursor)],
-            beginning: beginning.map { Identifier(unchecked: $0) }, devicesMax: devicesMax, kept: 1_000_000)
+            beginning: beginning.map { (Identifier(unchecked: $0), came) }, devicesMax: devicesMax, kept: 1_000_000)
     }
 
     private func cursors(_ store: MemoryStore, _ operation: StoreOperation) -> [String: String] {
@@ -88,6 +90,21 @@ struct UserScriptTests {
         #expect(cursors(store, note([("e", 7)], by: "early"))["phone"] == "e 3")
         let last = cursors(store, note([], by: nil, beginning: "tv", devicesMax: 9))
         #expect(last == ["": "e 7", "early": "e 7", "phone": "e 3", "tv": "e 7"])
+    }
+
+    @Test("a new device that came earlier begins where others had acked then, in the inbox's histories alone")
+    func earlierBeginnings() {
+        let store = emptyStore()
+        for text in ["a", "b", "c", "d"] { _ = run(store, commit(text, to: "", after: 0)) }
+        _ = run(store, note([("e", 3)], by: "early"))
+        let then: [(String, UInt64)] = [("other", 9), ("e", 2)]
+        let first = cursors(store, note([], by: nil, beginning: "desk", at: then, devicesMax: 9))
+        #expect(first == ["": "e 3", "early": "e 3", "desk": "e 2"])
+        let others = cursors(store, note([], by: nil, beginning: "tv", at: [("other", 1)], devicesMax: 9))
+        #expect(others["tv"] == "e 3")
+        // Nobody's cursor moves by it, and nothing is beyond the end.
+        #expect(cursors(store, note([], by: nil, beginning: "early", at: [("e", 1)], devicesMax: 9))["early"] == "e 3")
+        #expect(cursors(store, note([], by: nil, beginning: "web", at: [("e", 9)], devicesMax: 9))["web"] == "e 4")
     }
 
     @Test("a cursor is kept over a fork, and adds what is processed of the new history")
@@ -144,7 +161,8 @@ struct UserScriptTests {
                     .map { ($0, UInt64.random(in: 0..<60, using: &random)) }
                 operation = note(
                     positions, by: step.isMultiple(of: 7) ? nil : device,
-                    beginning: Bool.random(using: &random) ? device : nil, devicesMax: 3)
+                    beginning: Bool.random(using: &random) ? device : nil,
+                    at: Bool.random(using: &random) ? positions.reversed() : [], devicesMax: 3)
             }
             var ours = StoreResult.failure(.uncertain)
             memory.perform(operation) { ours = $0 }

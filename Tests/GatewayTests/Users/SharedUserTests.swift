@@ -157,6 +157,27 @@ struct SharedUserTests {
         #expect(came.sorted() == ["p0!", "p1!", "z0", "z1", "z2"] && came.first == "z0" && came.last == "z2")
     }
 
+    @Test("a device that comes while the store is away begins where others had acked when it came, not when it is back")
+    func beginsWhereItCame() throws {
+        let nodes = try Nodes(2)
+        let ann = try nodes.attach("ann", "phone", on: 0).info
+        let phone = try nodes.attach("zoe", "phone", on: 0).info
+        nodes.send("z0", from: ann, to: "zoe", on: 0)
+        nodes.acknowledge(1, phone, on: 0)
+        nodes.settle()
+        _ = try nodes.attach("zoe", "tablet", on: 1)
+        nodes.loseStore(of: [1])
+        let desk = try nodes.attach("zoe", "desk", on: 1).info
+        let unnamed = try nodes.attach("zoe", nil, on: 1).info
+        nodes.send("z1", from: ann, to: "zoe", on: 0)
+        nodes.acknowledge(2, phone, on: 0)
+        nodes.settle()
+        nodes.returnStore()
+        nodes.send("z2", from: ann, to: "zoe", on: 0)
+        #expect(nodes.came(desk, on: 1) == ["z1", "z2"])
+        #expect(nodes.came(unnamed, on: 1) == ["z1", "z2"])
+    }
+
     @Test("of two connections of a device the later one stays, whatever the nodes' own clocks say")
     func clocks() throws {
         let nodes = try Nodes(2)

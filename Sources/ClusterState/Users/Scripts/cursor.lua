@@ -5,8 +5,9 @@
 --       3 the cursors, a hash: of each device "epoch seq …", one seq for each history; of '' what any device acked
 -- ARGV  1 devices that are remembered at most; beyond, the one that is furthest behind goes
 --       2 how long cursors are kept, milliseconds
---       3 a device that begins if it is new: at what any device acked, else before the oldest entry; '' for none
---       4 … pairs: a device, '' for one that is not remembered, and what it has processed, "epoch seq …"
+--       3 a device that begins if it is new; '' for none
+--       4 where it begins, "epoch seq …"; '' for what any device acked, else before the oldest entry
+--       5 … pairs: a device, '' for one that is not remembered, and what it has processed, "epoch seq …"
 -- Returns each device with its cursor. Histories that the inbox never had are ignored.
 local place = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'lineage')
 -- What is no number, or none that is counted exactly, is as none.
@@ -70,15 +71,21 @@ local note = function(device, cursor)
   redis.call('HSET', KEYS[3], device, write(cursors[device]))
 end
 
-for index = 4, #ARGV, 2 do
-  local processed = {}
-  for _, position in ipairs(read(ARGV[index + 1])) do
+-- The part of a cursor that is in histories of this inbox, and not beyond its end.
+local inHistory = function(cursor)
+  local part = {}
+  for _, position in ipairs(cursor) do
     if position[1] == epoch then
-      processed[#processed + 1] = { epoch, math.min(position[2], newest) }
+      part[#part + 1] = { epoch, math.min(position[2], newest) }
     elseif not epoch or string.find(lineage, ' ' .. position[1] .. ' ', 1, true) then
-      processed[#processed + 1] = position
+      part[#part + 1] = position
     end
   end
+  return part
+end
+
+for index = 5, #ARGV, 2 do
+  local processed = inHistory(read(ARGV[index + 1]))
   if #processed > 0 then
     note('', processed)
     if ARGV[index] ~= '' then note(ARGV[index], processed) end
@@ -86,7 +93,8 @@ for index = 4, #ARGV, 2 do
 end
 
 if ARGV[3] ~= '' and not cursors[ARGV[3]] then
-  local beginning = cursors[''] or {}
+  local beginning = inHistory(read(ARGV[4]))
+  if #beginning == 0 then beginning = cursors[''] or {} end
   if #beginning == 0 and epoch then
     local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
     beginning = { { epoch, oldest and math.max(number(string.match(oldest[1], '^%d+')) - 1, 0) or newest } }
