@@ -141,7 +141,7 @@ def test_without_redis_links_end_and_come_back_with_it(trio, redis):
         kept = server.one("/k")
         redis.freeze()
         until(lambda: server.living() == [kept], 20, "the ends of all links but the one that is kept")
-        assert trio[0].get("/api/links").status == 503
+        until(lambda: trio[0].get("/api/links").status == 503, 10, "that the node knows")
         redis.thaw()
         all_up(server, COUNT + 1, bound=30)
         assert server.living("/k") == [kept]

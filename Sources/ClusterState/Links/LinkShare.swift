@@ -120,6 +120,8 @@ package struct LinkShare: Sendable {
 
     private struct Schedule {
         var beatDueAt: Int
+        /// When the last one was sent.
+        var beatAt: Int
         /// When all links are gone through next: after each answer, and some times between two beats.
         var lookDueAt: Int
         var retryAt = Int.min
@@ -150,7 +152,8 @@ package struct LinkShare: Sendable {
         self.timing = timing
         self.weight = weight
         longestTimeout = timing.timeout
-        schedule = Schedule(beatDueAt: now, lookDueAt: now, answeredAt: now, lastMoveAt: now)
+        schedule = Schedule(
+            beatDueAt: now, beatAt: now - timing.check, lookDueAt: now, answeredAt: now, lastMoveAt: now)
     }
 
     // MARK: What is asked of it
@@ -188,9 +191,16 @@ package struct LinkShare: Sendable {
         return dropAll(.fenced) { !$0.isKept }
     }
 
-    /// Somebody changed definitions or owners: look at once.
+    /// Somebody changed definitions or owners: look at once, or shortly after the last look. That one may have come
+    /// before the change, though its answer comes behind the hint.
     package mutating func hinted(at now: Int) {
-        schedule.beatDueAt = min(schedule.beatDueAt, now)
+        schedule.beatDueAt = min(schedule.beatDueAt, max(now, schedule.beatAt + timing.check / 8))
+    }
+
+    /// This node has changed a definition.
+    package mutating func defined(at now: Int) {
+        defined.areCurrent = false
+        schedule.lookDueAt = min(schedule.lookDueAt, now)
     }
 
     /// The connection of a link that was dropped has ended.
@@ -220,6 +230,7 @@ package struct LinkShare: Sendable {
         var events: [Event] = []
         guard let request = next(at: now, &events) else { return (nil, events) }
         asked = (request, now)
+        if case .beat = request { (schedule.beatAt, schedule.beatDueAt) = (now, now + timing.check) }
         let operation = request.operation(
             boot: boot, node: node, highest: highestToken, quarantine: timing.isAlone ? 0 : longestTimeout)
         return (operation, events)
@@ -234,6 +245,7 @@ package struct LinkShare: Sendable {
         var events = ticked(at: now)
         guard let answer = reply.flatMap(LinkAnswer.init), let generation = answer.number(0) else {
             schedule.retryAt = now + Self.retryMilliseconds
+            if case .beat = request { schedule.beatDueAt = now }
             return events
         }
         if generation != standing.generation { begin(generation, at: now) }
@@ -274,7 +286,6 @@ package struct LinkShare: Sendable {
         else {
             return
         }
-        schedule.beatDueAt = askedAt + timing.check
         standing.quarantineEnd = now + quarantine
         if standing.isConfirmed { standing.leaseEnd = askedAt + timing.fence }
         if definedVersion != defined.version { defined.areCurrent = false }

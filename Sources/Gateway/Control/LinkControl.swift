@@ -306,7 +306,7 @@ final class LinkControl {
             guard let self, let outcome = (try? result.get()).flatMap(LinkCall.defined) else { return done(nil) }
             guard case .version(let version) = outcome else { return done(outcome) }
             changes.append((version, loop.now + Self.answerMilliseconds, { done(outcome) }))
-            share.hinted(at: Clock.bootMilliseconds())
+            share.defined(at: Clock.bootMilliseconds())
             step()
             answerChanges()
         }
