@@ -230,10 +230,7 @@ def test_a_full_room_says_so_and_lets_in_when_there_is_a_place(gateway, browser,
     browser.open(f"{gateway.address}/chat/small?user=alice")
     browser.until(lambda: "room is full" in browser.text("#banner-text"), "said")
     other.open("about:blank")
-    wait_until(lambda: gateway.request("GET", "/api/rooms/small")[1]["users"] == 0, "bob has left")
-    browser.find("#banner-action").click()
-    browser.connected()
-    browser.until(lambda: browser.people() == ["alice"], "in")
+    browser.until(lambda: browser.people() == ["alice"], "in, by itself")
     browser.until(lambda: not browser.visible("#banner"), "no banner")
 
 
@@ -278,10 +275,10 @@ def test_who_is_taken_out_of_a_room_stays_out(gateway, browser):
     assert not browser.find("#message").is_enabled() and not browser.find("#send").is_enabled()
     browser.js("document.querySelector('#log-frame').dispatchEvent(new Event('scroll'))")
     browser.js("document.dispatchEvent(new Event('visibilitychange'))")
-    assert browser.js("return window.sent.map((frame) => frame.type)") == []
+    assert set(browser.js("return window.sent.map((frame) => frame.type)")) <= {"ping"}
     browser.find("#banner-action").click()
     browser.until(lambda: browser.find("#message").is_enabled(), "in again")
-    assert browser.js("return window.sent[0].type") == "join"
+    assert "join" in browser.js("return window.sent.map((frame) => frame.type)")
     browser.say("back")
     browser.until(lambda: browser.all("#messages .own[data-seq]"), "acked")
 

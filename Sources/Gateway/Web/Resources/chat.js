@@ -172,7 +172,7 @@ function setOut(out) {
 }
 
 function showTitle() {
-  byId("room-title").textContent = title;
+  byId("room-title").textContent = byId("room-title").title = title;
   const me = t("you_are", { user: client.user });
   byId("room-note").textContent = title === room ? me : `${room} · ${me}`;
   byId("private-back").textContent = `← ${t("private_back", { room: title })}`;

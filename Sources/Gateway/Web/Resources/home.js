@@ -97,7 +97,7 @@ function update(row, room) {
     [row.users, room.max_users
       ? t("people_of", { n: count(room.users), max: count(room.max_users) }) : count(room.users)],
     [row.connections, t("person", { n: room.users })
-      + (room.connections === room.users ? "" : ` · ${plural(room.connections, "connection_count")}`)],
+      + (room.connections <= room.users ? "" : ` · ${plural(room.connections, "connection_count")}`)],
   ];
   for (const [element, text] of texts) if (element.textContent !== text) element.textContent = text;
   row.link.classList.toggle("live", room.users > 0);

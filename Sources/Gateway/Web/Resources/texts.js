@@ -3,7 +3,7 @@
  * words and the keys of these texts: `data-t` for an element's text, `data-t-NAME` for its attribute NAME.
  */
 
-const TEXTS = {
+export const TEXTS = {
   en: {
     // all pages
     rooms: "Rooms", status: "Status", api_docs: "API", pages: "Pages", skip: "Skip to content",
