@@ -235,7 +235,8 @@ async def play(options, say):
         await asyncio.gather(*stopping, return_exceptions=True)
     wrong = list(checker.faults(users))
     numbers = sum(sum(counts.values()) for counts in checker.written.values())
-    say(f"seed {options.seed}: {dict(faults)}; {numbers} numbers written, {sum(map(len, checker.given.values()))} given")
+    given = sum(map(len, checker.given.values()))
+    say(f"seed {options.seed}: {dict(faults)}; {numbers} numbers written, {given} given")
     say(f"connections: {dict(checker.welcomes)}; gaps and errors: {len(checker.notes)}")
     for line in wrong:
         say(f"WRONG: {line}")

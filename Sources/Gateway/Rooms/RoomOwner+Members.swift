@@ -161,15 +161,9 @@ extension RoomOwner {
         departed(departure, user)
     }
 
-    /// A change that may be an event.
-    private enum Change {
-        case came(Identifier)
-        case went
-    }
-
     /// A user's connections here are others than before: other nodes are notified, and the operator's server if the
     /// user came or went.
-    private func presenceChanged(_ user: Identifier, _ change: Change?) {
+    private func presenceChanged(_ user: Identifier, _ change: PresenceChange?) {
         guard let events = core.events, let change else { return sequencer.presenceChanged(user, nil) }
         let device: Identifier? = if case .came(let device) = change { device } else { nil }
         var known: PresenceVerdict = []
@@ -239,4 +233,11 @@ extension RoomOwner {
         core.writer.read(room: id, marks: CollectionOfOne((user: info.user, seq: mark)))
         broadcastWritten(except: info)
     }
+}
+
+/// Who is in a room has changed, in a way that may be an event.
+private enum PresenceChange {
+    /// With a first connection, of this device.
+    case came(Identifier)
+    case went
 }

@@ -1,6 +1,7 @@
 """What only the callers of Python can do wrong: cancelling, listening from the wrong place, letting go."""
 
 import asyncio
+import json
 
 import pytest
 from sluice_client import Options, Sluice, SluiceError
@@ -13,7 +14,9 @@ JOINED = '{"type": "joined_room", "room": "r", "epoch": "e", "seq": 0}'
 
 
 def message(seq):
-    return f'{{"type": "message", "room": "r", "epoch": "e", "seq": {seq}, "user": "bob", "id": "m{seq}", "content": 1}}'
+    return json.dumps(
+        {"type": "message", "room": "r", "epoch": "e", "seq": seq, "user": "bob", "id": f"m{seq}", "content": 1}
+    )
 
 
 class Server:

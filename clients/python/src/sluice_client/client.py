@@ -133,7 +133,8 @@ class Sluice(Emitter):
 
     async def close(self) -> None:
         """Ends the connection; what still waits raises "closed"."""
-        tasks = {*self._helpers, *self._tokens.tasks, *([self._runner] if self._runner else [])} - {asyncio.current_task()}
+        runners = [self._runner] if self._runner else []
+        tasks = {*self._helpers, *self._tokens.tasks, *runners} - {asyncio.current_task()}
         self._end(SluiceError("closed", "the client was closed"), {"code": 1000})
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""The state of the connection as a value: what each event makes of it. Time and chance come in; nothing is done here."""
+"""The state of the connection as a value: what each event makes of it. Time and chance come in; nothing is done."""
 
 from __future__ import annotations
 
