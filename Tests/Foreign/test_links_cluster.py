@@ -71,8 +71,8 @@ def test_links_of_a_killed_node_are_taken_over(trio):
     with LinkServer() as server:
         create(trio[0], server)
         all_up(server)
-        before = {link["id"]: link["fencing_token"] for link in trio[0].get("/api/links").json["links"]}
         until(lambda: len(owners(trio[0])) == COUNT, 10, "the states")
+        before = {link["id"]: link["fencing_token"] for link in trio[0].get("/api/links").json["links"]}
         lost = [id for id, owner in owners(trio[0]).items() if owner == "node-2"]
         assert lost
         trio[2].process.kill()
@@ -175,6 +175,9 @@ def test_what_an_owner_said_before_it_stood_still_is_refused_once_another_one_is
         with Client(still, room, "ann") as ann, Client(other, room, "bob") as bob:
             former.send("in time")
             assert bob.seek("message")["content"] == ann.seek("message")["content"] == "in time"
+            # Its answer is here, too: the next commit need not wait for it.
+            ann.say("settled")
+            assert bob.seek("message")["content"] == "settled"
             sent = proxy.expect(b"too late")
             proxy.black_hole()
             former.send("too late")
@@ -194,7 +197,7 @@ def test_what_an_owner_said_before_it_stood_still_is_refused_once_another_one_is
             said = [ann.seek("message", bound=20)["content"] for _ in range(2)]
             assert said == ["of the new owner", "behind all"]
         history = other.get(f"/api/rooms/{room}/messages").json["messages"]
-        assert [each["content"] for each in history] == ["in time", "of the new owner", "behind all"]
+        assert [each["content"] for each in history] == ["in time", "settled", "of the new owner", "behind all"]
         assert other.get("/api/links/l0").json["dropped"] == 1
 
 

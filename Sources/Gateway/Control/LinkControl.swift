@@ -124,7 +124,9 @@ final class LinkControl {
 
     /// Has the share ask what is due, and acts on what it says.
     private func step() {
-        apply(share.ticked(at: Clock.bootMilliseconds()))
+        let dropped = share.ticked(at: Clock.bootMilliseconds())
+        noteFence(in: dropped)
+        apply(dropped)
         defer { context.links.lease(until: share.actsUntil) }
         guard isStoreThere, !isAsking else { return }
         let (operation, events) = share.request(at: Clock.bootMilliseconds())
@@ -135,7 +137,8 @@ final class LinkControl {
             guard let self else { return }
             isAsking = false
             let events = share.answered(try? result.get(), at: Clock.bootMilliseconds())
-            // Before workers hear of what they may act for.
+            // Before workers hear of what they may act for; and before that, what they may not.
+            noteFence(in: events)
             context.links.lease(until: share.actsUntil)
             apply(events)
             answerChanges()
@@ -150,6 +153,11 @@ final class LinkControl {
     }
 
     // MARK: Events
+
+    private func noteFence(in events: [LinkShare.Event]) {
+        let isFenced = events.contains { if case .dropped(_, .fenced) = $0 { true } else { false } }
+        if isFenced { context.links.fenced() }
+    }
 
     private func apply(_ events: [LinkShare.Event]) {
         for event in events {
@@ -190,7 +198,10 @@ final class LinkControl {
             let record = own ?? stored
             records[id] = (token, record)
             send(
-                .hold(HeldLink(definition: definition, url: url, token: token, record: record, wait: wait)),
+                .hold(
+                    HeldLink(
+                        definition: definition, url: url, token: token, fence: context.links.fence, record: record,
+                        wait: wait)),
                 of: definition)
         }
     }

@@ -19,13 +19,19 @@ struct OrderedIndex<Element: Identifiable> where Element.ID == Identifier {
     mutating func insert(_ element: Element) {
         count += 1
         guard !runs.isEmpty else { return runs.append([element]) }
-        let run = run(for: element.id)
-        let place = Self.place(of: element.id, in: runs[run])
+        var run = run(for: element.id)
+        var place = Self.place(of: element.id, in: runs[run])
+        if runs[run].count == Self.runMax {
+            // Elements that come in their order leave whole runs behind them.
+            if run == runs.count - 1, place == Self.runMax { return runs.append([element]) }
+            let half = Self.runMax / 2
+            let upper = ContiguousArray(runs[run][half...])
+            // An array that was cut would keep its memory.
+            runs[run] = ContiguousArray(runs[run][..<half])
+            runs.insert(upper, at: run + 1)
+            if place > half { (run, place) = (run + 1, place - half) }
+        }
         runs[run].insert(element, at: place)
-        guard runs[run].count > Self.runMax else { return }
-        let upper = ContiguousArray(runs[run][(Self.runMax / 2)...])
-        runs[run].removeSubrange((Self.runMax / 2)...)
-        runs.insert(upper, at: run + 1)
     }
 
     /// Takes out the element with that id, if it is there.

@@ -36,7 +36,8 @@ final class Link {
         self.held = held
         self.table = table
         let (desk, isKept) = (table.core.context.links, held.definition.partition == .keep)
-        author = LinkAuthor(id: held.definition.id, token: held.token) { isKept || desk.mayAct }
+        let fence = held.fence
+        author = LinkAuthor(id: held.definition.id, token: held.token) { isKept || desk.mayAct(since: fence) }
         lastHeardAt = held.record.lastHeardAt
         machine = LinkMachine(
             wait: held.wait, heartbeatSeconds: held.definition.heartbeatSeconds, record: held.record,

@@ -37,6 +37,8 @@ package struct HeldLink: Sendable {
     let url: ServerURL
     /// The fencing token.
     let token: Int
+    /// When it was held, as `LinkDesk` counts.
+    let fence: Int
     /// How it stood under its former owner.
     let record: LinkRecord
     /// How long it is not dialled, milliseconds.

@@ -227,6 +227,9 @@ package enum ControlOrder: Sendable {
     case stop
     /// The node drains: each client is closed within so many milliseconds.
     case drain(milliseconds: Int)
+    /// All workers have drained, and nobody comes back: whoever is in a grace has left. `done` is called behind that,
+    /// on the worker's thread.
+    case endGraces(done: @Sendable () -> Void)
     /// Another policy holds, because of this signal, or as an operator wants it.
     case adopt(TierPolicy, reason: String)
     /// The node's mode has changed: clients are notified.

@@ -41,6 +41,8 @@ package final class Node {
     private var pushes: PushSender?
     private var events: EventSender?
     private var drained = 0
+    /// Workers in which nobody is in a grace any more; nil: none was asked.
+    private var gracesEnded: Int?
     private var drainEnd: Int?
     private var leaveEnd: Int?
     private var exitStatus: Int32 = 0
@@ -49,6 +51,8 @@ package final class Node {
     private enum Notice: Sendable {
         /// A worker's last connection went.
         case drained
+        /// In a worker nobody is in a grace any more.
+        case gracesEnded
     }
 
     /// The address that clients use.
@@ -214,11 +218,23 @@ package final class Node {
 
     /// Nobody is here any more, or nobody is waited for: gives back what the node holds of its cluster, then ends.
     private func end() {
-        guard leaveEnd == nil else { return }
+        guard leaveEnd == nil, hasEveryoneLeft() else { return }
         let (pushesEnded, eventsEnded) = (pushes?.hasEnded(at: loop.now), events?.hasEnded(at: loop.now))
         guard pushesEnded ?? true, eventsEnded ?? true else { return }
         leaveEnd = loop.now + Self.leaveMilliseconds
         control.leave { [unowned self] in stop() }
+    }
+
+    /// Whether it was said that those have left who might have come back: by this node if it is alone, else by another
+    /// one. Not waited for beyond the drain.
+    private func hasEveryoneLeft() -> Bool {
+        guard events != nil, configuration.redis == nil else { return true }
+        if gracesEnded == nil {
+            gracesEnded = 0
+            let mail = mail
+            context.order(.endGraces { mail.post([.gracesEnded]) })
+        }
+        return gracesEnded == workers.count || drainEnd.map { loop.now >= $0 } ?? false
     }
 
     private func stop() {
@@ -236,7 +252,12 @@ extension Node: EventLoopDelegate {
         events?.woken()
         governor.woken()
         control.links.woken()
-        drained += mail.takeAll().count
+        for notice in mail.takeAll() {
+            switch notice {
+            case .drained: drained += 1
+            case .gracesEnded: gracesEnded = (gracesEnded ?? 0) + 1
+            }
+        }
         if drained >= workers.count { end() }
     }
 

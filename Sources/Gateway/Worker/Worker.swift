@@ -82,6 +82,9 @@ package final class Worker {
         switch order {
         case .stop: stop()
         case .drain(let milliseconds): beginDraining(within: milliseconds)
+        case .endGraces(let done):
+            endGraces()
+            done()
         case .adopt(let policy, let reason): adopt(policy, reason)
         case .mitigate(let emergency, let bytesMax): mitigate(emergency, unsentBytesMax: bytesMax)
         case .locks(let report): services.locks = report
@@ -112,13 +115,15 @@ package final class Worker {
     private func continueDraining() {
         guard connections.isDraining, connections.continueDraining(), !isFinished else { return }
         isFinished = true
-        if replication == nil, let events = core.events {
-            // Of the nodes of a cluster another one says it.
-            rooms.endGraces()
-            users.endGraces()
-            events.post()
-        }
+        // Who went is known to the homes on other workers before the node hears of the end.
+        core.postOutgoing()
         finished(core.index)
+    }
+
+    private func endGraces() {
+        rooms.endGraces()
+        users.endGraces()
+        core.events?.post()
     }
 
     /// Acts on another policy from now on, and notifies its clients.

@@ -247,7 +247,7 @@ export const TEXTS = {
 
 /** What the client says of a bad identifier, in Chinese. */
 const PROBLEMS = {
-  "must not be empty": "不能为空", "must not be “.” or “..”": "不能是“.”或“..”", "must not contain “/”": "不能含有“/”",
+  "must not be empty": "不能为空", "must not be “.” or “..” or contain “/”": "不能是“.”或“..”，也不能含有“/”",
   "must not contain control characters": "不能含有控制字符", "is not valid Unicode": "不是有效的 Unicode",
   "is longer than 128 bytes": "超过 128 字节",
 };
