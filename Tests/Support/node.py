@@ -215,6 +215,8 @@ class Node(Endpoint):
         try:
             if self.process.poll() is None:
                 self.process.send_signal(number)
+                # A test that failed may have left it stopped.
+                self.process.send_signal(signal.SIGCONT)
                 code = self.wait()
                 assert code == 0, f"exit code {code} after signal {number}:\n{self.log[-4000:]}"
             report = SANITIZER_REPORT.search(self.log)
