@@ -290,7 +290,7 @@ def test_a_node_that_is_cut_off_says_what_that_means(make_gateway, browser, tmp_
     store = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         gateway = make_gateway(REDIS_URL=f"redis://127.0.0.1:{port}", REDIS_TIMEOUT="0.5")
-        wait_until(lambda: gateway.request("GET", "/health")[1]["mode"] == "cluster", "the store is there")
+        wait_until(lambda: "to=cluster" in gateway.log_path.read_text(), "the node has said that the store is there")
         browser.enter(gateway.address, "lobby", "alice")
         browser.until(lambda: browser.people() == ["alice"], "in")
         assert not browser.visible("#mode")
